@@ -1,0 +1,163 @@
+# Everything that people and CI do with this repository. `make` alone says what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+GO  ?= go
+BIN := $(CURDIR)/bin
+
+# Folders with a go.mod, tools/ left out: the product, what outsiders import, the black-box tests.
+MODULES := . sdk tests
+
+# Tools are built into bin/ when their versions change: the stamp's name is the sum of tools/go.sum.
+TOOLS_STAMP := bin/.tools-$(shell cksum < tools/go.sum | cut -d' ' -f1)
+WITH_TOOLS  := PATH="$(BIN):$$PATH"
+
+# Field limits are written with protovalidate's options. Their .proto comes in a module without Go packages, which
+# go mod tidy would drop from any go.mod: so it is pinned here. Raise it together with buf.build/go/protovalidate.
+PROTOVALIDATE         := github.com/bufbuild/protovalidate
+PROTOVALIDATE_VERSION := v1.2.2
+PROTOVALIDATE_SUM     := a1dc1163ebac930b3b070655b91f2bc78df8b4aea940021661fe5ec7904a7b88
+SHA256                := $(shell command -v sha256sum || echo shasum -a 256)
+
+# Programs of the product. What lies in a folder of its own below deploy/local (the demo upstream) is built as well.
+PROGRAMS := ./controlplane/cmd/sallyport-control ./dataplane/cmd/sallyport-edge \
+            $(patsubst %/main.go,./%,$(wildcard deploy/local/*/main.go deploy/local/*/*/main.go))
+
+# The race detector needs cgo, which needs a C compiler.
+CC_FOUND := $(shell command -v $${CC:-cc} || command -v gcc || command -v clang)
+RACE     := $(if $(CC_FOUND),-race)
+
+# Black-box packages of tests/ run the built programs; the rest of tests/ are unit tests.
+BLACK_BOX := e2e chaos
+NOT_UNIT  := /(e2e|chaos|conformance|compat|bench|soak)(/|$$)
+
+UNIT_TIMEOUT      ?= 10m
+BLACK_BOX_TIMEOUT ?= 20m
+LONG_TIMEOUT      ?= 4h
+FUZZTIME          ?= 2m
+BENCH             ?= .
+BENCH_COUNT       ?= 5
+
+say = @printf '\n==> %s\n' $(1)
+
+.PHONY: help
+help: ## Say what there is to make
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Start the whole stack on this machine: Postgres, control plane, two edges, a demo upstream
+	@$(GO) build -o bin/sallyport-local ./deploy/local
+	@exec bin/sallyport-local
+
+.PHONY: build
+build: ## Build the programs into bin/
+	$(call say,"building the programs into bin/")
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ $(PROGRAMS)
+	CGO_ENABLED=0 $(GO) -C sdk build -trimpath -o "$(BIN)/" ./cmd/sallyport
+
+.PHONY: test
+test: test-unit test-black-box ## Test the three modules, then the built programs end to end
+
+.PHONY: test-unit
+test-unit:
+	$(if $(RACE),,@echo "no C compiler found: tests run without the race detector (install gcc or clang to have it)")
+	$(call say,"unit tests$(if $(RACE), with the race detector): the product$(,) at most $(UNIT_TIMEOUT) a package")
+	$(GO) test $(RACE) -timeout $(UNIT_TIMEOUT) ./...
+	$(call say,"unit tests: sdk")
+	$(GO) -C sdk test $(RACE) -timeout $(UNIT_TIMEOUT) ./...
+	$(call say,"unit tests: tests")
+	cd tests && $(GO) test $(RACE) -timeout $(UNIT_TIMEOUT) $$($(GO) list ./... | grep -Ev '$(NOT_UNIT)')
+
+.PHONY: test-black-box
+test-black-box: build
+	$(call say,"black-box tests against the built programs: $(BLACK_BOX)")
+	cd tests && SALLYPORT_BIN="$(BIN)" $(GO) test -count=1 -timeout $(BLACK_BOX_TIMEOUT) $(BLACK_BOX:%=./%/...)
+
+.PHONY: test-long
+test-long: build ## Fuzz every parser for FUZZTIME, repeat all tests in random order (hours)
+	$(call say,"fuzzing every target for $(FUZZTIME)")
+	@for module in $(MODULES); do ( cd "$$module"; \
+	  for package in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
+	    for target in $$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	      echo "fuzz $$package $$target"; \
+	      $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -timeout $(LONG_TIMEOUT) "$$package"; \
+	    done; \
+	  done ); done
+	$(call say,"unit tests five times in random order")
+	$(GO) test $(RACE) -count=5 -shuffle=on -timeout $(LONG_TIMEOUT) ./...
+	$(GO) -C sdk test $(RACE) -count=5 -shuffle=on -timeout $(LONG_TIMEOUT) ./...
+	$(call say,"black-box tests three times$(,) long variants included")
+	cd tests && SALLYPORT_BIN="$(BIN)" SALLYPORT_LONG=1 $(GO) test -count=3 -shuffle=on -timeout $(LONG_TIMEOUT) $(BLACK_BOX:%=./%/...)
+
+.PHONY: gen
+gen: $(TOOLS_STAMP) ## Generate code: protobuf, SQL, schemas, API description, client
+	$(call say,"generating: protobuf")
+	@rm -rf proto/.deps && mkdir -p proto/.deps/buf/validate
+	@cd proto/.deps && module=$$(GOWORK=off $(GO) mod download -json $(PROTOVALIDATE)@$(PROTOVALIDATE_VERSION) \
+	  | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$$/\1/p'); \
+	  install -m 0644 "$$module/proto/protovalidate/buf/validate/validate.proto" buf/validate/validate.proto; \
+	  echo "$(PROTOVALIDATE_SUM)  buf/validate/validate.proto" | $(SHA256) -c --status \
+	  || { echo "validate.proto isn't the one whose SHA-256 the Makefile names" >&2; exit 1; }
+	cd proto && $(WITH_TOOLS) buf generate
+	$(call say,"generating: SQL")
+	@if [ -f controlplane/internal/postgres/sqlc.yaml ]; then \
+	  cd controlplane/internal/postgres && $(WITH_TOOLS) sqlc generate; fi
+	$(call say,"generating: schemas$(,) API description$(,) client")
+	$(WITH_TOOLS) $(GO) generate ./...
+	cd sdk && $(WITH_TOOLS) $(GO) generate ./...
+
+.PHONY: verify
+verify: $(TOOLS_STAMP) ## Check that generated code is up to date, modules are tidy, import rules hold
+	@before=$$($(SOURCE_TREE)); $(MAKE) gen; after=$$($(SOURCE_TREE)); \
+	  if [ "$$before" != "$$after" ]; then \
+	    git --no-pager diff --stat "$$before" "$$after"; \
+	    echo "generated code isn't up to date: run make gen and commit what it changes" >&2; exit 1; \
+	  fi
+	$(call say,"modules are tidy")
+	@for module in $(MODULES); do echo "go mod tidy -diff in $$module"; GOWORK=off $(GO) -C "$$module" mod tidy -diff; done
+	$(call say,"every module builds by itself")
+	@for module in $(MODULES); do echo "go build in $$module"; GOWORK=off $(GO) -C "$$module" build ./...; done
+	$(call say,"import rules and other habits")
+	$(GO) test ./internal/habits
+	$(call say,"the contract")
+	cd proto && $(BIN)/buf lint
+
+# The tree of all files, ignored ones left out, whether committed or not: what gen must not change.
+SOURCE_TREE = set -e; index=$$(mktemp -d); trap 'rm -rf "$$index"' EXIT; \
+  export GIT_INDEX_FILE="$$index/index"; git add --all .; git write-tree
+
+.PHONY: lint
+lint: $(TOOLS_STAMP) ## Lint Go and protobuf
+	@for module in $(MODULES); do printf '\n==> golangci-lint in %s\n' "$$module"; ( cd "$$module" && "$(BIN)/golangci-lint" run ./... ); done
+	$(call say,"buf lint")
+	cd proto && $(BIN)/buf lint
+
+.PHONY: fmt
+fmt: $(TOOLS_STAMP) ## Format Go and protobuf
+	@for module in $(MODULES); do ( cd "$$module" && "$(BIN)/golangci-lint" fmt ./... ); done
+	cd proto && $(BIN)/buf format --write --exclude-path .deps
+
+.PHONY: bench
+bench: build ## Measure the hot path, and the promises that the built programs make (BENCH, BENCH_COUNT)
+	$(call say,"hot path")
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./proto/... ./dataplane/...
+	$(call say,"the built programs")
+	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench
+
+.PHONY: clean
+clean: ## Remove what was built (tools and the local stack's data stay)
+	rm -rf $(foreach program,$(PROGRAMS),bin/$(notdir $(program))) bin/sallyport bin/sallyport-local proto/.deps dist coverage*
+
+$(TOOLS_STAMP): tools/go.mod tools/go.sum
+	$(call say,"building the tools into bin/ (minutes the first time$(,) then only when their versions change)")
+	@mkdir -p bin
+	GOBIN="$(BIN)" GOWORK=off $(GO) -C tools install tool
+	@rm -f bin/.tools-*
+	@touch $@
+
+, := ,

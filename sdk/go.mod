@@ -1,0 +1,3 @@
+module github.com/sallyport/sallyport/sdk
+
+go 1.26.0
