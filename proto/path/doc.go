@@ -1,0 +1,18 @@
+// Package path is the canonical form of a request's path: the one form that the router matches, that
+// policies see, and that goes to the upstream.
+//
+// It owns [Canonical], which gives that form or refuses, and what reads it: [NextSegment],
+// [HasPrefix], [Template]. It doesn't own hosts, queries or length limits, and it doesn't route.
+//
+// Most bypasses of a gateway are two programs reading one path in two ways. So whatever is known to be
+// read in two ways is refused, with a [Reason], instead of being cleaned: dot segments, empty
+// segments, encoded slashes, backslashes, parameters, double encoding, controls, broken escapes,
+// anything that isn't UTF-8 or isn't allowed raw in a path (RFC 3986 §3.3). What every reader may write
+// in either way is written in one: escapes of characters that a segment may hold raw are decoded, the
+// remaining ones written in upper case (§6.2.2.1). That is more than §6.2.2.2 asks, which leaves the
+// reserved ones alone: but nearly all upstreams read /a:b and /a%3Ab as one path, and a policy on
+// the one must not be passed by the other.
+//
+// Data flows one way: the path part of the request target as received goes in, and from there on
+// only the result is used. Escapes that remain in it are never decoded again.
+package path

@@ -1,0 +1,98 @@
+package problem
+
+// Codes of both faces.
+const (
+	MethodNotAllowed Code = "method_not_allowed"
+	RateLimited      Code = "rate_limited"
+	Internal         Code = "internal"
+)
+
+// Codes of the control plane.
+const (
+	InvalidRequest       Code = "invalid_request"
+	MalformedJSON        Code = "malformed_json"
+	Unauthenticated      Code = "unauthenticated"
+	Forbidden            Code = "forbidden"
+	NotFound             Code = "not_found"
+	Conflict             Code = "conflict"
+	NameTaken            Code = "name_taken"
+	Referenced           Code = "referenced"
+	PreconditionFailed   Code = "precondition_failed"
+	TooLarge             Code = "too_large"
+	UnsupportedMediaType Code = "unsupported_media_type"
+	Unavailable          Code = "unavailable"
+	JoinTokenInvalid     Code = "join_token_invalid"
+	NodeDisabled         Code = "node_disabled"
+	PositionAhead        Code = "position_ahead"
+)
+
+// Codes of the edge.
+const (
+	BadRequest              Code = "bad_request"
+	PathRefused             Code = "path_refused"
+	CredentialMissing       Code = "credential_missing"
+	CredentialInvalid       Code = "credential_invalid"
+	CredentialExpired       Code = "credential_expired"
+	ConsumerSuspended       Code = "consumer_suspended"
+	AddressNotAllowed       Code = "address_not_allowed"
+	ScopeMissing            Code = "scope_missing"
+	RouteNotFound           Code = "route_not_found"
+	RequestTimeout          Code = "request_timeout"
+	BodyTooLarge            Code = "body_too_large"
+	TargetTooLong           Code = "target_too_long"
+	HeadersTooLarge         Code = "headers_too_large"
+	PolicyFailed            Code = "policy_failed"
+	UpgradeNotSupported     Code = "upgrade_not_supported"
+	UpstreamUnreachable     Code = "upstream_unreachable"
+	UpstreamAddressRefused  Code = "upstream_address_refused"
+	UpstreamInvalidResponse Code = "upstream_invalid_response"
+	UpstreamTimeout         Code = "upstream_timeout"
+	ConfigurationStale      Code = "configuration_stale"
+	NotReady                Code = "not_ready"
+	ClientGone              Code = "client_gone"
+)
+
+var definitions = [...]Definition{
+	{MethodNotAllowed, 405, "Method not allowed", "The path exists, but not for this method. The Allow header lists the methods that it takes."},
+	{RateLimited, 429, "Too many requests", "A limit is used up. Retry-After tells, in seconds, when the next request can pass."},
+	{Internal, 500, "Internal error", "Something failed on our side. The request id finds the cause in the server's log."},
+
+	{InvalidRequest, 400, "Invalid request", "The request was understood but is not valid; errors lists every bad field or parameter."},
+	{MalformedJSON, 400, "Malformed JSON", "The body is not one JSON document (RFC 8259); the detail tells where reading stopped."},
+	{Unauthenticated, 401, "Authentication required", "The request carries no valid session or access token."},
+	{Forbidden, 403, "Permission missing", "Whoever asks is known, but no role of theirs permits this operation here."},
+	{NotFound, 404, "Not found", "There is no such object, or none that the caller may see."},
+	{Conflict, 409, "Conflict", "The request contradicts what is there now. Read it again, then decide."},
+	{NameTaken, 409, "Name taken", "Another object of this type has this name in the environment already."},
+	{Referenced, 409, "Still referenced", "Other objects refer to this one; referrers lists them. Change or delete them first."},
+	{PreconditionFailed, 412, "Precondition failed", "The object has changed since the version that If-Match names. Read it again and reapply the change."},
+	{TooLarge, 413, "Too large", "The body, an object in it or the number of operations is over the limit that the detail names."},
+	{UnsupportedMediaType, 415, "Unsupported media type", "The Content-Type is not one that this operation reads; the detail names those."},
+	{Unavailable, 503, "Unavailable", "Something that this needs, the database for instance, doesn't answer at the moment. Nothing was written; try again."},
+	{JoinTokenInvalid, 401, "Join token invalid", "The join token is unknown, expired, used up, or made for another environment or node group. Make a new one."},
+	{NodeDisabled, 403, "Node disabled", "An operator has disabled this node. It gets neither a certificate nor configuration."},
+	{PositionAhead, 409, "Position ahead of the database", "A node holds a position that the database hasn't reached: the database went back. Serving it would revive what was revoked."},
+
+	{BadRequest, 400, "Bad request", "The request breaks the rules of HTTP, or can be read in two ways."},
+	{PathRefused, 400, "Path refused", "The path can be read in two ways (dot segments, encoded slashes, double encoding and the like). Send its plain form."},
+	{CredentialMissing, 401, "Credential missing", "This route needs a credential, and the request carries none."},
+	{CredentialInvalid, 401, "Credential invalid", "The credential is mistyped, unknown, revoked, or made for another environment."},
+	{CredentialExpired, 401, "Credential expired", "The credential was valid until its expiry, which has passed."},
+	{ConsumerSuspended, 403, "Consumer suspended", "The credential is valid, but the consumer it proves is suspended."},
+	{AddressNotAllowed, 403, "Address not allowed", "The client's address is not among those that may do this."},
+	{ScopeMissing, 403, "Scope missing", "The credential is valid, but lacks a scope that this route requires."},
+	{RouteNotFound, 404, "No route", "No route matches this host, path and request."},
+	{RequestTimeout, 408, "Request timeout", "The request's head or body didn't arrive in time."},
+	{BodyTooLarge, 413, "Body too large", "The request body is larger than this route takes."},
+	{TargetTooLong, 414, "Request target too long", "The path and query together are longer than the gateway takes."},
+	{HeadersTooLarge, 431, "Headers too large", "The request headers are larger, or more, than the gateway takes."},
+	{PolicyFailed, 500, "Policy failed", "A policy could not reach its verdict, so the request was refused. The request id finds the cause in the node's log."},
+	{UpgradeNotSupported, 501, "Upgrade not supported", "The request asks to switch to another protocol, which the gateway doesn't do."},
+	{UpstreamUnreachable, 502, "Upstream unreachable", "No connection to the service behind this route could be made, or it broke before an answer."},
+	{UpstreamAddressRefused, 502, "Upstream address refused", "The service's name leads to an address that this environment doesn't allow (loopback, link-local, the gateway's own)."},
+	{UpstreamInvalidResponse, 502, "Invalid response from upstream", "The service behind this route answered with something that isn't valid HTTP."},
+	{UpstreamTimeout, 504, "Upstream timeout", "The service behind this route didn't answer in the time that it is given."},
+	{ConfigurationStale, 503, "Configuration stale", "This node hasn't heard from its control plane for longer than the environment allows, so it no longer vouches for credentials."},
+	{NotReady, 503, "Not ready", "This node has no configuration yet."},
+	{ClientGone, 408, "Client gone", "The client closed the connection before it was answered. Nobody sees this but the usage and the access log."},
+}
