@@ -1,0 +1,103 @@
+// Command sallyport-edge is an edge node of Sallyport.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/sallyport/sallyport/dataplane"
+)
+
+const usage = `sallyport-edge is an edge node of Sallyport.
+
+  sallyport-edge serve [flags]   enrol if need be, and serve
+  sallyport-edge version         print the build
+
+The join token is taken from SALLYPORT_JOIN_TOKEN, never from the command line. It is needed at the first start.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "sallyport-edge:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context, args []string, out, problems io.Writer) error {
+	if len(args) == 0 {
+		fmt.Fprint(problems, usage)
+		return flag.ErrHelp
+	}
+	switch args[0] {
+	case "serve":
+		return serve(ctx, args[1:], out, problems)
+	case "version":
+		fmt.Fprintln(out, build())
+		return nil
+	}
+	fmt.Fprint(problems, usage)
+	return fmt.Errorf("unknown command %q", args[0])
+}
+
+func serve(ctx context.Context, args []string, out, problems io.Writer) error {
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = "edge"
+	}
+	cfg := dataplane.Config{JoinToken: os.Getenv("SALLYPORT_JOIN_TOKEN"), Build: build()}
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(problems)
+	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "`address` at which the control plane serves nodes")
+	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:8000", "`address` for clients")
+	flags.StringVar(&cfg.AdminListen, "admin-listen", "127.0.0.1:9000", "`address` for the operator; loopback only")
+	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity")
+	flags.StringVar(&cfg.Name, "name", hostname, "`name` of the node, for people")
+	accessLog := flags.Bool("access-log", true, "write a line per request to standard output")
+	level := flags.String("log-level", "info", "debug, info, warn or error")
+	if err := flags.Parse(args); err != nil {
+		return err //nolint:wrapcheck // flag has said it
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("serve takes no argument %q", flags.Arg(0))
+	}
+	// A join token is for this process alone, not for what it may start.
+	if err := os.Unsetenv("SALLYPORT_JOIN_TOKEN"); err != nil {
+		return fmt.Errorf("forget the join token: %w", err)
+	}
+	var threshold slog.Level
+	if err := threshold.UnmarshalText([]byte(*level)); err != nil {
+		return fmt.Errorf("-log-level: %w", err)
+	}
+	cfg.Logger = slog.New(slog.NewJSONHandler(problems, &slog.HandlerOptions{Level: threshold}))
+	if *accessLog {
+		cfg.AccessLog = out
+	}
+	return dataplane.Run(ctx, cfg) //nolint:wrapcheck // says what
+}
+
+// build names the binary: its version and commit.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && len(setting.Value) >= 12 {
+			version += " " + setting.Value[:12]
+		}
+	}
+	return version
+}

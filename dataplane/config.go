@@ -1,0 +1,62 @@
+package dataplane
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is what a node starts with.
+type Config struct {
+	// Control is where the control plane serves nodes, host:port.
+	Control string
+	// JoinToken is needed once, for a node without an identity.
+	JoinToken string
+	// DataDir keeps the node's identity. It is made if need be, for its owner alone.
+	DataDir string
+	// Name of the node, for people.
+	Name string
+	// Listen is where clients connect, host:port.
+	Listen string
+	// AdminListen is where the operator looks, on loopback.
+	AdminListen string
+	// AccessLog takes a JSON line per request; nil: none.
+	AccessLog io.Writer
+	// Logger takes what an operator should know.
+	Logger *slog.Logger
+	// Build of the binary, for people.
+	Build string
+	// DrainTimeout bounds how long requests under way are waited for at the end; default 20 s.
+	DrainTimeout time.Duration
+}
+
+const defaultDrainTimeout = 20 * time.Second
+
+func (c *Config) check() error {
+	var missing []error
+	for _, need := range []struct{ name, value string }{
+		{"control", c.Control}, {"data-dir", c.DataDir}, {"listen", c.Listen}, {"admin-listen", c.AdminListen},
+	} {
+		if need.value == "" {
+			missing = append(missing, errors.New(need.name+" is not set"))
+		}
+	}
+	if c.Logger == nil {
+		missing = append(missing, errors.New("a Logger is needed"))
+	}
+	if c.DrainTimeout <= 0 {
+		c.DrainTimeout = defaultDrainTimeout
+	}
+	return errors.Join(missing...)
+}
+
+// bound returns the address of a listener; never invalid for a TCP listener.
+func bound(address string) netip.AddrPort {
+	parsed, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(parsed.Addr().Unmap(), parsed.Port())
+}

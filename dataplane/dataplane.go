@@ -1,0 +1,159 @@
+package dataplane
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/sallyport/sallyport/dataplane/internal/admin"
+	"github.com/sallyport/sallyport/dataplane/internal/configsync"
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/enroll"
+	"github.com/sallyport/sallyport/dataplane/internal/listener"
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/policies"
+	"github.com/sallyport/sallyport/dataplane/internal/proxy"
+	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/upstream"
+	"github.com/sallyport/sallyport/dataplane/internal/usage"
+)
+
+// Run is a node's life: it enrols if it must, serves until ctx ends, lets requests under way end, and sends the usage that
+// is left.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.check(); err != nil {
+		return fmt.Errorf("configuration of the node: %w", err)
+	}
+	clients, operator, err := listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer clients.Close()
+	defer operator.Close()
+	identity, err := enroll.Ensure(ctx, enroll.Config{
+		Dir: cfg.DataDir, JoinToken: cfg.JoinToken, ControlPlane: cfg.Control, Name: cfg.Name, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // says what
+	}
+	n, err := newNode(cfg, identity, bound(clients.Addr().String()), bound(operator.Addr().String()))
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	return n.run(ctx, clients, operator)
+}
+
+func listen(ctx context.Context, cfg Config) (clients, operator net.Listener, err error) {
+	if clients, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, nil, fmt.Errorf("listen for clients: %w", err)
+	}
+	if operator, err = admin.Listen(ctx, cfg.AdminListen); err != nil {
+		_ = clients.Close()
+		return nil, nil, err //nolint:wrapcheck // says what
+	}
+	return clients, operator, nil
+}
+
+// node is the parts of a running node.
+type node struct {
+	cfg      Config
+	boot     string
+	identity *enroll.Identity
+
+	directory  *directory.Directory
+	snapshots  snapshot.Holder
+	env        *snapshot.Env
+	metrics    *pipeline.Metrics
+	connection *grpc.ClientConn
+	syncer     *configsync.Syncer
+	recorder   *usage.Recorder
+	bus        *usage.Bus
+	sender     *usage.Sender
+	accessLog  *proxy.AccessLog
+	draining   atomic.Bool
+}
+
+func newNode(cfg Config, identity *enroll.Identity, own ...netip.AddrPort) (*node, error) {
+	kinds := policies.All()
+	n := &node{
+		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
+		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), recorder: usage.NewRecorder(),
+	}
+	n.env = snapshot.NewEnv(snapshot.Config{
+		Directory: n.directory, Kinds: kinds, Logger: cfg.Logger, Metrics: n.metrics,
+		NewSender: func(spec snapshot.Spec) snapshot.Sender { return upstream.New(spec, own) },
+	})
+	if cfg.AccessLog != nil {
+		n.accessLog = proxy.NewAccessLog(cfg.AccessLog)
+	}
+	return n, errors.Join(n.connect(), n.connectBus())
+}
+
+func (n *node) connect() (err error) {
+	if n.connection, err = configsync.Dial(n.cfg.Control, n.identity.TLS()); err != nil {
+		return err //nolint:wrapcheck // says what
+	}
+	n.syncer, err = configsync.New(configsync.Config{
+		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
+		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
+		Build: n.cfg.Build, Boot: n.boot, Logger: n.cfg.Logger,
+	})
+	return err //nolint:wrapcheck // says what
+}
+
+func (n *node) connectBus() (err error) {
+	origin := usage.Origin{Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot}
+	n.bus, err = usage.Connect(usage.BusConfig{
+		URLs: n.identity.BusURLs(), TLS: n.identity.TLS(), JWT: n.identity.BusJWT, Sign: n.identity.BusSign, Origin: origin, Log: n.cfg.Logger,
+	})
+	n.sender = usage.NewSender(n.recorder, n.bus, origin, n.cfg.Logger)
+	return err //nolint:wrapcheck // says what
+}
+
+func (n *node) close() {
+	if n.bus != nil {
+		n.bus.Close()
+	}
+	if n.connection != nil {
+		_ = n.connection.Close() // the process ends, or never began
+	}
+}
+
+// run serves. What requests need goes on until the last of them has ended; usage goes last.
+func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	group, background := errgroup.WithContext(background)
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	context.AfterFunc(background, stop) // what fails in the background ends the serving
+
+	group.Go(func() error { return n.syncer.Run(background) })
+	group.Go(func() error { return n.identity.Watch(background, n.cfg.Logger) })
+	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
+	if n.accessLog != nil {
+		group.Go(func() error { return n.accessLog.Run(background) })
+	}
+	group.Go(func() error { return n.sender.Run(background, usageDrain) })
+	group.Go(func() error {
+		defer end()
+		stopDraining := context.AfterFunc(serving, func() { n.draining.Store(true) })
+		defer stopDraining()
+		n.cfg.Logger.Info("node serves", "clients", clients.Addr().String(), "operator", operator.Addr().String(),
+			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
+		return listener.Run(serving, listener.Config{
+			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
+			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Usage: n.recorder, AccessLog: n.accessLog}),
+		})
+	})
+	return group.Wait() //nolint:wrapcheck // says what
+}

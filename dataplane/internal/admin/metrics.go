@@ -1,0 +1,87 @@
+package admin
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metric is one of the edge's metrics.
+type Metric struct {
+	// Name carries the unit.
+	Name string
+	// Help is for people.
+	Help string
+	// Labels of its samples, in order.
+	Labels []string
+	// Gauge goes up and down; else it counts.
+	Gauge bool
+}
+
+// Names of the edge's metrics.
+const (
+	StageVerdicts        = "sallyport_edge_stage_verdicts_total"
+	PolicyParts          = "sallyport_edge_policy_parts"
+	LaneNumber           = "sallyport_edge_lane_number"
+	LaneConnected        = "sallyport_edge_lane_connected"
+	LaneStates           = "sallyport_edge_lane_states_total"
+	LaneAlarms           = "sallyport_edge_lane_alarms_total"
+	UsageBatches         = "sallyport_edge_usage_batches_total"
+	UsageWaiting         = "sallyport_edge_usage_waiting_counters"
+	UsageFolded          = "sallyport_edge_usage_folded_counters_total"
+	BusConnected         = "sallyport_edge_bus_connected"
+	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
+	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
+)
+
+// Metrics is the one list of what the edge measures.
+func Metrics() []Metric {
+	return []Metric{
+		{Name: StageVerdicts, Help: "Verdicts of stages.", Labels: []string{"kind", "mode", "verdict"}},
+		{Name: PolicyParts, Help: "Parts kept over revisions (tables of limits, pools of connections).", Gauge: true},
+		{Name: LaneNumber, Help: "Revision or sequence in force.", Labels: []string{"lane"}, Gauge: true},
+		{Name: LaneConnected, Help: "1 while the lane's stream is open.", Labels: []string{"lane"}, Gauge: true},
+		{Name: LaneStates, Help: "States received or answered, by what became of them.", Labels: []string{"lane", "event"}},
+		{Name: LaneAlarms, Help: "States that were not what was signed; any is one too many.", Labels: []string{"lane", "alarm"}},
+		{Name: UsageBatches, Help: "Batches of usage, by whether the bus took them.", Labels: []string{"outcome"}},
+		{Name: UsageWaiting, Help: "Counters of usage that wait for the bus.", Gauge: true},
+		{Name: UsageFolded, Help: "Counters of usage folded because the bus was away for long."},
+		{Name: BusConnected, Help: "1 while the bus is there.", Gauge: true},
+		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
+		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
+	}
+}
+
+// Sample is one value of a metric.
+type Sample struct {
+	Metric string
+	Labels []string
+	Value  float64
+}
+
+// collector reads a Source out for Prometheus.
+type collector struct{ source Source }
+
+// Describe tells nothing: samples are checked as they come.
+func (c collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect sends the samples. One that is not in the list is a mistake of ours and makes the whole read-out fail.
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	known := make(map[string]Metric)
+	for _, m := range Metrics() {
+		known[m.Name] = m
+	}
+	c.source.Samples(func(s Sample) {
+		m, ok := known[s.Metric]
+		if !ok || len(s.Labels) != len(m.Labels) {
+			err := fmt.Errorf("sample of %q with %d labels is not in the list of metrics", s.Metric, len(s.Labels))
+			out <- prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(err), err)
+			return
+		}
+		kind := prometheus.CounterValue
+		if m.Gauge {
+			kind = prometheus.GaugeValue
+		}
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(m.Name, m.Help, m.Labels, nil), kind, s.Value, s.Labels...)
+	})
+}

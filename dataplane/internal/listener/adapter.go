@@ -1,0 +1,194 @@
+package listener
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/path"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// adapter stands between net/http and the gateway's own exchange.
+type adapter struct{ handler Handler }
+
+func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ex := a.handler.Acquire()
+	defer a.handler.Finish(ex)
+	body := &countingBody{body: r.Body, request: r, into: &ex.Request}
+	if refused := fill(ex, r, body); refused != nil {
+		ex.Refuse(refused)
+	}
+	if r.ContentLength != 0 {
+		// An answer may come before the upload has ended, and must not wait for it.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
+	a.handler.Serve(ex)
+	if !write(w, ex, body) {
+		panic(http.ErrAbortHandler) // the only way to tell net/http that the answer is incomplete
+	}
+}
+
+// fill describes the request; what HTTP itself or the canonical path forbids comes back as a rejection.
+func fill(ex *pipeline.Exchange, r *http.Request, body io.Reader) *pipeline.Rejection {
+	ex.ID = id.New(time.Now())
+	ex.Started = time.Now()
+	ex.Context = r.Context()
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		ex.Client.Peer = netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port())
+	}
+	in := &ex.Request
+	in.Method, in.Proto = r.Method, r.Proto
+	in.Scheme = "http"
+	in.Host = r.Host
+	in.Body, in.ContentLength = body, r.ContentLength
+	for name, values := range r.Header {
+		for _, value := range values {
+			in.Header.Add(name, value)
+		}
+	}
+	if refused := checkMethod(r); refused != nil {
+		return refused
+	}
+	authority, ok := hostOf(r.Host)
+	if !ok {
+		return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The Host header is not a valid host.", Reason: "invalid Host"}
+	}
+	in.Authority = authority
+	return fillTarget(in, r.RequestURI)
+}
+
+func checkMethod(r *http.Request) *pipeline.Rejection {
+	switch {
+	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
+		return &pipeline.Rejection{Code: problem.MethodNotAllowed, Detail: "The gateway takes neither CONNECT nor TRACE.", Reason: r.Method}
+	case r.Header.Get("Upgrade") != "":
+		return &pipeline.Rejection{Code: problem.UpgradeNotSupported, Reason: "Upgrade asked for"}
+	}
+	return nil
+}
+
+// fillTarget takes the request target apart (RFC 9112, section 3.2). Only what net/http leaves is to be done: origin form and the
+// absolute form, whose authority net/http has already made the Host.
+func fillTarget(in *pipeline.Request, target string) *pipeline.Rejection {
+	if !strings.HasPrefix(target, "/") {
+		_, rest, absolute := strings.Cut(target, "://")
+		if !absolute {
+			return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The request target is not a path.", Reason: "target is neither origin nor absolute form"}
+		}
+		slash := strings.IndexAny(rest, "/?")
+		if slash < 0 {
+			rest, slash = "/", 0
+		}
+		target = rest[slash:]
+		if target[0] == '?' {
+			target = "/" + target
+		}
+	}
+	raw, query, _ := strings.Cut(target, "?")
+	in.Query = query
+	canonical, err := path.Canonical(raw)
+	if err != nil {
+		return pathRefused(err)
+	}
+	if !printable(query) {
+		return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The query has bytes that must be percent-encoded.", Reason: "raw bytes in the query"}
+	}
+	in.Path, in.ForwardPath = canonical, canonical
+	return nil
+}
+
+func pathRefused(err error) *pipeline.Rejection {
+	refused := &pipeline.Rejection{Code: problem.PathRefused, Reason: err.Error()}
+	var reason *path.Error
+	if errors.As(err, &reason) {
+		refused.Detail = "The path can be read in two ways: " + reason.Reason.String() + "."
+	}
+	return refused
+}
+
+// printable reports whether a query holds visible ASCII alone, and no fragment (RFC 3986, section 3.4).
+func printable(query string) bool {
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c >= 0x7f || c == '#' {
+			return false
+		}
+	}
+	return true
+}
+
+// hostOf returns the host of a Host header in lower case, without port, brackets kept off.
+func hostOf(host string) (string, bool) {
+	if host == "" {
+		return "", true // HTTP/1.0
+	}
+	if strings.HasPrefix(host, "[") {
+		end := strings.IndexByte(host, ']')
+		if end < 0 || !validPort(host[end+1:]) {
+			return "", false
+		}
+		address, err := netip.ParseAddr(host[1:end])
+		return address.String(), err == nil && address.Is6() && address.Zone() == ""
+	}
+	name, port := host, ""
+	if colon := strings.IndexByte(host, ':'); colon >= 0 {
+		name, port = host[:colon], host[colon:]
+	}
+	if name == "" || len(name) > 253 || !validPort(port) {
+		return "", false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return "", false
+		}
+	}
+	// A trailing dot names the same host (RFC 1034, section 3.1): one host, one spelling.
+	return strings.ToLower(strings.TrimSuffix(name, ".")), true
+}
+
+func validPort(port string) bool {
+	if port == "" || port == ":" {
+		return true
+	}
+	if port[0] != ':' || len(port) > 6 {
+		return false
+	}
+	for _, c := range port[1:] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// countingBody counts what is read of a request body, and hands over the trailers at its end.
+type countingBody struct {
+	body    io.Reader
+	request *http.Request
+	into    *pipeline.Request
+	failed  error
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	b.into.BodyBytes += int64(n)
+	switch {
+	case errors.Is(err, io.EOF):
+		if b.into.Trailer.Len() == 0 {
+			for name, values := range b.request.Trailer {
+				for _, value := range values {
+					b.into.Trailer.Add(name, value)
+				}
+			}
+		}
+	case err != nil:
+		b.failed = err
+	}
+	return n, err //nolint:wrapcheck // io.EOF must stay what it is
+}

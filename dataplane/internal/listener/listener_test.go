@@ -1,0 +1,196 @@
+package listener
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo answers with what it was asked, or by its own function.
+type echo struct {
+	pool     pipeline.Pool
+	serve    func(*pipeline.Exchange)
+	finished atomic.Int64
+}
+
+func (e *echo) Acquire() *pipeline.Exchange { return e.pool.Get() }
+
+func (e *echo) Serve(ex *pipeline.Exchange) {
+	if ex.Rejection != nil {
+		ex.Answer()
+		return
+	}
+	if e.serve != nil {
+		e.serve(ex)
+		return
+	}
+	text := ex.Request.Method + " " + ex.Request.Authority + " " + ex.Request.Path + " " + ex.Request.Query
+	ex.Response.Status = http.StatusOK
+	ex.Response.Body, ex.Response.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+}
+
+func (e *echo) Finish(ex *pipeline.Exchange) {
+	e.finished.Add(1)
+	e.pool.Put(ex)
+}
+
+// start serves with a handler, and returns the address.
+func start(t *testing.T, h Handler) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Run(ctx, Config{Listener: listener, Handler: h, Logger: slog.New(slog.DiscardHandler), DrainTimeout: 5 * time.Second})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+// raw sends bytes as they are, and returns the first answer.
+func raw(t *testing.T, address, request string) (int, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("%q: %v", request, err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+func TestRequestsBecomeExchangesOrAreRefused(t *testing.T) {
+	address := start(t, new(echo))
+	tests := []struct {
+		request string
+		status  int
+		want    string
+	}{
+		{"GET /a?b=c HTTP/1.1\r\nHost: Api.Example.com:8080\r\n\r\n", 200, "GET api.example.com /a b=c"},
+		{"GET /a HTTP/1.1\r\nHost: api.example.com.\r\n\r\n", 200, "GET api.example.com /a "},
+		{"GET /%61 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "GET x /a "},
+		{"GET http://real.example/a?q HTTP/1.1\r\nHost: other\r\n\r\n", 200, "GET real.example /a q"},
+		{"GET http://real.example HTTP/1.1\r\nHost: real.example\r\n\r\n", 200, "GET real.example / "},
+		{"GET / HTTP/1.1\r\nHost: [2001:DB8::1]:80\r\n\r\n", 200, "GET 2001:db8::1 / "},
+		{"GET /a/../b HTTP/1.1\r\nHost: x\r\n\r\n", 400, "path_refused"},
+		{"GET /a%2fb HTTP/1.1\r\nHost: x\r\n\r\n", 400, "path_refused"},
+		{"GET //a HTTP/1.1\r\nHost: x\r\n\r\n", 400, "path_refused"},
+		{"GET /?a\x80 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+		{"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+		{"GET / HTTP/1.1\r\nHost: a_b/c\r\n\r\n", 400, ""},
+		{"GET / HTTP/1.1\r\nHost: x:port\r\n\r\n", 400, "bad_request"},
+		{"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", 405, "method_not_allowed"},
+		{"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", 405, "method_not_allowed"},
+		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501, "upgrade_not_supported"},
+	}
+	for _, tt := range tests {
+		status, body := raw(t, address, tt.request)
+		if status != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%q: %d %q, want %d with %q", tt.request, status, body, tt.status, tt.want)
+		}
+	}
+}
+
+func TestAnExchangeIsFinishedOnceThoughTheAnswerBreaks(t *testing.T) {
+	handler := &echo{serve: func(ex *pipeline.Exchange) {
+		ex.Response.Status = http.StatusOK
+		ex.Response.Body, ex.Response.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader("half"), brokenReader{})), 8
+	}}
+	// Registered before start's own, and so run after the listener has ended.
+	t.Cleanup(func() {
+		if n := handler.finished.Load(); n != 1 {
+			t.Errorf("finished %d times, want once", n)
+		}
+	})
+	address := start(t, handler)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return // cut before the head: not whole either
+	}
+	defer answer.Body.Close()
+	if body, err := io.ReadAll(answer.Body); err == nil {
+		t.Errorf("a broken answer looked whole: %q", body)
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestAStreamReachesItsReaderPieceByPiece(t *testing.T) {
+	reader, writer := io.Pipe()
+	handler := &echo{serve: func(ex *pipeline.Exchange) {
+		ex.Response.Status = http.StatusOK
+		ex.Response.Body, ex.Response.ContentLength = reader, -1
+	}}
+	address := start(t, handler)
+	go func() { _, _ = io.WriteString(writer, "first") }()
+	answer, err := http.Get("http://" + address + "/") //nolint:noctx // bounded by the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	piece := make([]byte, 16)
+	n, err := answer.Body.Read(piece)
+	if err != nil || string(piece[:n]) != "first" {
+		t.Fatalf("read %q, %v before the stream ended; want the first piece", piece[:n], err)
+	}
+	_ = writer.Close()
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestAnAnswerMayComeBeforeTheUploadEnds(t *testing.T) {
+	handler := &echo{serve: func(ex *pipeline.Exchange) {
+		ex.Refuse(&pipeline.Rejection{Code: problem.RateLimited})
+		ex.Answer()
+	}}
+	address := start(t, handler)
+	status, _ := raw(t, address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nonly the beginning")
+	if status != http.StatusTooManyRequests {
+		t.Errorf("got %d, want 429 at once", status)
+	}
+}

@@ -1,0 +1,91 @@
+package listener
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+)
+
+const copyBufferBytes = 32 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBufferBytes]byte) }}
+
+// write sends the answer; false: it could not be sent whole, and the connection must end so that the client sees that.
+func write(w http.ResponseWriter, ex *pipeline.Exchange, request *countingBody) bool {
+	out := &ex.Response
+	if out.Body != nil {
+		defer out.Body.Close()
+	}
+	header := w.Header()
+	for _, field := range out.Header.Fields() {
+		header[http.CanonicalHeaderKey(field.Name)] = append(header[http.CanonicalHeaderKey(field.Name)], field.Value)
+	}
+	if _, dated := header["Date"]; dated {
+		header["Date"] = header["Date"][:1]
+	}
+	if out.ContentLength >= 0 && allowsLength(ex) {
+		header.Set("Content-Length", strconv.FormatInt(out.ContentLength, 10))
+	}
+	if _, typed := header["Content-Type"]; !typed {
+		header["Content-Type"] = nil // else net/http guesses one
+	}
+	if request.failed != nil {
+		header.Set("Connection", "close")
+	}
+	w.WriteHeader(out.Status)
+	if out.Body == nil || bodyless(ex) {
+		return true
+	}
+	if !copyBody(w, out) {
+		return false
+	}
+	for _, field := range out.Trailer.Fields() {
+		header.Add(http.TrailerPrefix+field.Name, field.Value)
+	}
+	return true
+}
+
+// copyBody passes the body on. What has no known length may be a stream whose reader waits for each piece: it is flushed at once.
+func copyBody(w http.ResponseWriter, out *pipeline.Response) bool {
+	buffer, ok := copyBuffers.Get().(*[copyBufferBytes]byte)
+	if !ok {
+		buffer = new([copyBufferBytes]byte)
+	}
+	defer copyBuffers.Put(buffer)
+	control := http.NewResponseController(w)
+	stream := out.ContentLength < 0
+	for {
+		n, err := out.Body.Read(buffer[:])
+		if n > 0 {
+			written, writeErr := w.Write(buffer[:n])
+			out.BodyBytes += int64(written)
+			if writeErr != nil {
+				return false
+			}
+			if stream && control.Flush() != nil {
+				return false
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return out.ContentLength < 0 || out.BodyBytes == out.ContentLength
+		}
+		if err != nil {
+			return false
+		}
+	}
+}
+
+// bodyless reports whether the answer has no body whatever its header says (RFC 9110, section 6.4.1).
+func bodyless(ex *pipeline.Exchange) bool {
+	status := ex.Response.Status
+	return ex.Request.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+}
+
+// allowsLength reports whether Content-Length may be sent (RFC 9110, section 8.6).
+func allowsLength(ex *pipeline.Exchange) bool {
+	return ex.Response.Status != http.StatusNoContent
+}

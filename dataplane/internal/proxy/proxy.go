@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/usage"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Config is what a Proxy works with.
+type Config struct {
+	// Snapshots holds the configuration in force.
+	Snapshots *snapshot.Holder
+	// Usage counts.
+	Usage *usage.Recorder
+	// AccessLog takes a line per request; nil: none.
+	AccessLog *AccessLog
+}
+
+// Proxy takes requests through the gateway. It is safe for concurrent use.
+type Proxy struct {
+	snapshots *snapshot.Holder
+	usage     *usage.Recorder
+	log       *AccessLog
+	pool      pipeline.Pool
+}
+
+// New returns a proxy.
+func New(cfg Config) *Proxy {
+	return &Proxy{snapshots: cfg.Snapshots, usage: cfg.Usage, log: cfg.AccessLog}
+}
+
+// Acquire returns an empty exchange.
+func (p *Proxy) Acquire() *pipeline.Exchange { return p.pool.Get() }
+
+// Serve leaves an answer in ex.Response: the upstream's, or the reason why there is none.
+func (p *Proxy) Serve(ex *pipeline.Exchange) {
+	stages := p.ask(ex)
+	if ex.Rejection != nil {
+		ex.Answer()
+	} else {
+		prepareResponse(ex)
+	}
+	if stages != nil && stages.Respond(ex) != nil {
+		ex.Answer()
+	}
+	ex.Response.Header.Set(requestIDHeader, requestID(ex))
+}
+
+// ask takes the request to its upstream; ex.Rejection says what it failed at. It returns the stages that are to see the
+// answer, which are kept for Finish.
+func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
+	current := p.snapshots.Load()
+	if current == nil {
+		ex.Refuse(ex.Reject(problem.NotReady, "", "no configuration yet"))
+		return nil
+	}
+	ex.Client.Address = clientAddress(ex, current.Settings.TrustedProxies.Contains)
+	if ex.Rejection != nil { // the listener refused it
+		return nil
+	}
+	route, err := current.Route(ex)
+	if err != nil {
+		refuse(ex, err)
+		return nil
+	}
+	ex.Stages = route.Stages
+	if route.Stages.Run(ex) != nil {
+		return route.Stages
+	}
+	prepareRequest(ex)
+	if err := route.Service.Sender.Send(ex); err != nil {
+		refuse(ex, err)
+	}
+	return route.Stages
+}
+
+// Finish ends the exchange: finishers, usage, access log. The exchange goes back to the pool.
+func (p *Proxy) Finish(ex *pipeline.Exchange) {
+	if ex.Stages != nil {
+		ex.Stages.Finish(ex)
+	}
+	now := time.Now()
+	p.record(ex, now)
+	if p.log != nil {
+		p.log.write(ex, now)
+	}
+	p.pool.Put(ex)
+}
+
+func (p *Proxy) record(ex *pipeline.Exchange, now time.Time) {
+	if ex.Dry {
+		return
+	}
+	key := usage.Key{
+		Minute:      now.Unix() / 60,
+		StatusClass: uint8(ex.Response.Status / 100),
+		Verdict:     string(ex.Verdict),
+	}
+	if ex.Route != nil {
+		key.Route = ex.Route.ID
+	}
+	if ex.Identity.Known() {
+		key.Consumer = ex.Identity.Consumer.ID
+	}
+	p.usage.Record(ex.Stripe(), key, usage.Counts{
+		Requests:      1,
+		RequestBytes:  uint64(max(ex.Request.BodyBytes, 0)),
+		ResponseBytes: uint64(max(ex.Response.BodyBytes, 0)),
+		DurationUs:    uint64(max(now.Sub(ex.Started).Microseconds(), 0)),
+	})
+}
+
+// refuse makes any error a refusal: what is no rejection is a fault of ours, and stays inside.
+func refuse(ex *pipeline.Exchange, err error) {
+	var rejection *pipeline.Rejection
+	if !errors.As(err, &rejection) {
+		rejection = ex.Reject(problem.Internal, "", err.Error())
+	}
+	ex.Refuse(rejection)
+}

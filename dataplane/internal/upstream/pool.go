@@ -1,0 +1,194 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+const (
+	idleConnectionsPerTarget = 512
+	idleTimeout              = 60 * time.Second
+	maxResponseHeadBytes     = 64 << 10
+)
+
+// Pool holds the connections to one service's targets. It is safe for concurrent use, and closes its idle connections
+// once nothing refers to it.
+type Pool struct {
+	targets   []snapshot.Target
+	total     uint64
+	transport *http.Transport
+}
+
+// New returns a pool of the connections to a service. It opens nothing until a request comes, and never connects to own,
+// the edge's listeners, unless the environment allows exactly their address.
+func New(spec snapshot.Spec, own []netip.AddrPort) *Pool {
+	dialer := &net.Dialer{
+		Timeout: spec.Connect,
+		Control: NewGuard(spec.AllowedTargets, own).control,
+	}
+	transport := &http.Transport{
+		DialContext:            dialer.DialContext,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    idleConnectionsPerTarget,
+		IdleConnTimeout:        idleTimeout,
+		ResponseHeaderTimeout:  spec.ResponseHead,
+		MaxResponseHeaderBytes: maxResponseHeadBytes,
+		ExpectContinueTimeout:  time.Second,
+	}
+	pool := &Pool{targets: slices.Clone(spec.Targets), transport: transport}
+	for _, target := range pool.targets {
+		pool.total += uint64(target.Weight)
+	}
+	runtime.AddCleanup(pool, (*http.Transport).CloseIdleConnections, transport)
+	return pool
+}
+
+// Send asks one target and leaves its answer in ex.Response; the body must be closed. On failure it returns a
+// *pipeline.Rejection that says in whose hands the request was.
+func (p *Pool) Send(ex *pipeline.Exchange) error {
+	address, ok := p.pick()
+	if !ok {
+		return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: "no target has weight"}
+	}
+	answer, err := p.transport.RoundTrip(newRequest(ex, address))
+	if err != nil {
+		return rejection(ex, address, err)
+	}
+	if answer.StatusCode < 200 || answer.StatusCode > 599 {
+		_ = answer.Body.Close()
+		return &pipeline.Rejection{
+			Code:   problem.UpstreamInvalidResponse,
+			Reason: fmt.Sprintf("target %s answered with status %d", address, answer.StatusCode),
+		}
+	}
+	fillResponse(&ex.Response, answer)
+	return nil
+}
+
+// pick draws a target by weight. A random draw shares no state between requests, where a round-robin counter would.
+func (p *Pool) pick() (string, bool) {
+	if p.total == 0 {
+		return "", false
+	}
+	if len(p.targets) == 1 {
+		return p.targets[0].Address, true
+	}
+	draw := rand.Uint64N(p.total)
+	for _, target := range p.targets {
+		if draw < uint64(target.Weight) {
+			return target.Address, true
+		}
+		draw -= uint64(target.Weight)
+	}
+	return "", false
+}
+
+// newRequest says the exchange's request in net/http's words. Opaque carries the path byte for byte: URL.Path would be
+// encoded anew, and the upstream would see another spelling than the one that was decided on.
+func newRequest(ex *pipeline.Exchange, address string) *http.Request {
+	in := &ex.Request
+	out := &http.Request{
+		Method:        in.Method,
+		URL:           &url.URL{Scheme: "http", Host: address, Opaque: in.ForwardPath, RawQuery: in.Query},
+		Host:          in.Host,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        toHTTP(&in.Header),
+		ContentLength: in.ContentLength,
+	}
+	if in.ContentLength != 0 {
+		out.Body = io.NopCloser(in.Body)
+	}
+	if _, named := out.Header["User-Agent"]; !named {
+		out.Header["User-Agent"] = nil // else net/http names itself
+	}
+	ctx := ex.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return out.WithContext(ctx)
+}
+
+func fillResponse(out *pipeline.Response, answer *http.Response) {
+	out.Status = answer.StatusCode
+	out.ContentLength = answer.ContentLength
+	out.Header.Reset()
+	for name, values := range answer.Header {
+		for _, value := range values {
+			out.Header.Add(name, value)
+		}
+	}
+	out.Body = &body{answer: answer, trailer: &out.Trailer}
+}
+
+// body hands over the trailers once the answer's body is at its end.
+type body struct {
+	answer  *http.Response
+	trailer *pipeline.Header
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.answer.Body.Read(p)
+	if errors.Is(err, io.EOF) && b.trailer.Len() == 0 {
+		for name, values := range b.answer.Trailer {
+			for _, value := range values {
+				b.trailer.Add(name, value)
+			}
+		}
+	}
+	return n, err //nolint:wrapcheck // io.EOF must stay what it is
+}
+
+func (b *body) Close() error { return b.answer.Body.Close() } //nolint:wrapcheck // nothing to add
+
+func toHTTP(header *pipeline.Header) http.Header {
+	out := make(http.Header, header.Len())
+	for _, field := range header.Fields() {
+		name := http.CanonicalHeaderKey(field.Name)
+		out[name] = append(out[name], field.Value)
+	}
+	return out
+}
+
+// rejection finds whose fault a failed round trip was. net/http has no types for malformed answers; its text is the
+// only sign, and whatever is not recognised counts as unreachable.
+func rejection(ex *pipeline.Exchange, address string, err error) error {
+	reason := fmt.Sprintf("target %s: %v", address, err)
+	var timeout interface{ Timeout() bool }
+	switch {
+	case ex.Context != nil && ex.Context.Err() != nil:
+		return &pipeline.Rejection{Code: problem.ClientGone, Reason: reason}
+	case errors.Is(err, ErrAddressRefused):
+		return &pipeline.Rejection{Code: problem.UpstreamAddressRefused, Reason: reason}
+	case isDial(err):
+		return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: reason}
+	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+		return &pipeline.Rejection{Code: problem.UpstreamTimeout, Reason: reason}
+	case strings.Contains(err.Error(), "malformed") || strings.Contains(err.Error(), "bad ") ||
+		strings.Contains(err.Error(), "invalid") || strings.Contains(err.Error(), "headers exceeded") || strings.Contains(err.Error(), "transport protocol"):
+		return &pipeline.Rejection{Code: problem.UpstreamInvalidResponse, Reason: reason}
+	}
+	return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: reason}
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}

@@ -1,0 +1,203 @@
+package usage
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
+)
+
+const (
+	// flushInterval is how long a count waits at most before it is on its way.
+	flushInterval = time.Second
+	// publishTimeout bounds one attempt to get a batch stored.
+	publishTimeout = 5 * time.Second
+	// retryPause is between attempts once the sender is to end.
+	retryPause = 200 * time.Millisecond
+	// batchCounters bounds a batch: about 60 bytes each.
+	batchCounters = 4096
+	// pendingCounters bounds what waits while the bus is away; beyond it counts fold.
+	pendingCounters = 200_000
+	// minutesPerFold is what folding turns a minute into.
+	minutesPerFold = 60
+)
+
+// Publisher gets a batch stored: it returns nil only once the bus has said so. message names the batch, so that one sent
+// twice is stored once.
+type Publisher interface {
+	Publish(ctx context.Context, message string, data []byte) error
+}
+
+// Origin names where batches come from.
+type Origin struct {
+	// Node and Environment are ids.
+	Node, Environment string
+	// Boot is random per start of the process.
+	Boot string
+}
+
+// Sender sends what a Recorder counted.
+type Sender struct {
+	recorder  *Recorder
+	publisher Publisher
+	origin    Origin
+	log       *slog.Logger
+
+	pending map[Key]Counts // never attempted: may still merge and fold
+	number  uint64         // of the batch under way, or the last one
+
+	sent, failed, folded atomic.Uint64
+	waiting              atomic.Int64
+}
+
+// NewSender returns a sender; Run makes it send.
+func NewSender(recorder *Recorder, publisher Publisher, origin Origin, log *slog.Logger) *Sender {
+	return &Sender{recorder: recorder, publisher: publisher, origin: origin, log: log, pending: make(map[Key]Counts)}
+}
+
+// Stats are counts since the start, but for Waiting.
+type Stats struct {
+	// Sent batches, Failed attempts, Folded counters.
+	Sent, Failed, Folded uint64
+	// Waiting counters, not yet in a batch.
+	Waiting int64
+}
+
+// Stats returns the sender's own counters.
+func (s *Sender) Stats() Stats {
+	return Stats{Sent: s.sent.Load(), Failed: s.failed.Load(), Folded: s.folded.Load(), Waiting: s.waiting.Load()}
+}
+
+// Run sends until ctx ends, and then what is left, within drain.
+func (s *Sender) Run(ctx context.Context, drain time.Duration) error {
+	tick := time.NewTicker(flushInterval)
+	defer tick.Stop()
+	var underway *batch
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			underway = s.round(ctx, underway)
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	for {
+		underway = s.round(last, underway)
+		if underway == nil && len(s.pending) == 0 {
+			return nil
+		}
+		select {
+		case <-last.Done():
+			return fmt.Errorf("usage of %d counters was not taken by the bus before the end", len(s.pending)+underway.size())
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+// batch is one numbered message; its bytes never change once it was attempted.
+type batch struct {
+	number   uint64
+	counters int
+	data     []byte
+}
+
+func (b *batch) size() int {
+	if b == nil {
+		return 0
+	}
+	return b.counters
+}
+
+// round sends what it can, and returns the batch that is still under way.
+func (s *Sender) round(ctx context.Context, underway *batch) *batch {
+	s.recorder.collect(s.pending)
+	s.fold()
+	for {
+		if underway == nil {
+			if underway = s.next(); underway == nil {
+				return nil
+			}
+		}
+		if err := s.publish(ctx, underway); err != nil {
+			s.failed.Add(1)
+			s.log.Warn("usage not taken by the bus, kept", "batch", underway.number, "counters_waiting", len(s.pending), "error", err)
+			return underway
+		}
+		s.sent.Add(1)
+		underway = nil
+	}
+}
+
+func (s *Sender) publish(ctx context.Context, b *batch) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	message := fmt.Sprintf("%s.%s.%d", s.origin.Node, s.origin.Boot, b.number)
+	return s.publisher.Publish(ctx, message, b.data) //nolint:wrapcheck // logged as it is
+}
+
+// next makes a batch of up to batchCounters pending counters; nil: nothing is pending.
+func (s *Sender) next() *batch {
+	if len(s.pending) == 0 {
+		s.waiting.Store(0)
+		return nil
+	}
+	s.number++
+	message := &usagev1.Batch{Node: s.origin.Node, Environment: s.origin.Environment, Boot: s.origin.Boot, Number: s.number}
+	for key, counts := range s.pending {
+		if len(message.Counters) == batchCounters {
+			break
+		}
+		message.Counters = append(message.Counters, counter(key, counts))
+		delete(s.pending, key)
+	}
+	s.waiting.Store(int64(len(s.pending)))
+	data, err := proto.Marshal(message)
+	if err != nil {
+		// Only invalid UTF-8 could do it, and every string in a batch is of our own making.
+		panic(fmt.Sprintf("marshal usage batch: %v", err))
+	}
+	return &batch{number: s.number, counters: len(message.GetCounters()), data: data}
+}
+
+// fold merges minutes into hours when too much waits.
+func (s *Sender) fold() {
+	if len(s.pending) <= pendingCounters {
+		return
+	}
+	before := len(s.pending)
+	folded := make(map[Key]Counts, before/minutesPerFold)
+	for key, counts := range s.pending {
+		key.Minute -= key.Minute % minutesPerFold
+		total := folded[key]
+		total.add(counts)
+		folded[key] = total
+	}
+	s.pending = folded
+	s.folded.Add(uint64(before - len(folded)))
+	s.log.Warn("usage folded from minutes to hours: the bus has been away for long", "counters_before", before, "counters_after", len(folded))
+}
+
+func counter(key Key, counts Counts) *usagev1.Counter {
+	c := &usagev1.Counter{
+		Minute:        key.Minute,
+		StatusClass:   uint32(key.StatusClass),
+		Verdict:       key.Verdict,
+		Requests:      counts.Requests,
+		RequestBytes:  counts.RequestBytes,
+		ResponseBytes: counts.ResponseBytes,
+		DurationUs:    counts.DurationUs,
+	}
+	if !key.Route.IsZero() {
+		c.Route = key.Route[:]
+	}
+	if !key.Consumer.IsZero() {
+		c.Consumer = key.Consumer[:]
+	}
+	return c
+}

@@ -1,0 +1,89 @@
+package dataplane
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/admin"
+	"github.com/sallyport/sallyport/dataplane/internal/configsync"
+)
+
+// usageDrain bounds how long the last usage is tried to be sent.
+const usageDrain = 10 * time.Second
+
+// Status says what the node is and holds.
+func (n *node) Status() admin.Status {
+	at := n.syncer.Position()
+	configuration, directory := n.syncer.Stats()
+	confirmedConfiguration, confirmedDirectory := n.syncer.Confirmed()
+	confirmed := confirmedConfiguration
+	if confirmedDirectory.Before(confirmed) {
+		confirmed = confirmedDirectory
+	}
+	configurationDigest := n.syncer.ConfigurationDigest()
+	_, directoryDigest := n.directory.Head()
+	return admin.Status{
+		Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot,
+		Ready:     n.ready(),
+		Connected: configuration.Connected && directory.Connected,
+		Epoch:     at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
+		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
+		DirectoryDigest:      hex.EncodeToString(directoryDigest[:]),
+		ConfirmedAt:          confirmed,
+		CertificateExpiresAt: n.identity.Expires(),
+	}
+}
+
+func (n *node) ready() bool {
+	select {
+	case <-n.syncer.Ready():
+		return !n.draining.Load()
+	default:
+		return false
+	}
+}
+
+// Samples yields the values of the node's metrics.
+func (n *node) Samples(yield func(admin.Sample)) {
+	one := func(metric string, value float64, labels ...string) {
+		yield(admin.Sample{Metric: metric, Labels: labels, Value: value})
+	}
+	for series, count := range n.metrics.All() {
+		one(admin.StageVerdicts, float64(count), series.Kind, series.Mode.String(), string(series.Verdict))
+	}
+	one(admin.PolicyParts, float64(n.env.Parts()))
+	at := n.syncer.Position()
+	configuration, directory := n.syncer.Stats()
+	laneSamples(one, "configuration", at.Revision, configuration)
+	laneSamples(one, "directory", at.Sequence, directory)
+	stats := n.sender.Stats()
+	one(admin.UsageBatches, float64(stats.Sent), "stored")
+	one(admin.UsageBatches, float64(stats.Failed), "failed")
+	one(admin.UsageWaiting, float64(stats.Waiting))
+	one(admin.UsageFolded, float64(stats.Folded))
+	one(admin.BusConnected, truth(n.bus.Connected()))
+	one(admin.CertificateRemaining, time.Until(n.identity.Expires()).Seconds())
+	if n.accessLog != nil {
+		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
+	}
+}
+
+func laneSamples(one func(string, float64, ...string), lane string, number uint64, s configsync.LaneStats) {
+	one(admin.LaneNumber, float64(number), lane)
+	one(admin.LaneConnected, truth(s.Connected), lane)
+	for _, event := range []struct {
+		name  string
+		count uint64
+	}{{"deltas", s.Deltas}, {"snapshots", s.Snapshots}, {"beats", s.Beats}, {"acks", s.Acks}, {"nacks", s.Nacks}, {"streams", s.Streams}} {
+		one(admin.LaneStates, float64(event.count), lane, event.name)
+	}
+	one(admin.LaneAlarms, float64(s.Mismatches), lane, "digest_mismatch")
+	one(admin.LaneAlarms, float64(s.RefusedHeads), lane, "head_refused")
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

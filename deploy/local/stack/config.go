@@ -1,0 +1,116 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+)
+
+// Names of the parts.
+const (
+	Postgres = "postgres"
+	Control  = "control"
+	Demo     = "demo"
+)
+
+// Edge returns the name of the n-th edge, counted from 1.
+func Edge(n int) string { return "edge-" + strconv.Itoa(n) }
+
+// Config is what a stack is made of.
+type Config struct {
+	// Dir holds all state.
+	Dir string
+	// Bin holds the binaries that `make build` made.
+	Bin string
+	// Environment that the edges enrol in, by name. It is made when it isn't there.
+	Environment string
+	// Edges is how many there are.
+	Edges int
+	// Ports to listen on, all on 127.0.0.1.
+	Ports Ports
+	// Restart makes what dies run again.
+	Restart bool
+	// Output takes what the programs print, one stream for all, each line under its program's name.
+	Output io.Writer
+	// Logger takes what the stack itself has to say.
+	Logger *slog.Logger
+	// Progress is called with what is being started. May be nil.
+	Progress func(step string)
+	// EdgeArgs are added to the command line of every edge.
+	EdgeArgs []string
+	// Throwaway trades the database's durability for speed; for tests.
+	Throwaway bool
+}
+
+// Ports are TCP ports on 127.0.0.1; 0 picks a free one.
+type Ports struct {
+	Postgres, Admin, EdgeAPI, Bus, Demo int
+	// Edge and EdgeAdmin are the first edge's; the n-th one's are n-1 higher.
+	Edge, EdgeAdmin int
+}
+
+// DefaultPorts are what `make run` takes.
+func DefaultPorts() Ports {
+	return Ports{Postgres: 7432, Admin: 7080, EdgeAPI: 7443, Bus: 7422, Demo: 7090, Edge: 8001, EdgeAdmin: 9001}
+}
+
+func (c *Config) validate() error {
+	if c.Dir == "" || c.Bin == "" || c.Environment == "" || c.Logger == nil || c.Output == nil {
+		return errors.New("stack: Dir, Bin, Environment, Logger and Output are needed")
+	}
+	if c.Edges < 0 || c.Edges > 64 {
+		return fmt.Errorf("stack: %d edges; 0 to 64 are possible", c.Edges)
+	}
+	if c.Progress == nil {
+		c.Progress = func(string) {}
+	}
+	return nil
+}
+
+func (c *Config) binary(name string) string { return filepath.Join(c.Bin, name) }
+
+// addresses are where the parts listen, once chosen.
+type addresses struct {
+	admin, edgeAPI, bus, demo string
+	edges, edgeAdmins         []string
+}
+
+// choose makes every 0 a free port. All are held until all are known, so that no two are the same.
+func (c *Config) choose() (addresses, error) {
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
+	var failed error
+	pick := func(port int) string {
+		if port != 0 {
+			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		}
+		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // immediate
+		if err != nil {
+			failed = fmt.Errorf("stack: find a free port: %w", err)
+			return ""
+		}
+		held = append(held, listener)
+		return listener.Addr().String()
+	}
+	a := addresses{admin: pick(c.Ports.Admin), edgeAPI: pick(c.Ports.EdgeAPI), bus: pick(c.Ports.Bus), demo: pick(c.Ports.Demo)}
+	for n := range c.Edges {
+		a.edges = append(a.edges, pick(nth(c.Ports.Edge, n)))
+		a.edgeAdmins = append(a.edgeAdmins, pick(nth(c.Ports.EdgeAdmin, n)))
+	}
+	return a, failed
+}
+
+func nth(first, n int) int {
+	if first == 0 {
+		return 0
+	}
+	return first + n
+}

@@ -1,0 +1,216 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/sallyport/sallyport/deploy/local/process"
+)
+
+const (
+	rootKeyBytes  = 32
+	tokenFile     = "token"
+	rootKeyFile   = "root.key"
+	joinTokenLife = "15m"
+)
+
+func (s *Stack) startControl(ctx context.Context) error {
+	if err := s.ensureRootKey(); err != nil {
+		return err
+	}
+	err := s.launch(&part{name: Control, spec: func(context.Context) (process.Spec, error) {
+		return process.Spec{
+			Path: s.cfg.binary("sallyport-control"),
+			Args: []string{
+				"serve", "--admin-listen", s.at.admin, "--edge-listen", s.at.edgeAPI, "--bus-listen", s.at.bus,
+				"--data-dir", filepath.Join(s.cfg.Dir, "control"),
+			},
+			Env:    s.controlEnv(),
+			Output: s.prefixed(Control),
+		}, nil
+	}})
+	if err != nil {
+		return err
+	}
+	if err := s.awaitPart(ctx, Control); err != nil {
+		return err
+	}
+	if err := s.ensureToken(ctx); err != nil {
+		return err
+	}
+	return s.ensureEnvironment(ctx)
+}
+
+func (s *Stack) startDemo(ctx context.Context) error {
+	err := s.launch(&part{name: Demo, spec: func(context.Context) (process.Spec, error) {
+		return process.Spec{Path: s.cfg.binary("demo"), Args: []string{"--listen", s.at.demo}, Output: s.prefixed(Demo)}, nil
+	}})
+	if err != nil {
+		return err
+	}
+	return s.awaitPart(ctx, Demo)
+}
+
+func (s *Stack) startEdges(ctx context.Context) error {
+	for n := 1; n <= s.cfg.Edges; n++ {
+		if err := s.launch(&part{name: Edge(n), spec: func(ctx context.Context) (process.Spec, error) { return s.edgeSpec(ctx, n) }}); err != nil {
+			return err
+		}
+	}
+	for n := 1; n <= s.cfg.Edges; n++ {
+		if err := s.awaitPart(ctx, Edge(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// edgeSpec gives the edge a fresh join token each time: one that keeps a valid identity doesn't use it.
+func (s *Stack) edgeSpec(ctx context.Context, n int) (process.Spec, error) {
+	dir := filepath.Join(s.cfg.Dir, Edge(n))
+	var env []string
+	// While the control plane is away an edge starts from the identity it has.
+	if token, err := s.control(ctx, "join-token", "create", "--environment", s.cfg.Environment, "--uses", "1", "--expires", joinTokenLife); err == nil {
+		env = append(env, "SALLYPORT_JOIN_TOKEN="+token)
+	} else if _, kept := os.Stat(dir); kept != nil {
+		return process.Spec{}, err
+	}
+	return process.Spec{
+		Path: s.cfg.binary("sallyport-edge"),
+		Args: append([]string{
+			"serve", "--control", s.at.edgeAPI, "--listen", s.at.edges[n-1], "--admin-listen", s.at.edgeAdmins[n-1],
+			"--data-dir", dir, "--name", Edge(n),
+		}, s.cfg.EdgeArgs...),
+		Env:    env,
+		Output: s.prefixed(Edge(n)),
+	}, nil
+}
+
+func (s *Stack) controlEnv() []string {
+	return []string{"DATABASE_URL=" + s.DatabaseURL(), "SALLYPORT_ROOT_KEY_FILE=" + filepath.Join(s.cfg.Dir, rootKeyFile)}
+}
+
+// control runs a command of the control plane's binary and returns what it prints.
+func (s *Stack) control(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...) //nolint:gosec // our own binary
+	cmd.Env = append(os.Environ(), s.controlEnv()...)
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("sallyport-control %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(problems.Bytes()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func (s *Stack) ensureRootKey() error {
+	file := filepath.Join(s.cfg.Dir, rootKeyFile)
+	if _, err := os.Stat(file); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err //nolint:wrapcheck // names the file
+	}
+	key := make([]byte, rootKeyBytes)
+	rand.Read(key)                                                                        // never fails: the runtime ends the process instead
+	return os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600) //nolint:wrapcheck // names the file
+}
+
+// ensureToken makes an access token at the first start, and takes the kept one later.
+func (s *Stack) ensureToken(ctx context.Context) error {
+	file := filepath.Join(s.cfg.Dir, tokenFile)
+	kept, err := os.ReadFile(file) //nolint:gosec // our own folder
+	if err == nil {
+		s.token = strings.TrimSpace(string(kept))
+		if s.tokenWorks(ctx) {
+			return nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err //nolint:wrapcheck // names the file
+	}
+	name := "local-" + rand.Text()[:8]
+	if s.token, err = s.control(ctx, "token", "create", "--name", strings.ToLower(name)); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(s.token+"\n"), 0o600) //nolint:wrapcheck // names the file
+}
+
+// URL returns where the admin API is, without its path.
+func (s *Stack) URL() string { return "http://" + s.at.admin }
+
+// Token returns an owner's access token.
+func (s *Stack) Token() string { return s.token }
+
+// EdgeURL returns where the n-th edge serves, counted from 1.
+func (s *Stack) EdgeURL(n int) string { return "http://" + s.at.edges[n-1] }
+
+// EdgeAdminURL returns where the n-th edge's operator looks.
+func (s *Stack) EdgeAdminURL(n int) string { return "http://" + s.at.edgeAdmins[n-1] }
+
+// DemoAddress returns where the demo service is, host:port.
+func (s *Stack) DemoAddress() string { return s.at.demo }
+
+// EdgeAPIAddress returns where edges are synced, host:port.
+func (s *Stack) EdgeAPIAddress() string { return s.at.edgeAPI }
+
+// BusURL returns where the bus is.
+func (s *Stack) BusURL() string { return "tls://" + s.at.bus }
+
+// Dir returns where state lies.
+func (s *Stack) Dir() string { return s.cfg.Dir }
+
+// Edges returns how many there are.
+func (s *Stack) Edges() int { return s.cfg.Edges }
+
+// DatabaseURL returns the database's DSN.
+func (s *Stack) DatabaseURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.postgres.DSN(database)
+}
+
+// PID returns a part's process id; 0: it isn't ours, or doesn't run.
+func (s *Stack) PID(name string) int {
+	if name == Postgres {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.postgres.PID()
+	}
+	p, err := s.part(name)
+	if err != nil || p.current() == nil {
+		return 0
+	}
+	return p.current().PID()
+}
+
+// Changed sets what is called whenever a process id changes.
+func (s *Stack) Changed(changed func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = changed
+}
+
+func portOf(dsn string) int {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return 0
+	}
+	_, port, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return 0
+	}
+	return n
+}
