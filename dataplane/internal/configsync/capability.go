@@ -1,0 +1,9 @@
+package configsync
+
+// Capability is what this build understands of the contract, told in each Hello. It is raised by
+// one with each new field that a node must know; the control plane uses such a field once every
+// node of the environment has its number. Numbers are never given again.
+//
+//	1  2026-11-22  services, routes, policies (api-key, rate-limit), settings; consumers, API keys,
+//	               secrets, peppers
+const Capability uint32 = 1

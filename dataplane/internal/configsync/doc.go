@@ -1,0 +1,21 @@
+// Package configsync keeps a node's configuration and directory as the control plane has them.
+//
+// Each of the two lanes has a stream of its own over one connection, so that a big snapshot or a
+// slow compile never stands before a revocation:
+//
+//  1. Hello says what the node holds.
+//  2. A delta, a snapshot in chunks or a beat comes in, each under a signed head: signature,
+//     environment, lane and position are checked first.
+//  3. It is applied aside, and its digest compared with the head's.
+//  4. A configuration waits until the directory is where it needs it, and is compiled.
+//  5. It is put in force, whole, and acked; or refused, whole, with the reasons, and what the node
+//     held stays.
+//
+// A digest that doesn't match raises an alarm and is answered by asking for a snapshot. A stream
+// that ends is opened again, after a pause that grows and jitters; meanwhile the node serves what
+// it holds. Data flows one way: from the streams into the directory and the compiler, through
+// lane.apply alone, which is where state that a node keeps on disk will come in as well.
+//
+// The package knows nothing of how a configuration is compiled (Compiler does) nor of how the
+// connection proves who is who (package enroll). It opens no file.
+package configsync

@@ -1,0 +1,156 @@
+package configsync
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/proto/digest"
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+)
+
+// content is what a lane holds, behind its position.
+type content interface {
+	digest() digest.Sum
+	limits() limits
+	prepareDelta(*delta) (candidate, error)
+	prepareSnapshot(compressed io.Reader) (candidate, error)
+}
+
+// candidate is a state made aside. It is dropped unless it is committed.
+type candidate interface {
+	digest() digest.Sum
+	// complete does what is left before commit, and may wait.
+	complete(context.Context, head) error
+	// commit puts the state in force.
+	commit(number uint64) error
+}
+
+// delta is either lane's delta, less its head.
+type delta struct {
+	from    uint64
+	objects []*edgev1.ObjectChange
+	entries []*edgev1.EntryChange
+}
+
+// held is where a lane is. Epoch 0: nothing was applied yet.
+type held struct {
+	epoch, number uint64
+	digest        digest.Sum
+	time          time.Time // of the newest verified head that names this state
+}
+
+// lane is one lane's state and the rules by which it moves. One goroutine writes it.
+type lane struct {
+	name     string
+	verifier verifier
+	content  content
+	log      *slog.Logger
+	stats    *laneStats
+	news     slog.Level // of what moves the lane
+	moved    func()     // called after each move
+
+	held atomic.Pointer[held]
+}
+
+func newLane(name string, v verifier, c content, log *slog.Logger, news slog.Level, moved func()) *lane {
+	l := &lane{name: name, verifier: v, content: c, log: log.With("lane", name), stats: new(laneStats), news: news, moved: moved}
+	l.held.Store(&held{digest: c.digest()})
+	return l
+}
+
+// check verifies a head and that it doesn't lead back.
+func (l *lane) check(signed *edgev1.SignedHead) (head, error) {
+	h, err := l.verifier.verify(signed)
+	if err != nil {
+		return h, err
+	}
+	now := l.held.Load()
+	if h.epoch < now.epoch || h.epoch == now.epoch && h.number < now.number {
+		return h, &refusal{code: codeLowerPosition, reaction: reconnect, detail: fmt.Sprintf("the head is at %d in epoch %d, the node at %d in epoch %d already", h.number, h.epoch, now.number, now.epoch)}
+	}
+	return h, nil
+}
+
+// delta applies a delta. It must start from what the lane holds.
+func (l *lane) delta(ctx context.Context, h head, d *delta) error {
+	now := l.held.Load()
+	if d.from != now.number || now.epoch != 0 && h.epoch != now.epoch {
+		return &refusal{code: codeWrongBase, reaction: reconnect, detail: fmt.Sprintf("the delta starts from %d in epoch %d, the node is at %d in epoch %d", d.from, h.epoch, now.number, now.epoch)}
+	}
+	l.stats.deltas.Add(1)
+	return l.apply(ctx, h, func() (candidate, error) { return l.content.prepareDelta(d) })
+}
+
+// snapshot applies a whole state.
+func (l *lane) snapshot(ctx context.Context, h head, compressed io.Reader) error {
+	l.stats.snapshots.Add(1)
+	return l.apply(ctx, h, func() (candidate, error) { return l.content.prepareSnapshot(compressed) })
+}
+
+// beat takes note of a head under which nothing changed. The lane may move by it: a change may have
+// been taken back by another that the node never saw, and an empty lane is held from its first beat
+// on.
+func (l *lane) beat(ctx context.Context, h head) error {
+	l.stats.beats.Add(1)
+	now := l.held.Load()
+	same := h.digest == now.digest
+	switch {
+	case h.epoch != now.epoch && now.epoch != 0:
+		return &refusal{code: codeWrongBase, detail: fmt.Sprintf("a beat of epoch %d, the node is in epoch %d", h.epoch, now.epoch)}
+	case h.epoch == now.epoch && h.number == now.number && same:
+		l.confirm(h)
+		return nil
+	case h.epoch == now.epoch && h.number == now.number:
+		return l.mismatch(h, now.digest)
+	case same:
+		return l.apply(ctx, h, func() (candidate, error) { return l.content.prepareDelta(new(delta)) })
+	default: // what leads there is on its way, or was refused
+		return nil
+	}
+}
+
+// apply is the one place where a lane's state changes: what is prepared must be what the head says.
+func (l *lane) apply(ctx context.Context, h head, prepare func() (candidate, error)) error {
+	next, err := prepare()
+	if err != nil {
+		return err
+	}
+	if sum := next.digest(); sum != h.digest {
+		return l.mismatch(h, sum)
+	}
+	if err := next.complete(ctx, h); err != nil {
+		return err
+	}
+	if err := next.commit(h.number); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	l.held.Store(&held{epoch: h.epoch, number: h.number, digest: h.digest, time: h.time})
+	l.moved()
+	return nil
+}
+
+// confirm keeps the newest word on what is held: an older one may be sent again by anybody.
+func (l *lane) confirm(h head) {
+	now := *l.held.Load()
+	if h.time.After(now.time) {
+		now.time = h.time
+		l.held.Store(&now)
+	}
+}
+
+func (l *lane) mismatch(h head, own digest.Sum) error {
+	l.stats.mismatches.Add(1)
+	l.log.Error("digest mismatch: the node computes another state than the control plane has signed",
+		"number", h.number, "epoch", h.epoch, "want", h.digest, "got", own)
+	return &refusal{code: codeDigestMismatch, reaction: resync, detail: "the node's digest of the state is another than the signed one"}
+}
+
+// hello says what the lane holds.
+func (l *lane) hello(boot, build string) *edgev1.Hello {
+	now := l.held.Load()
+	return &edgev1.Hello{Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: boot, Build: build}
+}

@@ -1,0 +1,31 @@
+package configsync
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/proto/digest"
+	"github.com/sallyport/sallyport/proto/position"
+)
+
+// Position returns what the node holds. While lanes are in two epochs it is the older.
+func (s *Syncer) Position() position.Position {
+	c, d := s.configuration.held.Load(), s.directory.held.Load()
+	return position.Position{Epoch: min(c.epoch, d.epoch), Revision: c.number, Sequence: d.number}
+}
+
+// ConfigurationDigest returns the digest of the configuration in force; the directory knows its own.
+func (s *Syncer) ConfigurationDigest() digest.Sum { return s.configuration.held.Load().digest }
+
+// Ready is closed once both lanes have been applied: from then on the node can decide.
+func (s *Syncer) Ready() <-chan struct{} { return s.ready }
+
+// Confirmed returns when the control plane last vouched for what the lanes hold, by the time signed
+// in their heads. Zero: never.
+func (s *Syncer) Confirmed() (configuration, directory time.Time) {
+	return s.configuration.held.Load().time, s.directory.held.Load().time
+}
+
+// Stats returns what happened on the lanes.
+func (s *Syncer) Stats() (configuration, directory LaneStats) {
+	return s.configuration.stats.read(), s.directory.stats.read()
+}

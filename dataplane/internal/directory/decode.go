@@ -1,0 +1,167 @@
+package directory
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport/sallyport/proto/apikey"
+	"github.com/sallyport/sallyport/proto/digest"
+	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+	"github.com/sallyport/sallyport/proto/id"
+)
+
+// maxEntry bounds one entry, in bytes.
+const maxEntry = 1 << 20
+
+// Errors of a change that is refused.
+var (
+	ErrMalformed   = errors.New("malformed entry")
+	ErrKeyMismatch = errors.New("the entry's key isn't the one that its content has")
+	ErrTooMany     = errors.New("too many entries")
+)
+
+// fact is a decoded change of one entry.
+type fact struct {
+	key  digest.Key
+	gone bool // nothing of what follows is set
+
+	hash digest.Hash
+	kind kind
+	id   id.ID
+
+	apiKey   *directoryv1.ApiKey
+	ranges   []netip.Prefix
+	consumer *Consumer
+	secret   []byte
+	pepper   *apikey.Pepper
+	version  uint32
+}
+
+var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
+
+// decode reads one change and refuses whatever it can't fully understand. No error holds anything
+// of an entry's content.
+func decode(change *edgev1.EntryChange) (fact, error) {
+	f := fact{gone: len(change.GetEntry()) == 0}
+	if len(change.GetKey()) != len(f.key) {
+		return fact{}, fmt.Errorf("%w: a key of %d bytes", ErrMalformed, len(change.GetKey()))
+	}
+	f.key = digest.Key(change.GetKey())
+	if f.gone {
+		return f, nil
+	}
+	if err := f.decodeEntry(change.GetEntry()); err != nil {
+		return fact{}, fmt.Errorf("entry %s: %w", f.key, err)
+	}
+	return f, nil
+}
+
+func (f *fact) decodeEntry(stored []byte) error {
+	if len(stored) > maxEntry {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrMalformed, len(stored), maxEntry)
+	}
+	if err := strict(stored, entryDescriptor); err != nil {
+		return err
+	}
+	var entry directoryv1.Entry
+	if err := proto.Unmarshal(stored, &entry); err != nil {
+		return fmt.Errorf("%w: not a message", ErrMalformed) // the cause could quote the content
+	}
+	f.hash = digest.HashOf(stored)
+	key, err := f.take(&entry)
+	if err != nil {
+		return err
+	}
+	if key != f.key {
+		return ErrKeyMismatch
+	}
+	return nil
+}
+
+// take takes over an entry's content and returns the key that it must have.
+func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
+	switch body := entry.GetBody().(type) {
+	case *directoryv1.Entry_ApiKey:
+		return f.takeKey(body.ApiKey)
+	case *directoryv1.Entry_Consumer:
+		return f.takeConsumer(body.Consumer)
+	case *directoryv1.Entry_Secret:
+		return f.takeSecret(body.Secret)
+	case *directoryv1.Entry_Pepper:
+		return f.takePepper(body.Pepper)
+	default:
+		return digest.Key{}, fmt.Errorf("%w: neither consumer, API key, secret nor pepper", ErrMalformed)
+	}
+}
+
+func (f *fact) takeKey(k *directoryv1.ApiKey) (digest.Key, error) {
+	f.kind, f.apiKey = kindKey, k
+	if len(k.GetDigest()) != len(f.key) {
+		return digest.Key{}, fmt.Errorf("%w: digest of %d bytes", ErrMalformed, len(k.GetDigest()))
+	}
+	if len(k.GetConsumer()) != len(id.ID{}) {
+		return digest.Key{}, fmt.Errorf("%w: consumer of %d bytes", ErrMalformed, len(k.GetConsumer()))
+	}
+	if k.GetExpiresAtMs() < 0 {
+		return digest.Key{}, fmt.Errorf("%w: expires_at_ms is negative", ErrMalformed)
+	}
+	for i, text := range k.GetAddresses() {
+		r, err := netip.ParsePrefix(text)
+		if err != nil {
+			return digest.Key{}, fmt.Errorf("%w: addresses[%d] is no CIDR", ErrMalformed, i)
+		}
+		f.ranges = append(f.ranges, r)
+	}
+	return digest.Key(k.GetDigest()), f.takeID(k.GetId())
+}
+
+func (f *fact) takeConsumer(c *directoryv1.Consumer) (digest.Key, error) {
+	f.kind = kindConsumer
+	if err := f.takeID(c.GetId()); err != nil {
+		return digest.Key{}, err
+	}
+	f.consumer = &Consumer{
+		ID:        f.id,
+		Name:      c.GetName(),
+		Labels:    c.GetLabels(),
+		Metadata:  c.GetMetadata(),
+		Suspended: c.GetSuspended(),
+	}
+	return digest.KeyOf("consumers", id.Text("con", f.id)), nil
+}
+
+func (f *fact) takeSecret(s *directoryv1.Secret) (digest.Key, error) {
+	f.kind, f.secret = kindSecret, s.GetValue()
+	if err := f.takeID(s.GetId()); err != nil {
+		return digest.Key{}, err
+	}
+	return digest.KeyOf("secrets", id.Text("sec", f.id)), nil
+}
+
+func (f *fact) takePepper(p *directoryv1.Pepper) (digest.Key, error) {
+	f.kind, f.version = kindPepper, p.GetVersion()
+	if f.version == 0 {
+		return digest.Key{}, fmt.Errorf("%w: pepper without a version", ErrMalformed)
+	}
+	pepper, err := apikey.NewPepper(p.GetValue())
+	if err != nil {
+		return digest.Key{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	f.pepper = pepper
+	binary.BigEndian.PutUint32(f.id[len(f.id)-4:], f.version)
+	return digest.KeyOf("peppers", strconv.FormatUint(uint64(f.version), 10)), nil
+}
+
+func (f *fact) takeID(raw []byte) error {
+	if len(raw) != len(f.id) {
+		return fmt.Errorf("%w: id of %d bytes", ErrMalformed, len(raw))
+	}
+	f.id = id.ID(raw)
+	return nil
+}

@@ -1,0 +1,102 @@
+package directory
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/proto/apikey"
+	"github.com/sallyport/sallyport/proto/digest"
+	"github.com/sallyport/sallyport/proto/id"
+)
+
+// Directory holds the entries of one environment. Its readers (Key, Consumer, Secret, Peppers,
+// Head, Counts) may be called by any goroutine at any time; of its writers only one is at work at
+// a time.
+type Directory struct {
+	state   atomic.Pointer[state]
+	writing sync.Mutex // held by Prepare, PrepareSnapshot and Commit
+}
+
+// Key is what is known of an API key.
+type Key struct {
+	// ID names the key in the API, logs and usage.
+	ID id.ID
+	// Consumer is whom it proves. The directory may not hold it.
+	Consumer id.ID
+	// Scopes are what it may be used for.
+	Scopes ScopeSet
+	// ExpiresMs is when it ends, in milliseconds since 1970; 0: never.
+	ExpiresMs int64
+	// Addresses are what it is pinned to; empty: nothing.
+	Addresses AddressSet
+}
+
+// Consumer is who calls an API. It is immutable, its maps too.
+type Consumer struct {
+	ID        id.ID
+	Name      string
+	Labels    map[string]string
+	Metadata  map[string]string
+	Suspended bool
+}
+
+// Counts is how many entries of each sort the directory holds.
+type Counts struct {
+	Keys, Consumers, Secrets, Peppers int
+}
+
+// New returns an empty directory, at sequence 0.
+func New() *Directory {
+	d := new(Directory)
+	empty := newState()
+	empty.head.Store(&head{digest: empty.tree.Head()})
+	d.state.Store(empty)
+	return d
+}
+
+// Key finds an API key by its digest. It takes no lock and doesn't allocate. Digests are keyed with
+// a pepper, so that what the search's timing tells of a stored one tells nothing of a key.
+func (d *Directory) Key(sum apikey.Digest) (Key, bool) {
+	s := d.state.Load()
+	key := digest.Key(sum)
+	b := s.buckets[key.Bucket()].Load()
+	if b == nil {
+		return Key{}, false
+	}
+	r := b.find(&key)
+	if r == nil || r.kind() != kindKey {
+		return Key{}, false
+	}
+	return Key{
+		ID:        r.id,
+		Consumer:  r.consumer,
+		Scopes:    ScopeSet{set: s.scopes.at(r.scopes)},
+		ExpiresMs: r.expires,
+		Addresses: AddressSet{set: s.addresses.at(r.addresses())},
+	}, true
+}
+
+// Consumer finds a consumer by id.
+func (d *Directory) Consumer(consumer id.ID) (*Consumer, bool) {
+	return d.state.Load().consumers.get(consumer)
+}
+
+// Secret finds secret material by id. The bytes are the directory's own and must not be changed.
+func (d *Directory) Secret(secret id.ID) ([]byte, bool) {
+	return d.state.Load().secrets.get(secret)
+}
+
+// Peppers returns what API keys may be digested with, newest first, at most three. The slice must
+// not be changed.
+func (d *Directory) Peppers() []*apikey.Pepper {
+	return d.state.Load().peppers.Load().newest
+}
+
+// Head returns the sequence that the directory is at, and the digest of all its entries.
+func (d *Directory) Head() (sequence uint64, sum digest.Sum) {
+	h := d.state.Load().head.Load()
+	return h.sequence, h.digest
+}
+
+// Counts returns the number of entries.
+func (d *Directory) Counts() Counts { return d.state.Load().head.Load().counts }

@@ -1,0 +1,57 @@
+package directory
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// interned gives equal sets one index. Readers find the set by its index without a lock; the writer
+// alone adds. Sets are never taken out, since that would take counting: they live as long as the
+// state, which the next snapshot replaces. A node that lives on deltas keeps each combination of
+// scopes or addresses that it ever saw. Index 0 is the empty set, nil.
+type interned[T any] struct {
+	published atomic.Pointer[[]*T]
+
+	list    []*T // the writer's; [0] is nil
+	indices map[string]uint32
+}
+
+// at returns the set of an index.
+func (n *interned[T]) at(index uint32) *T {
+	if index == 0 {
+		return nil
+	}
+	return (*n.published.Load())[index]
+}
+
+// add returns the index of the set that content stands for, made by build if it is new. It can be
+// read once publish was called.
+func (n *interned[T]) add(content []byte, build func() *T) uint32 {
+	if index, known := n.indices[string(content)]; known {
+		return index
+	}
+	if n.list == nil {
+		n.list = []*T{nil}
+		n.indices = map[string]uint32{}
+	}
+	index := uint32(len(n.list))
+	n.list = append(n.list, build())
+	n.indices[string(content)] = index
+	return index
+}
+
+// publish lets readers see what was added. Appending in place is safe: readers of an earlier list
+// never look beyond its end.
+func (n *interned[T]) publish() {
+	list := n.list
+	n.published.Store(&list)
+}
+
+// content appends texts so that no two lists of them read the same.
+func content(dst []byte, texts []string) []byte {
+	for _, text := range texts {
+		dst = binary.AppendUvarint(dst, uint64(len(text)))
+		dst = append(dst, text...)
+	}
+	return dst
+}

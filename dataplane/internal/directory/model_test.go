@@ -1,0 +1,157 @@
+package directory
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/sallyport/sallyport/proto/digest"
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+)
+
+// model is a directory as one would write it without a thought of speed: entries by key.
+type model map[digest.Key]*edgev1.EntryChange
+
+func (m model) apply(changes []*edgev1.EntryChange) {
+	for _, change := range changes {
+		if key := digest.Key(change.GetKey()); len(change.GetEntry()) == 0 {
+			delete(m, key)
+		} else {
+			m[key] = change
+		}
+	}
+}
+
+func (m model) digest() digest.Sum {
+	var set digest.Set
+	for key, change := range m {
+		set.Put(key, digest.HashOf(change.GetEntry()))
+	}
+	return set.Head()
+}
+
+const population = 60
+
+// randomChange changes one of a small population, so that entries are replaced and removed often.
+func randomChange(t testing.TB, r *rand.Rand) *edgev1.EntryChange {
+	t.Helper()
+	n := r.IntN(population)
+	change := []func() *edgev1.EntryChange{
+		func() *edgev1.EntryChange { return apiKey(t, n, r.IntN(population), fmt.Sprint("scope-", r.IntN(5))) },
+		func() *edgev1.EntryChange { return consumer(t, n, fmt.Sprint("name-", r.IntN(1000))) },
+		func() *edgev1.EntryChange { return secret(t, n, fmt.Sprint("value-", r.IntN(1000))) },
+		func() *edgev1.EntryChange { return pepper(t, uint32(1+n%5)) },
+	}[r.IntN(4)]()
+	if r.IntN(3) == 0 {
+		return gone(change)
+	}
+	return change
+}
+
+// agree compares everything that readers can see.
+func agree(t *testing.T, d *Directory, m model) {
+	t.Helper()
+	if _, sum := d.Head(); sum != m.digest() {
+		t.Fatal("the digest is another than the model's")
+	}
+	var counts Counts
+	for n := range population {
+		wantKey := m[digest.Key(digestOf(n))]
+		key, found := d.Key(digestOf(n))
+		if found != (wantKey != nil) {
+			t.Fatalf("key %d: found %v", n, found)
+		}
+		if found {
+			counts.Keys++
+			f, err := decode(wantKey)
+			if err != nil || key.ID != f.id || !bytes.Equal(key.Consumer[:], f.apiKey.GetConsumer()) || !slices.Equal(key.Scopes.All(), f.apiKey.GetScopes()) {
+				t.Fatalf("key %d: %+v, %v", n, key, err)
+			}
+		}
+		wantConsumer := m[digest.Key(consumer(t, n, "").GetKey())]
+		c, found := d.Consumer(idOf(n))
+		if found != (wantConsumer != nil) {
+			t.Fatalf("consumer %d: found %v", n, found)
+		}
+		if found {
+			counts.Consumers++
+			if f, err := decode(wantConsumer); err != nil || c.Name != f.consumer.Name {
+				t.Fatalf("consumer %d: %+v, %v", n, c, err)
+			}
+		}
+		wantSecret := m[digest.Key(secret(t, n, "").GetKey())]
+		value, found := d.Secret(idOf(n))
+		if found != (wantSecret != nil) {
+			t.Fatalf("secret %d: found %v", n, found)
+		}
+		if found {
+			counts.Secrets++
+			if f, err := decode(wantSecret); err != nil || !bytes.Equal(value, f.secret) {
+				t.Fatalf("secret %d: %v", n, err)
+			}
+		}
+	}
+	for version := range uint32(6) {
+		if version > 0 && m[digest.Key(pepper(t, version).GetKey())] != nil {
+			counts.Peppers++
+		}
+	}
+	if d.Counts() != counts || len(d.Peppers()) != min(counts.Peppers, maxPeppers) {
+		t.Fatalf("%+v and %d peppers, want %+v", d.Counts(), len(d.Peppers()), counts)
+	}
+}
+
+func TestRandomHistoriesAgreeWithTheModel(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		d, m := New(), model{}
+		for step := range 60 {
+			var changes []*edgev1.EntryChange
+			for range r.IntN(12) {
+				changes = append(changes, randomChange(t, r))
+			}
+			if _, err := d.Prepare(changes); err != nil { // dropped
+				t.Fatal(err)
+			}
+			m.apply(changes)
+			if r.IntN(10) == 0 {
+				load(t, d, uint64(step), slices.Collect(maps.Values(m))...)
+			} else {
+				apply(t, d, changes...)
+			}
+			agree(t, d, m)
+		}
+	}
+}
+
+// Many keys in one bucket, so that its index is met at every density.
+func TestDenseBucketFindsAllOfItsKeysAndNoOthers(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 100, 5000} {
+		records := make([]record, 0, n)
+		r := rand.New(rand.NewPCG(uint64(n), 2))
+		for range n {
+			var key digest.Key
+			for i := 1; i < len(key); i++ {
+				key[i] = byte(r.Uint32())
+			}
+			key[1] &= 15
+			records = append(records, record{key: key})
+		}
+		records[0].key = digest.Key{}
+		slices.SortFunc(records, func(a, b record) int { return a.key.Compare(b.key) })
+		b := newBucket(records, nil)
+		for i := range records {
+			if b.find(&records[i].key) != &records[i] {
+				t.Fatalf("record %d of %d isn't found", i, n)
+			}
+			other := records[i].key
+			other[31]++
+			if b.find(&other) != nil {
+				t.Fatalf("found what isn't there")
+			}
+		}
+	}
+}

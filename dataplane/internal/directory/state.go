@@ -1,0 +1,34 @@
+package directory
+
+import (
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/proto/digest"
+)
+
+// state is all that the directory holds. A delta changes it bucket by bucket; a snapshot makes a
+// new one, which takes its place as a whole.
+type state struct {
+	buckets   [digest.Buckets]atomic.Pointer[bucket] // all entries; nil: none
+	consumers table[*Consumer]
+	secrets   table[[]byte]
+	peppers   atomic.Pointer[peppers]
+	scopes    interned[scopes]
+	addresses interned[addresses]
+	head      atomic.Pointer[head]
+
+	tree *digest.Tree // the writer's
+}
+
+// head is what the state is, as of its last commit.
+type head struct {
+	sequence uint64
+	digest   digest.Sum
+	counts   Counts
+}
+
+func newState() *state {
+	s := &state{tree: new(digest.Tree)}
+	s.peppers.Store(new(peppers))
+	return s
+}

@@ -1,0 +1,229 @@
+package enroll
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nkeys"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+	"github.com/sallyport/sallyport/proto/jointoken"
+)
+
+// Bounds of an attempt to enroll.
+const (
+	attemptTimeout = 15 * time.Second
+	leastPause     = 200 * time.Millisecond
+	mostPause      = 10 * time.Second
+)
+
+// Errors that a person must mend.
+var (
+	ErrNoToken = errors.New("enroll: the node has no identity yet: give it a join token")
+	ErrExpired = errors.New("enroll: the node's certificate has ended: give it a new join token")
+	ErrOther   = errors.New("enroll: the data directory holds an identity of another control plane than the join token's: give the node another data directory, or remove its identity.json")
+)
+
+// Config is what a node starts with.
+type Config struct {
+	// Dir is the data directory. It is made if need be, for its owner alone.
+	Dir string
+	// JoinToken may be empty once the node has an identity.
+	JoinToken string
+	// ControlPlane is where Enroll is served, as host:port.
+	ControlPlane string
+	// Name of the node, for people.
+	Name string
+	// Logger takes what an operator should know.
+	Logger *slog.Logger
+}
+
+// Ensure returns the node's identity: the one it keeps, else one that it enrolls for. A control
+// plane that can't be reached is tried again until ctx ends; one that refuses is not.
+func Ensure(ctx context.Context, config Config) (*Identity, error) {
+	kept, err := Load(config.Dir)
+	switch {
+	case errors.Is(err, ErrNone):
+	case err != nil:
+		return nil, err
+	case time.Now().Before(kept.Expires()):
+		if err := kept.checkToken(config.JoinToken); err != nil {
+			return nil, err
+		}
+		return kept, nil
+	case config.JoinToken == "":
+		return nil, ErrExpired
+	default:
+		config.Logger.Warn("the node's certificate has ended; it enrolls as a new node", "node", kept.Node(), "ended", kept.Expires())
+	}
+	if config.JoinToken == "" {
+		return nil, ErrNoToken
+	}
+	token, err := jointoken.Parse(config.JoinToken)
+	if err != nil {
+		return nil, fmt.Errorf("enroll: %w", err)
+	}
+	return enroll(ctx, config, token)
+}
+
+// checkToken refuses a token of another installation: whoever gave it expects the node there.
+func (i *Identity) checkToken(text string) error {
+	if text == "" {
+		return nil
+	}
+	token, err := jointoken.Parse(text)
+	if err != nil {
+		return fmt.Errorf("enroll: %w", err)
+	}
+	for _, authority := range i.authorities {
+		if sha256.Sum256(authority.RawSubjectPublicKeyInfo) == token.Authority {
+			return nil
+		}
+	}
+	return ErrOther
+}
+
+// keys are the node's own secrets, in the making of an identity.
+type keys struct {
+	private []byte // PKCS #8
+	request []byte // PKCS #10
+	seed    []byte // of the nkey
+	user    string // its public half
+}
+
+func makeKeys() (keys, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return keys{}, fmt.Errorf("enroll: make a key: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return keys{}, fmt.Errorf("enroll: marshal the key: %w", err)
+	}
+	request, err := x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key)
+	if err != nil {
+		return keys{}, fmt.Errorf("enroll: make a certificate request: %w", err)
+	}
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		return keys{}, fmt.Errorf("enroll: make a bus key: %w", err)
+	}
+	seed, seedErr := user.Seed()
+	public, publicErr := user.PublicKey()
+	if err := errors.Join(seedErr, publicErr); err != nil {
+		return keys{}, fmt.Errorf("enroll: make a bus key: %w", err)
+	}
+	return keys{private: private, request: request, seed: seed, user: public}, nil
+}
+
+func enroll(ctx context.Context, config Config, token jointoken.Token) (*Identity, error) {
+	own, err := makeKeys()
+	if err != nil {
+		return nil, err
+	}
+	peer := new(pinned)
+	connection, err := grpc.NewClient(config.ControlPlane,
+		grpc.WithTransportCredentials(credentials.NewTLS(pinnedTLS(token.Authority, peer.found))),
+		grpc.WithDisableServiceConfig())
+	if err != nil {
+		return nil, fmt.Errorf("enroll: %w", err)
+	}
+	defer func() { _ = connection.Close() }() // nothing left to lose
+	answer, err := ask(ctx, edgev1.NewEdgeServiceClient(connection), peer, config.Logger, &edgev1.EnrollRequest{
+		JoinToken: token.String(), CertificateRequest: own.request, BusPublicKey: own.user, Name: config.Name,
+	})
+	if err != nil {
+		return nil, err
+	}
+	identity, err := accept(answer, own, peer.get())
+	if err != nil {
+		return nil, fmt.Errorf("enroll: the control plane's answer is refused: %w", err)
+	}
+	if err := identity.save(config.Dir); err != nil {
+		return nil, err
+	}
+	config.Logger.Info("enrolled", "node", identity.Node(), "environment", identity.EnvironmentName(), "until", identity.Expires())
+	return identity, nil
+}
+
+// ask asks until there is an answer or a refusal.
+func ask(ctx context.Context, client edgev1.EdgeServiceClient, peer *pinned, log *slog.Logger, request *edgev1.EnrollRequest) (*edgev1.EnrollResponse, error) {
+	for pause := leastPause; ; pause = min(2*pause, mostPause) {
+		answer, err := attempt(ctx, client, request)
+		if err == nil {
+			return answer, nil
+		}
+		if refused := peer.refused(); refused != nil {
+			return nil, refused // an impostor shan't be asked again and again
+		}
+		if ctx.Err() != nil || !passing(status.Code(err)) {
+			return nil, fmt.Errorf("enroll: %w", err)
+		}
+		log.Warn("the control plane can't be reached yet; the node tries again", "error", err)
+		jitter := mathrand.N(pause / 2) // #nosec G404 -- no secret, only to spread a fleet
+		if err := sleep(ctx, pause/2+jitter); err != nil {
+			return nil, fmt.Errorf("enroll: %w", err)
+		}
+	}
+}
+
+// passing tells whether an error may be over the next time: no control plane yet, or a busy one.
+func passing(code codes.Code) bool {
+	return code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.ResourceExhausted
+}
+
+func attempt(ctx context.Context, client edgev1.EdgeServiceClient, request *edgev1.EnrollRequest) (*edgev1.EnrollResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return client.Enroll(ctx, request)
+}
+
+func sleep(ctx context.Context, length time.Duration) error {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// pinned is what the handshakes found.
+type pinned struct {
+	mu        sync.Mutex
+	authority *x509.Certificate
+	err       error
+}
+
+func (p *pinned) found(authority *x509.Certificate, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.authority, p.err = authority, err
+}
+
+func (p *pinned) get() *x509.Certificate {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.authority
+}
+
+func (p *pinned) refused() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}

@@ -1,0 +1,136 @@
+package enroll
+
+import (
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+)
+
+// Identity is who the node is, and whom it believes. It is immutable and safe for concurrent use.
+type Identity struct {
+	record      record
+	certificate tls.Certificate
+	authorities []*x509.Certificate
+	bus         nkeys.KeyPair
+}
+
+// newIdentity makes an identity of its record, and checks that its parts fit each other: the
+// record may be an answer just received, or a file that somebody touched.
+func newIdentity(r record) (*Identity, error) {
+	i := &Identity{record: r}
+	var err error
+	if i.authorities, err = parseAuthorities(r.Authorities); err != nil {
+		return nil, err
+	}
+	if i.certificate, err = parseCertificate(r.Certificates, r.Key); err != nil {
+		return nil, err
+	}
+	if err := i.checkNames(); err != nil {
+		return nil, err
+	}
+	if err := checkSigningKeys(r.SigningKeys); err != nil {
+		return nil, err
+	}
+	if i.bus, err = parseBusUser(r); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// Node returns the node's id, "node_…".
+func (i *Identity) Node() string { return i.record.Node }
+
+// Environment returns the id of the node's environment, "env_…".
+func (i *Identity) Environment() string { return i.record.Environment }
+
+// EnvironmentName returns the name of the node's environment, for people.
+func (i *Identity) EnvironmentName() string { return i.record.EnvironmentName }
+
+// Expires returns when the certificate ends.
+func (i *Identity) Expires() time.Time { return i.certificate.Leaf.NotAfter }
+
+// SigningKeys returns what heads may be signed with.
+func (i *Identity) SigningKeys() []*edgev1.SigningKey {
+	keys := make([]*edgev1.SigningKey, len(i.record.SigningKeys))
+	for n, key := range i.record.SigningKeys {
+		keys[n] = &edgev1.SigningKey{Id: key.ID, PublicKey: slices.Clone(key.PublicKey)}
+	}
+	return keys
+}
+
+// BusURLs returns where the bus is.
+func (i *Identity) BusURLs() []string { return slices.Clone(i.record.BusURLs) }
+
+// BusJWT returns the bus's word on who the node is (nats.UserJWTHandler).
+func (i *Identity) BusJWT() (string, error) { return i.record.BusJWT, nil }
+
+// BusSign signs the bus's nonce, which proves the JWT to be ours (nats.SignatureHandler).
+func (i *Identity) BusSign(nonce []byte) ([]byte, error) {
+	signature, err := i.bus.Sign(nonce)
+	if err != nil {
+		return nil, fmt.Errorf("enroll: sign the bus's nonce: %w", err)
+	}
+	return signature, nil
+}
+
+func parseAuthorities(all [][]byte) ([]*x509.Certificate, error) {
+	if len(all) == 0 {
+		return nil, errors.New("no authority to believe in")
+	}
+	authorities := make([]*x509.Certificate, len(all))
+	for n, der := range all {
+		authority, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("authority %d: %w", n, err)
+		}
+		if !authority.IsCA {
+			return nil, fmt.Errorf("authority %d is none: its certificate isn't a CA's", n)
+		}
+		authorities[n] = authority
+	}
+	return authorities, nil
+}
+
+// parseCertificate joins the node's chain with its key, whose public half the leaf must hold.
+func parseCertificate(chain [][]byte, pkcs8 []byte) (tls.Certificate, error) {
+	if len(chain) == 0 {
+		return tls.Certificate{}, errors.New("no certificate")
+	}
+	leaf, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("the node's certificate: %w", err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return tls.Certificate{}, errors.New("the node's key can't be read") // the cause could quote it
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return tls.Certificate{}, fmt.Errorf("the node's key is a %T, which can't sign", key)
+	}
+	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !public.Equal(leaf.PublicKey) {
+		return tls.Certificate{}, errors.New("the certificate is for another key than the node's")
+	}
+	return tls.Certificate{Certificate: chain, PrivateKey: signer, Leaf: leaf}, nil
+}
+
+func checkSigningKeys(keys []signingKey) error {
+	if len(keys) == 0 {
+		return errors.New("no signing key to believe in")
+	}
+	for _, key := range keys {
+		if key.ID == "" || len(key.PublicKey) != ed25519Size {
+			return fmt.Errorf("signing key %q is no Ed25519 key", key.ID)
+		}
+	}
+	return nil
+}

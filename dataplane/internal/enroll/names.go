@@ -1,0 +1,50 @@
+package enroll
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport/sallyport/proto/id"
+)
+
+// SPIFFE ids. Nodes and the control plane know each other by them.
+const (
+	trustDomain = "spiffe://sallyport"
+	controlID   = trustDomain + "/control"
+)
+
+// Prefixes of the ids that an answer names.
+const (
+	nodePrefix        = "node"
+	environmentPrefix = "env"
+)
+
+// nodeID returns a node's SPIFFE id.
+func nodeID(environment, node string) string {
+	return trustDomain + "/env/" + environment + "/node/" + node
+}
+
+// checkNames checks the ids' form, and that the certificate says the same.
+func (i *Identity) checkNames() error {
+	if _, err := id.Parse(nodePrefix, i.record.Node); err != nil {
+		return fmt.Errorf("the node's id: %w", err)
+	}
+	if _, err := id.Parse(environmentPrefix, i.record.Environment); err != nil {
+		return fmt.Errorf("the environment's id: %w", err)
+	}
+	return checkID(i.certificate.Leaf, nodeID(i.record.Environment, i.record.Node))
+}
+
+var errTwoReadings = errors.New("a certificate must hold exactly one URI (SPIFFE X.509-SVID, section 2)")
+
+// checkID tells whether a certificate is of the one with the SPIFFE id.
+func checkID(certificate *x509.Certificate, want string) error {
+	if len(certificate.URIs) != 1 {
+		return errTwoReadings
+	}
+	if got := certificate.URIs[0].String(); got != want {
+		return fmt.Errorf("the certificate is of %q, want %q", got, want)
+	}
+	return nil
+}
