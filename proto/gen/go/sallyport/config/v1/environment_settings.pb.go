@@ -8,6 +8,7 @@ package configv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/sallyport/sallyport/proto/gen/go/sallyport/options/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -119,9 +120,9 @@ var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescrip
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\"\xe5\x02\n" +
-	"\x13EnvironmentSettings\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xed\x02\n" +
+	"\x13EnvironmentSettings\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
 	"\x06labels\x18\x03 \x03(\v24.sallyport.config.v1.EnvironmentSettings.LabelsEntryR\x06labels\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x124\n" +

@@ -316,9 +316,9 @@ var File_sallyport_config_v1_policy_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	" sallyport/config/v1/policy.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\"sallyport/options/v1/options.proto\"\x94\x04\n" +
-	"\x06Policy\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	" sallyport/config/v1/policy.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\"sallyport/options/v1/options.proto\"\x9c\x04\n" +
+	"\x06Policy\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12?\n" +
 	"\x06labels\x18\x03 \x03(\v2'.sallyport.config.v1.Policy.LabelsEntryR\x06labels\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12K\n" +

@@ -275,9 +275,9 @@ var File_sallyport_config_v1_service_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"!sallyport/config/v1/service.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x99\x02\n" +
-	"\aService\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"!sallyport/config/v1/service.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xa1\x02\n" +
+	"\aService\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12@\n" +
 	"\x06labels\x18\x03 \x03(\v2(.sallyport.config.v1.Service.LabelsEntryR\x06labels\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12A\n" +

@@ -1,0 +1,89 @@
+package policy
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// BodyUse is what a kind does with the request's body.
+type BodyUse uint8
+
+// What a kind may do with the body.
+const (
+	BodyNone     BodyUse = iota // doesn't look at it
+	BodyStream                  // sees it in pieces as it passes
+	BodyBuffered                // needs all of it before the verdict
+)
+
+// Traits are the properties of a kind that the pipeline and the API act on.
+type Traits struct {
+	Decides bool    // it can refuse a request, and so can run in shadow; else it only changes
+	Body    BodyUse // what it needs of the body
+	Waits   bool    // it may wait for something outside the node, under a deadline of its own
+}
+
+// Kind is a type of policy: what control plane and edge have to know of it. Make one by Define.
+type Kind struct {
+	// Name in Policy.kind ("rate-limit"): lower case, words joined by hyphens, never renamed.
+	Name string
+	// Description in a sentence or two, for the list of kinds.
+	Description string
+	// New returns an empty configuration.
+	New func() proto.Message
+	// Phase returns where a policy of this configuration runs: one of Phases.
+	Phase func(proto.Message) Phase
+	// Phases that the kind may run in, in their order.
+	Phases []Phase
+	// Validate finds what the field rules can't say; it gets a configuration whose defaults are
+	// filled in and that holds to the field rules or not: it must cope with both. Pointers are
+	// relative to the configuration.
+	Validate func(proto.Message) []problem.Violation
+	// Traits the pipeline and the API act on.
+	Traits Traits
+	// Merges says that policies of this kind on several levels all apply (guards, limits);
+	// otherwise the one on the most specific level wins.
+	Merges bool
+}
+
+// Contract is a Kind in terms of its own message type.
+type Contract[M proto.Message] struct {
+	Name        string
+	Description string
+	Phases      []Phase                     // at least one
+	Phase       func(M) Phase               // nil: always the first of Phases
+	Validate    func(M) []problem.Violation // nil: the field rules say everything
+	Traits      Traits
+	Merges      bool
+}
+
+// Define makes the Kind of a contract. Handing one kind's functions another kind's message is a
+// mistake of the program and panics.
+func Define[M proto.Message](c Contract[M]) Kind {
+	kind := Kind{
+		Name: c.Name, Description: c.Description, Phases: c.Phases, Traits: c.Traits, Merges: c.Merges,
+		New:      newMessage[M],
+		Phase:    func(proto.Message) Phase { return c.Phases[0] },
+		Validate: func(proto.Message) []problem.Violation { return nil },
+	}
+	if c.Phase != nil {
+		kind.Phase = func(m proto.Message) Phase { return c.Phase(m.(M)) }
+	}
+	if c.Validate != nil {
+		kind.Validate = func(m proto.Message) []problem.Violation { return c.Validate(m.(M)) }
+	}
+	return kind
+}
+
+func newMessage[M proto.Message]() proto.Message {
+	var none M
+	return none.ProtoReflect().Type().New().Interface()
+}
+
+// typeURLPrefix stands before a message's full name in an Any.
+const typeURLPrefix = "type.googleapis.com/"
+
+// TypeURL returns the type URL that an Any with this kind's configuration has.
+func (k Kind) TypeURL() string {
+	return typeURLPrefix + string(k.New().ProtoReflect().Descriptor().FullName())
+}

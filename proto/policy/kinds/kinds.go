@@ -1,0 +1,71 @@
+package kinds
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/sallyport/sallyport/proto/policy"
+	"github.com/sallyport/sallyport/proto/policy/apikey"
+	"github.com/sallyport/sallyport/proto/policy/ratelimit"
+)
+
+// all is the list: a new kind is a line here, in the order of the names.
+var all = []policy.Kind{
+	apikey.Kind,
+	ratelimit.Kind,
+}
+
+var (
+	byName    = index(func(k policy.Kind) string { return k.Name })
+	byMessage = index(policy.Kind.TypeURL)
+)
+
+// All returns every kind, in the order of the names.
+func All() []policy.Kind { return slices.Clone(all) }
+
+// Names returns the name of every kind, in their order.
+func Names() []string {
+	names := make([]string, len(all))
+	for i, k := range all {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// ByName returns the kind of a name ("rate-limit").
+func ByName(name string) (policy.Kind, bool) {
+	k, ok := byName[name]
+	return k, ok
+}
+
+// ByMessage returns the kind whose configuration has this type URL.
+func ByMessage(typeURL string) (policy.Kind, bool) {
+	k, ok := byMessage[typeURL]
+	return k, ok
+}
+
+// Unpack returns the kind of a packed configuration, and the configuration itself as it was
+// written: without defaults. Fields that this build doesn't know are left in the message's unknown
+// fields; who reads what was stored refuses those.
+func Unpack(packed *anypb.Any) (policy.Kind, proto.Message, error) {
+	kind, ok := ByMessage(packed.GetTypeUrl())
+	if !ok {
+		return policy.Kind{}, nil, fmt.Errorf("no policy kind has configurations of type %q", packed.GetTypeUrl())
+	}
+	config := kind.New()
+	if err := proto.Unmarshal(packed.GetValue(), config); err != nil {
+		return policy.Kind{}, nil, fmt.Errorf("configuration of kind %s: %w", kind.Name, err)
+	}
+	return kind, config, nil
+}
+
+func index(key func(policy.Kind) string) map[string]policy.Kind {
+	kinds := make(map[string]policy.Kind, len(all))
+	for _, k := range all {
+		kinds[key(k)] = k
+	}
+	return kinds
+}
