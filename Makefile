@@ -49,8 +49,7 @@ help: ## Say what there is to make
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Start the whole stack on this machine: Postgres, control plane, two edges, a demo upstream
-	@$(GO) build -o bin/sallyport-local ./deploy/local
+run: build ## Start the whole stack on this machine: Postgres, control plane, two edges, a demo service
 	@exec bin/sallyport-local
 
 .PHONY: build
@@ -58,7 +57,7 @@ build: ## Build the programs into bin/
 	$(call say,"building the programs into bin/")
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ $(PROGRAMS)
-	CGO_ENABLED=0 $(GO) -C sdk build -trimpath -o "$(BIN)/" ./cmd/sallyport
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sallyport-local ./deploy/local
 
 .PHONY: test
 test: test-unit test-black-box ## Test the three modules, then the built programs end to end

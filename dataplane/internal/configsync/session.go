@@ -146,7 +146,7 @@ func (s *session) ack(ctx context.Context, arrived time.Time) error {
 	now := s.lane.held.Load()
 	took := s.now().Sub(arrived)
 	s.lane.stats.acks.Add(1)
-	s.lane.log.Log(ctx, s.lane.news, "in force", "number", now.number, "epoch", now.epoch, "took", took)
+	s.lane.log.Log(ctx, s.lane.news, "in force", "number", now.number, "epoch", now.epoch, "took_us", took.Microseconds())
 	s.resyncs.reset()
 	s.alive()
 	if err := s.link.ack(&edgev1.Ack{Number: now.number, Digest: now.digest[:], Took: durationpb.New(took)}); err != nil {

@@ -178,6 +178,13 @@ func (s *Stack) DatabaseURL() string {
 	return s.postgres.DSN(database)
 }
 
+// DatabaseDir returns where the database's files lie; "" when it isn't ours.
+func (s *Stack) DatabaseDir() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.postgres.Dir()
+}
+
 // PID returns a part's process id; 0: it isn't ours, or doesn't run.
 func (s *Stack) PID(name string) int {
 	if name == Postgres {

@@ -71,7 +71,7 @@ func (s *Stack) answers(ctx context.Context, target string) bool {
 		return false
 	}
 	defer answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
+	return answer.StatusCode < http.StatusMultipleChoices
 }
 
 // ensureEnvironment makes the environment that the edges enrol in.

@@ -2,10 +2,13 @@ package stack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,9 +22,10 @@ const (
 
 // Stack is a running product. Its methods are safe for concurrent use.
 type Stack struct {
-	cfg   Config
-	at    addresses
-	token string
+	cfg      Config
+	at       addresses
+	database string // name of its folder
+	token    string
 
 	ctx    context.Context //nolint:containedctx // the stack's own life, which Start bounds
 	cancel context.CancelFunc
@@ -77,9 +81,10 @@ func (s *Stack) startAll(ctx context.Context) error {
 }
 
 func (s *Stack) startPostgres(ctx context.Context) error {
-	server, err := postgres.Start(ctx, postgres.Config{
-		Dir: filepath.Join(s.cfg.Dir, "postgres"), Port: s.cfg.Ports.Postgres, Logger: s.cfg.Logger, Throwaway: s.cfg.Throwaway,
-	})
+	if err := s.nameDatabase(); err != nil {
+		return err
+	}
+	server, err := postgres.Start(ctx, s.postgresConfig(s.cfg.Ports.Postgres))
 	if err != nil {
 		return err //nolint:wrapcheck // says what
 	}
@@ -91,6 +96,25 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 		s.watcher.Go(func() { s.watchPostgres(server) })
 	}
 	return nil
+}
+
+// nameDatabase gives the state folder a name of its own, at random. The cluster of a stack that root runs lies elsewhere, under
+// a hash of its folder: whoever removes the state folder, and with it the root key, must not find the old data again.
+func (s *Stack) nameDatabase() error {
+	file := filepath.Join(s.cfg.Dir, "database")
+	kept, err := os.ReadFile(file) //nolint:gosec // our own folder
+	if errors.Is(err, fs.ErrNotExist) {
+		kept = []byte("postgres-" + strings.ToLower(rand.Text()))
+		err = os.WriteFile(file, kept, 0o600)
+	}
+	s.database = strings.TrimSpace(string(kept))
+	return err //nolint:wrapcheck // names the file
+}
+
+func (s *Stack) postgresConfig(port int) postgres.Config {
+	return postgres.Config{
+		Dir: filepath.Join(s.cfg.Dir, s.database), Port: port, Logger: s.cfg.Logger, Throwaway: s.cfg.Throwaway,
+	}
 }
 
 // watchPostgres starts the database again when it dies.
@@ -105,9 +129,7 @@ func (s *Stack) watchPostgres(server *postgres.Server) {
 			if !sleep(s.ctx, leastPause) {
 				return
 			}
-			next, err := postgres.Start(s.ctx, postgres.Config{
-				Dir: filepath.Join(s.cfg.Dir, "postgres"), Port: portOf(server.DSN(database)), Logger: s.cfg.Logger, Throwaway: s.cfg.Throwaway,
-			})
+			next, err := postgres.Start(s.ctx, s.postgresConfig(portOf(server.DSN(database))))
 			if err == nil {
 				server = next
 				s.setPostgres(next)
@@ -198,6 +220,9 @@ func (s *Stack) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	if server != nil {
 		failed = append(failed, server.Stop(ctx))
+		if s.cfg.Throwaway && !server.External() {
+			failed = append(failed, os.RemoveAll(server.Dir()))
+		}
 	}
 	return errors.Join(failed...)
 }
