@@ -1,0 +1,121 @@
+package edgetest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"net/netip"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport/sallyport/proto/apikey"
+	"github.com/sallyport/sallyport/proto/digest"
+	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+	"github.com/sallyport/sallyport/proto/id"
+)
+
+var pepperSecret = bytes.Repeat([]byte("pepper.."), 4)
+
+// Consumer adds or changes a consumer.
+func (e *Edge) Consumer(t testing.TB, name string, suspended bool) id.ID {
+	t.Helper()
+	sum := digest.KeyOf("consumers", name)
+	self := id.ID(sum[:16])
+	e.people[name] = self
+	e.commit(t, Entry(t, digest.KeyOf("consumers", id.Text("con", self)), &directoryv1.Entry{Body: &directoryv1.Entry_Consumer{
+		Consumer: &directoryv1.Consumer{Id: self[:], Name: name, Suspended: suspended},
+	}}))
+	return self
+}
+
+// Key is what a test wants of an API key.
+type Key struct {
+	Scopes    []string
+	Expires   time.Time
+	Addresses []netip.Prefix
+}
+
+// Key adds an API key of a consumer, whom it adds if need be, and returns its text.
+func (e *Edge) Key(t testing.TB, consumer string, k Key) string {
+	t.Helper()
+	owner, known := e.people[consumer]
+	if !known {
+		owner = e.Consumer(t, consumer, false)
+	}
+	made, err := apikey.Generate(rand.Reader, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := made.Reveal()
+	e.commit(t, KeyEntry(t, text, owner, k))
+	return text
+}
+
+// KeyEntry returns the directory's entry of a key.
+func KeyEntry(t testing.TB, text string, owner id.ID, k Key) *edgev1.EntryChange {
+	t.Helper()
+	sum := Digest(t, text)
+	self := id.ID(sum[:16])
+	entry := &directoryv1.ApiKey{Digest: sum[:], Id: self[:], Consumer: owner[:], Scopes: k.Scopes}
+	if !k.Expires.IsZero() {
+		entry.ExpiresAtMs = k.Expires.UnixMilli()
+	}
+	for _, p := range k.Addresses {
+		entry.Addresses = append(entry.Addresses, p.String())
+	}
+	return Entry(t, digest.Key(sum), &directoryv1.Entry{Body: &directoryv1.Entry_ApiKey{ApiKey: entry}})
+}
+
+// Revoke removes a key.
+func (e *Edge) Revoke(t testing.TB, text string) {
+	t.Helper()
+	sum := Digest(t, text)
+	e.commit(t, &edgev1.EntryChange{Key: sum[:]})
+}
+
+// Digest returns a key's digest under the pepper of every Edge.
+func Digest(t testing.TB, text string) apikey.Digest {
+	t.Helper()
+	pepper, err := apikey.NewPepper(pepperSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pepper.Digest(text)
+}
+
+// Entry returns the change that puts an entry.
+func Entry(t testing.TB, key digest.Key, entry *directoryv1.Entry) *edgev1.EntryChange {
+	t.Helper()
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &edgev1.EntryChange{Key: key[:], Entry: data}
+}
+
+// Fill puts many entries at once.
+func (e *Edge) Fill(t testing.TB, changes []*edgev1.EntryChange) {
+	t.Helper()
+	e.commit(t, changes...)
+}
+
+func (e *Edge) addPepper(t testing.TB) {
+	t.Helper()
+	e.commit(t, Entry(t, digest.KeyOf("peppers", "1"), &directoryv1.Entry{Body: &directoryv1.Entry_Pepper{
+		Pepper: &directoryv1.Pepper{Version: 1, Value: pepperSecret},
+	}}))
+}
+
+func (e *Edge) commit(t testing.TB, changes ...*edgev1.EntryChange) {
+	t.Helper()
+	change, err := e.Directory.Prepare(changes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.sequence++
+	if err := e.Directory.Commit(change, e.sequence); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,54 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/policy"
+)
+
+// Env is what the compile function of a kind gets.
+type Env struct {
+	// Directory is what is the case now. Stages keep it and ask it anew on each request.
+	Directory *directory.Directory
+	// Clock tells the time, wall clock and monotonic. Stages read Exchange.Now instead.
+	Clock func() time.Time
+	// Parts keeps what is expensive or must survive a change of configuration.
+	Parts *Parts
+	// PolicyID and PolicyName are those of the policy that is compiled.
+	PolicyID   id.ID
+	PolicyName string
+}
+
+// Binding joins the contract of a kind with the function that compiles its policies.
+type Binding struct {
+	// Kind is the contract.
+	Kind    policy.Kind
+	compile func(Env, proto.Message) (Stage, error)
+}
+
+// Bind returns the binding of a kind. compile gets a configuration whose defaults are filled in and that the kind's
+// Validate may not have seen: it must refuse what it can't enforce. It is called once per policy and change, aside, and
+// must start nothing that lives: the result may never be used.
+func Bind[M proto.Message](k policy.Kind, compile func(Env, M) (Stage, error)) Binding {
+	return Binding{Kind: k, compile: func(env Env, config proto.Message) (Stage, error) {
+		m, ok := config.(M)
+		if !ok {
+			return nil, fmt.Errorf("kind %s can't have a configuration of type %T", k.Name, config)
+		}
+		return compile(env, m)
+	}}
+}
+
+// Compile makes the stage of one policy.
+func (b Binding) Compile(env Env, config proto.Message) (Stage, error) {
+	stage, err := b.compile(env, config)
+	if err == nil && stage == nil {
+		return nil, fmt.Errorf("kind %s compiled to nothing", b.Kind.Name)
+	}
+	return stage, err
+}

@@ -1,0 +1,38 @@
+// Package pipeline is what a request passes through between its route and its upstream.
+//
+// It owns the [Exchange] (the gateway's own view of one request and its answer), the [Stage] that a policy is compiled
+// to, the order and merging of a route's stages ([Effective]), the loop that runs them ([Stages]), and the counters of
+// that loop ([Metrics]). It doesn't own any kind of policy (policies/<kind>), the choice of the route (router), or what
+// is compiled when (snapshot). No type of net/http passes here.
+//
+// A request, step by step:
+//
+//  1. The listener takes an Exchange from a [Pool] and fills ID, Started, Context, Request and Client. What HTTP itself
+//     forbids it refuses by [Exchange.Refuse].
+//  2. The snapshot finds the route: Route, Params, ParamNames, Request.ForwardPath and Revision are set; or the request
+//     is refused with route_not_found or method_not_allowed.
+//  3. [Stages.Run] reads the clock once ([Exchange.Now]) and calls each stage's Request in order. A *[Rejection] from an
+//     enforced stage ends it; whatever else goes wrong in one (an error, a panic) ends it too, as policy_failed.
+//  4. The proxy asks the upstream and fills Response; or, when the request was refused at any step so far,
+//     [Exchange.Answer] writes the problem.
+//  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran. A responder may refuse
+//     the answer; Answer then writes the problem in its place.
+//  6. The listener writes the answer.
+//  7. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
+//     back to its pool, and every string that shares its buffers is dead.
+//
+// # Modes
+//
+// Modes live in the loop, not in the stages. A policy that is off has no stage. A stage in shadow runs at its place,
+// its verdict is counted, and nothing else of it remains: it refuses nobody, its Response isn't called, the identity
+// that it finds out goes to [Exchange.Shadow], which only shadow stages see ([Exchange.Caller]), and it must not change
+// the request ([Exchange.InShadow]).
+//
+// # Order and merging
+//
+// Stages run by phase, then by level of attachment (environment, service, route), then by position, then by name.
+// Policies of a kind that merges (guards, limits, address lists) all apply, whatever their levels. Of every other kind
+// the most specific level wins, route before service before environment, and all its policies on that level apply; but
+// a policy that is final isn't replaced by a more specific one. Modes play no part in it: a policy that is off on a route
+// replaces the service's, and a final one in shadow keeps what is below it from running. See [Effective].
+package pipeline

@@ -1,0 +1,188 @@
+package pipeline
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Allowed is the verdict on a request that no stage refused.
+const Allowed problem.Code = "allowed"
+
+// Exchange is the gateway's own view of one request and its response. A listener fills Request and Client, the router
+// Route and Params, authenticate stages Identity, the upstream Response; stages read and change what their phase may.
+//
+// An Exchange belongs to one goroutine. It is pooled: nothing may keep it, or a string that shares its buffers, after
+// Finish.
+type Exchange struct {
+	// ID names the request in logs, traces and problems; the client's own X-Request-Id is never trusted for it.
+	ID id.ID
+	// Started is when the first byte of the request was read.
+	Started time.Time
+	// Now is when the first stage ran, wall clock and monotonic: the one time that all stages decide by.
+	Now time.Time
+	// Context ends when the client goes away or the edge gives up on the request.
+	Context context.Context
+
+	Request  Request
+	Response Response
+	Client   Client
+
+	// Revision of the configuration that decides on this request.
+	Revision uint64
+	// Route is what the router found; nil when nothing matched.
+	Route *RouteInfo
+	// Stages of that route; nil until they run.
+	Stages *Stages
+	// Params are the values of the matched template's parameters, in the template's order; none for other paths.
+	Params []string
+	// ParamNames are the names of Params. The slice is the route's own.
+	ParamNames []string
+
+	// Identity is who calls, once an enforced authenticate stage has said so.
+	Identity Identity
+	// Shadow is who would call according to shadow stages; only shadow stages see it.
+	Shadow Identity
+	// Quotas are what enforced limits leave the caller, in the order in which they were counted.
+	Quotas []Quota
+
+	// Verdict is Allowed or the code of the rejection; "" until it is known.
+	Verdict problem.Code
+	// ShadowVerdict is the code with which the first shadow stage would have refused; "" if none would have.
+	ShadowVerdict problem.Code
+	// Rejection is set when the edge itself answers.
+	Rejection *Rejection
+	// Dry runs touch no counter and spend no limit (explain, replay).
+	Dry bool
+
+	ran      int  // stages whose Request ran, for Responders and Finishers
+	inShadow bool // the stage at work is one in shadow
+	stripe   uint32
+
+	draft  Rejection // what Reject fills
+	final  Rejection // what Refuse settled on
+	text   []byte    // what TextBuffer lends from
+	answer problemBody
+}
+
+// Request is what the client asked.
+type Request struct {
+	// Method in capitals, as sent.
+	Method string
+	// Scheme is "http" or "https", of the connection to the edge.
+	Scheme string
+	// Authority is the host asked for, lower case, without a port.
+	Authority string
+	// Host is the Host header (or :authority) as sent.
+	Host string
+	// Path is the canonical path (proto/path): the only one that routes, policies and upstreams see.
+	Path string
+	// Query is the raw query, without '?'.
+	Query string
+	// Proto is "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0".
+	Proto string
+	// Header holds the fields in the order received.
+	Header Header
+	// Trailer is filled once Body has been read to its end.
+	Trailer Header
+	// Body is never nil.
+	Body io.Reader
+	// ContentLength in bytes; -1: unknown, 0: none.
+	ContentLength int64
+	// BodyBytes counts what was read of Body.
+	BodyBytes int64
+	// ForwardPath is the path the upstream is asked for: Path unless the route strips or rewrites.
+	ForwardPath string
+}
+
+// Response is what the client is answered.
+type Response struct {
+	// Status, 0 until there is one.
+	Status int
+	// Header holds the fields in the order they are sent.
+	Header Header
+	// Trailer is filled once Body has been read to its end.
+	Trailer Header
+	// Body may be nil: none.
+	Body io.ReadCloser
+	// ContentLength in bytes; -1: unknown.
+	ContentLength int64
+	// BodyBytes counts what was written.
+	BodyBytes int64
+}
+
+// Client is where the request came from.
+type Client struct {
+	// Peer is the other end of the connection.
+	Peer netip.AddrPort
+	// Address is the client's, by X-Forwarded-For if Peer is a trusted proxy, else Peer's. Unmapped, without zone.
+	Address netip.Addr
+}
+
+// Identity is who calls, and by what proof.
+type Identity struct {
+	// Consumer is nil when nobody is known.
+	Consumer *directory.Consumer
+	// Credential is the id of the key (or other credential) used.
+	Credential id.ID
+	// Scopes are what the credential may be used for.
+	Scopes directory.ScopeSet
+}
+
+// Known tells whether there is a consumer.
+func (i *Identity) Known() bool { return i.Consumer != nil }
+
+// Quota is what one window of a limit leaves the caller.
+type Quota struct {
+	// By is the stage that counted.
+	By Stage
+	// Remaining requests that could pass at once now.
+	Remaining uint64
+	// Reset is how long until the whole allowance is back if no more requests come.
+	Reset time.Duration
+}
+
+// RouteInfo is what stages, usage and logs know of a route. It is immutable and outlives the revision that made it, as
+// long as the route is the same.
+type RouteInfo struct {
+	ID          id.ID
+	Name        string
+	Service     id.ID
+	ServiceName string
+}
+
+// Identify says who calls. In shadow only shadow stages learn it.
+func (ex *Exchange) Identify(who Identity) {
+	if ex.inShadow {
+		ex.Shadow = who
+		return
+	}
+	ex.Identity = who
+}
+
+// Caller returns who calls as far as the stage at work may know: the identity of an enforced stage, or, for a stage in
+// shadow, the one that shadow stages have found out, if any.
+func (ex *Exchange) Caller() *Identity {
+	if ex.inShadow && ex.Shadow.Known() {
+		return &ex.Shadow
+	}
+	return &ex.Identity
+}
+
+// InShadow tells a stage that it must not change the request.
+func (ex *Exchange) InShadow() bool { return ex.inShadow }
+
+// Param returns the value of a parameter of the matched template.
+func (ex *Exchange) Param(name string) (string, bool) {
+	for i, n := range ex.ParamNames {
+		if n == name && i < len(ex.Params) {
+			return ex.Params[i], true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/policy"
+)
+
+// Mode is what happens with a policy's verdict.
+type Mode uint8
+
+// The modes.
+const (
+	Off     Mode = iota // it doesn't run
+	Shadow              // it runs and is counted, but refuses nobody
+	Enforce             // its verdict holds
+)
+
+// String returns the mode as metrics and logs show it.
+func (m Mode) String() string {
+	switch m {
+	case Off:
+		return "off"
+	case Shadow:
+		return "shadow"
+	case Enforce:
+		return "enforce"
+	}
+	return ""
+}
+
+// Level is where a policy is attached, from general to specific.
+type Level uint8
+
+// The levels.
+const (
+	Environment Level = iota
+	Service
+	Route
+)
+
+// Policy is a policy compiled. It is immutable and shared by all routes that it applies to.
+type Policy struct {
+	ID       id.ID
+	Name     string
+	Kind     policy.Kind
+	Phase    policy.Phase
+	Mode     Mode
+	Final    bool
+	Position int32
+	// Stage is nil when the mode is off.
+	Stage Stage
+}
+
+// Attached is a policy at one level above or on a route.
+type Attached struct {
+	*Policy
+	Level Level
+}
+
+// Effective returns those of a route's policies that run, in the order in which they run. The package's documentation
+// says how they are merged and ordered. A policy that is attached on several levels of a route runs once, on the most
+// general of those that count.
+func Effective(all []Attached) []Attached {
+	running := make([]Attached, 0, len(all))
+	for _, a := range all {
+		if a.Mode != Off && (a.Kind.Merges || a.Level == winner(all, a.Kind.Name)) {
+			running = append(running, a)
+		}
+	}
+	slices.SortFunc(running, order)
+	return once(running)
+}
+
+// winner returns the level whose policies of a kind apply: the most general one that has a final policy, else the most
+// specific one. Modes play no part in it, as they don't where the control plane asks whether a route is protected: the
+// two must never differ.
+func winner(all []Attached, kind string) Level {
+	specific, final, hasFinal := Environment, Route, false
+	for _, a := range all {
+		if a.Kind.Name != kind {
+			continue
+		}
+		specific = max(specific, a.Level)
+		if a.Final {
+			final, hasFinal = min(final, a.Level), true
+		}
+	}
+	if hasFinal {
+		return final
+	}
+	return specific
+}
+
+func order(a, b Attached) int {
+	return cmp.Or(
+		cmp.Compare(a.Phase, b.Phase),
+		cmp.Compare(a.Level, b.Level),
+		cmp.Compare(a.Position, b.Position),
+		cmp.Compare(a.Name, b.Name),
+		slices.Compare(a.ID[:], b.ID[:]),
+	)
+}
+
+// once keeps the first of each policy.
+func once(list []Attached) []Attached {
+	kept := list[:0]
+	for _, a := range list {
+		if !slices.ContainsFunc(kept, func(k Attached) bool { return k.Policy == a.Policy }) {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,53 @@
+package pipeline
+
+import "github.com/sallyport/sallyport/proto/problem"
+
+// Rejection is a refusal of a request.
+//
+//nolint:errname // an outcome that is part of the vocabulary, and travels as an error only out of a stage
+type Rejection struct {
+	// Code is stable; its definition gives status and title.
+	Code problem.Code
+	// Detail is public text for the caller, free of internals.
+	Detail string
+	// Reason is for operators alone: the decision log. It never holds a secret.
+	Reason string
+	// Policy is the name of the policy that refused; the loop fills it. "" when no policy did.
+	Policy string
+	// Header holds fields that the answer needs (WWW-Authenticate, Retry-After, Allow).
+	Header Header
+}
+
+// Error makes a rejection an error.
+func (r *Rejection) Error() string { return string(r.Code) + ": " + r.Reason }
+
+// Reject returns a rejection in the exchange's own memory, for a stage to return, maybe after adding to its Header. The
+// next one takes its place.
+func (ex *Exchange) Reject(code problem.Code, detail, reason string) *Rejection {
+	r := &ex.draft
+	r.Code, r.Detail, r.Reason, r.Policy = code, detail, reason, ""
+	r.Header.Reset()
+	return r
+}
+
+// Refuse makes a rejection the answer. The first one stays: later ones change nothing.
+func (ex *Exchange) Refuse(r *Rejection) {
+	if ex.Rejection != nil {
+		return
+	}
+	if r != &ex.draft {
+		ex.copyToDraft(r)
+	}
+	// What was refused moves out of reach of later drafts.
+	ex.final, ex.draft = ex.draft, ex.final
+	ex.Rejection, ex.Verdict = &ex.final, ex.final.Code
+}
+
+// copyToDraft copies a rejection that may belong to several requests.
+func (ex *Exchange) copyToDraft(r *Rejection) {
+	draft := ex.Reject(r.Code, r.Detail, r.Reason)
+	draft.Policy = r.Policy
+	for _, f := range r.Header.Fields() {
+		draft.Header.Add(f.Name, f.Value)
+	}
+}

@@ -1,0 +1,239 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Runner is what all routes' stages run with.
+type Runner struct {
+	// Logger hears of stages that fail.
+	Logger *slog.Logger
+	// Metrics counts verdicts.
+	Metrics *Metrics
+	// Clock tells the time, wall clock and monotonic; time.Now outside of tests.
+	Clock func() time.Time
+}
+
+// Stages is what a route's requests pass through: one flat list, immutable, safe for concurrent use.
+type Stages struct {
+	runner *Runner
+	list   []step
+}
+
+// step is a stage with all that the loop wants to know of it at hand.
+type step struct {
+	stage     Stage
+	responder Responder // nil: none, or in shadow
+	finisher  Finisher  // nil: none
+	shadow    bool
+	counters  int // where its counters begin
+	policy    *Policy
+}
+
+// Stages returns the stages of the policies that Effective has chosen and ordered.
+func (r *Runner) Stages(effective []Attached) *Stages {
+	s := &Stages{runner: r, list: make([]step, 0, len(effective))}
+	for _, a := range effective {
+		st := step{
+			stage: a.Stage, policy: a.Policy, shadow: a.Mode != Enforce,
+			counters: r.Metrics.baseOf(a.Kind.Name, a.Mode),
+		}
+		if responder, ok := a.Stage.(Responder); ok && !st.shadow {
+			st.responder = responder
+		}
+		st.finisher, _ = a.Stage.(Finisher)
+		s.list = append(s.list, st)
+	}
+	return s
+}
+
+// Policies returns the policies in the order in which they run.
+func (s *Stages) Policies() []*Policy {
+	policies := make([]*Policy, len(s.list))
+	for i := range s.list {
+		policies[i] = s.list[i].policy
+	}
+	return policies
+}
+
+// Run calls the stages' Request in order, and returns the rejection of the first enforced one that refuses; nil: the
+// request may pass. The rejection is ex.Rejection too, and the verdict ex.Verdict. An exchange runs once.
+func (s *Stages) Run(ex *Exchange) *Rejection {
+	ex.Now = s.runner.Clock()
+	ex.ran = 0
+	for ex.ran < len(s.list) && ex.Rejection == nil {
+		s.request(ex) // comes back early only after a panic in shadow
+	}
+	ex.inShadow = false
+	if ex.Rejection == nil {
+		ex.Verdict = Allowed
+	}
+	return ex.Rejection
+}
+
+// request goes on with the stages that haven't run, until one refuses or panics.
+func (s *Stages) request(ex *Exchange) {
+	defer s.failClosed(ex)
+	for i := ex.ran; i < len(s.list); i++ {
+		st := &s.list[i]
+		ex.ran = i + 1
+		ex.inShadow = st.shadow
+		if st.shadow {
+			s.requestInShadow(ex, st)
+			continue
+		}
+		if err := st.stage.Request(ex); err != nil {
+			s.refuse(ex, st, err)
+			return
+		}
+		s.runner.Metrics.passed(ex, st.counters)
+	}
+}
+
+func (s *Stages) requestInShadow(ex *Exchange, st *step) {
+	quotas := len(ex.Quotas)
+	err := st.stage.Request(ex)
+	ex.Quotas = ex.Quotas[:quotas]
+	if err != nil {
+		s.refuse(ex, st, err)
+		return
+	}
+	s.runner.Metrics.passed(ex, st.counters)
+}
+
+// failClosed turns the panic of the stage at work into a refusal. It is deferred itself, as recover demands.
+func (s *Stages) failClosed(ex *Exchange) {
+	if v := recover(); v != nil {
+		s.refuse(ex, &s.list[ex.ran-1], &panicError{value: v, stack: debug.Stack()})
+	}
+}
+
+// Respond calls Response in reverse order for every enforced stage whose Request ran. It returns a rejection when a
+// responder refuses the answer; Answer must then be called again. A request that was refused before stays refused as it
+// was, whatever its responders say.
+func (s *Stages) Respond(ex *Exchange) *Rejection {
+	refusedBefore := ex.Rejection != nil
+	for next := ex.ran - 1; next >= 0; {
+		next = s.respond(ex, next)
+	}
+	if refusedBefore {
+		return nil //nolint:nilerr // nil says that nothing else was refused
+	}
+	return ex.Rejection
+}
+
+// respond calls responders from the i-th stage down, and returns where to go on: below the first if none panics.
+func (s *Stages) respond(ex *Exchange, i int) (next int) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.refuse(ex, &s.list[i], &panicError{value: v, stack: debug.Stack()})
+			next = i - 1
+		}
+	}()
+	for ; i >= 0; i-- {
+		st := &s.list[i]
+		if st.responder == nil {
+			continue
+		}
+		if err := st.responder.Response(ex); err != nil {
+			s.refuse(ex, st, err)
+		}
+	}
+	return -1
+}
+
+// Finish calls each Finisher whose Request ran, in reverse order. Further calls do nothing.
+func (s *Stages) Finish(ex *Exchange) {
+	ran := ex.ran
+	ex.ran = 0
+	for i := ran - 1; i >= 0; i-- {
+		if st := &s.list[i]; st.finisher != nil {
+			s.finish(ex, st)
+		}
+	}
+}
+
+func (s *Stages) finish(ex *Exchange, st *step) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.log(ex, st, &panicError{value: v, stack: debug.Stack()})
+		}
+	}()
+	st.finisher.Finish(ex)
+}
+
+// refuse counts a stage's refusal or failure, and makes it the answer unless the stage is in shadow.
+func (s *Stages) refuse(ex *Exchange, st *step, err error) {
+	r := rejectionOf(err)
+	if r == nil {
+		s.log(ex, st, err)
+		r = ex.Reject(problem.PolicyFailed, "", "policy failed")
+	}
+	s.runner.Metrics.refused(ex, st.counters, r.Code)
+	if st.shadow {
+		if ex.ShadowVerdict == "" {
+			ex.ShadowVerdict = r.Code
+		}
+		return
+	}
+	first := ex.Rejection == nil
+	ex.Refuse(r)
+	if first {
+		ex.Rejection.Policy = st.policy.Name
+	}
+}
+
+// rejectionOf returns the rejection that an error is; nil: it is none, but a failure.
+func rejectionOf(err error) *Rejection {
+	r, ok := err.(*Rejection) //nolint:errorlint // the common case, without the cost of errors.As
+	if !ok {
+		ok = errors.As(err, &r)
+	}
+	if !ok || r == nil || !isDefined(r.Code) {
+		return nil
+	}
+	return r
+}
+
+func isDefined(code problem.Code) bool {
+	_, defined := problem.Lookup(code)
+	return defined
+}
+
+// log tells of a stage that failed: never with anything of the request but its id.
+func (s *Stages) log(ex *Exchange, st *step, err error) {
+	attributes := []slog.Attr{
+		slog.String("policy", st.policy.Name),
+		slog.String("kind", st.policy.Kind.Name),
+		slog.String("request_id", id.Text(RequestIDPrefix, ex.ID)),
+		slog.String("error", err.Error()),
+	}
+	var p *panicError
+	if errors.As(err, &p) {
+		attributes = append(attributes, slog.String("stack", string(p.stack)))
+	}
+	s.runner.Logger.LogAttrs(ex.Context, slog.LevelError, "policy failed", attributes...)
+}
+
+// panicError is a panic of a stage.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+// Error tells what panicked. The text of a runtime error holds numbers and types; that of any other value might hold
+// something of the request, so that only its type is told.
+func (e *panicError) Error() string {
+	if err, ok := e.value.(runtime.Error); ok {
+		return "panic: " + err.Error()
+	}
+	return fmt.Sprintf("panic with a value of type %T", e.value)
+}

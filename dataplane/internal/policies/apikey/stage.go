@@ -1,0 +1,132 @@
+package apikey
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/proto/apikey"
+	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	contract "github.com/sallyport/sallyport/proto/policy/apikey"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Binding joins the contract of "api-key" with its stage.
+var Binding = pipeline.Bind(contract.Kind, compile)
+
+// stage is immutable.
+type stage struct {
+	directory *directory.Directory
+	places    []place
+	scopes    []string // required
+	challenge string   // of WWW-Authenticate
+}
+
+// errNoLocation can't come of a stored configuration, whose default has been filled in.
+var errNoLocation = errors.New("locations: none")
+
+func compile(env pipeline.Env, config *policyv1.ApiKey) (pipeline.Stage, error) {
+	s := &stage{directory: env.Directory, scopes: config.GetRequiredScopes()}
+	if len(config.GetLocations()) == 0 {
+		return nil, errNoLocation
+	}
+	var challenges []string
+	for i, location := range config.GetLocations() {
+		p, err := newPlace(location)
+		if err != nil {
+			return nil, fmt.Errorf("locations[%d]: %w", i, err)
+		}
+		s.places = append(s.places, p)
+		challenges = append(challenges, p.challenge())
+	}
+	s.challenge = strings.Join(challenges, ", ")
+	return s, nil
+}
+
+// Request implements pipeline.Stage.
+func (s *stage) Request(ex *pipeline.Exchange) error {
+	text, refused := s.find(ex)
+	if refused != nil {
+		return refused
+	}
+	key, refused := s.lookUp(ex, text)
+	if refused != nil {
+		return refused
+	}
+	who, refused := s.check(ex, &key)
+	if refused != nil {
+		return refused
+	}
+	ex.Identify(who)
+	if !ex.InShadow() {
+		s.hide(ex)
+	}
+	return nil
+}
+
+// find returns what the first place that holds anything holds.
+func (s *stage) find(ex *pipeline.Exchange) (string, *pipeline.Rejection) {
+	for i := range s.places {
+		found := s.places[i].find(ex)
+		switch {
+		case found.several:
+			return "", s.unauthenticated(ex, problem.CredentialInvalid, "The key is given more than once.", "several values in one place")
+		case found.any:
+			return found.value, nil
+		}
+	}
+	return "", s.unauthenticated(ex, problem.CredentialMissing, "", "no key in any place")
+}
+
+// lookUp returns what is known of a key.
+func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, *pipeline.Rejection) {
+	if !apikey.Check(text) {
+		return directory.Key{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "not of a key's form, or its checksum doesn't fit")
+	}
+	for _, pepper := range s.directory.Peppers() {
+		if key, ok := s.directory.Key(pepper.Digest(text)); ok {
+			return key, nil
+		}
+	}
+	return directory.Key{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "unknown or revoked key")
+}
+
+// check holds a known key against its own bounds, its consumer's state and the policy's demands.
+func (s *stage) check(ex *pipeline.Exchange, key *directory.Key) (pipeline.Identity, *pipeline.Rejection) {
+	var nobody pipeline.Identity
+	if key.ExpiresMs != 0 && ex.Now.UnixMilli() >= key.ExpiresMs {
+		return nobody, s.unauthenticated(ex, problem.CredentialExpired, "", "expired key")
+	}
+	if !key.Addresses.Allows(ex.Client.Address) {
+		return nobody, ex.Reject(problem.AddressNotAllowed, "", "the key is pinned to other addresses")
+	}
+	consumer, ok := s.directory.Consumer(key.Consumer)
+	if !ok {
+		return nobody, s.unauthenticated(ex, problem.CredentialInvalid, "", "the key's consumer isn't in the directory")
+	}
+	if consumer.Suspended {
+		return nobody, ex.Reject(problem.ConsumerSuspended, "", "suspended consumer")
+	}
+	for _, scope := range s.scopes {
+		if !key.Scopes.Has(scope) {
+			return nobody, ex.Reject(problem.ScopeMissing, "", "the key lacks a required scope")
+		}
+	}
+	return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes}, nil
+}
+
+// hide takes every key out of the request.
+func (s *stage) hide(ex *pipeline.Exchange) {
+	for i := range s.places {
+		s.places[i].hide(ex)
+	}
+}
+
+// unauthenticated refuses with a challenge, as every 401 must (RFC 9110, section 15.5.2).
+func (s *stage) unauthenticated(ex *pipeline.Exchange, code problem.Code, detail, reason string) *pipeline.Rejection {
+	r := ex.Reject(code, detail, reason)
+	r.Header.Add("WWW-Authenticate", s.challenge)
+	return r
+}

@@ -1,0 +1,108 @@
+package ratelimit
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/limiter"
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	contract "github.com/sallyport/sallyport/proto/policy/ratelimit"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Binding joins the contract of "rate-limit" with its stage.
+var Binding = pipeline.Bind(contract.Kind, compile)
+
+// stage is immutable but for its counters.
+type stage struct {
+	by       []property
+	counters *counters
+	windows  int
+	names    [limiter.MaxWindows]string // each window's item of RateLimit, up to its parameters
+	policy   string                     // RateLimit-Policy
+}
+
+// counters are what survives a change of configuration that doesn't concern them.
+type counters struct {
+	table *limiter.Table
+	start time.Time // where the table's clock begins
+}
+
+var errFleet = errors.New(`scope: "fleet" isn't built yet; use "node"`)
+
+func compile(env pipeline.Env, config *policyv1.RateLimit) (pipeline.Stage, error) {
+	if config.GetScope() != policyv1.Scope_SCOPE_NODE {
+		return nil, errFleet
+	}
+	by, err := newProperties(config.GetBy())
+	if err != nil {
+		return nil, err
+	}
+	windows := make([]limiter.Window, len(config.GetWindows()))
+	for i, w := range config.GetWindows() {
+		windows[i] = limiter.Window{Requests: w.GetRequests(), Length: w.GetWindow().AsDuration(), Burst: w.GetBurst()}
+	}
+	s := &stage{by: by, windows: len(windows)}
+	s.counters, err = countersOf(env, config, windows)
+	if err != nil {
+		return nil, err
+	}
+	s.name(env.PolicyName, windows)
+	return s, nil
+}
+
+// countersOf returns the counters that the policy had as long as nothing that they depend on has changed, else new ones.
+func countersOf(env pipeline.Env, config *policyv1.RateLimit, windows []limiter.Window) (*counters, error) {
+	limit, err := limiter.NewLimit(windows...)
+	if err != nil {
+		return nil, err
+	}
+	content := fmt.Appendf(nil, "%x %d %+v", env.PolicyID, config.GetMaxCallers(), windows)
+	for _, by := range config.GetBy() {
+		content = fmt.Appendf(content, " %T %s", by.GetProperty(), strings.ToLower(by.GetHeader()))
+	}
+	return pipeline.Part(env.Parts, "rate-limit/counters", string(content), func() (*counters, error) {
+		table, err := limiter.NewTable(limit, int(config.GetMaxCallers()))
+		if err != nil {
+			return nil, err
+		}
+		return &counters{table: table, start: env.Clock()}, nil
+	})
+}
+
+// Request implements pipeline.Stage.
+func (s *stage) Request(ex *pipeline.Exchange) error {
+	v := s.count(ex)
+	for i := range s.windows {
+		ex.Quotas = append(ex.Quotas, pipeline.Quota{By: s, Remaining: v.Windows[i].Remaining, Reset: v.Windows[i].Reset})
+	}
+	if v.Allowed {
+		return nil
+	}
+	reason := "a window is used up"
+	if v.Shared {
+		reason = "the allowance shared by callers beyond max_callers is used up"
+	}
+	r := ex.Reject(problem.RateLimited, "", reason)
+	r.Header.Add("Retry-After", retryAfter(ex, v.RetryAfter))
+	return r
+}
+
+func (s *stage) count(ex *pipeline.Exchange) limiter.Verdict {
+	now := int64(ex.Now.Sub(s.counters.start))
+	key := s.key(ex, s.counters.table.Hasher())
+	if ex.Dry {
+		return s.counters.table.Peek(key, now)
+	}
+	return s.counters.table.Take(key, now)
+}
+
+// Response implements pipeline.Responder: it tells the caller what is left.
+func (s *stage) Response(ex *pipeline.Exchange) error {
+	ex.Response.Header.Add("RateLimit-Policy", s.policy)
+	ex.Response.Header.Add("RateLimit", s.state(ex))
+	return nil
+}

@@ -1,0 +1,81 @@
+package snapshot
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+)
+
+// attachments finds policies by where they are attached. It is immutable between edits.
+type attachments struct {
+	environment []*policyObject
+	services    map[string][]*policyObject
+	routes      map[string][]*policyObject
+}
+
+// with returns attachments with other policies. Lists that change are copied, since snapshots share them.
+func (a attachments) with(removed, added []*policyObject) attachments {
+	if len(removed)+len(added) == 0 {
+		return a
+	}
+	next := attachments{
+		environment: slices.Clone(a.environment),
+		services:    orEmpty(maps.Clone(a.services)),
+		routes:      orEmpty(maps.Clone(a.routes)),
+	}
+	fresh := map[place]bool{} // lists copied already
+	for _, p := range removed {
+		next.each(p, fresh, func(list []*policyObject) []*policyObject {
+			return slices.DeleteFunc(list, func(have *policyObject) bool { return have == p })
+		})
+	}
+	for _, p := range added {
+		next.each(p, fresh, func(list []*policyObject) []*policyObject { return append(list, p) })
+	}
+	return next
+}
+
+// each replaces the lists of a policy's places.
+func (a *attachments) each(p *policyObject, fresh map[place]bool, change func([]*policyObject) []*policyObject) {
+	for _, at := range p.places {
+		if at.level == pipeline.Environment {
+			a.environment = change(a.environment)
+			continue
+		}
+		index := a.routes
+		if at.level == pipeline.Service {
+			index = a.services
+		}
+		list := index[at.id]
+		if !fresh[at] {
+			list, fresh[at] = slices.Clone(list), true
+		}
+		if list = change(list); len(list) == 0 {
+			delete(index, at.id)
+			continue
+		}
+		index[at.id] = list
+	}
+}
+
+// of returns the policies of a route, whatever their modes.
+func (a *attachments) of(r *routeObject) []pipeline.Attached {
+	service, route := a.services[r.service], a.routes[r.id]
+	all := make([]pipeline.Attached, 0, len(a.environment)+len(service)+len(route))
+	for level, list := range [...][]*policyObject{
+		pipeline.Environment: a.environment, pipeline.Service: service, pipeline.Route: route,
+	} {
+		for _, p := range list {
+			all = append(all, pipeline.Attached{Policy: p.policy, Level: pipeline.Level(level)})
+		}
+	}
+	return all
+}
+
+func orEmpty[M ~map[K]V, K comparable, V any](m M) M {
+	if m == nil {
+		return M{}
+	}
+	return m
+}

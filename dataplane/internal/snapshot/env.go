@@ -1,0 +1,61 @@
+package snapshot
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/proto/id"
+)
+
+// Config is what an Env is made from.
+type Config struct {
+	// Directory is what stages look credentials up in.
+	Directory *directory.Directory
+	// Kinds are those that this build enforces.
+	Kinds []pipeline.Binding
+	// Logger hears of stages that fail.
+	Logger *slog.Logger
+	// Metrics counts verdicts; of the same Kinds.
+	Metrics *pipeline.Metrics
+	// Clock tells the time; nil: time.Now.
+	Clock func() time.Time
+	// NewSender makes what speaks to a service's upstream; nil: services have none.
+	NewSender func(Spec) Sender
+}
+
+// Env is what compiling needs and what must outlive a snapshot. One process has one.
+type Env struct {
+	config   Config
+	bindings map[string]pipeline.Binding
+	runner   *pipeline.Runner
+	parts    *pipeline.Parts
+}
+
+// NewEnv returns an Env.
+func NewEnv(config Config) *Env {
+	if config.Clock == nil {
+		config.Clock = time.Now
+	}
+	e := &Env{
+		config:   config,
+		bindings: make(map[string]pipeline.Binding, len(config.Kinds)),
+		runner:   &pipeline.Runner{Logger: config.Logger, Metrics: config.Metrics, Clock: config.Clock},
+		parts:    new(pipeline.Parts),
+	}
+	for _, b := range config.Kinds {
+		e.bindings[b.Kind.Name] = b
+	}
+	return e
+}
+
+// Parts returns how many parts are kept over revisions.
+func (e *Env) Parts() int { return e.parts.Len() }
+
+func (e *Env) pipelineEnv(policy id.ID, name string) pipeline.Env {
+	return pipeline.Env{
+		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts,
+		PolicyID: policy, PolicyName: name,
+	}
+}

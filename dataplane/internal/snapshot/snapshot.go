@@ -1,0 +1,86 @@
+package snapshot
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/router"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Snapshot is the compiled form of a revision. It is immutable and safe for concurrent use.
+type Snapshot struct {
+	// Revision is its number.
+	Revision uint64
+	// Settings of the environment.
+	Settings *Settings
+
+	table *router.Table
+	slots []*Route // by the table's slot numbers; nil: free
+	free  []uint32
+
+	settings *settingsObject
+	services map[string]*serviceObject
+	policies map[string]*policyObject
+	routes   map[string]*routeObject
+	attached attachments
+}
+
+// Holder holds the snapshot in force. A request loads it once.
+type Holder = atomic.Pointer[Snapshot]
+
+// Route is a route compiled. It is immutable and safe for concurrent use.
+type Route struct {
+	// Info is what stages, usage and logs know of it.
+	Info *pipeline.RouteInfo
+	// Service answers.
+	Service *Service
+	// Stages are what its requests pass through.
+	Stages *pipeline.Stages
+	// Public routes need no authentication.
+	Public bool
+
+	paths []forwarding // in the order of the route's paths
+}
+
+// empty is what a node without configuration has.
+func empty() *Snapshot {
+	return &Snapshot{Settings: new(Settings), table: new(router.Table)}
+}
+
+// Routes returns how many routes there are.
+func (s *Snapshot) Routes() int { return len(s.routes) }
+
+// Services yields the services, in no order.
+func (s *Snapshot) Services(yield func(*Service) bool) {
+	for _, o := range s.services {
+		if !yield(o.service) {
+			return
+		}
+	}
+}
+
+// Route finds the route of an exchange, and fills Route, Params, ParamNames, Revision and Request.ForwardPath. Without
+// one the error is a *pipeline.Rejection: route_not_found, or method_not_allowed with its Allow header.
+func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
+	ex.Revision = s.Revision
+	m := s.table.Match(&ex.Request, ex.Params[:0])
+	if !m.Found {
+		return nil, s.notFound(ex, m.WrongMethod)
+	}
+	route := s.slots[m.Slot]
+	ex.Route = route.Info
+	ex.Params = m.Params
+	route.paths[m.Path].apply(ex)
+	return route, nil
+}
+
+func (s *Snapshot) notFound(ex *pipeline.Exchange, wrongMethod bool) error {
+	if !wrongMethod {
+		return ex.Reject(problem.RouteNotFound, "", "no route matches")
+	}
+	r := ex.Reject(problem.MethodNotAllowed, "", "no route matches this method")
+	r.Header.Add("Allow", strings.Join(s.table.Methods(&ex.Request), ", "))
+	return r
+}
