@@ -58,6 +58,7 @@ build: ## Build the programs into bin/
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ $(PROGRAMS)
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sallyport-local ./deploy/local
+	CGO_ENABLED=0 $(GO) -C sdk build -trimpath -o "$(BIN)/" ./cmd/sallyport
 
 .PHONY: test
 test: test-unit test-black-box ## Test the three modules, then the built programs end to end

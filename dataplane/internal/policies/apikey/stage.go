@@ -55,11 +55,15 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 	if refused != nil {
 		return refused
 	}
-	who, refused := s.check(ex, &key)
+	who, refused := s.prove(ex, &key)
 	if refused != nil {
 		return refused
 	}
+	// Whoever lacks a scope is known all the same: the refusal counts under their name.
 	ex.Identify(who)
+	if !s.permits(key.Scopes) {
+		return ex.Reject(problem.ScopeMissing, "", "the key lacks a required scope")
+	}
 	if !ex.InShadow() {
 		s.hide(ex)
 	}
@@ -93,8 +97,8 @@ func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, *pipe
 	return directory.Key{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "unknown or revoked key")
 }
 
-// check holds a known key against its own bounds, its consumer's state and the policy's demands.
-func (s *stage) check(ex *pipeline.Exchange, key *directory.Key) (pipeline.Identity, *pipeline.Rejection) {
+// prove holds a known key against its own bounds and its consumer's state.
+func (s *stage) prove(ex *pipeline.Exchange, key *directory.Key) (pipeline.Identity, *pipeline.Rejection) {
 	var nobody pipeline.Identity
 	if key.ExpiresMs != 0 && ex.Now.UnixMilli() >= key.ExpiresMs {
 		return nobody, s.unauthenticated(ex, problem.CredentialExpired, "", "expired key")
@@ -109,12 +113,17 @@ func (s *stage) check(ex *pipeline.Exchange, key *directory.Key) (pipeline.Ident
 	if consumer.Suspended {
 		return nobody, ex.Reject(problem.ConsumerSuspended, "", "suspended consumer")
 	}
+	return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes}, nil
+}
+
+// permits tells whether a key's scopes are all that the policy demands.
+func (s *stage) permits(scopes directory.ScopeSet) bool {
 	for _, scope := range s.scopes {
-		if !key.Scopes.Has(scope) {
-			return nobody, ex.Reject(problem.ScopeMissing, "", "the key lacks a required scope")
+		if !scopes.Has(scope) {
+			return false
 		}
 	}
-	return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes}, nil
+	return true
 }
 
 // hide takes every key out of the request.
