@@ -1,0 +1,32 @@
+package access
+
+import "testing"
+
+func TestTheOwnerHoldsEveryPermission(t *testing.T) {
+	for _, p := range permissions {
+		if !Known(p) || !Allows(RoleOwner, p) {
+			t.Errorf("the owner doesn't hold %s", p)
+		}
+	}
+}
+
+func TestWhatIsNotListedIsDenied(t *testing.T) {
+	for _, tt := range []struct {
+		role       Role
+		permission Permission
+	}{
+		{RoleOwner, ""},
+		{RoleOwner, "environments.raed"},
+		{RoleOwner, Public}, // public operations ask nobody
+		{"", "environments.read"},
+		{"viewer", "environments.read"},
+		{"OWNER", "environments.read"},
+	} {
+		if Allows(tt.role, tt.permission) {
+			t.Errorf("role %q holds %q", tt.role, tt.permission)
+		}
+	}
+	if Known("") || Known("environments.raed") {
+		t.Error("a permission that nobody defined is known")
+	}
+}

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// challenge says how to authenticate (RFC 6750 §3).
+const challenge = `Bearer realm="sallyport"`
+
+// admit finds out who asks and holds them to the operation's permission. Nothing about the operation
+// or its objects is told before that.
+func (s *Server) admit(x *exchange) error {
+	if x.op.permission == access.Public {
+		return nil
+	}
+	address := peer(x.request().RemoteAddr)
+	if wait := s.backoff.Wait(address); wait > 0 {
+		seconds := int64((wait + time.Second - 1) / time.Second)
+		x.header().Set(echo.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
+		return problem.Errorf(problem.RateLimited, "too many bad access tokens came from this address")
+	}
+	actor, err := s.authenticate(x)
+	if err != nil {
+		if problem.CodeOf(err) == problem.Unauthenticated {
+			s.backoff.Failed(address)
+			x.header().Set(echo.HeaderWWWAuthenticate, challenge)
+		}
+		return err
+	}
+	actor.Address = address.String()
+	x.actor = actor
+	x.echo.Set(actorKey, actor)
+	if !access.Allows(access.Role(actor.Role), x.op.permission) {
+		return problem.Errorf(problem.Forbidden, "the role %s doesn't hold the permission %s", actor.Role, x.op.permission)
+	}
+	x.echo.SetRequest(x.request().WithContext(access.WithActor(x.context(), actor)))
+	return nil
+}
+
+// authenticate returns who the Authorization header stands for (RFC 6750 §2.1). Two of them could be
+// read in two ways.
+func (s *Server) authenticate(x *exchange) (access.Actor, error) {
+	values := x.request().Header.Values(echo.HeaderAuthorization)
+	if len(values) != 1 {
+		return access.Actor{}, problem.Errorf(problem.Unauthenticated, "send one Authorization header: Bearer and an access token")
+	}
+	scheme, token, ok := strings.Cut(values[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return access.Actor{}, problem.Errorf(problem.Unauthenticated, "the Authorization header must be Bearer and an access token")
+	}
+	return s.Tokens.Authenticate(x.context(), token)
+}
+
+// peer returns the address that a connection comes from; the zero address if it has none.
+func peer(remote string) netip.Addr {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return netip.Addr{}
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Unmap().WithZone("")
+}

@@ -1,0 +1,146 @@
+package api
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+)
+
+// document is the OpenAPI document, as it is served.
+//
+//go:embed openapi.json
+var document []byte
+
+// defaultBodyLimit is the size of a body, in bytes, where the document states no x-body-limit.
+const defaultBodyLimit = 1 << 20
+
+// operationTimeout bounds an operation, ?wait= left out.
+const operationTimeout = 35 * time.Second
+
+// operation is what the document says of one operation, as far as the server runs by it.
+type operation struct {
+	id         string
+	method     string
+	path       string // with parameters as {name}
+	permission access.Permission
+
+	query   []string // parameters, in the order of the document
+	filters bool     // filter[…] is among them
+
+	media        string // content type of the body; "": it takes none
+	bodyRequired bool
+	bodyLimit    int64 // bytes
+}
+
+// route returns the path as echo writes it.
+func (o *operation) route() string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(o.path)
+}
+
+// timeout bounds how long the operation may take once its head is read.
+func (o *operation) timeout() time.Duration {
+	if slices.Contains(o.query, "wait") {
+		return operationTimeout + maxWait
+	}
+	return operationTimeout
+}
+
+// spec is the part of an OpenAPI document that readOperations looks at.
+type spec struct {
+	Paths      map[string]map[string]json.RawMessage `json:"paths"`
+	Components struct {
+		Parameters map[string]specParameter `json:"parameters"`
+	} `json:"components"`
+}
+
+type specParameter struct {
+	Ref  string `json:"$ref"`
+	Name string `json:"name"`
+	In   string `json:"in"`
+}
+
+type specOperation struct {
+	ID          string            `json:"operationId"`
+	Permission  access.Permission `json:"x-permission"`
+	BodyLimit   int64             `json:"x-body-limit"`
+	Parameters  []specParameter   `json:"parameters"`
+	RequestBody *struct {
+		Required bool                       `json:"required"`
+		Content  map[string]json.RawMessage `json:"content"`
+	} `json:"requestBody"`
+}
+
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// readOperations returns every operation of a document.
+func readOperations(text []byte) ([]*operation, error) {
+	var doc spec
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return nil, err
+	}
+	var all []*operation
+	for path, members := range doc.Paths {
+		for _, method := range methods {
+			member, ok := members[strings.ToLower(method)]
+			if !ok {
+				continue
+			}
+			op, err := doc.read(method, path, member)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			all = append(all, op)
+		}
+	}
+	slices.SortFunc(all, func(a, b *operation) int { return strings.Compare(a.id, b.id) })
+	return all, nil
+}
+
+func (d *spec) read(method, path string, text json.RawMessage) (*operation, error) {
+	var from specOperation
+	if err := json.Unmarshal(text, &from); err != nil {
+		return nil, err
+	}
+	if from.ID == "" {
+		return nil, errors.New("it has no operationId")
+	}
+	op := &operation{id: from.ID, method: method, path: path, permission: from.Permission, bodyLimit: from.BodyLimit}
+	if op.bodyLimit == 0 {
+		op.bodyLimit = defaultBodyLimit
+	}
+	if body := from.RequestBody; body != nil {
+		if len(body.Content) != 1 {
+			return nil, errors.New("its body has not exactly one content type")
+		}
+		op.bodyRequired = body.Required
+		for media := range body.Content {
+			op.media = media
+		}
+	}
+	return op, d.readParameters(op, from.Parameters)
+}
+
+func (d *spec) readParameters(op *operation, parameters []specParameter) error {
+	for _, p := range parameters {
+		if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
+			if p, ok = d.Components.Parameters[name]; !ok {
+				return fmt.Errorf("there is no parameter %q", name)
+			}
+		}
+		switch {
+		case p.In != "query":
+		case p.Name == "filter":
+			op.filters = true
+		default:
+			op.query = append(op.query, p.Name)
+		}
+	}
+	return nil
+}

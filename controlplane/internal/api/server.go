@@ -1,0 +1,141 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+)
+
+// Config is what a Server needs; all of it is required.
+type Config struct {
+	Environments Environments
+	Publisher    Publisher
+	Catalog      Catalog
+	Directory    Directory
+	JoinTokens   JoinTokens
+	Nodes        Nodes
+	Usage        Usage
+	Tokens       Tokens
+	// Ready tells whether the control plane can serve; its error is logged, not shown.
+	Ready  func(context.Context) error
+	Logger *slog.Logger
+}
+
+// Server is the admin API. It is an http.Handler for a server that sets its own timeouts; a request
+// with ?wait= may take 60 s longer than any other.
+type Server struct {
+	Config
+	echo    *echo.Echo
+	backoff *access.Backoff
+}
+
+// handler serves an operation. What it returns is written as a problem.
+type handler func(*exchange) error
+
+// New returns the admin API over these domains. It fails when the document and the handlers don't
+// match, or an operation names no known permission.
+func New(config Config) (*Server, error) {
+	operations, err := readOperations(document)
+	if err != nil {
+		return nil, fmt.Errorf("read the API's document: %w", err)
+	}
+	s := &Server{Config: config, echo: echo.New(), backoff: access.NewBackoff()}
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.Logger.SetOutput(io.Discard) // ours is slog
+	s.echo.HTTPErrorHandler = s.writeError
+	s.echo.Use(s.frame)
+	if err := s.register(operations, s.handlers()); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// register gives each operation its handler.
+func (s *Server) register(operations []*operation, handlers map[string]handler) error {
+	var errs []error
+	for _, op := range operations {
+		h, ok := handlers[op.id]
+		if !ok {
+			errs = append(errs, fmt.Errorf("operation %s has no handler", op.id))
+			continue
+		}
+		delete(handlers, op.id)
+		if !access.Known(op.permission) {
+			errs = append(errs, fmt.Errorf("operation %s has no known permission (x-permission is %q)", op.id, op.permission))
+			continue
+		}
+		s.echo.Add(op.method, op.route(), s.serve(op, h))
+	}
+	for id := range handlers {
+		errs = append(errs, fmt.Errorf("handler %s serves no operation of the document", id))
+	}
+	return errors.Join(errs...)
+}
+
+// serve is what stands before every handler: who asks, whether they may, and whether the request has
+// the form that the document asks for.
+func (s *Server) serve(op *operation, h handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		x := &exchange{echo: c, op: op}
+		ctx, cancel := context.WithTimeout(x.context(), op.timeout())
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(ctx))
+		if err := s.admit(x); err != nil {
+			return err
+		}
+		if err := x.readQuery(); err != nil {
+			return err
+		}
+		if err := x.readBody(); err != nil {
+			return err
+		}
+		return h(x)
+	}
+}
+
+// handlers returns the handler of each operation, by its id.
+func (s *Server) handlers() map[string]handler {
+	handlers := map[string]handler{
+		"listEnvironments":  s.listEnvironments,
+		"createEnvironment": s.createEnvironment,
+		"getEnvironment":    s.getEnvironment,
+
+		"applyChanges":      s.applyChanges,
+		"listRevisions":     s.listRevisions,
+		"getRevision":       s.getRevision,
+		"getRevisionStatus": s.getRevisionStatus,
+		"diffRevision":      s.diffRevision,
+		"rollbackRevision":  s.rollbackRevision,
+
+		"listJoinTokens":  s.listJoinTokens,
+		"createJoinToken": s.createJoinToken,
+		"getJoinToken":    s.getJoinToken,
+		"deleteJoinToken": s.deleteJoinToken,
+		"listNodes":       s.listNodes,
+		"getNode":         s.getNode,
+		"getUsage":        s.getUsage,
+
+		"listPolicyKinds":   s.listPolicyKinds,
+		"getPolicyKind":     s.getPolicyKind,
+		"listAccessTokens":  s.listAccessTokens,
+		"createAccessToken": s.createAccessToken,
+		"getAccessToken":    s.getAccessToken,
+		"deleteAccessToken": s.deleteAccessToken,
+
+		"getOpenAPI":   s.getOpenAPI,
+		"getHealth":    s.getHealth,
+		"getReadiness": s.getReadiness,
+	}
+	s.addCollections(handlers)
+	return handlers
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/sallyport/sallyport/proto/resource"
+)
+
+// collection is what the template of a collection's paths is rendered with.
+type collection struct {
+	Collection  string // path segment: "api-keys"
+	One, Many   string // in operation ids: "ApiKey", "ApiKeys"
+	Object      string // schema of its objects
+	Article     string // "a" or "an"
+	Words       string // "API key"
+	Plural      string // "API keys"
+	Tag         string
+	Read, Write string // permissions
+	Delete      string // what deleting it is called
+	Shown       string // what is shown in the answer to a creation alone
+}
+
+// collections returns every plain collection: each resource of the configuration, and the objects of
+// the directory.
+func collections() []collection {
+	var all []collection
+	for _, t := range resource.Types() {
+		if !t.Singleton {
+			all = append(all, configurationCollection(t))
+		}
+	}
+	return append(all,
+		collection{
+			Collection: "consumers", One: "Consumer", Many: "Consumers", Object: "Consumer",
+			Article: "a", Words: "consumer", Plural: "consumers", Tag: "directory",
+			Read: "consumers.read", Write: "consumers.write", Delete: "Delete",
+		},
+		collection{
+			Collection: "api-keys", One: "ApiKey", Many: "ApiKeys", Object: "ApiKey",
+			Article: "an", Words: "API key", Plural: "API keys", Tag: "directory",
+			Read: "credentials.read", Write: "credentials.write", Delete: "Revoke",
+			Shown: "The key is shown this once.",
+		},
+		collection{
+			Collection: "secrets", One: "Secret", Many: "Secrets", Object: "Secret",
+			Article: "a", Words: "secret", Plural: "secrets", Tag: "directory",
+			Read: "secrets.read", Write: "secrets.write", Delete: "Delete",
+			Shown: "Its value is never shown.",
+		},
+	)
+}
+
+func configurationCollection(t *resource.Type) collection {
+	words := strings.ReplaceAll(t.Singular, "-", " ")
+	return collection{
+		Collection: t.Collection, One: camel(t.Singular), Many: camel(t.Collection),
+		Object:  string(t.New().ProtoReflect().Descriptor().Name()),
+		Article: article(words), Words: words, Plural: strings.ReplaceAll(t.Collection, "-", " "), Tag: "configuration",
+		Read: "configuration.read", Write: "configuration.write", Delete: "Delete",
+	}
+}
+
+// camel turns "address-lists" into "AddressLists".
+func camel(kebab string) string {
+	var b strings.Builder
+	for word := range strings.SplitSeq(kebab, "-") {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}
+
+func article(words string) string {
+	if strings.ContainsRune("aeio", rune(words[0])) {
+		return "an"
+	}
+	return "a"
+}

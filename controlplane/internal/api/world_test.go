@@ -1,0 +1,181 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/api"
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/environments"
+	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/postgres"
+	"github.com/sallyport/sallyport/controlplane/internal/publish"
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+	"github.com/sallyport/sallyport/controlplane/internal/usage"
+	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+)
+
+var errUnready = errors.New("the moon is in the wrong phase")
+
+// world is a control plane without its edges: the API over real domains and a database of its own, with
+// an environment "production" and the owner's first token.
+type world struct {
+	t      *testing.T
+	server *api.Server
+	db     *postgres.DB
+	dsn    string
+	tokens *access.Tokens
+	token  string
+	remote string // address that requests come from; "": httptest's
+	log    *logBook
+
+	*readiness
+}
+
+// readiness is what /readyz tells.
+type readiness struct{ unready, panicking bool }
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	ctx := t.Context()
+	dsn := postgrestest.Database(t, postgres.Migrate)
+	db, err := postgres.Open(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	root, err := secrets.ParseRootKey("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault, err := secrets.Open(ctx, root, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := fleet.LoadAuthority(ctx, vault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, db: db, dsn: dsn, tokens: access.NewTokens(db), log: &logBook{}, readiness: &readiness{}}
+	log := slog.New(slog.NewJSONHandler(w.log, nil))
+	configuration := catalog.New(db, log)
+	all := environments.New(db, vault)
+	w.server, err = api.New(api.Config{
+		Environments: all,
+		Publisher:    publish.New(db, configuration, vault, log),
+		Catalog:      configuration,
+		Directory:    directory.New(db),
+		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
+		Nodes:        fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats))),
+		Usage:        usage.NewReports(db.Usage()),
+		Tokens:       w.tokens,
+		Ready:        w.ready,
+		Logger:       log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, created, err := w.tokens.Bootstrap(ctx)
+	if err != nil || !created {
+		t.Fatalf("bootstrap: %v, %v", created, err)
+	}
+	w.token = token
+	if _, err := all.Create(ctx, &adminv1.Environment{Name: "production"}, access.Actor{}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) ready(ctx context.Context) error {
+	if w.panicking {
+		panic(errUnready)
+	}
+	if w.unready {
+		return errUnready
+	}
+	return w.db.Ping(ctx)
+}
+
+// in is the world as a subtest sees it.
+func (w *world) in(t *testing.T) *world {
+	t.Helper()
+	same := *w
+	same.t = t
+	return &same
+}
+
+// from is the world as seen from an address.
+func (w *world) from(remote string) *world {
+	same := *w
+	same.remote = remote
+	return &same
+}
+
+// tokenOf returns a token of a role that the product can't give yet: one that another build gave.
+func (w *world) tokenOf(role string) string {
+	w.t.Helper()
+	return w.alteredToken("of-"+role, "role = '"+role+"'")
+}
+
+// expiredToken returns a token that is past its end.
+func (w *world) expiredToken() string {
+	w.t.Helper()
+	return w.alteredToken("short", "expires_at = now() - interval '1 second'")
+}
+
+// alteredToken makes a token and changes its row.
+func (w *world) alteredToken(name, change string) string {
+	w.t.Helper()
+	made, err := w.tokens.Create(w.t.Context(), &adminv1.AccessToken{Name: name})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	conn, err := pgx.Connect(w.t.Context(), w.dsn)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(w.t.Context()))
+	if _, err := conn.Exec(w.t.Context(), "UPDATE access_tokens SET "+change+" WHERE id = $1", made.GetId()); err != nil {
+		w.t.Fatal(err)
+	}
+	return made.GetToken()
+}
+
+// breakDatabase makes every query fail.
+func (w *world) breakDatabase() { w.db.Close() }
+
+// statusOf serves a request and returns the status alone; safe in other goroutines than the test's.
+func statusOf(handler http.Handler, request *http.Request) int {
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder.Code
+}
+
+// logBook keeps what was logged.
+type logBook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBook) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBook) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/sallyport/sallyport/sdk/sallyport"
+)
+
+// do makes the request and prints the answer, indented. A problem is returned as an error.
+func (c *call) do(ctx context.Context, out io.Writer) error {
+	client, err := sallyport.New(c.base, c.token)
+	if err != nil {
+		return usageError(err.Error())
+	}
+	answer, err := sallyport.Raw(ctx, client, c.method, c.path, c.media, c.body)
+	if err != nil {
+		return err
+	}
+	if err := sallyport.Check(answer, nil); err != nil {
+		return err
+	}
+	if len(answer.Body) == 0 {
+		return nil
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, answer.Body, "", "  "); err != nil {
+		return fmt.Errorf("the answer is no JSON: %w", err)
+	}
+	text.WriteByte('\n')
+	_, err = text.WriteTo(out)
+	return err
+}

@@ -1,0 +1,7 @@
+// Command sallyport is the command line of Sallyport's admin API: it reads and writes objects as JSON, and
+// adds nothing to what the API says.
+//
+// It owns the reading of arguments and the printing of answers; what is sent goes through package
+// sallyport. Answers go to standard output, problems to standard error with exit status 1, wrong usage
+// with 2.
+package main

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+)
+
+const usage = `Usage: sallyport [flags] <command> [arguments]
+
+Commands:
+  get <collection> [<id or name>]          print objects ("services", "routes", "revisions", "nodes" …)
+  create <collection> <file>               create an object from JSON
+  put <collection> <id or name> <file>     create or replace an object
+  patch <collection> <id or name> <file>   change fields of an object (JSON merge patch)
+  delete <collection> <id or name>         delete an object
+  apply <file>                             apply a batch: {"message": …, "operations": […]}
+  rollback <revision>                      bring a revision's configuration back
+
+A file of - is standard input. "environments", "access-tokens" and "policy-kinds" belong to no environment.
+
+Flags:
+  -environment name   environment to work in (SALLYPORT_ENVIRONMENT)
+  -dry-run            print the plan and write nothing
+  -wait duration      wait until the nodes have the change, at most 60s
+  -url address        base address of the admin API (SALLYPORT_URL)
+
+The access token is read from SALLYPORT_TOKEN.
+`
+
+// Media types of bodies.
+const (
+	mediaJSON  = "application/json"
+	mediaPatch = "application/merge-patch+json"
+)
+
+// global holds the collections that belong to no environment.
+var global = map[string]bool{"environments": true, "access-tokens": true, "policy-kinds": true}
+
+// call is one request to make.
+type call struct {
+	base, token string
+	method      string
+	path        string
+	media       string // "": no body
+	body        []byte
+}
+
+// parser reads arguments.
+type parser struct {
+	environment string
+	dryRun      bool
+	wait        string
+	in          io.Reader
+}
+
+// parse returns the request that the arguments ask for; nil when they ask for help.
+func parse(args []string, env func(string) string, in io.Reader) (*call, error) {
+	p := parser{in: in}
+	c := &call{token: env("SALLYPORT_TOKEN")}
+	flags := flag.NewFlagSet("sallyport", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&p.environment, "environment", env("SALLYPORT_ENVIRONMENT"), "")
+	flags.BoolVar(&p.dryRun, "dry-run", false, "")
+	flags.StringVar(&p.wait, "wait", "", "")
+	flags.StringVar(&c.base, "url", env("SALLYPORT_URL"), "")
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) || err == nil && flags.NArg() == 0 || flags.Arg(0) == "help" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usageError(err.Error())
+	}
+	if err := p.command(c, flags.Arg(0), flags.Args()[1:]); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.base == "":
+		return nil, usageError("set SALLYPORT_URL or -url")
+	case c.token == "":
+		return nil, usageError("set SALLYPORT_TOKEN")
+	}
+	return c, nil
+}
+
+// command fills in the request of a command.
+func (p *parser) command(c *call, name string, args []string) error {
+	want := map[string]int{"create": 2, "put": 3, "patch": 3, "delete": 2, "apply": 1, "rollback": 1}
+	n, known := want[name]
+	switch {
+	case name == "get" && (len(args) == 1 || len(args) == 2):
+		c.method = http.MethodGet
+		return p.target(c, args...)
+	case name == "get", known && len(args) != n:
+		return usageError("wrong number of arguments for " + name)
+	case !known:
+		return usageError(fmt.Sprintf("there is no command %q", name))
+	}
+	return p.write(c, name, args)
+}
+
+func (p *parser) write(c *call, name string, args []string) error {
+	c.media = mediaJSON
+	file := args[len(args)-1]
+	target := args[:len(args)-1]
+	switch name {
+	case "create":
+		c.method = http.MethodPost
+	case "put":
+		c.method = http.MethodPut
+	case "patch":
+		c.method, c.media = http.MethodPatch, mediaPatch
+	case "delete":
+		c.method, c.media, file, target = http.MethodDelete, "", "", args
+	case "apply":
+		c.method, target = http.MethodPost, []string{"changes"}
+	case "rollback":
+		c.method, c.media, file, target = http.MethodPost, "", "", []string{"revisions", args[0], "rollback"}
+	}
+	if err := p.target(c, target...); err != nil {
+		return err
+	}
+	c.path += p.query()
+	if file == "" {
+		return nil
+	}
+	var err error
+	c.body, err = p.read(file)
+	return err
+}
+
+// target sets the path of a collection or object.
+func (p *parser) target(c *call, segments ...string) error {
+	path := "/api/v1"
+	if !global[segments[0]] {
+		if p.environment == "" {
+			return usageError("set SALLYPORT_ENVIRONMENT or -environment")
+		}
+		path += "/environments/" + url.PathEscape(p.environment)
+	}
+	escaped := make([]string, len(segments))
+	for i, segment := range segments {
+		if segment == "" || segment == "." || segment == ".." {
+			return usageError(fmt.Sprintf("%q names nothing", segment))
+		}
+		escaped[i] = url.PathEscape(segment)
+	}
+	c.path = path + "/" + strings.Join(escaped, "/")
+	return nil
+}
+
+func (p *parser) query() string {
+	values := url.Values{}
+	if p.dryRun {
+		values.Set("dry_run", "true")
+	}
+	if p.wait != "" {
+		values.Set("wait", p.wait)
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return "?" + values.Encode()
+}
+
+func (p *parser) read(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(p.in)
+	}
+	if strings.TrimSpace(file) == "" {
+		return nil, usageError("the file has no name")
+	}
+	return os.ReadFile(file)
+}
