@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/sallyport/sallyport/controlplane"
+	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
+)
+
+// base is what every command takes from the environment.
+func base(t terminal) (controlplane.Config, error) {
+	level := t.getenv("SALLYPORT_LOG_LEVEL")
+	if level == "" {
+		level = "info"
+	}
+	log, err := telemetry.NewLogger(t.problems, level)
+	if err != nil {
+		return controlplane.Config{}, fmt.Errorf("SALLYPORT_LOG_LEVEL: %w", err)
+	}
+	return controlplane.Config{
+		DatabaseURL: t.getenv("DATABASE_URL"),
+		RootKey:     t.getenv("SALLYPORT_ROOT_KEY"),
+		RootKeyFile: t.getenv("SALLYPORT_ROOT_KEY_FILE"),
+		Logger:      log,
+	}, nil
+}
+
+func migrate(ctx context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("migrate", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	cfg, err := base(t)
+	if err != nil {
+		return err
+	}
+	return controlplane.Migrate(ctx, cfg)
+}
+
+func createToken(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("token create", flag.ContinueOnError)
+	name := flags.String("name", "", "`name` of the token, unique")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if *name == "" {
+		return errors.New("token create needs -name")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.CreateToken(ctx, *name)
+	})
+}
+
+func createEnvironment(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("environment create", flag.ContinueOnError)
+	name := flags.String("name", "", "`name` of the environment, unique; lower-case letters, digits and dashes")
+	description := flags.String("description", "", "what it is for, in `words`")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if *name == "" {
+		return errors.New("environment create needs -name")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.CreateEnvironment(ctx, *name, *description)
+	})
+}
+
+func createJoinToken(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("join-token create", flag.ContinueOnError)
+	environment := flags.String("environment", "", "`id or name` of the environment that nodes join")
+	name := flags.String("name", "", "`name` of the token; made up when absent")
+	uses := flags.Uint("uses", 1, "how many nodes may enrol with it")
+	expires := flags.Duration("expires", time.Hour, "how long it can be used")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if *environment == "" {
+		return errors.New("join-token create needs -environment")
+	}
+	if *uses > math.MaxUint32 {
+		return errors.New("join-token create: -uses is too big")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.CreateJoinToken(ctx, *environment, *name, uint32(*uses), *expires)
+	})
+}
+
+// withCommands opens the database, and prints what do returns: the one place where a secret leaves
+// the program.
+func withCommands(ctx context.Context, t terminal, do func(*controlplane.Commands) (string, error)) error {
+	cfg, err := base(t)
+	if err != nil {
+		return err
+	}
+	c, err := controlplane.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	made, err := do(c)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, made)
+	return err
+}

@@ -1,0 +1,107 @@
+// Command sallyport-control is Sallyport's control plane.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `sallyport-control is Sallyport's control plane.
+
+  sallyport-control serve [flags]                       serve the admin API, nodes and the bus
+  sallyport-control migrate                             bring the database to this build's schema
+  sallyport-control token create -name <name>           make an owner's access token and print it
+  sallyport-control environment create -name <name>     make an environment and print its id
+  sallyport-control join-token create -environment <id or name> [-uses 1] [-expires 1h]
+                                                        make a join token for nodes and print it
+  sallyport-control version                             print the build
+
+Taken from the environment, by all of them:
+  DATABASE_URL              the Postgres database
+  SALLYPORT_ROOT_KEY        root key, 32 bytes in hexadecimal or base64; or
+  SALLYPORT_ROOT_KEY_FILE   a file that holds it (openssl rand -base64 32)
+  SALLYPORT_LOG_LEVEL       debug, info, warn or error; default info
+
+Each command lists its flags with -h.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, terminal{out: os.Stdout, problems: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "sallyport-control:", err)
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+// terminal is what a command reads and writes.
+type terminal struct {
+	out, problems io.Writer
+	getenv        func(string) string
+}
+
+// command is one of the words behind the program's name.
+type command struct {
+	words []string
+	run   func(ctx context.Context, t terminal, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{[]string{"serve"}, serve},
+		{[]string{"migrate"}, migrate},
+		{[]string{"token", "create"}, createToken},
+		{[]string{"environment", "create"}, createEnvironment},
+		{[]string{"join-token", "create"}, createJoinToken},
+		{[]string{"version"}, version},
+	}
+}
+
+func run(ctx context.Context, t terminal, args []string) error {
+	for _, c := range commands() {
+		if rest, ok := cut(args, c.words); ok {
+			return c.run(ctx, t, rest)
+		}
+	}
+	if _, err := fmt.Fprint(t.problems, usage); err != nil {
+		return err
+	}
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		return flag.ErrHelp
+	}
+	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// cut returns what is behind the words in front.
+func cut(args, words []string) ([]string, bool) {
+	if len(args) < len(words) {
+		return nil, false
+	}
+	for i, word := range words {
+		if args[i] != word {
+			return nil, false
+		}
+	}
+	return args[len(words):], true
+}
+
+// parse reads the flags of a command that takes nothing else.
+func parse(flags *flag.FlagSet, t terminal, args []string) error {
+	flags.SetOutput(t.problems)
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("%s: %w", flags.Name(), err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%s takes no argument %q", flags.Name(), flags.Arg(0))
+	}
+	return nil
+}

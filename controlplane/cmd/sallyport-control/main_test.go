@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/controlplane"
+	"github.com/sallyport/sallyport/controlplane/internal/postgres"
+	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/jointoken"
+)
+
+// try runs a command line and returns what it printed.
+func try(ctx context.Context, t *testing.T, env map[string]string, args ...string) (out, problems string, err error) {
+	t.Helper()
+	var o, p bytes.Buffer
+	err = run(ctx, terminal{out: &o, problems: &p, getenv: func(name string) string { return env[name] }}, args)
+	return o.String(), p.String(), err
+}
+
+func installation(t *testing.T) map[string]string {
+	t.Helper()
+	return map[string]string{
+		"DATABASE_URL":       postgrestest.Database(t, postgres.Migrate),
+		"SALLYPORT_ROOT_KEY": strings.Repeat("0f", 32),
+	}
+}
+
+func TestCommandsPrintWhatTheyMakeAndNothingElse(t *testing.T) {
+	env := installation(t)
+	must := func(args ...string) string {
+		t.Helper()
+		out, _, err := try(t.Context(), t, env, args...)
+		if err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		return strings.TrimSuffix(out, "\n")
+	}
+	if out := must("migrate"); out != "" {
+		t.Errorf("migrate printed %q", out)
+	}
+	if out := must("token", "create", "-name", "ci"); !strings.HasPrefix(out, "spat_") {
+		t.Errorf("token create printed %q", out)
+	}
+	if _, err := id.Parse("env", must("environment", "create", "-name", "production")); err != nil {
+		t.Error(err)
+	}
+	if _, err := jointoken.Parse(must("join-token", "create", "-environment", "production", "-uses", "2", "-expires", "10m")); err != nil {
+		t.Error(err)
+	}
+	if must("version") == "" {
+		t.Error("version printed nothing")
+	}
+}
+
+func TestCommandLineThatIsWrongSaysWhatIsMissing(t *testing.T) {
+	env := installation(t)
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":        {[]string{"dance"}, "unknown command"},
+		"half a command":         {[]string{"token"}, "unknown command"},
+		"token without name":     {[]string{"token", "create"}, "-name"},
+		"environment sans name":  {[]string{"environment", "create"}, "-name"},
+		"join token for nothing": {[]string{"join-token", "create"}, "-environment"},
+		"unknown environment":    {[]string{"join-token", "create", "-environment", "none"}, "none"},
+		"an argument too many":   {[]string{"migrate", "now"}, "now"},
+		"ended already":          {[]string{"join-token", "create", "-environment", "none", "-expires", "soon"}, "soon"},
+		"serve without a folder": {[]string{"serve"}, "data folder"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := try(t.Context(), t, env, tt.args...); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	if _, problems, err := try(t.Context(), t, env); !errors.Is(err, flag.ErrHelp) || !strings.Contains(problems, "sallyport-control serve") {
+		t.Errorf("without a command: %v, %q", err, problems)
+	}
+	if _, _, err := try(t.Context(), t, map[string]string{"SALLYPORT_LOG_LEVEL": "loud"}, "migrate"); err == nil {
+		t.Error("an unknown log level was taken")
+	}
+}
+
+func TestServeWritesWhereItListensAndStopsCleanly(t *testing.T) {
+	env := installation(t)
+	env["SALLYPORT_EDGE_LISTEN"] = "127.0.0.1:0"
+	dir := t.TempDir()
+	ready := filepath.Join(dir, "ready.json")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := try(ctx, t, env, "serve", "-admin-listen", "127.0.0.1:0", "-bus-listen", "127.0.0.1:0", "-data-dir", dir, "-ready-file", ready)
+		ended <- err
+	}()
+	var at controlplane.Addresses
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for {
+		body, err := os.ReadFile(ready)
+		if errors.Is(err, os.ErrNotExist) {
+			select {
+			case err := <-ended:
+				t.Fatalf("it ended: %v", err)
+			case <-look.C:
+				continue
+			}
+		}
+		if err := errors.Join(err, json.Unmarshal(body, &at)); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		break
+	}
+	if at.Admin == "" || at.Edge == "" || at.Bus == "" || at.AdminTLS {
+		t.Errorf("%+v", at)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/sallyport/sallyport/controlplane"
+)
+
+func serve(ctx context.Context, t terminal, args []string) error {
+	cfg, err := base(t)
+	if err != nil {
+		return err
+	}
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	text := func(to *string, name, standard, help string) {
+		variable := "SALLYPORT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		if set := t.getenv(variable); set != "" {
+			standard = set
+		}
+		flags.StringVar(to, name, standard, help+" ("+variable+")")
+	}
+	var busURLs, readyFile string
+	text(&cfg.AdminListen, "admin-listen", "127.0.0.1:7001", "`address` of the admin API; off loopback only with TLS")
+	text(&cfg.AdminCertificate, "admin-certificate", "", "PEM `file` with the admin API's certificate and its chain")
+	text(&cfg.AdminKey, "admin-key", "", "PEM `file` with that certificate's key")
+	text(&cfg.EdgeListen, "edge-listen", "127.0.0.1:7443", "`address` for nodes, over TLS of our own authority")
+	text(&cfg.BusListen, "bus-listen", "127.0.0.1:4222", "`address` of the bus, over TLS of our own authority")
+	text(&busURLs, "bus-urls", "", "comma-separated `URLs` of the bus that nodes are told; default the listener's")
+	text(&cfg.MetricsListen, "metrics-listen", "", "loopback `address` for GET /metrics; default none")
+	text(&cfg.DataDir, "data-dir", "", "`folder` that holds the bus's streams")
+	text(&readyFile, "ready-file", "", "`file` to write the addresses to, as JSON, when all of them listen")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if busURLs != "" {
+		cfg.BusURLs = strings.Split(busURLs, ",")
+	}
+	if readyFile != "" {
+		cfg.Ready = func(at controlplane.Addresses) error { return writeReady(readyFile, at) }
+	}
+	return controlplane.Run(ctx, cfg)
+}
+
+// writeReady writes the addresses so that a reader finds all of them, or no file.
+func writeReady(path string, at controlplane.Addresses) error {
+	body, err := json.Marshal(at)
+	if err != nil {
+		return err
+	}
+	aside := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
+	if err := os.WriteFile(aside, append(body, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(aside, path)
+}
+
+func version(_ context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("version", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(t.out, build())
+	return err
+}
+
+// build names the binary: its version and commit.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && len(setting.Value) >= 12 {
+			return info.Main.Version + " " + setting.Value[:12]
+		}
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,122 @@
+package controlplane
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+)
+
+// Config is what a control plane starts with. Addresses are host:port; port 0 picks a free one.
+type Config struct {
+	// DatabaseURL is the Postgres database.
+	DatabaseURL string
+	// RootKey is 32 bytes in hexadecimal or base64; all other secrets are sealed under it.
+	RootKey string
+	// RootKeyFile holds the root key, if RootKey is empty.
+	RootKeyFile string
+
+	// AdminListen is where the admin API is served: on loopback, or anywhere with TLS.
+	AdminListen string
+	// AdminCertificate and AdminKey are PEM files for TLS of the admin API; both or none.
+	AdminCertificate, AdminKey string
+	// EdgeListen is where nodes connect; always TLS of our own authority.
+	EdgeListen string
+	// BusListen is where nodes send usage; always TLS of our own authority.
+	BusListen string
+	// BusURLs are what nodes are told of where the bus is; empty: the listener's own address.
+	BusURLs []string
+	// MetricsListen is where metrics are served, on loopback; empty: nowhere.
+	MetricsListen string
+	// DataDir holds the bus's streams.
+	DataDir string
+
+	// Logger takes what an operator should know.
+	Logger *slog.Logger
+	// Ready is called once, when everything listens; nil: nobody is told. Its error ends Run.
+	Ready func(Addresses) error
+}
+
+// Addresses are where a control plane listens, host:port.
+type Addresses struct {
+	Admin   string `json:"admin"`
+	Edge    string `json:"edge"`
+	Bus     string `json:"bus"`
+	Metrics string `json:"metrics,omitempty"`
+	// AdminTLS says whether the admin API is served over TLS.
+	AdminTLS bool `json:"admin_tls"`
+}
+
+// check returns everything that is wrong with the configuration at once.
+func (c *Config) check() error {
+	var wrong []error
+	for _, need := range []struct{ name, value string }{
+		{"the address of the admin API", c.AdminListen},
+		{"the address for nodes", c.EdgeListen},
+		{"the address of the bus", c.BusListen},
+		{"the data folder", c.DataDir},
+	} {
+		if need.value == "" {
+			wrong = append(wrong, errors.New(need.name+" is not set"))
+		}
+	}
+	if (c.AdminCertificate == "") != (c.AdminKey == "") {
+		wrong = append(wrong, errors.New("TLS of the admin API needs both a certificate and a key"))
+	}
+	if c.AdminListen != "" && c.AdminCertificate == "" && !isLoopback(c.AdminListen) {
+		wrong = append(wrong, fmt.Errorf("the admin API can't listen on %s without TLS: give it a certificate and a key, or a loopback address", c.AdminListen))
+	}
+	if c.MetricsListen != "" && !isLoopback(c.MetricsListen) {
+		wrong = append(wrong, fmt.Errorf("metrics can't be served on %s: give them a loopback address", c.MetricsListen))
+	}
+	return errors.Join(append(wrong, c.checkStore())...)
+}
+
+// checkStore is the part of check that commands need too.
+func (c *Config) checkStore() error {
+	var wrong []error
+	if c.DatabaseURL == "" {
+		wrong = append(wrong, errors.New("DATABASE_URL is not set"))
+	}
+	if strings.TrimSpace(c.RootKey) == "" && c.RootKeyFile == "" {
+		wrong = append(wrong, errors.New("no root key: set SALLYPORT_ROOT_KEY, or SALLYPORT_ROOT_KEY_FILE"))
+	}
+	if c.Logger == nil {
+		wrong = append(wrong, errors.New("a Logger is needed"))
+	}
+	return errors.Join(wrong...)
+}
+
+func (c *Config) rootKey() (secrets.RootKey, error) {
+	if strings.TrimSpace(c.RootKey) != "" {
+		return secrets.ParseRootKey(c.RootKey)
+	}
+	return secrets.ReadRootKey(c.RootKeyFile)
+}
+
+// adminTLS returns nil when the admin API is served in plain.
+func (c *Config) adminTLS() (*tls.Config, error) {
+	if c.AdminCertificate == "" {
+		return nil, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(c.AdminCertificate, c.AdminKey)
+	if err != nil {
+		return nil, fmt.Errorf("load the admin API's certificate: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}, nil
+}
+
+// isLoopback tells whether an address can be reached from this machine alone. A name other than
+// localhost isn't trusted to stay there.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

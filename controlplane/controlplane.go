@@ -1,0 +1,227 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/api"
+	"github.com/sallyport/sallyport/controlplane/internal/bus"
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
+	"github.com/sallyport/sallyport/controlplane/internal/environments"
+	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/postgres"
+	"github.com/sallyport/sallyport/controlplane/internal/publish"
+	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
+	"github.com/sallyport/sallyport/controlplane/internal/usage"
+)
+
+// Run is a control plane's life: it brings the database up to date, serves until ctx ends, lets what
+// is under way end, and returns when nothing of it is left.
+func Run(ctx context.Context, cfg Config) (err error) {
+	if err := cfg.check(); err != nil {
+		return fmt.Errorf("configuration of the control plane: %w", err)
+	}
+	c, err := openCore(ctx, &cfg)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	certificate, err := fleet.NewServerCertificate(c.authority)
+	if err != nil {
+		return err
+	}
+	embedded, err := startBus(ctx, &cfg, c, certificate)
+	if err != nil {
+		return err
+	}
+	defer embedded.Stop()
+	conn, err := embedded.Connect()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p, err := newPlane(ctx, &cfg, c, embedded, conn, certificate)
+	if err != nil {
+		return err
+	}
+	defer p.closeListeners()
+	if err := p.announce(); err != nil {
+		return err
+	}
+	return p.run(ctx)
+}
+
+func startBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.ServerCertificate) (*bus.Server, error) {
+	keys, err := bus.LoadKeys(ctx, c.vault)
+	if err != nil {
+		return nil, err
+	}
+	return bus.Start(ctx, bus.Config{
+		Listen:   cfg.BusListen,
+		StoreDir: filepath.Join(cfg.DataDir, "bus"),
+		TLS:      certificate.TLS(tls.NoClientCert),
+		Announce: cfg.BusURLs,
+		Logger:   cfg.Logger.With("part", "bus"),
+	}, keys)
+}
+
+// plane is the parts of a running control plane.
+type plane struct {
+	cfg *Config
+	log *slog.Logger
+
+	// Ground: what faces stand on. It stops last.
+	commits  *postgres.Listener
+	lanes    *fleet.Lanes
+	roster   *fleet.Roster
+	consumer *bus.Consumer
+	embedded *bus.Server
+
+	// Faces.
+	edge    *edgeapi.Server
+	admin   *api.Server
+	metrics *telemetry.Metrics
+
+	edgeListener, adminListener, metricsListener net.Listener
+	adminTLS                                     *tls.Config
+}
+
+func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
+	log, db := cfg.Logger, c.db
+	fleetStats, usageStats := new(fleet.Stats), new(usage.Stats)
+	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
+	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
+	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
+	nodes := fleet.NewNodes(db.Fleet(), p.roster)
+	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
+	configuration := catalog.New(db, log)
+
+	var errs [3]error
+	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats})
+	p.edge = edgeapi.New(edgeapi.Config{
+		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
+		Enroller: fleet.NewEnroller(db.Fleet(), c.authority, c.signer, embedded, log, fleetStats),
+		Lanes:    p.lanes, Nodes: nodes, Roster: p.roster, Logger: log,
+	})
+	p.admin, errs[2] = api.New(api.Config{
+		Environments: environments.New(db, c.vault),
+		Publisher:    publish.New(db, configuration, c.vault, log),
+		Catalog:      configuration,
+		Directory:    directory.New(db),
+		JoinTokens:   joinTokens,
+		Nodes:        nodes,
+		Usage:        usage.NewReports(db.Usage()),
+		Tokens:       access.NewTokens(db),
+		Ready:        db.Ping,
+		Logger:       log,
+	})
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	if err := p.listen(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// listen opens all listeners but the bus's, or none.
+func (p *plane) listen(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			p.closeListeners()
+		}
+	}()
+	if p.adminTLS, err = p.cfg.adminTLS(); err != nil {
+		return err
+	}
+	open := func(what, address string) net.Listener {
+		if err != nil || address == "" {
+			return nil
+		}
+		var listener net.Listener
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
+			err = fmt.Errorf("listen for %s: %w", what, err)
+			return nil
+		}
+		return listener
+	}
+	p.edgeListener = open("nodes", p.cfg.EdgeListen)
+	p.adminListener = open("the admin API", p.cfg.AdminListen)
+	p.metricsListener = open("metrics", p.cfg.MetricsListen)
+	return err
+}
+
+// closeListeners closes what nobody serves on; closing twice does no harm.
+func (p *plane) closeListeners() {
+	for _, listener := range []net.Listener{p.edgeListener, p.adminListener, p.metricsListener} {
+		if listener != nil {
+			_ = listener.Close() // whoever served on it has closed it already
+		}
+	}
+}
+
+// announce says where the control plane listens.
+func (p *plane) announce() error {
+	at := Addresses{
+		Admin: p.adminListener.Addr().String(), AdminTLS: p.adminTLS != nil,
+		Edge: p.edgeListener.Addr().String(),
+		Bus:  p.embedded.Addr(),
+	}
+	if p.metricsListener != nil {
+		at.Metrics = p.metricsListener.Addr().String()
+	}
+	p.log.Info("the control plane listens", "admin", at.Admin, "admin_tls", at.AdminTLS, "edge", at.Edge, "bus", at.Bus, "metrics", at.Metrics)
+	if p.cfg.Ready == nil {
+		return nil
+	}
+	if err := p.cfg.Ready(at); err != nil {
+		return fmt.Errorf("tell where the control plane listens: %w", err)
+	}
+	return nil
+}
+
+// run serves until ctx ends. The ground goes on until the last face has ended, so that what nodes
+// answered last is still written.
+func (p *plane) run(ctx context.Context) error {
+	standing, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	ground, standing := errgroup.WithContext(standing)
+	ground.Go(func() error { return p.commits.Run(standing) })
+	ground.Go(func() error { return p.lanes.Run(standing) })
+	ground.Go(func() error { return p.roster.Run(standing) })
+
+	faces, serving := errgroup.WithContext(ctx)
+	serving, stop := context.WithCancel(serving)
+	defer stop()
+	context.AfterFunc(standing, stop) // without ground no face stands
+	faces.Go(func() error { return p.consumer.Run(serving) })
+	faces.Go(func() error { return p.edge.Serve(serving, p.edgeListener) })
+	faces.Go(func() error {
+		return serveHTTP(serving, p.adminListener, p.adminTLS, p.admin, p.log)
+	})
+	if p.metricsListener != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", p.metrics.Handler())
+		faces.Go(func() error { return serveHTTP(serving, p.metricsListener, nil, mux, p.log) })
+	}
+	err := faces.Wait()
+	end()
+	if err := errors.Join(err, ground.Wait()); err != nil {
+		return err
+	}
+	p.log.Info("the control plane has stopped")
+	return nil
+}

@@ -1,0 +1,146 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
+
+	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/proto/subject"
+)
+
+const (
+	// nodeJWTLife is how long a node's credential for the bus lasts.
+	nodeJWTLife = 30 * 24 * time.Hour
+	// ownJWTLife is how long the control plane's own lasts; it gets a new one with each connection.
+	ownJWTLife = 365 * 24 * time.Hour
+	// maxPayload bounds one message, in bytes.
+	maxPayload = 1 << 20
+)
+
+// Limits of what the product's account may keep.
+const (
+	maxStreamBytes = 4 << 30
+	maxStreams     = 16
+	maxConsumers   = 64
+)
+
+// Keys is the installation's bus identity: an operator, the account that nodes and control plane
+// share, and the server's own system account. Every replica holds the same keys.
+type Keys struct {
+	operator nkeys.KeyPair
+	account  nkeys.KeyPair
+	system   nkeys.KeyPair
+	now      func() time.Time
+}
+
+// LoadKeys returns the keys of this installation; the first call ever makes them.
+func LoadKeys(ctx context.Context, materials fleet.Materials) (*Keys, error) {
+	keys := &Keys{now: time.Now}
+	for _, k := range []struct {
+		name string
+		make func() (nkeys.KeyPair, error)
+		to   *nkeys.KeyPair
+	}{
+		{"bus/operator", nkeys.CreateOperator, &keys.operator},
+		{"bus/account", nkeys.CreateAccount, &keys.account},
+		{"bus/system-account", nkeys.CreateAccount, &keys.system},
+	} {
+		seed, err := materials.Material(ctx, k.name, func() ([]byte, error) {
+			pair, err := k.make()
+			if err != nil {
+				return nil, err
+			}
+			return pair.Seed()
+		})
+		if err != nil {
+			return nil, fmt.Errorf("load %s: %w", k.name, err)
+		}
+		if *k.to, err = nkeys.FromSeed(seed); err != nil {
+			return nil, fmt.Errorf("load %s: %w", k.name, err)
+		}
+	}
+	return keys, nil
+}
+
+// NodeJWT returns a user JWT by which the holder of a public user nkey publishes as the node alone,
+// and reads its own inbox alone.
+func (k *Keys) NodeJWT(identity fleet.Identity, publicKey string) (string, error) {
+	if !nkeys.IsValidPublicUserKey(publicKey) {
+		return "", errors.New("not a public user nkey")
+	}
+	claims := jwt.NewUserClaims(publicKey)
+	claims.Name = identity.Node
+	claims.Expires = k.now().Add(nodeJWTLife).Unix()
+	claims.Pub.Allow.Add(subject.NodePublish(identity.Environment, identity.Node)...)
+	claims.Sub.Allow.Add(subject.NodeSubscribe(identity.Node)...)
+	claims.Limits.Payload = maxPayload
+	claims.Subs = 16
+	return claims.Encode(k.account)
+}
+
+// ownUser returns a new credential of the control plane itself, which may do anything in the account.
+func (k *Keys) ownUser() (userJWT string, seed []byte, err error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return "", nil, err
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		return "", nil, err
+	}
+	claims := jwt.NewUserClaims(public)
+	claims.Name = "control"
+	claims.Expires = k.now().Add(ownJWTLife).Unix()
+	if userJWT, err = claims.Encode(k.account); err != nil {
+		return "", nil, err
+	}
+	seed, err = pair.Seed()
+	return userJWT, seed, err
+}
+
+// operatorClaims returns what the server trusts.
+func (k *Keys) operatorClaims() (*jwt.OperatorClaims, error) {
+	public, err := k.operator.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	system, err := k.system.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	claims := jwt.NewOperatorClaims(public)
+	claims.Name = "sallyport"
+	claims.SystemAccount = system
+	encoded, err := claims.Encode(k.operator)
+	if err != nil {
+		return nil, err
+	}
+	return jwt.DecodeOperatorClaims(encoded)
+}
+
+// accountJWTs returns the account's and the system account's JWT by their public keys.
+func (k *Keys) accountJWTs() (map[string]string, error) {
+	jwts := make(map[string]string, 2)
+	for name, pair := range map[string]nkeys.KeyPair{"sallyport": k.account, "system": k.system} {
+		public, err := pair.PublicKey()
+		if err != nil {
+			return nil, err
+		}
+		claims := jwt.NewAccountClaims(public)
+		claims.Name = name
+		if pair == k.account {
+			claims.Limits.JetStreamLimits = jwt.JetStreamLimits{
+				DiskStorage: maxStreamBytes, Streams: maxStreams, Consumer: maxConsumers, MaxBytesRequired: true,
+			}
+		}
+		if jwts[public], err = claims.Encode(k.operator); err != nil {
+			return nil, err
+		}
+	}
+	return jwts, nil
+}

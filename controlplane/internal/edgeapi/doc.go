@@ -1,0 +1,12 @@
+// Package edgeapi is the face that the control plane shows to nodes: EdgeService over gRPC and mutual
+// TLS.
+//
+// It owns the wire: who may call what ([Server] reads the node's identity off its certificate, and
+// lets Enroll alone come without one), bounds and deadlines of messages, keepalive, and the loop of
+// one stream. It decides nothing about state: what to send and what an answer means is
+// fleet.Session's, one per stream.
+//
+// A stream is one loop with four sources: the lane has a newer head, the node answered, it is time
+// for a beat, it is time to end. Two goroutines serve it, one that receives and one that sends, so
+// that a node that stops reading or writing holds up nobody but itself; both end with the stream.
+package edgeapi

@@ -1,0 +1,93 @@
+package telemetry
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/usage"
+)
+
+// Sources are what is counted elsewhere.
+type Sources struct {
+	Fleet *fleet.Stats
+	Usage *usage.Stats
+}
+
+// metric is one line of the list of metrics.
+type metric struct {
+	name, help string
+	labels     prometheus.Labels
+	counter    *atomic.Uint64
+	gauge      *atomic.Int64
+}
+
+// list is every metric of the control plane but those of the Go runtime and the process.
+func (s Sources) list() []metric {
+	result := func(value string) prometheus.Labels { return prometheus.Labels{"result": value} }
+	message := func(value string) prometheus.Labels { return prometheus.Labels{"message": value} }
+	const (
+		enrolments = "sallyport_control_enrolments_total"
+		sent       = "sallyport_control_sync_sent_total"
+		answers    = "sallyport_control_sync_answers_total"
+		batches    = "sallyport_control_usage_batches_total"
+	)
+	return []metric{
+		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("enrolled"), counter: &s.Fleet.Enrolled},
+		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("refused"), counter: &s.Fleet.EnrolRefused},
+		{name: "sallyport_control_sync_streams", help: "Open sync streams.", gauge: &s.Fleet.Sessions},
+		{name: sent, help: "Messages sent to nodes; a snapshot counts as one.", labels: message("delta"), counter: &s.Fleet.DeltasSent},
+		{name: sent, help: "Messages sent to nodes; a snapshot counts as one.", labels: message("snapshot"), counter: &s.Fleet.SnapshotsSent},
+		{name: sent, help: "Messages sent to nodes; a snapshot counts as one.", labels: message("beat"), counter: &s.Fleet.Beats},
+		{name: answers, help: "States that nodes applied or refused.", labels: result("ack"), counter: &s.Fleet.Acks},
+		{name: answers, help: "States that nodes applied or refused.", labels: result("nack"), counter: &s.Fleet.Nacks},
+		{name: "sallyport_control_sync_deltas_read_total", help: "Deltas read from the database, each for all nodes.", counter: &s.Fleet.DeltasRead},
+		{name: "sallyport_control_sync_snapshots_built_total", help: "Snapshots built, each for all nodes.", counter: &s.Fleet.SnapshotsBuilt},
+		{name: "sallyport_control_sync_mismatches_total", help: "Nodes whose digest differed from ours.", counter: &s.Fleet.Mismatches},
+		{name: "sallyport_control_sync_ahead_total", help: "Nodes ahead of the database, refused.", counter: &s.Fleet.Ahead},
+		{name: "sallyport_control_sync_reports_failed_total", help: "Writes of nodes' answers that failed and were tried again.", counter: &s.Fleet.AnswersDeferred},
+		{name: batches, help: "Usage batches taken off the bus.", labels: result("counted"), counter: &s.Usage.Counted},
+		{name: batches, help: "Usage batches taken off the bus.", labels: result("duplicate"), counter: &s.Usage.Duplicates},
+		{name: batches, help: "Usage batches taken off the bus.", labels: result("refused"), counter: &s.Usage.Refused},
+		{name: batches, help: "Usage batches taken off the bus.", labels: result("retried"), counter: &s.Usage.Retried},
+	}
+}
+
+// Metrics answers GET /metrics.
+type Metrics struct{ registry *prometheus.Registry }
+
+// NewMetrics returns the metrics of these sources, of the Go runtime and of the process.
+func NewMetrics(sources Sources) (*Metrics, error) {
+	registry := prometheus.NewRegistry()
+	all := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+	for _, m := range sources.list() {
+		all = append(all, m.collector())
+	}
+	for _, c := range all {
+		if err := registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register a metric: %w", err)
+		}
+	}
+	return &Metrics{registry}, nil
+}
+
+func (m metric) collector() prometheus.Collector {
+	if m.gauge != nil {
+		return prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Name: m.name, Help: m.help, ConstLabels: m.labels},
+			func() float64 { return float64(m.gauge.Load()) })
+	}
+	return prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: m.name, Help: m.help, ConstLabels: m.labels},
+		func() float64 { return float64(m.counter.Load()) })
+}
+
+// Handler returns what serves them, in Prometheus' text form.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
