@@ -1,0 +1,96 @@
+package catalog
+
+import (
+	"slices"
+
+	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
+	"github.com/sallyport/sallyport/proto/policy"
+	"github.com/sallyport/sallyport/proto/policy/kinds"
+	"github.com/sallyport/sallyport/proto/resource"
+)
+
+// guard is one attachment of a policy whose kind can authenticate.
+type guard struct {
+	place  ref // environment, a service or a route
+	policy string
+	kind   string
+	holds  bool // it authenticates, and is enforced
+	final  bool
+	merges bool
+}
+
+// environment is the place of policies that are attached to every route.
+var environment = ref{}
+
+// guardsOf returns the attachments of a policy whose kind can authenticate. Those that are off, in shadow or
+// configured to run in another phase are among them: they take the place of less specific ones all the same.
+func guardsOf(p *configv1.Policy) ([]guard, error) {
+	kind, config, err := kinds.Unpack(p.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(kind.Phases, policy.Authenticate) {
+		return nil, nil
+	}
+	holds := kind.Phase(resource.Defaulted(config)) == policy.Authenticate && resource.Defaulted(p).GetMode() == configv1.Mode_MODE_ENFORCE
+	guards := make([]guard, 0, len(p.GetAttachedTo()))
+	for _, at := range p.GetAttachedTo() {
+		guards = append(guards, guard{
+			place: placeOf(at), policy: p.GetId(), kind: kind.Name, holds: holds, final: p.GetFinal(), merges: kind.Merges,
+		})
+	}
+	return guards, nil
+}
+
+func placeOf(at *configv1.Attachment) ref {
+	switch {
+	case at.GetService() != "":
+		return ref{Services, at.GetService()}
+	case at.GetRoute() != "":
+		return ref{Routes, at.GetRoute()}
+	default:
+		return environment
+	}
+}
+
+// protected tells whether a route authenticates whoever calls it: among the policies of some kind that a node
+// would run on it, one authenticates and is enforced. Which ones a node runs is said in the dataplane's
+// pipeline.Effective, and must be the same here: modes play no part in which level wins.
+func (h *Head) protected(route *Object) bool {
+	levels := h.levels(route)
+	for i, level := range levels {
+		for _, g := range level {
+			if g.holds && (g.merges || winner(levels, g.kind) == i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// levels returns the guards of a route, the least specific level first.
+func (h *Head) levels(route *Object) [3][]guard {
+	var levels [3][]guard
+	levels[0], _ = h.guards.get(environment)
+	levels[1], _ = h.guards.get(ref{Services, route.service})
+	levels[2], _ = h.guards.get(route.ref())
+	return levels
+}
+
+// winner returns the level whose policies of a kind apply: the least specific one with a final policy, else
+// the most specific one that has any; -1 when none has.
+func winner(levels [3][]guard, kind string) int {
+	last := -1
+	for i, level := range levels {
+		for _, g := range level {
+			if g.kind != kind {
+				continue
+			}
+			if g.final {
+				return i
+			}
+			last = i
+		}
+	}
+	return last
+}

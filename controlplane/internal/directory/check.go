@@ -1,0 +1,66 @@
+package directory
+
+import (
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource"
+	"github.com/sallyport/sallyport/proto/validate"
+)
+
+// Check returns everything that is wrong with an object as a writer gave it, by itself. stored is the
+// object as it is, an empty message when it is new.
+func Check(given, stored Message) []problem.Violation {
+	violations := OutputOnly(given, stored)
+	violations = append(violations, resource.CheckName(given.GetName())...)
+	violations = append(violations, resource.CheckLabels(given.GetLabels())...)
+	violations = append(violations, validate.Message(resource.Defaulted[proto.Message](given))...)
+	if key, ok := given.(*adminv1.ApiKey); ok {
+		violations = append(violations, resource.CheckRanges("/addresses", key.GetAddresses())...)
+	}
+	return violations
+}
+
+// OutputOnly returns the fields that only the server sets and that a writer gave another value than they
+// have. Absent ones are fine, and so an answer can be sent back as it came.
+func OutputOnly(given, stored proto.Message) []problem.Violation {
+	var violations []problem.Violation
+	g, s := given.ProtoReflect(), stored.ProtoReflect()
+	fds := g.Descriptor().Fields()
+	for i := range fds.Len() {
+		fd := fds.Get(i)
+		if !outputOnly(fd) || !g.Has(fd) || g.Get(fd).Equal(s.Get(fd)) {
+			continue
+		}
+		v := problem.Violation{
+			Pointer: problem.Pointer(string(fd.Name())), Code: problem.ViolationImmutable,
+			Detail: "the server sets this field; leave it out",
+		}
+		if s.Has(fd) {
+			v.Detail = "the server sets this field; leave it out or as it is"
+		}
+		violations = append(violations, v)
+	}
+	return violations
+}
+
+// KeepOutputOnly gives a message the fields that only the server sets, as they are stored.
+func KeepOutputOnly(m, stored proto.Message) {
+	to, from := m.ProtoReflect(), stored.ProtoReflect()
+	fds := to.Descriptor().Fields()
+	for i := range fds.Len() {
+		fd := fds.Get(i)
+		if !outputOnly(fd) {
+			continue
+		}
+		if from.Has(fd) {
+			to.Set(fd, from.Get(fd))
+		} else {
+			to.Clear(fd)
+		}
+	}
+}
+
+func outputOnly(fd protoreflect.FieldDescriptor) bool { return resource.Options(fd).GetOutputOnly() }

@@ -1,0 +1,159 @@
+package directory
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sallyport/sallyport/proto/digest"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/resource"
+)
+
+// Collections of the directory.
+const (
+	Consumers = "consumers"
+	APIKeys   = "api-keys"
+	Secrets   = "secrets"
+	Peppers   = "peppers" // no collection of the API
+)
+
+// Message is what people see of a row: *adminv1.Consumer, *adminv1.ApiKey or *adminv1.Secret.
+type Message interface {
+	proto.Message
+	GetId() string
+	GetName() string
+	GetLabels() map[string]string
+	GetDescription() string
+	GetCreatedAt() *timestamppb.Timestamp
+	GetUpdatedAt() *timestamppb.Timestamp
+}
+
+// Type is one of the directory's collections.
+type Type struct {
+	Collection string // "api-keys"
+	Singular   string // "API key"
+	Prefix     string // of ids
+	New        func() Message
+	Filters    []string // fields that lists can be filtered by
+}
+
+var types = []*Type{
+	{Collection: Consumers, Singular: "consumer", Prefix: "con", New: func() Message { return new(adminv1.Consumer) }, Filters: []string{"name", "suspended"}},
+	{Collection: APIKeys, Singular: "api-key", Prefix: "key", New: func() Message { return new(adminv1.ApiKey) }, Filters: []string{"consumer", "name"}},
+	{Collection: Secrets, Singular: "secret", Prefix: "sec", New: func() Message { return new(adminv1.Secret) }, Filters: []string{"name"}},
+}
+
+// Types returns the directory's collections, in the order in which rows are locked.
+func Types() []*Type { return types }
+
+// ByCollection returns the type of a collection.
+func ByCollection(collection string) (*Type, bool) {
+	for _, t := range types {
+		if t.Collection == collection {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
+// Row is one object as it lies in the database.
+type Row struct {
+	Message  Message    // without secret material
+	Key      digest.Key // of its entry
+	Hash     digest.Hash
+	Sequence uint64 // of its entry
+}
+
+// Object is one object as the API shows it.
+type Object struct {
+	Collection string
+	ID         string
+	Name       string
+	ETag       string
+	Message    Message // without secret material
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// Object returns the row as the API shows it.
+func (r Row) Object(t *Type) (Object, error) {
+	etag, err := ETag(r)
+	if err != nil {
+		return Object{}, err
+	}
+	return Object{
+		Collection: t.Collection, ID: r.Message.GetId(), Name: r.Message.GetName(), ETag: etag, Message: r.Message,
+		CreatedAt: r.Message.GetCreatedAt().AsTime(), UpdatedAt: r.Message.GetUpdatedAt().AsTime(),
+	}, nil
+}
+
+// ETag returns the tag of a row: it changes with what people see and, for what they don't see, with the
+// entry's sequence. (Not with its hash: a tag that follows from a secret's value lets it be guessed.)
+func ETag(r Row) (string, error) {
+	bare := proto.Clone(r.Message)
+	Clear(bare, "created_at", "updated_at")
+	stored, err := resource.Stored(bare)
+	if err != nil {
+		return "", fmt.Errorf("etag of %s: %w", r.Message.GetId(), err)
+	}
+	if _, hidden := r.Message.(*adminv1.Secret); hidden {
+		stored = fmt.Appendf(stored, "@%d", r.Sequence)
+	}
+	return resource.ETag(stored), nil
+}
+
+// Clear empties fields of a message; a field that it doesn't have is passed over.
+func Clear(m proto.Message, fields ...protoreflect.Name) {
+	r := m.ProtoReflect()
+	for _, f := range fields {
+		if fd := r.Descriptor().Fields().ByName(f); fd != nil {
+			r.Clear(fd)
+		}
+	}
+}
+
+// Consumer returns a consumer's entry.
+func Consumer(m *adminv1.Consumer) (Entry, error) {
+	raw, err := id.Parse("con", m.GetId())
+	if err != nil {
+		return Entry{}, fmt.Errorf("consumer: %w", err)
+	}
+	return open(digest.KeyOf(Consumers, m.GetId()), &directoryv1.Entry{Body: &directoryv1.Entry_Consumer{Consumer: &directoryv1.Consumer{
+		Id: raw[:], Name: m.GetName(), Labels: m.GetLabels(), Metadata: m.GetMetadata(), Suspended: m.GetSuspended(),
+	}}})
+}
+
+// APIKey returns an API key's entry. Its key is the digest.
+func APIKey(m *adminv1.ApiKey, key digest.Key) (Entry, error) {
+	raw, err := id.Parse("key", m.GetId())
+	if err != nil {
+		return Entry{}, fmt.Errorf("api-key: %w", err)
+	}
+	consumer, err := id.Parse("con", m.GetConsumer())
+	if err != nil {
+		return Entry{}, fmt.Errorf("api-key %s: consumer: %w", m.GetId(), err)
+	}
+	body := &directoryv1.ApiKey{Digest: key[:], Id: raw[:], Consumer: consumer[:], Scopes: m.GetScopes(), Addresses: m.GetAddresses()}
+	if m.GetExpiresAt() != nil {
+		// 0 means never on a node, so whatever is expired since 1970 is so since its first millisecond.
+		body.ExpiresAtMs = max(m.GetExpiresAt().AsTime().UnixMilli(), 1)
+	}
+	return open(key, &directoryv1.Entry{Body: &directoryv1.Entry_ApiKey{ApiKey: body}})
+}
+
+// Secret returns a secret's entry, sealed.
+func Secret(sealer Sealer, environment, secret string, value []byte) (Entry, error) {
+	raw, err := id.Parse("sec", secret)
+	if err != nil {
+		return Entry{}, fmt.Errorf("secret: %w", err)
+	}
+	return seal(sealer, environment, digest.KeyOf(Secrets, secret), &directoryv1.Entry{Body: &directoryv1.Entry_Secret{Secret: &directoryv1.Secret{
+		Id: raw[:], Value: value,
+	}}})
+}

@@ -1,0 +1,224 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/listing"
+	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
+	"github.com/sallyport/sallyport/proto/digest"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+)
+
+var _ directory.Store = (*DB)(nil)
+
+// Row implements directory.Store.
+func (db *DB) Row(ctx context.Context, environment, collection, key string) (directory.Row, error) {
+	row, err := db.findRow(ctx, environment, collection, key)
+	if err == nil {
+		return row, nil
+	}
+	if _, missing := db.q.GetPosition(ctx, environment); missing != nil {
+		return directory.Row{}, noEnvironment(missing, environment)
+	}
+	singular := collection
+	if t, ok := directory.ByCollection(collection); ok {
+		singular = t.Singular
+	}
+	return directory.Row{}, orNotFound(err, "there is no %s %q in this environment", singular, key)
+}
+
+func (db *DB) findRow(ctx context.Context, environment, collection, key string) (directory.Row, error) {
+	switch collection {
+	case directory.Consumers:
+		found, err := db.q.FindConsumer(ctx, dbsqlc.FindConsumerParams{Environment: environment, Key: key})
+		if err != nil {
+			return directory.Row{}, err
+		}
+		return consumerRow(found.Consumer, found.Hash, found.Sequence)
+	case directory.APIKeys:
+		found, err := db.q.FindApiKey(ctx, dbsqlc.FindApiKeyParams{Environment: environment, Key: key})
+		if err != nil {
+			return directory.Row{}, err
+		}
+		return apiKeyRow(found.ApiKey, found.Hash, found.Sequence)
+	case directory.Secrets:
+		found, err := db.q.FindSecret(ctx, dbsqlc.FindSecretParams{Environment: environment, Key: key})
+		if err != nil {
+			return directory.Row{}, err
+		}
+		return secretRow(found.Secret, found.Hash, found.Sequence)
+	}
+	return directory.Row{}, fmt.Errorf("no rows of %q", collection)
+}
+
+// SelectRows implements directory.Store.
+func (db *DB) SelectRows(ctx context.Context, environment, collection string, s directory.Selection) ([]directory.Row, error) {
+	if _, err := db.q.GetPosition(ctx, environment); err != nil {
+		return nil, noEnvironment(err, environment)
+	}
+	labels, err := labelsOf(s.Labels)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.selectRows(ctx, environment, collection, s, labels)
+	return rows, translate(err)
+}
+
+func (db *DB) selectRows(ctx context.Context, environment, collection string, s directory.Selection, l labels) ([]directory.Row, error) {
+	switch collection {
+	case directory.Consumers:
+		found, err := db.q.SelectConsumers(ctx, dbsqlc.SelectConsumersParams{
+			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Suspended: s.Suspended,
+			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
+		})
+		return read(found, err, func(r dbsqlc.SelectConsumersRow) (directory.Row, error) {
+			return consumerRow(r.Consumer, r.Hash, r.Sequence)
+		})
+	case directory.APIKeys:
+		found, err := db.q.SelectApiKeys(ctx, dbsqlc.SelectApiKeysParams{
+			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Consumer: s.Consumer,
+			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
+		})
+		return read(found, err, func(r dbsqlc.SelectApiKeysRow) (directory.Row, error) { return apiKeyRow(r.ApiKey, r.Hash, r.Sequence) })
+	case directory.Secrets:
+		found, err := db.q.SelectSecrets(ctx, dbsqlc.SelectSecretsParams{
+			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name,
+			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
+		})
+		return read(found, err, func(r dbsqlc.SelectSecretsRow) (directory.Row, error) { return secretRow(r.Secret, r.Hash, r.Sequence) })
+	}
+	return nil, fmt.Errorf("no rows of %q", collection)
+}
+
+// getRows reads rows by id.
+func getRows(ctx context.Context, q *dbsqlc.Queries, environment, collection string, ids []string) ([]directory.Row, error) {
+	switch collection {
+	case directory.Consumers:
+		found, err := q.GetConsumers(ctx, dbsqlc.GetConsumersParams{Environment: environment, Ids: ids})
+		return read(found, err, func(r dbsqlc.GetConsumersRow) (directory.Row, error) {
+			return consumerRow(r.Consumer, r.Hash, r.Sequence)
+		})
+	case directory.APIKeys:
+		found, err := q.GetApiKeys(ctx, dbsqlc.GetApiKeysParams{Environment: environment, Ids: ids})
+		return read(found, err, func(r dbsqlc.GetApiKeysRow) (directory.Row, error) { return apiKeyRow(r.ApiKey, r.Hash, r.Sequence) })
+	case directory.Secrets:
+		found, err := q.GetSecrets(ctx, dbsqlc.GetSecretsParams{Environment: environment, Ids: ids})
+		return read(found, err, func(r dbsqlc.GetSecretsRow) (directory.Row, error) { return secretRow(r.Secret, r.Hash, r.Sequence) })
+	}
+	return nil, fmt.Errorf("no rows of %q", collection)
+}
+
+func read[R any](found []R, err error, one func(R) (directory.Row, error)) ([]directory.Row, error) {
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]directory.Row, len(found))
+	for i, r := range found {
+		if rows[i], err = one(r); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// labels is a selector as the queries take it.
+type labels struct {
+	equal, unequal  []byte // a JSON object; a JSON list of objects
+	present, absent []string
+}
+
+func labelsOf(s listing.Selector) (labels, error) {
+	equal := make(map[string]string, len(s.Equal))
+	l := labels{present: append([]string{}, s.Present...), absent: append([]string{}, s.Absent...)}
+	for _, want := range s.Equal {
+		if other, ok := equal[want.Name]; ok && other != want.Value {
+			l.absent, l.present = append(l.absent, want.Name), append(l.present, want.Name) // both at once: nothing has
+		}
+		equal[want.Name] = want.Value
+	}
+	unequal := make([]map[string]string, len(s.Unequal))
+	for i, not := range s.Unequal {
+		unequal[i] = map[string]string{not.Name: not.Value}
+	}
+	var err error
+	if l.equal, err = json.Marshal(equal); err != nil {
+		return labels{}, fmt.Errorf("labels selector: %w", err)
+	}
+	if l.unequal, err = json.Marshal(unequal); err != nil {
+		return labels{}, fmt.Errorf("labels selector: %w", err)
+	}
+	return l, nil
+}
+
+func consumerRow(c dbsqlc.Consumer, hash []byte, sequence int64) (directory.Row, error) {
+	m := &adminv1.Consumer{
+		Id: c.ID, Name: c.Name, Description: c.Description, Suspended: c.Suspended,
+		CreatedAt: timestamppb.New(c.CreatedAt), UpdatedAt: timestamppb.New(c.UpdatedAt),
+	}
+	if err := texts(c.Labels, &m.Labels); err != nil {
+		return directory.Row{}, fmt.Errorf("labels of %s: %w", c.ID, err)
+	}
+	if err := texts(c.Metadata, &m.Metadata); err != nil {
+		return directory.Row{}, fmt.Errorf("metadata of %s: %w", c.ID, err)
+	}
+	return rowOf(m, c.EntryKey, hash, sequence)
+}
+
+func apiKeyRow(k dbsqlc.ApiKey, hash []byte, sequence int64) (directory.Row, error) {
+	m := &adminv1.ApiKey{
+		Id: k.ID, Name: k.Name, Description: k.Description, Consumer: k.Consumer, Scopes: k.Scopes, ExpiresAt: timestamp(k.ExpiresAt),
+		Addresses: k.Addresses, Prefix: k.Prefix, LastFour: k.LastFour, RotatedTo: k.RotatedTo,
+		CreatedAt: timestamppb.New(k.CreatedAt), UpdatedAt: timestamppb.New(k.UpdatedAt),
+	}
+	if err := texts(k.Labels, &m.Labels); err != nil {
+		return directory.Row{}, fmt.Errorf("labels of %s: %w", k.ID, err)
+	}
+	return rowOf(m, k.EntryKey, hash, sequence)
+}
+
+func secretRow(s dbsqlc.Secret, hash []byte, sequence int64) (directory.Row, error) {
+	m := &adminv1.Secret{
+		Id: s.ID, Name: s.Name, Description: s.Description,
+		CreatedAt: timestamppb.New(s.CreatedAt), UpdatedAt: timestamppb.New(s.UpdatedAt),
+	}
+	if err := texts(s.Labels, &m.Labels); err != nil {
+		return directory.Row{}, fmt.Errorf("labels of %s: %w", s.ID, err)
+	}
+	return rowOf(m, s.EntryKey, hash, sequence)
+}
+
+func rowOf(m directory.Message, key, hash []byte, sequence int64) (directory.Row, error) {
+	if len(key) != len(digest.Key{}) || len(hash) != len(digest.Hash{}) {
+		return directory.Row{}, fmt.Errorf("%s has no entry", m.GetId())
+	}
+	return directory.Row{Message: m, Key: digest.Key(key), Hash: digest.Hash(hash), Sequence: uint64(sequence)}, nil
+}
+
+// texts reads a map of texts; an empty one stays nil, as it was before it was written.
+func texts(data []byte, into *map[string]string) error {
+	if string(data) == "{}" {
+		return nil
+	}
+	return json.Unmarshal(data, into)
+}
+
+func timestamp(t *time.Time) *timestamppb.Timestamp {
+	if t == nil {
+		return nil
+	}
+	return timestamppb.New(*t)
+}
+
+func optionalTime(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := t.AsTime()
+	return &at
+}

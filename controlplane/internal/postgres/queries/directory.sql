@@ -1,0 +1,194 @@
+-- name: LockConsumersToChange :many
+SELECT id FROM consumers
+WHERE environment = @environment AND (id = ANY(@keys::text[]) OR name = ANY(@keys::text[]))
+ORDER BY id FOR UPDATE;
+
+-- name: LockConsumersToShare :many
+SELECT id FROM consumers
+WHERE environment = @environment AND (id = ANY(@keys::text[]) OR name = ANY(@keys::text[]))
+ORDER BY id FOR KEY SHARE;
+
+-- name: LockApiKeysToChange :many
+SELECT id FROM api_keys
+WHERE environment = @environment AND (id = ANY(@keys::text[]) OR name = ANY(@keys::text[]))
+ORDER BY id FOR UPDATE;
+
+-- name: LockApiKeysToShare :many
+SELECT id FROM api_keys
+WHERE environment = @environment AND (id = ANY(@keys::text[]) OR name = ANY(@keys::text[]))
+ORDER BY id FOR KEY SHARE;
+
+-- name: LockSecretsToChange :many
+SELECT id FROM secrets
+WHERE environment = @environment AND (id = ANY(@keys::text[]) OR name = ANY(@keys::text[]))
+ORDER BY id FOR UPDATE;
+
+-- name: LockSecretsToShare :many
+SELECT id FROM secrets
+WHERE environment = @environment AND (id = ANY(@keys::text[]) OR name = ANY(@keys::text[]))
+ORDER BY id FOR KEY SHARE;
+
+-- name: GetConsumers :many
+SELECT sqlc.embed(consumers), directory_entries.hash, directory_entries.sequence
+FROM consumers
+JOIN directory_entries ON directory_entries.environment = consumers.environment AND directory_entries.key = consumers.entry_key
+WHERE consumers.environment = @environment AND consumers.id = ANY(@ids::text[]);
+
+-- name: GetApiKeys :many
+SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence
+FROM api_keys
+JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
+WHERE api_keys.environment = @environment AND api_keys.id = ANY(@ids::text[]);
+
+-- name: GetSecrets :many
+SELECT sqlc.embed(secrets), directory_entries.hash, directory_entries.sequence
+FROM secrets
+JOIN directory_entries ON directory_entries.environment = secrets.environment AND directory_entries.key = secrets.entry_key
+WHERE secrets.environment = @environment AND secrets.id = ANY(@ids::text[]);
+
+-- name: FindConsumer :one
+SELECT sqlc.embed(consumers), directory_entries.hash, directory_entries.sequence
+FROM consumers
+JOIN directory_entries ON directory_entries.environment = consumers.environment AND directory_entries.key = consumers.entry_key
+WHERE consumers.environment = @environment AND (consumers.id = @key OR consumers.name = @key);
+
+-- name: FindApiKey :one
+SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence
+FROM api_keys
+JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
+WHERE api_keys.environment = @environment AND (api_keys.id = @key OR api_keys.name = @key);
+
+-- name: FindSecret :one
+SELECT sqlc.embed(secrets), directory_entries.hash, directory_entries.sequence
+FROM secrets
+JOIN directory_entries ON directory_entries.environment = secrets.environment AND directory_entries.key = secrets.entry_key
+WHERE secrets.environment = @environment AND (secrets.id = @key OR secrets.name = @key);
+
+-- name: SelectConsumers :many
+SELECT sqlc.embed(consumers), directory_entries.hash, directory_entries.sequence
+FROM consumers
+JOIN directory_entries ON directory_entries.environment = consumers.environment AND directory_entries.key = consumers.entry_key
+WHERE consumers.environment = @environment AND consumers.name > @after
+  AND (sqlc.narg(name)::text IS NULL OR consumers.name = sqlc.narg(name))
+  AND (sqlc.narg(suspended)::boolean IS NULL OR consumers.suspended = sqlc.narg(suspended))
+  AND consumers.labels @> @equal::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(@unequal::jsonb) AS unequal (pair) WHERE consumers.labels @> unequal.pair)
+  AND consumers.labels ?& @present::text[]
+  AND NOT consumers.labels ?| @absent::text[]
+ORDER BY consumers.name
+LIMIT @most;
+
+-- name: SelectApiKeys :many
+SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence
+FROM api_keys
+JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
+WHERE api_keys.environment = @environment AND api_keys.name > @after
+  AND (sqlc.narg(name)::text IS NULL OR api_keys.name = sqlc.narg(name))
+  AND (sqlc.narg(consumer)::text IS NULL OR api_keys.consumer IN (
+      SELECT c.id FROM consumers c
+      WHERE c.environment = @environment AND (c.id = sqlc.narg(consumer) OR c.name = sqlc.narg(consumer))))
+  AND api_keys.labels @> @equal::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(@unequal::jsonb) AS unequal (pair) WHERE api_keys.labels @> unequal.pair)
+  AND api_keys.labels ?& @present::text[]
+  AND NOT api_keys.labels ?| @absent::text[]
+ORDER BY api_keys.name
+LIMIT @most;
+
+-- name: SelectSecrets :many
+SELECT sqlc.embed(secrets), directory_entries.hash, directory_entries.sequence
+FROM secrets
+JOIN directory_entries ON directory_entries.environment = secrets.environment AND directory_entries.key = secrets.entry_key
+WHERE secrets.environment = @environment AND secrets.name > @after
+  AND (sqlc.narg(name)::text IS NULL OR secrets.name = sqlc.narg(name))
+  AND secrets.labels @> @equal::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(@unequal::jsonb) AS unequal (pair) WHERE secrets.labels @> unequal.pair)
+  AND secrets.labels ?& @present::text[]
+  AND NOT secrets.labels ?| @absent::text[]
+ORDER BY secrets.name
+LIMIT @most;
+
+-- name: ListReferrers :many
+SELECT r.from_collection, r.from_id, o.name, r.pointer
+FROM object_references r
+JOIN objects o ON o.environment = r.environment AND o.collection = r.from_collection AND o.id = r.from_id
+WHERE r.environment = @environment AND r.to_collection = @collection AND r.to_id = @id
+ORDER BY r.from_collection, o.name, r.pointer
+LIMIT @most;
+
+-- name: ListKeysOfConsumer :many
+SELECT id, name FROM api_keys
+WHERE environment = @environment AND consumer = @consumer
+ORDER BY name
+LIMIT @most;
+
+-- name: UpsertConsumers :batchexec
+INSERT INTO consumers (environment, id, name, labels, description, metadata, suspended, entry_key, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, @metadata, @suspended, @entry_key, @created_at, @updated_at)
+ON CONFLICT (environment, id) DO UPDATE
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, metadata = excluded.metadata,
+    suspended = excluded.suspended, entry_key = excluded.entry_key, updated_at = excluded.updated_at;
+
+-- name: UpsertApiKeys :batchexec
+INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, prefix, last_four, rotated_to, entry_key, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, @consumer, @scopes, sqlc.narg(expires_at), @addresses, @prefix, @last_four, @rotated_to, @entry_key, @created_at, @updated_at)
+ON CONFLICT (environment, id) DO UPDATE
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, scopes = excluded.scopes,
+    expires_at = excluded.expires_at, addresses = excluded.addresses, rotated_to = excluded.rotated_to, updated_at = excluded.updated_at;
+
+-- name: UpsertSecrets :batchexec
+INSERT INTO secrets (environment, id, name, labels, description, entry_key, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, @entry_key, @created_at, @updated_at)
+ON CONFLICT (environment, id) DO UPDATE
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, updated_at = excluded.updated_at;
+
+-- name: DeleteConsumers :exec
+DELETE FROM consumers WHERE environment = @environment AND id = ANY(@ids::text[]);
+
+-- name: DeleteApiKeys :exec
+DELETE FROM api_keys WHERE environment = @environment AND id = ANY(@ids::text[]);
+
+-- name: DeleteSecrets :exec
+DELETE FROM secrets WHERE environment = @environment AND id = ANY(@ids::text[]);
+
+-- name: InsertPepper :exec
+INSERT INTO peppers (environment, version, entry_key, created_at)
+VALUES (@environment, @version, @entry_key, @created_at);
+
+-- name: NewestPepper :one
+SELECT p.version, p.created_at, e.key, e.hash, e.entry, e.sealed
+FROM peppers p
+JOIN directory_entries e ON e.environment = p.environment AND e.key = p.entry_key
+WHERE p.environment = @environment
+ORDER BY p.version DESC
+LIMIT 1;
+
+-- name: LockDirectory :one
+SELECT sequence, digest
+FROM directory_counters
+WHERE environment = @environment
+FOR NO KEY UPDATE;
+
+-- name: ListEntryHashes :many
+SELECT key, hash
+FROM directory_entries
+WHERE environment = @environment AND sequence > @after_sequence;
+
+-- name: UpsertEntries :exec
+INSERT INTO directory_entries (environment, key, sequence, entry, hash, sealed)
+SELECT @environment, unnest(@keys::bytea[]), unnest(@sequences::bigint[]), unnest(@entries::bytea[]), unnest(@hashes::bytea[]), unnest(@sealed::boolean[])
+ON CONFLICT (environment, key) DO UPDATE
+SET sequence = excluded.sequence, entry = excluded.entry, hash = excluded.hash, sealed = excluded.sealed;
+
+-- name: AdvanceDirectory :execrows
+UPDATE directory_counters
+SET sequence = @sequence, digest = @digest
+WHERE environment = @environment AND sequence = @sequence_before;
+
+-- name: ReleaseConsumerNames :exec
+UPDATE consumers SET name = id WHERE environment = @environment AND id = ANY(@ids::text[]);
+
+-- name: ReleaseApiKeyNames :exec
+UPDATE api_keys SET name = id WHERE environment = @environment AND id = ANY(@ids::text[]);
+
+-- name: ReleaseSecretNames :exec
+UPDATE secrets SET name = id WHERE environment = @environment AND id = ANY(@ids::text[]);

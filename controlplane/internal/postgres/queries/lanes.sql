@@ -1,0 +1,3 @@
+-- name: RevisionDigestAt :one
+SELECT digest FROM revisions
+WHERE environment = @environment AND number = @number;

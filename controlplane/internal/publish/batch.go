@@ -1,0 +1,80 @@
+package publish
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Verb is what an operation does.
+type Verb string
+
+// The verbs.
+const (
+	Create Verb = "create" // a new object
+	Put    Verb = "put"    // the object of this id or name becomes this; by name, it is made if there is none
+	Patch  Verb = "patch"  // JSON merge patch (RFC 7396)
+	Delete Verb = "delete" // an API key's delete is its revocation
+	Rotate Verb = "rotate" // API keys: a new key takes another's place, which works on for a while
+)
+
+// Operation is one step of a batch.
+type Operation struct {
+	Verb       Verb
+	Collection string
+	Key        string // id or name; empty in Create
+	Body       []byte // JSON: the object, the patch, or the rotation; empty in Delete
+	IfMatch    string // ETags that the object may have had before the batch: "" any, "*" any but none
+}
+
+// MaxOperations is how many operations a batch may have.
+const MaxOperations = 10_000
+
+// Batch is what is written together: all of it, or nothing.
+type Batch struct {
+	Environment string // id
+	Author      access.Actor
+	Message     string // why, in the author's words
+	Operations  []Operation
+	DryRun      bool
+	// Prefixed makes violations point at "/operations/<i>/body/…" also when there is one operation, as the
+	// body of a batch has it. With several operations they always do.
+	Prefixed bool
+	// RollbackTo is the revision that a rollback brings back; set by Publisher.Rollback alone.
+	RollbackTo uint64
+}
+
+// Outcome is what one operation made.
+type Outcome struct {
+	Collection string
+	ID         string
+	Name       string
+	ETag       string // empty when deleted
+	Created    bool   // by this operation: a create, a put of what wasn't there, a rotation
+	// Object as the whole batch left it: a configuration resource, or *adminv1.Consumer, *adminv1.ApiKey (with
+	// the key itself if it was made here and not in a dry run), *adminv1.Secret; nil when deleted.
+	Object proto.Message
+}
+
+// Change is what happened to one object, secret material left out.
+type Change = catalog.Change
+
+// Result is what a batch made, or would make.
+type Result struct {
+	Revision uint64 // 0: no revision was made
+	Sequence uint64 // the directory's after the batch; 0: no entry was made
+	Changes  []Change
+	Warnings []string // what the author may not have meant
+	Outcomes []Outcome
+}
+
+// origin returns where an operation stands in the caller's body.
+func (b Batch) origin(i int) catalog.Origin {
+	if len(b.Operations) == 1 && !b.Prefixed {
+		return catalog.Origin{}
+	}
+	at := problem.Pointer("operations", i)
+	return catalog.Origin{Operation: at, Body: at + "/body"}
+}

@@ -1,0 +1,19 @@
+// Package publish is the one way to write: it takes a batch of operations on objects of both lanes and
+// makes of it, in one transaction, at most one revision and n directory entries, or returns everything
+// that is wrong with it and writes nothing. A single write is a batch of one; a dry run is the same
+// without the commit; a rollback is a batch whose operations are an earlier revision's objects.
+//
+// The order in which things are locked is the same for all, so that no two writers can together break a
+// reference, and none waits for the other in a circle:
+//
+//  1. the environment's row, if the batch touches configuration: then its head is caught up, and the
+//     whole result is validated while nobody else can change it;
+//  2. the directory's rows that the batch changes or refers to, in the order of collections and ids;
+//  3. the directory's counter, last and shortly: sequence and digest are drawn behind it.
+//
+// The package owns that order and what an operation means (create, put, patch, delete, rotate). What a
+// configuration may be is package catalog's, what rows and entries are is package directory's, SQL is
+// package postgres's ([Store], [Tx]).
+//
+// Data flows Batch → operations → Candidate and directory plan → Refusals, or Tx → Result.
+package publish

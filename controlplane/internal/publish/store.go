@@ -1,0 +1,74 @@
+package publish
+
+import (
+	"context"
+
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
+)
+
+// Store opens transactions.
+type Store interface {
+	// Write runs f in a transaction, which is committed when f returns nil. ErrRetry, wrapped, says that
+	// another writer came between and that it is worth trying again.
+	Write(ctx context.Context, f func(Tx) error) error
+}
+
+// Tx is one transaction. Its writes tell the other replicas, once they are committed.
+type Tx interface {
+	catalog.Source
+	// Differences returns, for each object that a revision in (from, to] changed, its bytes at from and at to.
+	Differences(ctx context.Context, environment string, from, to uint64) ([]catalog.Difference, error)
+	// LockEnvironment locks an environment's configuration until the end; problem.NotFound when there is none.
+	LockEnvironment(ctx context.Context, environment string) (Environment, error)
+	// Environment returns an environment as committed, without a lock; problem.NotFound when there is none.
+	Environment(ctx context.Context, environment string) (Environment, error)
+	// WriteRevision writes a revision with its changes, and what they make of the objects.
+	WriteRevision(ctx context.Context, r catalog.Revision, edits []catalog.Edit) error
+
+	DirectoryTx
+}
+
+// Environment is what a writer needs to know of one.
+type Environment struct {
+	Name          string
+	Configuration catalog.Position
+	Sequence      uint64 // of the directory, as committed
+}
+
+// DirectoryTx is the directory's half of a transaction.
+type DirectoryTx interface {
+	directory.Source
+	// LockRows locks the rows of these ids and names, in the order of ids, and returns those that there are.
+	LockRows(ctx context.Context, environment, collection string, keys []string, lock Lock) ([]directory.Row, error)
+	// Referrers returns the objects of either lane, as committed, that refer to a row: a bounded number.
+	Referrers(ctx context.Context, environment, collection, id string) ([]Referrer, error)
+	// NewestPepper returns the pepper that new keys' digests are made with.
+	NewestPepper(ctx context.Context, environment string) (directory.Pepper, error)
+	// WriteRows writes rows: deletes first, what others refer to before them.
+	WriteRows(ctx context.Context, environment string, rows []RowChange) error
+	// LockDirectory locks the directory's counter until the end. Nothing may be locked after it.
+	LockDirectory(ctx context.Context, environment string) (directory.Head, error)
+	// WriteEntries writes entries with the sequences that lead to the new head, and that.
+	WriteEntries(ctx context.Context, environment string, entries []directory.Entry, head directory.Head) error
+}
+
+// Lock is how a row is locked.
+type Lock uint8
+
+// The locks.
+const (
+	LockShare  Lock = iota // it can't be deleted meanwhile: FOR KEY SHARE
+	LockChange             // it can't be changed or referred to meanwhile: FOR UPDATE
+)
+
+// Referrer is an object that refers to a row.
+type Referrer struct {
+	Collection, ID, Name, Pointer string
+}
+
+// RowChange is what becomes of one row.
+type RowChange struct {
+	Collection    string
+	Before, After *directory.Row // nil: made, or deleted
+}

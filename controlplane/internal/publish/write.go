@@ -1,0 +1,303 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource"
+)
+
+const (
+	maxAttempts  = 5
+	writeTimeout = 30 * time.Second
+)
+
+// errDryRun ends a transaction that was only to be tried.
+var errDryRun = errors.New("dry run")
+
+// write tries a batch until no other writer comes between.
+func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Result, error) {
+	if len(batch.Operations) > MaxOperations {
+		return Result{}, problem.Errorf(problem.TooLarge, "a batch has at most %d operations, not %d", MaxOperations, len(batch.Operations))
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		result, err := p.attempt(ctx, batch, rollback)
+		if err == nil {
+			return result, nil
+		}
+		if errors.Is(err, ErrRetry) && attempt < maxAttempts {
+			continue
+		}
+		return Result{}, public(err)
+	}
+}
+
+// public gives an error that has no code the one it deserves.
+func public(err error) error {
+	var known *problem.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, ErrRetry):
+		return problem.Wrap(err, problem.Conflict, "other writers came between, again and again; try again")
+	case errors.Is(err, context.Canceled):
+		return problem.Wrap(err, problem.Unavailable, "the request was cancelled; nothing is known to be written")
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem.Wrap(err, problem.Unavailable, "it took too long; nothing is known to be written, so read before trying again")
+	default:
+		return problem.Wrap(err, problem.Internal, "")
+	}
+}
+
+func (p *Publisher) attempt(ctx context.Context, batch Batch, rollback bool) (Result, error) {
+	var w *writing
+	err := p.store.Write(ctx, func(tx Tx) error {
+		w = p.begin(tx, batch, rollback)
+		return w.run(ctx)
+	})
+	if errors.Is(err, errDryRun) {
+		return w.result, nil
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	w.committed()
+	return w.result, nil
+}
+
+// writing is one attempt to write a batch. It belongs to one transaction and one goroutine.
+type writing struct {
+	*Publisher
+	tx       Tx
+	batch    Batch
+	rollback bool
+	now      time.Time
+
+	environment Environment
+	candidate   *catalog.Candidate // nil: the batch touches the directory alone
+	rows        *rows
+	steps       []step
+	refusals    catalog.Refusals
+
+	result  Result
+	next    *catalog.Head   // nil: no revision is made
+	entries *directory.Step // nil: no entry is made
+}
+
+// step is what an operation came to.
+type step struct {
+	collection string
+	id         string // "": refused
+	created    bool
+}
+
+func (p *Publisher) begin(tx Tx, batch Batch, rollback bool) *writing {
+	return &writing{
+		Publisher: p, tx: tx, batch: batch, rollback: rollback, now: p.now().UTC().Truncate(time.Microsecond), // as fine as Postgres keeps it
+		rows: newRows(), steps: make([]step, len(batch.Operations)),
+	}
+}
+
+// run is the one way of a write. What it locks, and in which order, the package's comment says.
+func (w *writing) run(ctx context.Context) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	if err := w.stageConfiguration(ctx); err != nil {
+		return err
+	}
+	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
+	if err := w.stageDirectory(ctx); err != nil {
+		return err
+	}
+	if err := w.check(ctx); err != nil {
+		return err
+	}
+	if w.batch.DryRun {
+		return w.plan(ctx)
+	}
+	return w.commit(ctx)
+}
+
+// open finds the environment, and locks its configuration if the batch touches it.
+func (w *writing) open(ctx context.Context) error {
+	var err error
+	if !w.touchesConfiguration() {
+		w.environment, err = w.tx.Environment(ctx, w.batch.Environment)
+		return err
+	}
+	if w.environment, err = w.tx.LockEnvironment(ctx, w.batch.Environment); err != nil {
+		return err
+	}
+	head, err := w.catalog.Locked(ctx, w.tx, w.batch.Environment, w.environment.Configuration)
+	if err != nil {
+		return err
+	}
+	w.candidate = head.Candidate(w.now, w.rows)
+	return nil
+}
+
+func (w *writing) touchesConfiguration() bool {
+	if w.rollback {
+		return true
+	}
+	for _, op := range w.batch.Operations {
+		if _, ok := resource.ByCollection(op.Collection); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *writing) stageConfiguration(ctx context.Context) error {
+	if w.rollback {
+		return w.stageRollback(ctx)
+	}
+	for i, op := range w.batch.Operations {
+		w.steps[i].collection = op.Collection
+		if t, ok := resource.ByCollection(op.Collection); ok {
+			w.configure(i, op, t)
+		} else if _, ok := directory.ByCollection(op.Collection); !ok {
+			w.refuseCollection(i, op)
+		}
+	}
+	return nil
+}
+
+func (w *writing) refuseCollection(i int, op Operation) {
+	w.refusals.Add(catalog.Refusal{Code: problem.InvalidRequest, Violation: problem.Violation{
+		Pointer: w.batch.origin(i).Operation + "/collection", Code: problem.ViolationInvalidValue,
+		Detail: "there is no such collection to write to", Given: op.Collection,
+		Allowed: "services, routes, policies, settings, consumers, api-keys, secrets",
+	}})
+}
+
+// check validates the whole result, and returns everything that is wrong.
+func (w *writing) check(ctx context.Context) error {
+	if w.candidate != nil {
+		refusals, err := w.candidate.Check()
+		if err != nil {
+			return err
+		}
+		w.refusals.Join(refusals)
+	}
+	if err := w.checkRows(ctx); err != nil {
+		return err
+	}
+	return w.refusals.Err()
+}
+
+// plan tells what a commit would make.
+func (w *writing) plan(ctx context.Context) error {
+	environment, err := w.tx.Environment(ctx, w.batch.Environment)
+	if err != nil {
+		return err
+	}
+	if w.candidate != nil && len(w.candidate.Edits()) > 0 {
+		w.result.Revision = w.environment.Configuration.Revision + 1
+	}
+	if n := w.rows.assign(environment.Sequence); n > 0 {
+		w.result.Sequence = environment.Sequence + n
+	}
+	if err := w.describe(); err != nil {
+		return err
+	}
+	return errDryRun
+}
+
+// commit writes what changed, the directory's counter last.
+func (w *writing) commit(ctx context.Context) error {
+	if err := w.writeDirectory(ctx); err != nil {
+		return err
+	}
+	if err := w.writeRevision(ctx); err != nil {
+		return err
+	}
+	return w.describe()
+}
+
+func (w *writing) writeDirectory(ctx context.Context) error {
+	changes := w.rows.changes()
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := w.tx.WriteRows(ctx, w.batch.Environment, changes); err != nil {
+		return fmt.Errorf("write rows: %w", err)
+	}
+	entries := w.rows.entries()
+	if len(entries) == 0 {
+		return nil
+	}
+	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)
+	if err != nil {
+		return fmt.Errorf("lock directory: %w", err)
+	}
+	step, err := w.digests.Prepare(ctx, w.tx, w.batch.Environment, head, entries)
+	if err != nil {
+		return err
+	}
+	if err := w.tx.WriteEntries(ctx, w.batch.Environment, entries, step.Head); err != nil {
+		return fmt.Errorf("write entries: %w", err)
+	}
+	w.rows.assign(head.Sequence)
+	w.entries, w.result.Sequence = &step, step.Head.Sequence
+	return nil
+}
+
+func (w *writing) writeRevision(ctx context.Context) error {
+	if w.candidate == nil || len(w.candidate.Edits()) == 0 {
+		return nil
+	}
+	edits := w.candidate.Edits()
+	needed, err := w.sequenceNeeded(ctx)
+	if err != nil {
+		return err
+	}
+	at := w.environment.Configuration
+	w.next = w.candidate.Head()
+	w.next.Position = catalog.Position{Epoch: at.Epoch, Revision: at.Revision + 1, Digest: w.next.Digest, SequenceNeeded: needed}
+	err = w.tx.WriteRevision(ctx, catalog.Revision{
+		Environment: w.batch.Environment, Number: w.next.Revision, Epoch: at.Epoch, Digest: w.next.Digest, SequenceNeeded: needed,
+		AuthorID: w.batch.Author.ID, Author: w.batch.Author.Name, Message: w.batch.Message, IsRollback: w.rollback, RollbackTo: w.batch.RollbackTo,
+		Changes: len(edits), CreatedAt: w.now,
+	}, edits)
+	if err != nil {
+		return fmt.Errorf("write revision %d: %w", w.next.Revision, err)
+	}
+	w.result.Revision = w.next.Revision
+	return nil
+}
+
+// sequenceNeeded is where the directory must be before a node applies the revision: where the entries of
+// the same batch are, or what the changed objects refer to.
+func (w *writing) sequenceNeeded(ctx context.Context) (uint64, error) {
+	before := w.environment.Configuration.SequenceNeeded
+	switch {
+	case w.entries != nil:
+		return w.entries.Head.Sequence, nil
+	case w.candidate.NeedsDirectory():
+		now, err := w.tx.Environment(ctx, w.batch.Environment)
+		return max(before, now.Sequence), err
+	default:
+		return before, nil
+	}
+}
+
+// committed keeps in memory what is now in the database.
+func (w *writing) committed() {
+	if w.next != nil {
+		w.catalog.Advance(w.batch.Environment, w.next)
+	}
+	if w.entries != nil {
+		w.digests.Commit(*w.entries)
+	}
+}
