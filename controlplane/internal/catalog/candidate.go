@@ -132,6 +132,13 @@ func (c *Candidate) Put(t *resource.Type, m resource.Message, origin Origin) {
 	c.names[name{t.Collection, m.GetName()}] = m.GetId()
 }
 
+// Break tells that a staged object is refused already: its fields are checked, and the whole without it.
+func (c *Candidate) Break(t *resource.Type, id string) {
+	if s, ok := c.staged[ref{t.Collection, id}]; ok {
+		s.broken = true
+	}
+}
+
 // Lost tells of an object that would be staged if its body could be read.
 func (c *Candidate) Lost(collection, key string) { c.lost[name{collection, key}] = true }
 

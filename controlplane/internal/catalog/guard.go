@@ -54,13 +54,12 @@ func placeOf(at *configv1.Attachment) ref {
 }
 
 // protected tells whether a route authenticates whoever calls it: among the policies of some kind that a node
-// would run on it, one authenticates and is enforced. Which ones a node runs is said in the dataplane's
-// pipeline.Effective, and must be the same here: modes play no part in which level wins.
+// would run on it, one authenticates and is enforced.
 func (h *Head) protected(route *Object) bool {
 	levels := h.levels(route)
 	for i, level := range levels {
 		for _, g := range level {
-			if g.holds && (g.merges || winner(levels, g.kind) == i) {
+			if g.holds && (g.merges || winner(levels, g.kind) == policy.Level(i)) {
 				return true
 			}
 		}
@@ -71,26 +70,22 @@ func (h *Head) protected(route *Object) bool {
 // levels returns the guards of a route, the least specific level first.
 func (h *Head) levels(route *Object) [3][]guard {
 	var levels [3][]guard
-	levels[0], _ = h.guards.get(environment)
-	levels[1], _ = h.guards.get(ref{Services, route.service})
-	levels[2], _ = h.guards.get(route.ref())
+	levels[policy.Environment], _ = h.guards.get(environment)
+	levels[policy.Service], _ = h.guards.get(ref{Services, route.service})
+	levels[policy.Route], _ = h.guards.get(route.ref())
 	return levels
 }
 
-// winner returns the level whose policies of a kind apply: the least specific one with a final policy, else
-// the most specific one that has any; -1 when none has.
-func winner(levels [3][]guard, kind string) int {
-	last := -1
-	for i, level := range levels {
-		for _, g := range level {
-			if g.kind != kind {
-				continue
+// winner returns the level whose policies of a kind apply.
+func winner(levels [3][]guard, kind string) policy.Level {
+	level, _ := policy.Winner(func(yield func(policy.Level, bool) bool) {
+		for i, guards := range levels {
+			for _, g := range guards {
+				if g.kind == kind && !yield(policy.Level(i), g.final) {
+					return
+				}
 			}
-			if g.final {
-				return i
-			}
-			last = i
 		}
-	}
-	return last
+	})
+	return level
 }

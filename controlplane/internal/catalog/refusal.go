@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -18,12 +19,20 @@ type Refusal struct {
 
 // Refusals are all reasons at once.
 type Refusals struct {
-	list []Refusal
-	more int
+	list       []Refusal
+	more       int
+	unreadable []string // pointers at what could not be read
 }
 
 // Add adds a reason.
 func (r *Refusals) Add(refusal Refusal) {
+	if refusal.Code == problem.InvalidRequest && r.follows(refusal.Violation.Pointer) {
+		return
+	}
+	r.add(refusal)
+}
+
+func (r *Refusals) add(refusal Refusal) {
 	if len(r.list) >= maxRefusals {
 		r.more++
 		return
@@ -40,6 +49,25 @@ func (r *Refusals) Invalid(origin Origin, violations ...problem.Violation) {
 		}
 		r.Add(Refusal{Code: code, Violation: v})
 	}
+}
+
+// Unreadable adds violations of a body that was read but for these places. What later checks say of the same places, of
+// what is inside them or around them, only follows from that, and is left out.
+func (r *Refusals) Unreadable(origin Origin, violations ...problem.Violation) {
+	for _, v := range problem.Prefix(violations, origin.Body) {
+		r.add(Refusal{Code: problem.InvalidRequest, Violation: v})
+		r.unreadable = append(r.unreadable, v.Pointer)
+	}
+}
+
+// follows tells whether a pointer is at, inside or around a place that could not be read.
+func (r *Refusals) follows(pointer string) bool {
+	for _, place := range r.unreadable {
+		if pointer == place || strings.HasPrefix(pointer, place+"/") || strings.HasPrefix(place, pointer+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // NotFound adds that there is no object of this key.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -37,7 +39,7 @@ func (w *writing) refuseVerb(i int, op Operation) {
 
 func (w *writing) createObject(i int, op Operation, t *resource.Type) {
 	origin := w.batch.origin(i)
-	m, ok := w.decode(op, t, origin)
+	m, ok := w.decode(i, op, t)
 	if !ok {
 		return
 	}
@@ -47,7 +49,7 @@ func (w *writing) createObject(i int, op Operation, t *resource.Type) {
 
 func (w *writing) putObject(i int, op Operation, t *resource.Type) {
 	origin := w.batch.origin(i)
-	m, ok := w.decode(op, t, origin)
+	m, ok := w.decode(i, op, t)
 	found, exists := w.candidate.FindSingleton(t, op.Key)
 	if !exists && !mayMake(t, op.Key) {
 		w.refusals.NotFound(origin, t.Singular, op.Key)
@@ -105,10 +107,11 @@ func (w *writing) deleteObject(i int, op Operation, t *resource.Type) {
 	}
 }
 
-func (w *writing) decode(op Operation, t *resource.Type, origin catalog.Origin) (resource.Message, bool) {
+// decode reads an operation's body. One that could be read in parts is staged like any other, so that the answer names
+// everything that is wrong with it, and can't be committed.
+func (w *writing) decode(i int, op Operation, t *resource.Type) (resource.Message, bool) {
 	m := t.New()
-	if violations := resource.Decode(op.Body, m); len(violations) > 0 {
-		w.refusals.Invalid(origin, violations...)
+	if !w.read(i, op, m) {
 		w.candidate.Lost(t.Collection, peek(op).Name)
 		return m, false
 	}
@@ -116,6 +119,23 @@ func (w *writing) decode(op Operation, t *resource.Type, origin catalog.Origin) 
 		catalog.SetName(m, t.Collection)
 	}
 	return m, true
+}
+
+// read reads a body as far as it can be read; false: it isn't even JSON.
+func (w *writing) read(i int, op Operation, m proto.Message) bool {
+	violations := resource.Decode(op.Body, m)
+	if len(violations) == 0 {
+		return true
+	}
+	for _, v := range violations {
+		if v.Code == string(problem.MalformedJSON) {
+			w.refusals.Invalid(w.batch.origin(i), violations...)
+			return false
+		}
+	}
+	w.refusals.Unreadable(w.batch.origin(i), violations...)
+	w.steps[i].unreadable = true
+	return true
 }
 
 // stageAs stages an object under its id, or as a new one when it has none.
@@ -132,6 +152,9 @@ func (w *writing) stage(i int, t *resource.Type, m resource.Message, id string, 
 	catalog.SetID(m, id)
 	w.steps[i].id, w.steps[i].created = id, created
 	w.candidate.Put(t, m, w.batch.origin(i))
+	if w.steps[i].unreadable {
+		w.candidate.Break(t, id)
+	}
 }
 
 // refuseID refuses an id that isn't the object's.

@@ -125,10 +125,10 @@ func (w *writing) freshRow(op Operation, origin catalog.Origin, t *directory.Typ
 	return w.fresh(op, t.Singular, origin, exists, etag)
 }
 
+// decodeRow is decode for the directory.
 func (w *writing) decodeRow(i int, op Operation, t *directory.Type) (directory.Message, bool) {
 	m := t.New()
-	if violations := resource.Decode(op.Body, m); len(violations) > 0 {
-		w.refusals.Invalid(w.batch.origin(i), violations...)
+	if !w.read(i, op, m) {
 		w.rows.lost[rowKey{t.Collection, peek(op).Name}] = true
 		return m, false
 	}

@@ -96,6 +96,7 @@ type step struct {
 	collection string
 	id         string // "": refused
 	created    bool
+	unreadable bool // in parts: it is refused, and staged to find what else is wrong
 }
 
 func (p *Publisher) begin(tx Tx, batch Batch, rollback bool) *writing {

@@ -95,7 +95,9 @@ func TestEveryViolationIsInOneAnswer(t *testing.T) {
 	equal(t, "code", refused.Code, problem.InvalidRequest)
 	got := found(refused)
 	for _, want := range []string{
-		"/operations/0/body/nonsense unknown_field",
+		"/operations/0/body/nonsense unknown_field", // and what else is wrong with the same object
+		"/operations/0/body/name invalid_format",
+		"/operations/0/body/upstream/targets too_few",
 		"/operations/1/body/upstream/targets too_few",
 		"/operations/2/body/service unknown_reference",
 		"/operations/3/body/service unknown_reference", // the service goes in the same batch
@@ -115,6 +117,12 @@ func TestEveryViolationIsInOneAnswer(t *testing.T) {
 		}
 	}
 	equal(t, "referrers", len(refused.Referrers), 1)
+
+	// What couldn't be read is named once, not again for being absent.
+	refused = r.refused(create("services", `{"name":"half","upstream":{"targets":"many","timeouts":{"connect":"1h"}}}`))
+	equal(t, "violations", strings.Join(found(refused), "\n"), "/upstream/targets wrong_type\n/upstream/timeouts/connect out_of_range")
+	refused = r.refused(create("api-keys", `{"consumer":7,"scopes":["a","a"]}`))
+	equal(t, "violations", strings.Join(found(refused), "\n"), "/consumer wrong_type\n/scopes/1 not_unique")
 	r.consistent()
 }
 

@@ -31,16 +31,6 @@ func (m Mode) String() string {
 	return ""
 }
 
-// Level is where a policy is attached, from general to specific.
-type Level uint8
-
-// The levels.
-const (
-	Environment Level = iota
-	Service
-	Route
-)
-
 // Policy is a policy compiled. It is immutable and shared by all routes that it applies to.
 type Policy struct {
 	ID       id.ID
@@ -57,7 +47,7 @@ type Policy struct {
 // Attached is a policy at one level above or on a route.
 type Attached struct {
 	*Policy
-	Level Level
+	Level policy.Level
 }
 
 // Effective returns those of a route's policies that run, in the order in which they run. The package's documentation
@@ -74,24 +64,16 @@ func Effective(all []Attached) []Attached {
 	return once(running)
 }
 
-// winner returns the level whose policies of a kind apply: the most general one that has a final policy, else the most
-// specific one. Modes play no part in it, as they don't where the control plane asks whether a route is protected: the
-// two must never differ.
-func winner(all []Attached, kind string) Level {
-	specific, final, hasFinal := Environment, Route, false
-	for _, a := range all {
-		if a.Kind.Name != kind {
-			continue
+// winner returns the level whose policies of a kind apply.
+func winner(all []Attached, kind string) policy.Level {
+	level, _ := policy.Winner(func(yield func(policy.Level, bool) bool) {
+		for _, a := range all {
+			if a.Kind.Name == kind && !yield(a.Level, a.Final) {
+				return
+			}
 		}
-		specific = max(specific, a.Level)
-		if a.Final {
-			final, hasFinal = min(final, a.Level), true
-		}
-	}
-	if hasFinal {
-		return final
-	}
-	return specific
+	})
+	return level
 }
 
 func order(a, b Attached) int {

@@ -8,7 +8,7 @@ import (
 )
 
 // named returns a policy of a kind at a level.
-func named(name string, kind policy.Kind, level Level, change func(*Policy)) Attached {
+func named(name string, kind policy.Kind, level policy.Level, change func(*Policy)) Attached {
 	p := &Policy{Name: name, Kind: kind, Phase: policy.Authenticate, Mode: Enforce}
 	if change != nil {
 		change(p)
@@ -28,38 +28,38 @@ func TestPoliciesOfSeveralLevelsAreMergedAndOrdered(t *testing.T) {
 	at := func(phase policy.Phase, position int32) func(*Policy) {
 		return func(p *Policy) { p.Phase, p.Position = phase, position }
 	}
-	both := named("both", merging, Environment, nil)
+	both := named("both", merging, policy.Environment, nil)
 	for name, test := range map[string]struct {
 		all  []Attached
 		want []string
 	}{
 		"the most specific wins": {[]Attached{
-			named("e", single, Environment, nil), named("s", single, Service, nil), named("r", single, Route, nil),
+			named("e", single, policy.Environment, nil), named("s", single, policy.Service, nil), named("r", single, policy.Route, nil),
 		}, []string{"r"}},
-		"service before environment": {[]Attached{named("e", single, Environment, nil), named("s", single, Service, nil)}, []string{"s"}},
+		"service before environment": {[]Attached{named("e", single, policy.Environment, nil), named("s", single, policy.Service, nil)}, []string{"s"}},
 		"all of the level that wins": {[]Attached{
-			named("e", single, Environment, nil), named("r2", single, Route, nil), named("r1", single, Route, nil),
+			named("e", single, policy.Environment, nil), named("r2", single, policy.Route, nil), named("r1", single, policy.Route, nil),
 		}, []string{"r1", "r2"}},
-		"kinds don't concern each other": {[]Attached{named("e", single, Environment, nil), named("r", other, Route, nil)}, []string{"e", "r"}},
-		"final isn't replaced":           {[]Attached{named("e", single, Environment, final), named("r", single, Route, nil)}, []string{"e"}},
+		"kinds don't concern each other": {[]Attached{named("e", single, policy.Environment, nil), named("r", other, policy.Route, nil)}, []string{"e", "r"}},
+		"final isn't replaced":           {[]Attached{named("e", single, policy.Environment, final), named("r", single, policy.Route, nil)}, []string{"e"}},
 		"the highest final wins": {[]Attached{
-			named("e", single, Environment, nil), named("s", single, Service, final), named("r", single, Route, final),
+			named("e", single, policy.Environment, nil), named("s", single, policy.Service, final), named("r", single, policy.Route, final),
 		}, []string{"s"}},
-		"final in shadow isn't replaced": {[]Attached{named("e", single, Environment, shadowFinal), named("r", single, Route, nil)}, []string{"e"}},
-		"final and off isn't replaced":   {[]Attached{named("e", single, Environment, offFinal), named("r", single, Route, nil)}, nil},
-		"off replaces":                   {[]Attached{named("e", single, Environment, nil), named("r", single, Route, off)}, nil},
-		"off doesn't replace final":      {[]Attached{named("e", single, Environment, final), named("r", single, Route, off)}, []string{"e"}},
-		"shadow replaces":                {[]Attached{named("e", single, Environment, nil), named("r", single, Route, shadow)}, []string{"r"}},
-		"merging ones all apply":         {[]Attached{named("r", merging, Route, nil), named("s", merging, Service, nil), named("e", merging, Environment, nil)}, []string{"e", "s", "r"}},
-		"merging: off alone is left out": {[]Attached{named("e", merging, Environment, nil), named("r", merging, Route, off)}, []string{"e"}},
-		"merging: final changes nothing": {[]Attached{named("e", merging, Environment, final), named("r", merging, Route, nil)}, []string{"e", "r"}},
-		"one policy on two levels, once": {[]Attached{{both.Policy, Route}, both}, []string{"both"}},
+		"final in shadow isn't replaced": {[]Attached{named("e", single, policy.Environment, shadowFinal), named("r", single, policy.Route, nil)}, []string{"e"}},
+		"final and off isn't replaced":   {[]Attached{named("e", single, policy.Environment, offFinal), named("r", single, policy.Route, nil)}, nil},
+		"off replaces":                   {[]Attached{named("e", single, policy.Environment, nil), named("r", single, policy.Route, off)}, nil},
+		"off doesn't replace final":      {[]Attached{named("e", single, policy.Environment, final), named("r", single, policy.Route, off)}, []string{"e"}},
+		"shadow replaces":                {[]Attached{named("e", single, policy.Environment, nil), named("r", single, policy.Route, shadow)}, []string{"r"}},
+		"merging ones all apply":         {[]Attached{named("r", merging, policy.Route, nil), named("s", merging, policy.Service, nil), named("e", merging, policy.Environment, nil)}, []string{"e", "s", "r"}},
+		"merging: off alone is left out": {[]Attached{named("e", merging, policy.Environment, nil), named("r", merging, policy.Route, off)}, []string{"e"}},
+		"merging: final changes nothing": {[]Attached{named("e", merging, policy.Environment, final), named("r", merging, policy.Route, nil)}, []string{"e", "r"}},
+		"one policy on two levels, once": {[]Attached{{both.Policy, policy.Route}, both}, []string{"both"}},
 		"phase, level, position, name": {[]Attached{
-			named("limit", merging, Environment, at(policy.Limit, -9)),
-			named("route", merging, Route, at(policy.Guard, -9)),
-			named("b", merging, Environment, at(policy.Guard, 1)),
-			named("a", merging, Environment, at(policy.Guard, 1)),
-			named("first", merging, Environment, at(policy.Guard, -1)),
+			named("limit", merging, policy.Environment, at(policy.Limit, -9)),
+			named("route", merging, policy.Route, at(policy.Guard, -9)),
+			named("b", merging, policy.Environment, at(policy.Guard, 1)),
+			named("a", merging, policy.Environment, at(policy.Guard, 1)),
+			named("first", merging, policy.Environment, at(policy.Guard, -1)),
 		}, []string{"first", "a", "b", "route", "limit"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/proto/policy"
 )
 
 // attachments finds policies by where they are attached. It is immutable between edits.
@@ -39,12 +40,12 @@ func (a attachments) with(removed, added []*policyObject) attachments {
 // each replaces the lists of a policy's places.
 func (a *attachments) each(p *policyObject, fresh map[place]bool, change func([]*policyObject) []*policyObject) {
 	for _, at := range p.places {
-		if at.level == pipeline.Environment {
+		if at.level == policy.Environment {
 			a.environment = change(a.environment)
 			continue
 		}
 		index := a.routes
-		if at.level == pipeline.Service {
+		if at.level == policy.Service {
 			index = a.services
 		}
 		list := index[at.id]
@@ -64,10 +65,10 @@ func (a *attachments) of(r *routeObject) []pipeline.Attached {
 	service, route := a.services[r.service], a.routes[r.id]
 	all := make([]pipeline.Attached, 0, len(a.environment)+len(service)+len(route))
 	for level, list := range [...][]*policyObject{
-		pipeline.Environment: a.environment, pipeline.Service: service, pipeline.Route: route,
+		policy.Environment: a.environment, policy.Service: service, policy.Route: route,
 	} {
 		for _, p := range list {
-			all = append(all, pipeline.Attached{Policy: p.policy, Level: pipeline.Level(level)})
+			all = append(all, pipeline.Attached{Policy: p.policy, Level: policy.Level(level)})
 		}
 	}
 	return all

@@ -31,11 +31,11 @@ type sharedSender struct{ Sender }
 func (c *compilation) touchPlaces(p *policyObject) {
 	for _, at := range p.places {
 		switch at.level {
-		case pipeline.Environment:
+		case policy.Environment:
 			c.touchedAll = true
-		case pipeline.Service:
+		case policy.Service:
 			c.touched[at.id] = true
-		case pipeline.Route:
+		case policy.Route:
 			c.touchedRoutes = append(c.touchedRoutes, at.id)
 		}
 	}
@@ -65,11 +65,11 @@ func (c *compilation) checkPlaces(p *policyObject) {
 	for i, at := range p.places {
 		member, found := "", true
 		switch at.level {
-		case pipeline.Environment:
-		case pipeline.Service:
+		case policy.Environment:
+		case policy.Service:
 			member = "service"
 			_, found = c.next.services[at.id]
-		case pipeline.Route:
+		case policy.Route:
 			member = "route"
 			_, found = c.next.routes[at.id]
 		}

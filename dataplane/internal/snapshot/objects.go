@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/router"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/policy/kinds"
 )
 
@@ -86,7 +87,7 @@ type (
 
 // place is where a policy is attached.
 type place struct {
-	level pipeline.Level
+	level policy.Level
 	id    string // of the service or route
 }
 
@@ -246,11 +247,11 @@ func placesOf(attachments []*configv1.Attachment) ([]place, error) {
 	for i, a := range attachments {
 		switch level := a.GetLevel().(type) {
 		case *configv1.Attachment_Environment:
-			places = append(places, place{level: pipeline.Environment})
+			places = append(places, place{level: policy.Environment})
 		case *configv1.Attachment_Service:
-			places = append(places, place{level: pipeline.Service, id: level.Service})
+			places = append(places, place{level: policy.Service, id: level.Service})
 		case *configv1.Attachment_Route:
-			places = append(places, place{level: pipeline.Route, id: level.Route})
+			places = append(places, place{level: policy.Route, id: level.Route})
 		default:
 			return nil, fmt.Errorf("[%d]: %w", i, errPlace)
 		}
