@@ -53,7 +53,7 @@ func (t *Tree) Head() Sum {
 		g.sum = sumOfSums(&g.sums)
 	}
 	var sums [Groups]Sum
-	for i, g := range t.groups {
+	for i, g := range &t.groups {
 		sums[i] = emptyGroup
 		if g != nil {
 			sums[i] = g.sum

@@ -44,12 +44,11 @@ const (
 // Text returns the id's text, <prefix>_<26 digits>. The prefix is 2 to 5 lower-case letters.
 func Text(prefix string, id ID) string {
 	buf := make([]byte, 0, maxPrefix+1+digits)
-	buf = append(buf, prefix...)
-	buf = append(buf, '_')
+	buf = append(append(buf, prefix...), '_')
 	// Five bytes are eight digits; the first byte stands alone as two, with two zero bits in front.
 	buf = append(buf, alphabet[id[0]>>5], alphabet[id[0]&31])
 	for i := 1; i < len(id); i += 5 {
-		group := uint64(id[i])<<32 | uint64(id[i+1])<<24 | uint64(id[i+2])<<16 | uint64(id[i+3])<<8 | uint64(id[i+4])
+		group := uint64(id[i])<<32 | uint64(id[i+1])<<24 | uint64(id[i+2])<<16 | uint64(id[i+3])<<8 | uint64(id[i+4]) //nolint:gosec // 1, 6 and 11: at most id[15]
 		for shift := 35; shift >= 0; shift -= 5 {
 			buf = append(buf, alphabet[group>>shift&31])
 		}

@@ -26,10 +26,22 @@ func TestPrefixEndsAtASegment(t *testing.T) {
 		path, prefix string
 		want         bool
 	}{
-		{"/a", "/a", true}, {"/a/", "/a", true}, {"/a/b", "/a", true}, {"/ab", "/a", false}, {"/", "/a", false}, {"/A", "/a", false},
-		{"/", "/", true}, {"/a/b", "/", true},
-		{"/a", "/a/", false}, {"/a/", "/a/", true}, {"/a/b", "/a/", true}, {"/ab/", "/a/", false},
-		{"/a/b", "/a/b", true}, {"/a/bc", "/a/b", false}, {"/a", "", false}, {"", "/", false},
+		{"/a", "/a", true},
+		{"/a/", "/a", true},
+		{"/a/b", "/a", true},
+		{"/ab", "/a", false},
+		{"/", "/a", false},
+		{"/A", "/a", false},
+		{"/", "/", true},
+		{"/a/b", "/", true},
+		{"/a", "/a/", false},
+		{"/a/", "/a/", true},
+		{"/a/b", "/a/", true},
+		{"/ab/", "/a/", false},
+		{"/a/b", "/a/b", true},
+		{"/a/bc", "/a/b", false},
+		{"/a", "", false},
+		{"", "/", false},
 	} {
 		if got := HasPrefix(tt.path, tt.prefix); got != tt.want {
 			t.Errorf("HasPrefix(%q, %q) = %v", tt.path, tt.prefix, got)
@@ -51,7 +63,10 @@ func TestTemplateMatchesWholeSegments(t *testing.T) {
 		{"/orders/{id}/", "/orders/7/", []string{"7"}, true},
 		{"/orders/{id}/", "/orders/7", nil, false},
 		{"/{a}/{b}", "/x/y/z", nil, false},
-		{"/", "/", nil, true}, {"/", "/a", nil, false}, {"/{_a1}", "/x", []string{"x"}, true}, {"/{a}", "/", nil, false},
+		{"/", "/", nil, true},
+		{"/", "/a", nil, false},
+		{"/{_a1}", "/x", []string{"x"}, true},
+		{"/{a}", "/", nil, false},
 	} {
 		template, err := ParseTemplate(tt.template)
 		if err != nil {

@@ -18,16 +18,16 @@ const (
 //
 // Modes play no part: a policy that is off on a route takes the place of the service's. The edge runs policies by this
 // rule, and the control plane asks by it whether a route is protected, so that the two can't differ.
-func Winner(policies iter.Seq2[Level, bool]) (level Level, any bool) {
+func Winner(policies iter.Seq2[Level, bool]) (level Level, found bool) {
 	final := false
 	for at, isFinal := range policies {
 		switch {
 		case isFinal && (!final || at < level):
 			level, final = at, true
-		case !final && (!any || at > level):
+		case !final && (!found || at > level):
 			level = at
 		}
-		any = true
+		found = true
 	}
-	return level, any
+	return level, found
 }

@@ -8,10 +8,10 @@ func TestTheMostSpecificLevelWinsUnlessAHigherOneIsFinal(t *testing.T) {
 		final bool
 	}
 	tests := []struct {
-		name string
-		all  []attached
-		want Level
-		any  bool
+		name  string
+		all   []attached
+		want  Level
+		found bool
 	}{
 		{"none", nil, Environment, false},
 		{"one", []attached{{Service, false}}, Service, true},
@@ -23,15 +23,15 @@ func TestTheMostSpecificLevelWinsUnlessAHigherOneIsFinal(t *testing.T) {
 		{"final after the specific", []attached{{Route, false}, {Service, false}, {Service, true}}, Service, true},
 	}
 	for _, tt := range tests {
-		level, any := Winner(func(yield func(Level, bool) bool) {
+		level, found := Winner(func(yield func(Level, bool) bool) {
 			for _, a := range tt.all {
 				if !yield(a.level, a.final) {
 					return
 				}
 			}
 		})
-		if level != tt.want || any != tt.any {
-			t.Errorf("%s: %d, %v, want %d, %v", tt.name, level, any, tt.want, tt.any)
+		if level != tt.want || found != tt.found {
+			t.Errorf("%s: %d, %v, want %d, %v", tt.name, level, found, tt.want, tt.found)
 		}
 	}
 }

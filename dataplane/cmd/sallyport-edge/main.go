@@ -26,8 +26,9 @@ The join token is taken from SALLYPORT_JOIN_TOKEN, never from the command line. 
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := command(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "sallyport-edge:", err)
 		}
@@ -93,11 +94,10 @@ func build() string {
 	if !ok {
 		return "unknown"
 	}
-	version := info.Main.Version
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" && len(setting.Value) >= 12 {
-			version += " " + setting.Value[:12]
+			return info.Main.Version + " " + setting.Value[:12]
 		}
 	}
-	return version
+	return info.Main.Version
 }

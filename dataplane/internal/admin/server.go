@@ -111,5 +111,5 @@ func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the operator may be gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // the operator may be gone: nobody to tell
 }

@@ -139,17 +139,18 @@ func hostOf(host string) (string, bool) {
 	if colon := strings.IndexByte(host, ':'); colon >= 0 {
 		name, port = host[:colon], host[colon:]
 	}
-	if name == "" || len(name) > 253 || !validPort(port) {
+	if name == "" || len(name) > 253 || !validPort(port) || strings.IndexFunc(name, notInHost) >= 0 {
 		return "", false
-	}
-	for i := range len(name) {
-		c := name[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
-			return "", false
-		}
 	}
 	// A trailing dot names the same host (RFC 1034, section 3.1): one host, one spelling.
 	return strings.ToLower(strings.TrimSuffix(name, ".")), true
+}
+
+// notInHost tells which characters no host name has.
+func notInHost(c rune) bool {
+	letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	digit := c >= '0' && c <= '9'
+	return !letter && !digit && c != '-' && c != '.' && c != '_'
 }
 
 func validPort(port string) bool {

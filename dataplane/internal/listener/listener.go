@@ -66,6 +66,6 @@ func Run(ctx context.Context, cfg Config) error {
 		_ = server.Close()
 		err = fmt.Errorf("requests were still under way after %s", cfg.DrainTimeout)
 	}
-	<-served
+	_ = <-served // http.ErrServerClosed: it was told to
 	return err
 }

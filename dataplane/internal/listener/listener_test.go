@@ -169,7 +169,13 @@ func TestAStreamReachesItsReaderPieceByPiece(t *testing.T) {
 	}}
 	address := start(t, handler)
 	go func() { _, _ = io.WriteString(writer, "first") }()
-	answer, err := http.Get("http://" + address + "/") //nolint:noctx // bounded by the test
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: new(http.Transport)}
+	defer client.CloseIdleConnections()
+	answer, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +186,6 @@ func TestAStreamReachesItsReaderPieceByPiece(t *testing.T) {
 		t.Fatalf("read %q, %v before the stream ended; want the first piece", piece[:n], err)
 	}
 	_ = writer.Close()
-	http.DefaultClient.CloseIdleConnections()
 }
 
 func TestAnAnswerMayComeBeforeTheUploadEnds(t *testing.T) {

@@ -89,7 +89,7 @@ func (p *Pool) pick() (string, bool) {
 	if len(p.targets) == 1 {
 		return p.targets[0].Address, true
 	}
-	draw := rand.Uint64N(p.total)
+	draw := rand.Uint64N(p.total) //nolint:gosec // nothing depends on that nobody foresees it
 	for _, target := range p.targets {
 		if draw < uint64(target.Weight) {
 			return target.Address, true

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -35,7 +36,7 @@ func (l *ledger) Publish(_ context.Context, message string, data []byte) error {
 	if l.fail != nil {
 		store, err = l.fail(l.attempts)
 	}
-	if old, seen := l.messages[message]; seen && string(old) != string(data) {
+	if old, seen := l.messages[message]; seen && !bytes.Equal(old, data) {
 		return errors.New("one message id, two contents")
 	}
 	if store && l.messages[message] == nil {

@@ -37,7 +37,7 @@ type Process struct {
 
 // Start starts a child.
 func Start(spec Spec) (*Process, error) {
-	cmd := exec.Command(spec.Path, spec.Args...) //nolint:gosec,noctx // a child's life is Stop's and Kill's, not a context's
+	cmd := exec.Command(spec.Path, spec.Args...) //nolint:noctx // a child's life is Stop's and Kill's, not a context's
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
 	cmd.SysProcAttr = attributes()

@@ -71,7 +71,7 @@ func Demo(ctx context.Context, api API, environment, target, dir string) (Keys, 
 
 func ensureKeys(ctx context.Context, api API, base, file string) (Keys, error) {
 	var keys Keys
-	kept, err := os.ReadFile(file) //nolint:gosec // our own folder
+	kept, err := os.ReadFile(file)
 	if err == nil {
 		if err := json.Unmarshal(kept, &keys); err != nil {
 			return Keys{}, fmt.Errorf("read %s: %w", file, err)
@@ -99,7 +99,8 @@ func makeKey(ctx context.Context, api API, base, consumer string, scopes []strin
 	name := consumer + "-key"
 	_, err := api.Do(ctx, http.MethodDelete, base+"/api-keys/"+name, nil)
 	var refused interface{ StatusCode() int }
-	if err != nil && !(errors.As(err, &refused) && refused.StatusCode() == http.StatusNotFound) {
+	notThere := errors.As(err, &refused) && refused.StatusCode() == http.StatusNotFound
+	if err != nil && !notThere {
 		return "", fmt.Errorf("replace the key of %s: %w", consumer, err)
 	}
 	answer, err := api.Do(ctx, http.MethodPost, base+"/api-keys?wait=30s", object{"name": name, "consumer": consumer, "scopes": scopes})

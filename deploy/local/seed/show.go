@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-const showTimeout = 10 * time.Second
+// client is for requests that the demo shows, one after the other.
+var client = &http.Client{Timeout: 10 * time.Second}
 
 // Shown is one request of the demo and how it was answered.
 type Shown struct {
@@ -49,8 +50,6 @@ func Show(ctx context.Context, edge string, keys Keys) ([]Shown, error) {
 }
 
 func send(ctx context.Context, edge string, s *Shown) error {
-	ctx, cancel := context.WithTimeout(ctx, showTimeout)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, edge+s.Path, nil)
 	if err != nil {
 		return fmt.Errorf("show %s: %w", s.What, err)
@@ -58,7 +57,7 @@ func send(ctx context.Context, edge string, s *Shown) error {
 	if s.Key != "" {
 		request.Header.Set("X-Api-Key", s.Key)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("show %s: %w", s.What, err)
 	}

@@ -104,7 +104,7 @@ func (s *Stack) controlEnv() []string {
 
 // control runs a command of the control plane's binary and returns what it prints.
 func (s *Stack) control(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...) //nolint:gosec // our own binary
+	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...)
 	cmd.Env = append(os.Environ(), s.controlEnv()...)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
@@ -128,7 +128,7 @@ func (s *Stack) ensureRootKey() error {
 // ensureToken makes an access token at the first start, and takes the kept one later.
 func (s *Stack) ensureToken(ctx context.Context) error {
 	file := filepath.Join(s.cfg.Dir, tokenFile)
-	kept, err := os.ReadFile(file) //nolint:gosec // our own folder
+	kept, err := os.ReadFile(file)
 	if err == nil {
 		s.token = strings.TrimSpace(string(kept))
 		if s.tokenWorks(ctx) {

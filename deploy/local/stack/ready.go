@@ -14,7 +14,7 @@ import (
 
 const (
 	probeInterval  = 25 * time.Millisecond
-	requestTimeout = 10 * time.Second
+	requestTimeout = time.Minute // a write may wait for its nodes
 	maxAnswer      = 4 << 20
 )
 
@@ -66,7 +66,7 @@ func (s *Stack) answers(ctx context.Context, target string) bool {
 	if err != nil {
 		return false
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := s.client.Do(request)
 	if err != nil {
 		return false
 	}
@@ -101,8 +101,6 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("answered %d: %s", e.
 
 // Do asks the REST API as the stack's owner, and returns the answer's body.
 func (s *Stack) Do(ctx context.Context, method, path string, body any) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	var send io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -117,7 +115,7 @@ func (s *Stack) Do(ctx context.Context, method, path string, body any) ([]byte, 
 	}
 	request.Header.Set("Authorization", "Bearer "+s.token)
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := s.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,7 @@ type Stack struct {
 	ctx    context.Context //nolint:containedctx // the stack's own life, which Start bounds
 	cancel context.CancelFunc
 	output sync.Mutex
+	client *http.Client
 
 	mu       sync.Mutex
 	postgres *postgres.Server
@@ -52,7 +54,7 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(ctx)
-	s := &Stack{cfg: cfg, at: at, ctx: life, cancel: cancel, parts: make(map[string]*part), changed: func() {}}
+	s := &Stack{cfg: cfg, at: at, ctx: life, cancel: cancel, parts: make(map[string]*part), changed: func() {}, client: &http.Client{Timeout: requestTimeout}}
 	if err := s.startAll(ctx); err != nil {
 		stop, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancelStop()
@@ -102,7 +104,7 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 // a hash of its folder: whoever removes the state folder, and with it the root key, must not find the old data again.
 func (s *Stack) nameDatabase() error {
 	file := filepath.Join(s.cfg.Dir, "database")
-	kept, err := os.ReadFile(file) //nolint:gosec // our own folder
+	kept, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		kept = []byte("postgres-" + strings.ToLower(rand.Text()))
 		err = os.WriteFile(file, kept, 0o600)
@@ -211,6 +213,7 @@ func (s *Stack) Stop(ctx context.Context) error {
 		failed = append(failed, err)
 	}
 	s.cancel()
+	s.client.CloseIdleConnections()
 	for _, p := range s.parts {
 		p.watcher.Wait()
 	}
