@@ -66,6 +66,8 @@ func Run(ctx context.Context, cfg Config) error {
 		_ = server.Close()
 		err = fmt.Errorf("requests were still under way after %s", cfg.DrainTimeout)
 	}
-	_ = <-served // http.ErrServerClosed: it was told to
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
 	return err
 }
