@@ -1,0 +1,173 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/sallyport/sallyport/deploy/local/process"
+	"github.com/sallyport/sallyport/sdk/sallyport"
+)
+
+// Environment is an environment with the edges that serve it.
+type Environment struct {
+	// Name of it.
+	Name string
+	// Edges that are enrolled in it.
+	Edges []*Edge
+	// Stack that it is part of.
+	Stack *Stack
+}
+
+// NewEnvironment makes an environment with edges of its own, whose targets may be in allowed (address ranges). The edges
+// live until Close.
+func (s *Stack) NewEnvironment(ctx context.Context, edges int, allowed ...string) (_ *Environment, failed error) {
+	e := &Environment{Name: "own-" + s.unique(), Stack: s}
+	defer func() {
+		if failed != nil {
+			failed = errors.Join(failed, e.Close())
+		}
+	}()
+	made, err := s.API.CreateEnvironmentWithResponse(ctx, sallyport.Environment{Name: e.Name})
+	if err := sallyport.Check(made, err); err != nil {
+		return nil, fmt.Errorf("make environment %s: %w", e.Name, err)
+	}
+	for n := range edges {
+		edge, err := e.enrol(ctx, n+1)
+		if err != nil {
+			return nil, fmt.Errorf("start an edge of %s: %w", e.Name, err)
+		}
+		e.Edges = append(e.Edges, edge)
+	}
+	if err := e.open(ctx, allowed...); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Close ends the edges that NewEnvironment started.
+func (e *Environment) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopBound)
+	defer cancel()
+	var failed []error
+	for _, edge := range e.Edges {
+		failed = append(failed, edge.Stop(ctx))
+	}
+	return errors.Join(failed...)
+}
+
+// joinTokenLife is long enough to start one edge.
+const joinTokenLife = 15 * time.Minute
+
+func (e *Environment) enrol(ctx context.Context, n int) (*Edge, error) {
+	made, err := e.Stack.API.CreateJoinTokenWithResponse(ctx, e.Name, sallyport.JoinToken{ExpiresAt: time.Now().Add(joinTokenLife)})
+	if err := sallyport.Check(made, err); err != nil {
+		return nil, fmt.Errorf("make a join token: %w", err)
+	}
+	serve, operate, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("%s-edge-%d", e.Name, n)
+	child := &child{
+		spec: process.Spec{
+			Name: name, Path: filepath.Join(e.Stack.bin, "sallyport-edge"), Output: e.Stack.output,
+			Args: []string{
+				"serve", "--control", e.Stack.local.EdgeAPIAddress(), "--listen", serve, "--admin-listen", operate,
+				"--data-dir", filepath.Join(e.Stack.dir, name), "--name", name,
+			},
+		},
+		joinToken: made.JSON201.Token,
+	}
+	edge := newEdge(name, "http://"+serve, "http://"+operate, child)
+	if err := edge.Start(ctx); err != nil {
+		return nil, errors.Join(err, edge.Kill())
+	}
+	return edge, nil
+}
+
+// freePorts returns two addresses on which nobody listens.
+func freePorts() (one, other string, _ error) {
+	first, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // immediate
+	if err != nil {
+		return "", "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = first.Close() }()
+	second, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // immediate
+	if err != nil {
+		return "", "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = second.Close() }()
+	return first.Addr().String(), second.Addr().String(), nil
+}
+
+// open allows targets, and returns once every edge is connected and has that.
+func (e *Environment) open(ctx context.Context, allowed ...string) error {
+	if err := e.AwaitConnected(ctx); err != nil {
+		return err
+	}
+	if len(allowed) == 0 {
+		return nil
+	}
+	put, err := e.Stack.API.PutSettingsWithResponse(ctx, e.Name, &sallyport.PutSettingsParams{Wait: longWait()},
+		sallyport.EnvironmentSettings{AllowedTargetRanges: allowed})
+	if err := sallyport.Check(put, err); err != nil {
+		return fmt.Errorf("put the settings of %s: %w", e.Name, err)
+	}
+	return e.checkApplied(put.HTTPResponse.Header.Get("Sallyport-Applied"))
+}
+
+// AwaitConnected returns once the control plane counts every edge as connected: from then on ?wait= waits for them all.
+func (e *Environment) AwaitConnected(ctx context.Context) error {
+	return poll(ctx, readyBound, func() error {
+		nodes, err := e.Nodes(ctx)
+		if err != nil {
+			return err
+		}
+		connected := 0
+		for _, node := range nodes {
+			if node.Connected {
+				connected++
+			}
+		}
+		if connected != len(e.Edges) {
+			return fmt.Errorf("%d of the %d edges of %s are connected", connected, len(e.Edges), e.Name)
+		}
+		return nil
+	})
+}
+
+// Nodes returns what the control plane knows of the environment's edges.
+func (e *Environment) Nodes(ctx context.Context) ([]sallyport.Node, error) {
+	list, err := e.Stack.API.ListNodesWithResponse(ctx, e.Name, nil)
+	if err := sallyport.Check(list, err); err != nil {
+		return nil, fmt.Errorf("list the nodes of %s: %w", e.Name, err)
+	}
+	return list.JSON200.Data, nil
+}
+
+// Head returns the environment as it is now, with its latest revision and sequence.
+func (e *Environment) Head(ctx context.Context) (sallyport.Environment, error) {
+	got, err := e.Stack.API.GetEnvironmentWithResponse(ctx, e.Name)
+	if err := sallyport.Check(got, err); err != nil {
+		return sallyport.Environment{}, fmt.Errorf("get environment %s: %w", e.Name, err)
+	}
+	return *got.JSON200, nil
+}
+
+// checkApplied says whether Sallyport-Applied counts every edge.
+func (e *Environment) checkApplied(header string) error {
+	if want := fmt.Sprintf("%d/%d", len(e.Edges), len(e.Edges)); header != want {
+		return fmt.Errorf("a write was applied on %q edges of %s after %s, want %s", header, e.Name, *longWait(), want)
+	}
+	return nil
+}
+
+// longWait is what writes are asked to wait for the edges: a thousand times what is promised.
+func longWait() *sallyport.Wait {
+	wait := "30s"
+	return &wait
+}
