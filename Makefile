@@ -143,11 +143,13 @@ fmt: $(TOOLS_STAMP) ## Format Go and protobuf
 	cd proto && $(BIN)/buf format --write --exclude-path .deps
 
 .PHONY: bench
-bench: build ## Measure the hot path, and the promises that the built programs make (BENCH, BENCH_COUNT)
-	$(call say,"hot path")
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./proto/... ./dataplane/...
-	$(call say,"the built programs")
+bench: build ## Measure the promises: the built programs, and the hot path
+	$(call say,"the built programs and the hot path")
 	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench
+
+.PHONY: bench-micro
+bench-micro: ## Run every micro-benchmark (BENCH, BENCH_COUNT)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./proto/... ./dataplane/... ./controlplane/...
 
 .PHONY: clean
 clean: ## Remove what was built (tools and the local stack's data stay)
