@@ -46,7 +46,7 @@ say = @printf '\n==> %s\n' $(1)
 
 .PHONY: help
 help: ## Say what there is to make
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Start the whole stack on this machine: Postgres, control plane, two edges, a demo service
