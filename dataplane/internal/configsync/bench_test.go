@@ -41,7 +41,7 @@ func BenchmarkOneChange(b *testing.B) {
 	})
 }
 
-func benchmarkLane(b *testing.B, p *plane, s *state, c content, change func(int) *delta) {
+func benchmarkLane(b *testing.B, p *plane, s *laneState, c content, change func(int) *delta) {
 	b.Helper()
 	keys, err := signingKeys([]*edgev1.SigningKey{{Id: keyID, PublicKey: p.public}})
 	if err != nil {
