@@ -51,7 +51,8 @@ func (d disk) begin(h head) keeping {
 	return d.lane.Begin(h.signed)
 }
 
-// notDurable refuses to ack what a crash would lose. The stream is opened again, after a pause: the state is offered once more.
+// notDurable refuses to ack what a crash would lose. The stream is opened again, after a pause: the state is offered once more, with
+// what happened meanwhile.
 func notDurable(h head, err error) *refusal {
 	return &refusal{code: codeNotDurable, reaction: reconnect, detail: fmt.Sprintf("%d can't be kept on the node's disk: %v", h.number, err)}
 }

@@ -418,6 +418,7 @@ func start(t testing.TB, p *plane, change ...func(*Config)) *node {
 	if n.Syncer, err = New(config); err != nil {
 		t.Fatal(err)
 	}
+	n.Restore()
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() {
 		if err := n.Run(ctx); err != nil {

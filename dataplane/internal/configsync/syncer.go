@@ -122,6 +122,8 @@ func (s *Syncer) Run(ctx context.Context) error {
 func (s *Syncer) keep(ctx context.Context, l *lane, open open) {
 	retries := &pause{least: s.config.RetryLeast, most: s.config.RetryMost}
 	resyncs := &pause{least: s.config.ResyncLeast, most: s.config.ResyncMost}
+	// A node whose disk is full hears of revocations only by opening its stream again and again.
+	mends := &pause{least: s.config.RetryLeast, most: min(s.config.RetryMost, mostMend)}
 	for {
 		err := s.stream(ctx, l, open, retries, resyncs)
 		l.stats.connected.Store(false)
@@ -130,11 +132,20 @@ func (s *Syncer) keep(ctx context.Context, l *lane, open open) {
 		}
 		l.wasAsked()
 		l.log.Warn("no stream to the control plane; the node serves what it holds", "number", l.held.Load().number, "error", err)
-		if retries.wait(ctx) != nil {
+		wait := retries
+		if r := (*refusal)(nil); errors.As(err, &r) && r.code == codeNotDurable && l.kept.Load().epoch > 0 {
+			wait = mends // a delta will do, no snapshot is made for it
+		} else {
+			mends.reset()
+		}
+		if wait.wait(ctx) != nil {
 			return
 		}
 	}
 }
+
+// mostMend bounds the pause before a state is taken again that the disk didn't take.
+const mostMend = time.Second
 
 // stream is one stream from its opening to its end.
 func (s *Syncer) stream(ctx context.Context, l *lane, open open, retries, resyncs *pause) error {

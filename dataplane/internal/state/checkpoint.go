@@ -146,7 +146,7 @@ func (w *frameWriter) raw(p []byte) {
 
 func (w *frameWriter) frame(plain []byte) {
 	if w.err == nil {
-		w.raw(w.seal.frame(nil, w.index, plain))
+		w.raw(w.seal.frame(w.index, plain))
 		w.index++
 	}
 }

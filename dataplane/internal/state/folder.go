@@ -87,7 +87,7 @@ func place(at folder, name string, body []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	if err := at.rename(name+temporary, name); err != nil {

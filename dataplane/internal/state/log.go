@@ -19,7 +19,7 @@ func (a *appendLog) write(record []byte) (int64, error) {
 		return 0, err
 	}
 	a.dirty = true
-	frame := a.seal.frame(nil, a.index, record)
+	frame := a.seal.frame(a.index, record)
 	if _, err := a.file.WriteAt(frame, a.size); err != nil {
 		return 0, err
 	}

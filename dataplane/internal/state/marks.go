@@ -153,7 +153,7 @@ func (m *marks) slot(f facts) ([]byte, error) {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	padding := bytes.Repeat([]byte{' '}, slotPlain-len(plain))
-	return m.seal.frame(nil, f.Count%2, append(plain, padding...)), nil
+	return m.seal.frame(f.Count%2, append(plain, padding...)), nil
 }
 
 func (m *marks) get() facts {

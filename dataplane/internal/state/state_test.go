@@ -71,7 +71,7 @@ func TestALogCutAtAnyByteLoadsToItsLastWholeRecord(t *testing.T) {
 		ends = append(ends, len(at.body("directory.0.log")))
 	}
 	whole := slices.Clone(at.body("directory.0.log"))
-	for size := range len(whole) {
+	for size := range whole {
 		torn := at.copied()
 		// As in a crash before the marks were written: they are behind.
 		other := opened(t, newMemory())
@@ -397,7 +397,7 @@ func crashed(t *testing.T, at *memory, number uint64) *Store {
 
 func TestTwoCrashesOnARevisionBringBackTheOneBefore(t *testing.T) {
 	for name, take := range map[string]func(*testing.T, *Lane){
-		"by a delta":    func(t *testing.T, l *Lane) { history(t, l, 7, 8) },
+		"by a delta":    func(t *testing.T, l *Lane) { t.Helper(); history(t, l, 7, 8) },
 		"by a snapshot": func(t *testing.T, l *Lane) { t.Helper(); must(t, checkpoint(t, l, 8, counted(8))) },
 	} {
 		t.Run(name, func(t *testing.T) {

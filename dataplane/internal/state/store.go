@@ -73,7 +73,10 @@ func open(at folder, key []byte, environment string, log *slog.Logger) (*Store, 
 	if err := s.marks.change(begin); err != nil {
 		log.Error("the node's state on disk can't be written: nothing is acked until it can", "error", err)
 	}
-	return s, s.sweep()
+	if err := s.sweep(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // begin takes note of how the process before this one ended.
