@@ -79,3 +79,36 @@ func TestAnEdgeStartsFromItsDiskWithEverythingElseDead(t *testing.T) {
 	s.Revoke(p.Key)
 	s.ExpectAll("/", harness.WithKey(p.Key.Key), http.StatusUnauthorized, "credential_invalid")
 }
+
+// An edge dies twice soon after a revision: it comes back with the one before, says why it refuses the other, and takes the next.
+func TestAnEdgeThatDiesTwiceOnARevisionTakesTheOneBefore(t *testing.T) {
+	s := product.OwnStory(t, 1, harness.Loopback)
+	p := s.Protected(harness.NewUpstream(t, nil).Address)
+	edge := s.Edges()[0]
+	s.Route(sallyport.Route{Name: s.Name("fatal"), Service: p.Service.Name, Paths: harness.Exactly("/fatal"), Hosts: []string{"fatal." + s.Host}})
+	fatal := s.Head().Revision
+	for range 2 {
+		if err := edge.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := edge.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Expect(edge, "/", harness.WithKey(p.Key.Key), http.StatusOK, "")
+	status, err := edge.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if int(status.Revision) >= fatal {
+		t.Fatalf("it holds revision %d, on which it died twice", status.Revision)
+	}
+	if got := s.Metrics(edge).Sum("sallyport_edge_state_blocked_revision"); int(got) != fatal {
+		t.Errorf("blocked is %v, want %d", got, fatal)
+	}
+	if err := s.Environment.AwaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Route(sallyport.Route{Name: s.Name("mended"), Service: p.Service.Name, Paths: harness.Below("/mended"), Hosts: []string{"mended." + s.Host}})
+	caughtUp(t, s)
+}
