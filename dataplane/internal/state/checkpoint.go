@@ -54,7 +54,9 @@ func (c *Checkpoint) Commit() error {
 	l := c.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stats.wrote(c.commit())
+	err := c.commit()
+	l.measure()
+	return l.stats.wrote(err)
 }
 
 func (c *Checkpoint) commit() error {

@@ -102,7 +102,9 @@ func (s *story) begin() {
 	s.store = opened(s.t, s.at)
 	lane := lanes[s.lane]
 	// Crashes on a revision are another test's.
-	s.store.marks.facts.Crashes = 0
+	f := s.store.marks.get()
+	f.Crashes = 0
+	s.store.marks.know(f)
 	r, err := loaded(s.store, lane)
 	if err != nil {
 		s.t.Fatalf("refused: %v", err)
@@ -195,7 +197,9 @@ func FuzzLog(f *testing.F) {
 		m := at.copied()
 		m.put("directory.1.log", body)
 		s := opened(t, m)
-		s.marks.facts.Directory = Position{}
+		f := s.marks.get()
+		f.Directory = Position{}
+		s.marks.know(f)
 		r, err := loaded(s, directory)
 		if err == nil && !maps.Equal(r.content, counted(r.at.Number)) {
 			t.Fatalf("%d is %v", r.at.Number, r.content)

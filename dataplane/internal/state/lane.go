@@ -56,8 +56,11 @@ func (l *Lane) Append(d *Delta) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := l.append(d)
+	l.measure()
 	return l.stats.wrote(err)
 }
+
+func (l *Lane) measure() { l.stats.bytes.Store(l.rootSize + l.logsSize) }
 
 func (l *Lane) append(d *Delta) error {
 	at, err := positionOf(d.Head)

@@ -24,6 +24,7 @@ func (l *Lane) Load(r Reader) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := l.load(r)
+	defer l.measure()
 	if err != nil {
 		if closing := l.log.close(); closing != nil {
 			err = errors.Join(err, closing)

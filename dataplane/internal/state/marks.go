@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -51,10 +52,11 @@ func (f *facts) highest(lane edgev1.Lane) *Position {
 // marks keeps facts in two slots of one file, written in turn and in place: a write costs one sync and no space, and a torn
 // one leaves the other slot.
 type marks struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // held over writes
 	file  file
 	seal  *sealer
 	facts facts
+	known atomic.Pointer[facts] // the same, for readers: they don't wait for the disk
 	// unsure: a write failed, and may have reached the disk all the same.
 	unsure bool
 }
@@ -92,6 +94,7 @@ func newMarks(at folder, key []byte, what string) (*marks, error) {
 	body := make([]byte, marksSize)
 	copy(body, header)
 	m := &marks{seal: seal}
+	m.know(facts{})
 	slot, err := m.slot(m.facts)
 	if err != nil {
 		return nil, err
@@ -123,6 +126,7 @@ func readMarks(f file, key []byte, what string) (*marks, error) {
 			m.facts, found = read, true
 		}
 	}
+	m.know(m.facts)
 	if !found {
 		return nil, fmt.Errorf("%w: neither slot opens", ErrDamaged)
 	}
@@ -157,9 +161,12 @@ func (m *marks) slot(f facts) ([]byte, error) {
 }
 
 func (m *marks) get() facts {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.facts
+	return *m.known.Load()
+}
+
+func (m *marks) know(f facts) {
+	m.facts = f
+	m.known.Store(&f)
 }
 
 // change changes the facts, and returns once that lasts; else nothing has changed. Nothing is written when nothing changes.
@@ -198,6 +205,7 @@ func (m *marks) write(next facts) error {
 	if err := m.file.Sync(); err != nil {
 		return fmt.Errorf("write the marks: %w", err)
 	}
-	m.facts, m.unsure = next, false
+	m.unsure = false
+	m.know(next)
 	return nil
 }

@@ -52,6 +52,7 @@ func (m *merger) install(to uint64) error {
 	}
 	l := m.lane
 	l.root, l.rootSize, l.logsSize, l.mergeAt = to, m.out.size, l.log.size, 0
+	l.measure()
 	l.stats.merges.Add(1)
 	if all, err := l.generations(); err == nil {
 		old, _ := all.split(to)
