@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/netip"
 	"time"
 )
 
@@ -50,13 +49,4 @@ func (c *Config) check() error {
 		c.DrainTimeout = defaultDrainTimeout
 	}
 	return errors.Join(missing...)
-}
-
-// bound returns the address of a listener; never invalid for a TCP listener.
-func bound(address string) netip.AddrPort {
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(parsed.Addr().Unmap(), parsed.Port())
 }

@@ -44,7 +44,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err //nolint:wrapcheck // says what
 	}
-	n, err := newNode(cfg, identity, bound(clients.Addr().String()), bound(operator.Addr().String()))
+	own, err := ownAddresses(clients, operator)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(cfg, identity, own)
 	if err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ type node struct {
 	draining   atomic.Bool
 }
 
-func newNode(cfg Config, identity *enroll.Identity, own ...netip.AddrPort) (*node, error) {
+func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node, error) {
 	kinds := policies.All()
 	n := &node{
 		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
