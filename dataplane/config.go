@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/enroll"
 )
 
 // Config is what a node starts with.
@@ -50,6 +52,10 @@ func (c *Config) check() error {
 		c.DrainTimeout = defaultDrainTimeout
 	}
 	return errors.Join(missing...)
+}
+
+func (c *Config) enrolment() enroll.Config {
+	return enroll.Config{Dir: c.DataDir, JoinToken: c.JoinToken, ControlPlane: c.Control, Name: c.Name, Logger: c.Logger}
 }
 
 // bound returns the address of a listener; never invalid for a TCP listener.
