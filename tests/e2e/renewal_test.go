@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -107,7 +108,7 @@ func ask(t *testing.T, s *harness.Story, edge *harness.Edge, key string) (end fu
 			<-tick.C
 			answer, err := edge.Do(context.WithoutCancel(ctx), harness.Request{Path: "/", Host: s.Host, Header: harness.WithKey(key)})
 			if first == nil && (err != nil || answer.Status != http.StatusOK) {
-				first = fmt.Errorf("request %d: %v %s", n, err, answer)
+				first = fmt.Errorf("request %d: %w", n, errors.Join(err, errors.New(answer.String())))
 			}
 		}
 		failed <- first
