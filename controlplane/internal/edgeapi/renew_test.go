@@ -292,7 +292,7 @@ func TestProofSentTwiceYieldsNothingButCertificatesOfTheSameKey(t *testing.T) {
 }
 
 func TestConnectionEndsWithItsCertificateAndTheRenewedOneOpensAnother(t *testing.T) {
-	c := newControlFor(t, edgeapi.Times{Grace: 10 * time.Millisecond}, 2*time.Second)
+	c := newControlFor(t, edgeapi.Times{Grace: 10 * time.Millisecond}, 4*time.Second)
 	node := c.enrol("edge-1")
 	replica := node.Replica(directory)
 	stream := c.open(node, replica, directory)
