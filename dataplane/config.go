@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/enroll"
 )
 
 // Config is what a node starts with.
@@ -49,4 +51,8 @@ func (c *Config) check() error {
 		c.DrainTimeout = defaultDrainTimeout
 	}
 	return errors.Join(missing...)
+}
+
+func (c *Config) enrolment() enroll.Config {
+	return enroll.Config{Dir: c.DataDir, JoinToken: c.JoinToken, ControlPlane: c.Control, Name: c.Name, Logger: c.Logger}
 }

@@ -38,9 +38,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer clients.Close()
 	defer operator.Close()
-	identity, err := enroll.Ensure(ctx, enroll.Config{
-		Dir: cfg.DataDir, JoinToken: cfg.JoinToken, ControlPlane: cfg.Control, Name: cfg.Name, Logger: cfg.Logger,
-	})
+	identity, err := enroll.Ensure(ctx, cfg.enrolment())
 	if err != nil {
 		return err //nolint:wrapcheck // says what
 	}
@@ -72,6 +70,7 @@ type node struct {
 	cfg      Config
 	boot     string
 	identity *enroll.Identity
+	renewer  *enroll.Renewer
 
 	directory  *directory.Directory
 	snapshots  snapshot.Holder
@@ -106,6 +105,8 @@ func (n *node) connect() (err error) {
 	if n.connection, err = configsync.Dial(n.cfg.Control, n.identity.TLS()); err != nil {
 		return err //nolint:wrapcheck // says what
 	}
+	// A node that came back with a certificate that has ended was turned away until now.
+	n.renewer = enroll.NewRenewer(n.cfg.enrolment(), n.identity, n.connection.ResetConnectBackoff)
 	n.syncer, err = configsync.New(configsync.Config{
 		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
 		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
@@ -142,7 +143,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
 
 	group.Go(func() error { return n.syncer.Run(background) })
-	group.Go(func() error { return n.identity.Watch(background, n.cfg.Logger) })
+	group.Go(func() error { return n.renewer.Run(background) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })

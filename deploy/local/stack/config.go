@@ -40,6 +40,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Progress is called with what is being started. May be nil.
 	Progress func(step string)
+	// ControlArgs are added to the command line of the control plane.
+	ControlArgs []string
 	// EdgeArgs are added to the command line of every edge.
 	EdgeArgs []string
 	// Throwaway trades the database's durability for speed; for tests.
