@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"time"
 
+	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 )
 
@@ -32,6 +34,9 @@ type Config struct {
 	BusURLs []string
 	// MetricsListen is where metrics are served, on loopback; empty: nowhere.
 	MetricsListen string
+	// NodeCertificateLife is how long a node's certificate lives, 10 s to 30 days; 0: 24 h. Nodes renew
+	// theirs at half of it.
+	NodeCertificateLife time.Duration
 	// DataDir holds the bus's streams.
 	DataDir string
 
@@ -50,6 +55,12 @@ type Addresses struct {
 	// AdminTLS says whether the admin API is served over TLS.
 	AdminTLS bool `json:"admin_tls"`
 }
+
+// Bounds of a node's certificate's life: in less time than the shorter none could be renewed.
+const (
+	leastNodeLife = 10 * time.Second
+	mostNodeLife  = 30 * 24 * time.Hour
+)
 
 // check returns everything that is wrong with the configuration at once.
 func (c *Config) check() error {
@@ -72,6 +83,12 @@ func (c *Config) check() error {
 	}
 	if c.MetricsListen != "" && !isLoopback(c.MetricsListen) {
 		wrong = append(wrong, fmt.Errorf("metrics can't be served on %s: give them a loopback address", c.MetricsListen))
+	}
+	if c.NodeCertificateLife == 0 {
+		c.NodeCertificateLife = fleet.NodeLife
+	}
+	if life := c.NodeCertificateLife; life < leastNodeLife || life > mostNodeLife {
+		wrong = append(wrong, fmt.Errorf("a node's certificate can't live for %v: at least %v, at most %v", life, leastNodeLife, mostNodeLife))
 	}
 	return errors.Join(append(wrong, c.checkStore())...)
 }

@@ -105,6 +105,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster)
+	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	configuration := catalog.New(db, log)
 
@@ -113,8 +114,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats})
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
-		Enroller: fleet.NewEnroller(db.Fleet(), c.authority, c.signer, embedded, log, fleetStats),
-		Lanes:    p.lanes, Nodes: nodes, Roster: p.roster, Logger: log,
+		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
+		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Logger: log,
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),

@@ -198,6 +198,10 @@ func TestConfigurationThatIsNotSafeIsRefusedWithEveryFault(t *testing.T) {
 		cfg  controlplane.Config
 		want []string
 	}{
+		"lives of certificates": {
+			controlplane.Config{Logger: log, AdminListen: "127.0.0.1:0", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x", NodeCertificateLife: time.Second},
+			[]string{"certificate can't live for 1s"},
+		},
 		"nothing": {controlplane.Config{Logger: log}, []string{"DATABASE_URL", "SALLYPORT_ROOT_KEY", "the admin API", "nodes", "the bus", "data folder"}},
 		"admin API in plain off loopback": {
 			controlplane.Config{Logger: log, AdminListen: "0.0.0.0:80", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x"},

@@ -25,6 +25,7 @@ type core struct {
 	vault     *secrets.Vault
 	authority *fleet.Authority
 	signer    *fleet.Signer
+	nonces    *fleet.Nonces
 }
 
 // Migrate brings the database's schema to this build's.
@@ -64,7 +65,10 @@ func (c *core) load(ctx context.Context, root secrets.RootKey) (err error) {
 	if c.authority, err = fleet.LoadAuthority(ctx, c.vault); err != nil {
 		return err
 	}
-	c.signer, err = fleet.LoadSigner(ctx, c.vault)
+	if c.signer, err = fleet.LoadSigner(ctx, c.vault); err != nil {
+		return err
+	}
+	c.nonces, err = fleet.LoadNonces(ctx, c.vault)
 	return err
 }
 

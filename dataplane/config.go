@@ -4,8 +4,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/enroll"
 )
 
 // Config is what a node starts with.
@@ -54,11 +55,6 @@ func (c *Config) check() error {
 	return errors.Join(missing...)
 }
 
-// bound returns the address of a listener; never invalid for a TCP listener.
-func bound(address string) netip.AddrPort {
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(parsed.Addr().Unmap(), parsed.Port())
+func (c *Config) enrolment() enroll.Config {
+	return enroll.Config{Dir: c.DataDir, JoinToken: c.JoinToken, ControlPlane: c.Control, Name: c.Name, Logger: c.Logger}
 }

@@ -40,13 +40,15 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer clients.Close()
 	defer operator.Close()
-	identity, err := enroll.Ensure(ctx, enroll.Config{
-		Dir: cfg.DataDir, JoinToken: cfg.JoinToken, ControlPlane: cfg.Control, Name: cfg.Name, Logger: cfg.Logger,
-	})
+	identity, err := enroll.Ensure(ctx, cfg.enrolment())
 	if err != nil {
 		return err //nolint:wrapcheck // says what
 	}
-	n, err := newNode(cfg, identity, bound(clients.Addr().String()), bound(operator.Addr().String()))
+	own, err := ownAddresses(clients, operator)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(cfg, identity, own)
 	if err != nil {
 		return err
 	}
@@ -73,6 +75,7 @@ type node struct {
 	cfg      Config
 	boot     string
 	identity *enroll.Identity
+	renewer  *enroll.Renewer
 
 	directory  *directory.Directory
 	state      *state.Store
@@ -88,7 +91,7 @@ type node struct {
 	draining   atomic.Bool
 }
 
-func newNode(cfg Config, identity *enroll.Identity, own ...netip.AddrPort) (*node, error) {
+func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node, error) {
 	kinds := policies.All()
 	n := &node{
 		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
@@ -118,6 +121,8 @@ func (n *node) connect() (err error) {
 	if n.connection, err = configsync.Dial(n.cfg.Control, n.identity.TLS()); err != nil {
 		return err //nolint:wrapcheck // says what
 	}
+	// A node that came back with a certificate that has ended was turned away until now.
+	n.renewer = enroll.NewRenewer(n.cfg.enrolment(), n.identity, n.connection.ResetConnectBackoff)
 	n.syncer, err = configsync.New(configsync.Config{
 		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
 		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
@@ -155,7 +160,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 
 	group.Go(func() error { return n.syncer.Run(background) })
 	group.Go(func() error { return n.state.Run(background) })
-	group.Go(func() error { return n.identity.Watch(background, n.cfg.Logger) })
+	group.Go(func() error { return n.renewer.Run(background) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })

@@ -65,6 +65,9 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	one(admin.UsageFolded, float64(stats.Folded))
 	one(admin.BusConnected, truth(n.bus.Connected()))
 	one(admin.CertificateRemaining, time.Until(n.identity.Expires()).Seconds())
+	renewed, failed := n.renewer.Renewals()
+	one(admin.CertificateRenewals, float64(renewed), "renewed")
+	one(admin.CertificateRenewals, float64(failed), "failed")
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}

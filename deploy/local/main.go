@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,9 +41,9 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err := os.MkdirAll(set.dir, 0o700); err != nil {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
-	logs, err := os.OpenFile(filepath.Join(set.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	logs, err := openLog(filepath.Join(set.dir, "log"))
 	if err != nil {
-		return fmt.Errorf("open the log: %w", err)
+		return err
 	}
 	defer logs.Close()
 
@@ -78,4 +79,24 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// openLog empties the log of the last run, unless that run still goes on: it holds a lock on the file.
+func openLog(path string) (*os.File, error) {
+	logs, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	err = syscall.Flock(int(logs.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = fmt.Errorf("a stack runs in %s already; stop it, or set SALLYPORT_DIR to another folder", filepath.Dir(path))
+	}
+	if err == nil {
+		err = logs.Truncate(0)
+	}
+	if err != nil {
+		_ = logs.Close() // nothing was written
+		return nil, err
+	}
+	return logs, nil
 }

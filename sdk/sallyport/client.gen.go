@@ -845,7 +845,7 @@ type RollbackRequest struct {
 	Message string `json:"message,omitempty,omitzero"`
 }
 
-// RotateAPIKeyRequest RotateApiKeyRequest asks for a new key in place of another.
+// RotateAPIKeyRequest RotateApiKeyRequest asks for a new key in place of another. A key is rotated once; after that, its successor is.
 type RotateAPIKeyRequest struct {
 	// Overlap How long the old key goes on working.
 	//
@@ -855,7 +855,7 @@ type RotateAPIKeyRequest struct {
 	// Name Name of the new key; made by the server when absent.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// ExpiresAt When the new key stops working; absent: as the old one had it.
+	// ExpiresAt When the new key stops working; absent: as the old one had it. Must be given when the old one has expired.
 	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
 }
 

@@ -191,6 +191,8 @@ type Status struct {
 	Connected bool   `json:"connected"`
 	Revision  uint64 `json:"revision"`
 	Sequence  uint64 `json:"sequence"`
+	// CertificateExpiresAt is when the node's certificate ends.
+	CertificateExpiresAt time.Time `json:"certificate_expires_at"`
 }
 
 // Status asks the edge what it serves.

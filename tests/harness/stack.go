@@ -30,6 +30,8 @@ const (
 type Config struct {
 	// Edges of the environment that all stories share.
 	Edges int
+	// ControlArgs are added to the control plane's command line.
+	ControlArgs []string
 	// Durable keeps the database's promises over a power loss, as in production: for measuring. Tests do without.
 	Durable bool
 }
@@ -71,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, failed error) {
 	}
 	s.local, err = stack.Start(ctx, stack.Config{
 		Dir: s.dir, Bin: bin, Environment: sharedEnvironment, Edges: cfg.Edges, Output: s.output,
-		Logger: slog.New(slog.NewTextHandler(s.output, nil)), Throwaway: !cfg.Durable,
+		Logger: slog.New(slog.NewTextHandler(s.output, nil)), Throwaway: !cfg.Durable, ControlArgs: cfg.ControlArgs,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("harness: %w", err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/controlplane"
 )
@@ -26,7 +27,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 		}
 		flags.StringVar(to, name, standard, help+" ("+variable+")")
 	}
-	var busURLs, readyFile string
+	var busURLs, readyFile, nodeLife string
 	text(&cfg.AdminListen, "admin-listen", "127.0.0.1:7001", "`address` of the admin API; off loopback only with TLS")
 	text(&cfg.AdminCertificate, "admin-certificate", "", "PEM `file` with the admin API's certificate and its chain")
 	text(&cfg.AdminKey, "admin-key", "", "PEM `file` with that certificate's key")
@@ -34,10 +35,14 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	text(&cfg.BusListen, "bus-listen", "127.0.0.1:4222", "`address` of the bus, over TLS of our own authority")
 	text(&busURLs, "bus-urls", "", "comma-separated `URLs` of the bus that nodes are told; default the listener's")
 	text(&cfg.MetricsListen, "metrics-listen", "", "loopback `address` for GET /metrics; default none")
+	text(&nodeLife, "node-certificate-life", "24h", "how `long` a node's certificate lives; nodes renew theirs at half of it")
 	text(&cfg.DataDir, "data-dir", "", "`folder` that holds the bus's streams")
 	text(&readyFile, "ready-file", "", "`file` to write the addresses to, as JSON, when all of them listen")
 	if err := parse(flags, t, args); err != nil {
 		return err
+	}
+	if cfg.NodeCertificateLife, err = time.ParseDuration(nodeLife); err != nil {
+		return fmt.Errorf("--node-certificate-life: %w", err)
 	}
 	if busURLs != "" {
 		cfg.BusURLs = strings.Split(busURLs, ",")

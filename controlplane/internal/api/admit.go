@@ -2,6 +2,7 @@ package api
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -23,19 +24,24 @@ func (s *Server) admit(x *exchange) error {
 		return nil
 	}
 	address := peer(x.request().RemoteAddr)
-	if wait := s.backoff.Wait(address); wait > 0 {
+	token, err := bearer(x.request())
+	if wait := s.backoff.Wait(address, token); wait > 0 {
 		seconds := int64((wait + time.Second - 1) / time.Second)
 		x.header().Set(echo.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
 		return problem.Errorf(problem.RateLimited, "too many bad access tokens came from this address")
 	}
-	actor, err := s.authenticate(x)
+	var actor access.Actor
+	if err == nil {
+		actor, err = s.Tokens.Authenticate(x.context(), token)
+	}
 	if err != nil {
 		if problem.CodeOf(err) == problem.Unauthenticated {
-			s.backoff.Failed(address)
+			s.backoff.Failed(address, token)
 			x.header().Set(echo.HeaderWWWAuthenticate, challenge)
 		}
 		return err
 	}
+	s.backoff.Passed(token)
 	actor.Address = address.String()
 	x.actor = actor
 	x.echo.Set(actorKey, actor)
@@ -46,18 +52,18 @@ func (s *Server) admit(x *exchange) error {
 	return nil
 }
 
-// authenticate returns who the Authorization header stands for (RFC 6750 §2.1). Two of them could be
-// read in two ways.
-func (s *Server) authenticate(x *exchange) (access.Actor, error) {
-	values := x.request().Header.Values(echo.HeaderAuthorization)
+// bearer returns the token of the Authorization header (RFC 6750 §2.1). Two of them could be read in two
+// ways.
+func bearer(r *http.Request) (string, error) {
+	values := r.Header.Values(echo.HeaderAuthorization)
 	if len(values) != 1 {
-		return access.Actor{}, problem.Errorf(problem.Unauthenticated, "send one Authorization header: Bearer and an access token")
+		return "", problem.Errorf(problem.Unauthenticated, "send one Authorization header: Bearer and an access token")
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return access.Actor{}, problem.Errorf(problem.Unauthenticated, "the Authorization header must be Bearer and an access token")
+		return "", problem.Errorf(problem.Unauthenticated, "the Authorization header must be Bearer and an access token")
 	}
-	return s.Tokens.Authenticate(x.context(), token)
+	return token, nil
 }
 
 // peer returns the address that a connection comes from; the zero address if it has none.

@@ -59,6 +59,32 @@ func TestASecretsValueIsNeverShown(t *testing.T) {
 	}
 }
 
+func TestNoAnswerRepeatsASecretHoweverBadTheRequest(t *testing.T) {
+	w := newWorld(t)
+	const value = "hunter2-hunter2"
+	w.make(http.MethodPost, at("secrets"), `{"name":"there","value":"`+value+`"}`)
+	for _, body := range []string{
+		`{"name":"a","value":"` + value + `","value":"` + value + `"}`,
+		`{"name":"a","value":["` + value + `"]}`,
+		`{"name":"a","value":{"a":"` + value + `"}}`,
+		`{"name":"there","value":"` + value + `"}`,
+		`{"name":"A B","value":"` + value + `"}`,
+		`{"name":"a","value":"` + value + `\u0000"}`,
+		`{"name":"a","value":"` + strings.Repeat(value, 10_000) + `"}`,
+		`{"name":"a","value":"` + value,
+	} {
+		for path, request := range map[string]string{
+			at("secrets"): body,
+			at("changes"): `{"operations":[{"action":"create","collection":"secrets","body":` + body + `}]}`,
+		} {
+			got := w.do(http.MethodPost, path, request).want(t, http.StatusBadRequest, http.StatusConflict)
+			if strings.Contains(string(got.body), value) {
+				t.Errorf("%.60s is answered by %.300s", request, got.body)
+			}
+		}
+	}
+}
+
 func TestDelete409ListsTheReferrers(t *testing.T) {
 	w := newWorld(t)
 	w.make(http.MethodPost, at("services"), ordersService)

@@ -190,6 +190,10 @@ func TestPutWithIfNoneMatchOnlyCreates(t *testing.T) {
 		w.do(http.MethodPut, at(c.collection, "thing"), c.changed, onlyCreate).want(t, http.StatusPreconditionFailed).wantProblem(t, problem.PreconditionFailed)
 		w.do(http.MethodPut, at(c.collection, "other"), c.body, onlyCreate).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/name")
 		w.do(http.MethodPut, at(c.collection, "other"), c.body, header("If-None-Match", `"x"`)).want(t, http.StatusBadRequest)
+		for _, method := range []string{http.MethodPatch, http.MethodDelete} { // passed over, it would change what must not be there
+			body := map[string]string{http.MethodPatch: "{}"}[method]
+			w.do(method, at(c.collection, "orders"), body, onlyCreate).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/If-None-Match")
+		}
 		w.do(http.MethodPut, at(c.collection, "new"), c.body, onlyCreate, header("If-Match", "*")).want(t, http.StatusPreconditionFailed)
 	})
 }

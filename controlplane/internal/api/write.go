@@ -110,8 +110,18 @@ func withName(body []byte, name string) []byte {
 	return append(named, body[at+1:]...)
 }
 
+// existingKey is key for what is done to an object that is there: a condition that it isn't must not be passed over.
+func (x *exchange) existingKey(c collection) (string, error) {
+	if len(x.request().Header.Values("If-None-Match")) > 0 {
+		return "", problem.Invalid(problem.Violation{
+			Pointer: "/If-None-Match", Code: problem.ViolationInvalidValue, Detail: "Only PUT takes this header; this needs an object that is there.", Allowed: "If-Match",
+		})
+	}
+	return x.key(c)
+}
+
 func (s *Server) patchObject(x *exchange, c collection) error {
-	key, err := x.key(c)
+	key, err := x.existingKey(c)
 	if err != nil {
 		return err
 	}
@@ -119,7 +129,7 @@ func (s *Server) patchObject(x *exchange, c collection) error {
 }
 
 func (s *Server) deleteObject(x *exchange, c collection) error {
-	key, err := x.key(c)
+	key, err := x.existingKey(c)
 	if err != nil {
 		return err
 	}
@@ -127,7 +137,7 @@ func (s *Server) deleteObject(x *exchange, c collection) error {
 }
 
 func (s *Server) rotate(x *exchange, c collection) error {
-	key, err := x.key(c)
+	key, err := x.existingKey(c)
 	if err != nil {
 		return err
 	}

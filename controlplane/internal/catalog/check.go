@@ -151,7 +151,8 @@ func (c *Candidate) checkDeletes() {
 	}
 }
 
-// checkMatches refuses routes that could tie with another.
+// checkMatches refuses routes that could tie with another, as many as an answer can list: n routes that all
+// match the same tie n² times.
 func (c *Candidate) checkMatches() {
 	changed := c.changedRoutes()
 	later := make(map[string]bool, len(changed)) // a tie of two changed routes is said once, of the later one
@@ -162,8 +163,12 @@ func (c *Candidate) checkMatches() {
 		delete(later, s.ref.id)
 		for _, m := range s.after.matches {
 			for other, theirs := range c.ties(s.after, m) {
-				if !later[other.ID] {
-					c.refuseTie(s, m, other, theirs)
+				if later[other.ID] {
+					continue
+				}
+				c.refuseTie(s, m, other, theirs)
+				if c.refusals.full() {
+					return
 				}
 			}
 		}

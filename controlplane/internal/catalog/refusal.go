@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/sallyport/sallyport/proto/problem"
@@ -21,7 +22,7 @@ type Refusal struct {
 type Refusals struct {
 	list       []Refusal
 	more       int
-	unreadable []string // pointers at what could not be read
+	unreadable map[string]bool // pointers at what could not be read: true; at what is around it: false
 }
 
 // Add adds a reason.
@@ -56,18 +57,54 @@ func (r *Refusals) Invalid(origin Origin, violations ...problem.Violation) {
 func (r *Refusals) Unreadable(origin Origin, violations ...problem.Violation) {
 	for _, v := range problem.Prefix(violations, origin.Body) {
 		r.add(Refusal{Code: problem.InvalidRequest, Violation: v})
-		r.unreadable = append(r.unreadable, v.Pointer)
+		r.remember(v.Pointer)
+	}
+}
+
+// remember keeps a place that could not be read, and what is around it. A batch can have very many of them, each of which
+// later violations are held against.
+func (r *Refusals) remember(pointer string) {
+	if r.unreadable == nil {
+		r.unreadable = make(map[string]bool)
+	}
+	r.unreadable[pointer] = true
+	for around := range around(pointer) {
+		if _, known := r.unreadable[around]; known {
+			return // and with it all that is around it
+		}
+		r.unreadable[around] = false
 	}
 }
 
 // follows tells whether a pointer is at, inside or around a place that could not be read.
 func (r *Refusals) follows(pointer string) bool {
-	for _, place := range r.unreadable {
-		if pointer == place || strings.HasPrefix(pointer, place+"/") || strings.HasPrefix(place, pointer+"/") {
+	if len(r.unreadable) == 0 {
+		return false
+	}
+	if _, known := r.unreadable[pointer]; known {
+		return true
+	}
+	for around := range around(pointer) {
+		if r.unreadable[around] {
 			return true
 		}
 	}
 	return false
+}
+
+// around yields the pointers at what holds a place, the innermost first.
+func around(pointer string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for {
+			end := strings.LastIndexByte(pointer, '/')
+			if end <= 0 {
+				return
+			}
+			if pointer = pointer[:end]; !yield(pointer) {
+				return
+			}
+		}
+	}
 }
 
 // NotFound adds that there is no object of this key.
@@ -106,6 +143,9 @@ func (r *Refusals) Referenced(origin Origin, singular, name string, referrers []
 // Empty tells whether there is no reason.
 func (r *Refusals) Empty() bool { return len(r.list) == 0 }
 
+// full tells whether a further reason would only be counted.
+func (r *Refusals) full() bool { return len(r.list) >= maxRefusals }
+
 // Join takes over the reasons of another list.
 func (r *Refusals) Join(other Refusals) {
 	for _, refusal := range other.list {
@@ -138,8 +178,8 @@ func (r *Refusals) Err() error {
 func (r *Refusals) summary() string {
 	n := len(r.list) + r.more
 	switch {
-	case r.more > 0:
-		return fmt.Sprintf("%d things are not valid, of which %d are listed", n, len(r.list))
+	case r.full():
+		return fmt.Sprintf("at least %d things are not valid, of which %d are listed", n, len(r.list))
 	case n == 1:
 		return r.list[0].Violation.Detail
 	default:

@@ -2,7 +2,8 @@
 // TLS.
 //
 // It owns the wire: who may call what ([Server] reads the node's identity off its certificate, and
-// lets Enroll alone come without one), bounds and deadlines of messages, keepalive, and the loop of
+// lets Enroll and Renew come without one), how
+// long a connection may live (its certificate's life), bounds and deadlines of messages, keepalive, and the loop of
 // one stream. It decides nothing about state: what to send and what an answer means is
 // fleet.Session's, one per stream.
 //

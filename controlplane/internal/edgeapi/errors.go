@@ -65,7 +65,8 @@ var grpcCodes = map[problem.Code]codes.Code{
 var (
 	errStopping   = status.Error(codes.Unavailable, "the control plane is stopping; connect to another replica")
 	errNoIdentity = status.Error(codes.Unauthenticated, "this call needs a node's certificate: enrol first")
-	errBusy       = status.Error(codes.ResourceExhausted, "too many nodes enrol at once; try again in a moment")
+	errTwoProofs  = status.Error(codes.InvalidArgument, "proof is for connections without a client certificate; leave it out")
+	errBusy       = status.Error(codes.ResourceExhausted, "too many nodes enrol or renew at once; try again in a moment")
 	errNoHello    = status.Error(codes.InvalidArgument, "a stream must begin with a hello")
 	errSlowNode   = status.Error(codes.DeadlineExceeded, "the node doesn't take what it is sent")
 	errNoAnswer   = status.Error(codes.DeadlineExceeded, "the node doesn't answer what it was sent")

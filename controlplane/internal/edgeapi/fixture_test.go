@@ -50,15 +50,23 @@ type control struct {
 	address     string
 	environment string
 	authority   *fleet.Authority
+	vault       *secrets.Vault
 	store       *edgetest.Store
 	db          *postgres.DB
 	tokens      *fleet.JoinTokens
 	nodes       *fleet.Nodes
 	stats       *fleet.Stats
+	life        time.Duration // of nodes' certificates
 	stop        func()
 }
 
 func newControl(t *testing.T, times edgeapi.Times) *control {
+	t.Helper()
+	return newControlFor(t, times, fleet.NodeLife)
+}
+
+// newControlFor is newControl whose nodes' certificates live for so long.
+func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *control {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), postgrestest.Database(t, postgres.Migrate))
 	if err != nil {
@@ -77,7 +85,7 @@ func newControl(t *testing.T, times edgeapi.Times) *control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &control{t: t, db: db, environment: environment.GetId(), store: edgetest.NewStore(environment.GetId()), stats: new(fleet.Stats)}
+	c := &control{t: t, db: db, environment: environment.GetId(), store: edgetest.NewStore(environment.GetId()), stats: new(fleet.Stats), life: life, vault: vault}
 	c.serve(vault, times)
 	return c
 }
@@ -100,10 +108,15 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	lanes := fleet.NewLanes(c.store, signer, c.store, log, c.stats)
 	roster := fleet.NewRoster(c.db.Fleet(), log, c.stats)
 	c.authority, c.nodes, c.tokens = authority, fleet.NewNodes(c.db.Fleet(), roster), fleet.NewJoinTokens(c.db.Fleet(), authority)
+	nonces, err := fleet.LoadNonces(c.t.Context(), vault)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	enroller := fleet.NewEnroller(c.db.Fleet(), authority.WithNodeLife(c.life), signer, noBus{}, log, c.stats)
 	server := edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
-		Enroller: fleet.NewEnroller(c.db.Fleet(), authority, signer, noBus{}, log, c.stats),
-		Lanes:    lanes, Nodes: c.nodes, Roster: roster, Logger: log, Times: times,
+		Enroller: enroller, Renewer: fleet.NewRenewer(c.db.Fleet(), enroller, nonces),
+		Lanes: lanes, Nodes: c.nodes, Roster: roster, Logger: log, Times: times,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

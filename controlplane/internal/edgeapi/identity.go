@@ -13,24 +13,33 @@ import (
 
 type identityKey struct{}
 
-// identityOf returns the node that calls. It is there in every call but Enroll.
+// identityOf returns the node that calls. It is there in every call that needs a certificate.
 func identityOf(ctx context.Context) (fleet.Identity, bool) {
 	identity, ok := ctx.Value(identityKey{}).(fleet.Identity)
 	return identity, ok
 }
 
-// identify returns a context that names the node whose verified certificate the connection has. The
-// handshake has checked the chain; a call without one goes no further, unless it is Enroll.
-func identify(ctx context.Context, method string) (context.Context, error) {
-	if method == edgev1.EdgeService_Enroll_FullMethodName {
-		return ctx, nil
+// open tells whether a method is for nodes without a certificate, or without a valid one.
+func open(method string) bool {
+	switch method {
+	case edgev1.EdgeService_Enroll_FullMethodName, edgev1.EdgeService_Challenge_FullMethodName, edgev1.EdgeService_Renew_FullMethodName:
+		return true
 	}
+	return false
+}
+
+// identify returns a context that names the node whose verified certificate the connection has. The
+// handshake has checked the chain; a call without one goes no further, unless its method is open.
+func identify(ctx context.Context, method string) (context.Context, error) {
 	from, ok := peer.FromContext(ctx)
 	if !ok {
 		return nil, errNoIdentity
 	}
 	info, ok := from.AuthInfo.(credentials.TLSInfo)
 	if !ok || len(info.State.VerifiedChains) == 0 || len(info.State.VerifiedChains[0]) == 0 {
+		if open(method) {
+			return ctx, nil
+		}
 		return nil, errNoIdentity
 	}
 	identity, err := fleet.IdentityOf(info.State.VerifiedChains[0][0])

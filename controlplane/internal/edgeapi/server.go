@@ -28,6 +28,9 @@ const (
 	// enrolRate and enrolBurst bound enrolments per second, all nodes together: each costs a
 	// signature and a database transaction, and needs no certificate.
 	enrolRate, enrolBurst = 50, 200
+	// renewRate and renewBurst bound renewals alike, those by certificate and those by proof apart: who
+	// has no certificate keeps nobody from renewing one.
+	renewRate, renewBurst = 50, 200
 	// drainTimeout is how long calls may end by themselves when the server stops.
 	drainTimeout = 5 * time.Second
 )
@@ -38,6 +41,7 @@ type Times struct {
 	Send   time.Duration // for a node to take a message; 0: 15 s
 	Answer time.Duration // for a node to answer a state; 0: 2 min
 	Hello  time.Duration // for a node to begin a stream; 0: 10 s
+	Grace  time.Duration // of a connection, after its certificate's end; 0: 5 s
 }
 
 func (t Times) orDefault() Times {
@@ -50,6 +54,7 @@ func (t Times) orDefault() Times {
 	or(&t.Send, 15*time.Second)
 	or(&t.Answer, 2*time.Minute)
 	or(&t.Hello, 10*time.Second)
+	or(&t.Grace, 5*time.Second)
 	return t
 }
 
@@ -57,6 +62,7 @@ func (t Times) orDefault() Times {
 type Config struct {
 	TLS      *tls.Config // must verify client certificates if given, and offer "h2"
 	Enroller *fleet.Enroller
+	Renewer  *fleet.Renewer
 	Lanes    *fleet.Lanes
 	Nodes    *fleet.Nodes
 	Roster   *fleet.Roster
@@ -70,6 +76,8 @@ type Server struct {
 	cfg      Config
 	times    Times
 	enrol    *rate.Limiter
+	renew    *rate.Limiter // by certificate
+	prove    *rate.Limiter // by proof
 	grpc     *grpc.Server
 	stopping chan struct{} // closed when streams are to end
 }
@@ -80,10 +88,12 @@ func New(cfg Config) *Server {
 		cfg:      cfg,
 		times:    cfg.Times.orDefault(),
 		enrol:    rate.NewLimiter(enrolRate, enrolBurst),
+		renew:    rate.NewLimiter(renewRate, renewBurst),
+		prove:    rate.NewLimiter(renewRate, renewBurst),
 		stopping: make(chan struct{}),
 	}
 	s.grpc = grpc.NewServer(
-		grpc.Creds(credentials.NewTLS(cfg.TLS)),
+		grpc.Creds(endingCredentials{credentials.NewTLS(cfg.TLS), s.times.Grace, cfg.Logger}),
 		grpc.UnaryInterceptor(identifyUnary),
 		grpc.StreamInterceptor(identifyStream),
 		grpc.MaxRecvMsgSize(maxReceive),

@@ -66,7 +66,7 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 	identity := Identity{Environment: token.Environment, Node: id.Text(nodePrefix, id.New(now))}
 	chain, ends, err := e.authority.IssueNode(identity, request.GetCertificateRequest())
 	if err != nil {
-		return nil, problem.Wrap(err, problem.InvalidRequest, "certificate_request isn't a valid PKCS #10 request for an Ed25519, P-256 or P-384 key")
+		return nil, badRequest(err)
 	}
 	busJWT, err := e.bus.NodeJWT(identity, request.GetBusPublicKey())
 	if err != nil {
@@ -92,6 +92,11 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 		BusJwt:          busJWT,
 		BusUrls:         e.bus.URLs(),
 	}, nil
+}
+
+// badRequest is the answer to a certificate request that can't be granted.
+func badRequest(err error) error {
+	return problem.Wrap(err, problem.InvalidRequest, "certificate_request isn't a valid PKCS #10 request for an Ed25519, P-256 or P-384 key")
 }
 
 // Trust returns what nodes are to believe in.

@@ -68,16 +68,25 @@ func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled 
 // Admit tells whether a node may be served; problem.NodeDisabled if not.
 func (n *Nodes) Admit(ctx context.Context, identity Identity) error {
 	node, err := n.store.Node(ctx, identity.Environment, identity.Node)
+	if err != nil {
+		return orRemoved(err)
+	}
+	if !node.Enabled {
+		return errDisabled()
+	}
+	return nil
+}
+
+// orRemoved turns "not found" into what a node is told that was removed.
+func orRemoved(err error) error {
 	if problem.CodeOf(err) == problem.NotFound {
 		return problem.Errorf(problem.NodeDisabled, "this node was removed from its environment; enrol it again")
 	}
-	if err != nil {
-		return err
-	}
-	if !node.Enabled {
-		return problem.Errorf(problem.NodeDisabled, "an operator has disabled this node")
-	}
-	return nil
+	return err
+}
+
+func errDisabled() error {
+	return problem.Errorf(problem.NodeDisabled, "an operator has disabled this node")
 }
 
 // Status returns what each enabled node says of a revision.

@@ -92,6 +92,21 @@ type Newcomer struct {
 	CertificateExpires time.Time
 }
 
+// Renewal is what the database knows that a renewal needs.
+type Renewal struct {
+	Enabled bool
+	BusKey  string // public nkey
+}
+
+// RenewalStore keeps what renewals are decided by, and what they came to.
+type RenewalStore interface {
+	// Renewal returns what is kept of a node; problem.NotFound if its environment has none such.
+	Renewal(ctx context.Context, identity Identity) (Renewal, error)
+	// Renewed keeps when the node's newest certificate ends; problem.NodeDisabled if the node was
+	// disabled or removed meanwhile.
+	Renewed(ctx context.Context, identity Identity, ends time.Time) error
+}
+
 // JoinTokenStore keeps join tokens and turns their uses into nodes.
 type JoinTokenStore interface {
 	// InsertJoinToken keeps a new token; problem.NameTaken if the environment has one of its name.

@@ -6,6 +6,8 @@ import "sync/atomic"
 type Stats struct {
 	Enrolled        atomic.Uint64 // nodes given an identity
 	EnrolRefused    atomic.Uint64 // join attempts refused
+	Renewed         atomic.Uint64 // certificates renewed
+	RenewalsRefused atomic.Uint64 // renewals refused
 	DeltasRead      atomic.Uint64 // deltas read from the database, each for all nodes
 	SnapshotsBuilt  atomic.Uint64 // snapshots built, each for all nodes
 	DeltasSent      atomic.Uint64 // deltas sent, one node each

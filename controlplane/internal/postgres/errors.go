@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -48,11 +49,14 @@ func translate(err error) error {
 	return err
 }
 
-// unreachable tells a connection that can't be made from other errors.
+// unreachable tells a connection that can't be made, or that broke, from other errors.
 func unreachable(err error) error {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) || (pgconn.SafeToRetry(err) && !errors.Is(err, context.Canceled)) {
 		return problem.Wrap(err, problem.Unavailable, "the database can't be reached; try again")
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // the server died
+		return problem.Wrap(err, problem.Unavailable, "the connection to the database broke; a write may have been made all the same, so read before trying again")
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,5 +39,13 @@ func TestUnreachableDatabaseIsUnavailable(t *testing.T) {
 	_, err := pgconn.Connect(t.Context(), "host=/nonexistent user=x connect_timeout=1")
 	if got := problem.CodeOf(translate(err)); got != problem.Unavailable {
 		t.Errorf("got %s of %v", got, err)
+	}
+}
+
+func TestAServerThatDiesIsUnavailableAndNoInternalError(t *testing.T) {
+	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF} {
+		if got := problem.CodeOf(translate(fmt.Errorf("commit: %w", broken))); got != problem.Unavailable {
+			t.Errorf("got %s of %v", got, broken)
+		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
-// Fleet keeps nodes, join tokens and what nodes answered: it is fleet.NodeStore and
-// fleet.JoinTokenStore.
+// Fleet keeps nodes, join tokens and what nodes answered: it is fleet.NodeStore,
+// fleet.JoinTokenStore and fleet.RenewalStore.
 type Fleet struct {
 	pool    *pgxpool.Pool
 	queries *dbsqlc.Queries
@@ -26,6 +26,7 @@ type Fleet struct {
 var (
 	_ fleet.NodeStore      = (*Fleet)(nil)
 	_ fleet.JoinTokenStore = (*Fleet)(nil)
+	_ fleet.RenewalStore   = (*Fleet)(nil)
 )
 
 // Fleet returns what this database knows of nodes.
@@ -108,6 +109,29 @@ func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
 		}
 		return nil
 	})
+}
+
+// Renewal returns what a renewal of the node needs.
+func (f *Fleet) Renewal(ctx context.Context, identity fleet.Identity) (fleet.Renewal, error) {
+	row, err := f.queries.GetRenewal(ctx, dbsqlc.GetRenewalParams{Environment: identity.Environment, ID: identity.Node})
+	if err != nil {
+		return fleet.Renewal{}, orNotFound(err, "there is no such node")
+	}
+	return fleet.Renewal{Enabled: row.Enabled, BusKey: row.BusKey}, nil
+}
+
+// Renewed keeps when the node's newest certificate ends.
+func (f *Fleet) Renewed(ctx context.Context, identity fleet.Identity, ends time.Time) error {
+	n, err := f.queries.RenewNode(ctx, dbsqlc.RenewNodeParams{
+		Environment: identity.Environment, ID: identity.Node, CertificateExpiresAt: ends,
+	})
+	if err != nil {
+		return fmt.Errorf("renew a node: %w", translate(err))
+	}
+	if n == 0 {
+		return problem.Errorf(problem.NodeDisabled, "an operator has disabled or removed this node")
+	}
+	return nil
 }
 
 // Nodes returns the environment's nodes in the order of their ids.

@@ -218,3 +218,34 @@ func TestReportsOfManyReplicasAtOnceDoNotCollide(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestRenewalIsKeptForEnabledNodesAlone(t *testing.T) {
+	f, environment := fleetDatabase(t)
+	identity := fleet.Identity{Environment: environment, Node: enrol(t, f, insertJoinToken(t, f, environment, "a", 1))}
+	ends := time.Now().Add(48 * time.Hour).UTC().Truncate(time.Second)
+	if kept, err := f.Renewal(t.Context(), identity); err != nil || !kept.Enabled || kept.BusKey != "U" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if err := f.Renewed(t.Context(), identity, ends); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.SetNodeEnabled(t.Context(), environment, identity.Node, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Renewed(t.Context(), identity, ends.Add(time.Hour)); problem.CodeOf(err) != problem.NodeDisabled {
+		t.Errorf("of a disabled node: %v", err)
+	}
+	if kept, err := f.Renewal(t.Context(), identity); err != nil || kept.Enabled {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if node, err := f.Node(t.Context(), environment, identity.Node); err != nil || !node.CertificateExpires.Equal(ends) {
+		t.Errorf("it ends %v: %v", node.CertificateExpires, err)
+	}
+	elsewhere := fleet.Identity{Environment: "env_other", Node: identity.Node}
+	if _, err := f.Renewal(t.Context(), elsewhere); problem.CodeOf(err) != problem.NotFound {
+		t.Errorf("from another environment: %v", err)
+	}
+	if err := f.Renewed(t.Context(), elsewhere, ends); problem.CodeOf(err) != problem.NodeDisabled {
+		t.Errorf("from another environment: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +19,11 @@ import (
 // connectTimeout bounds making one connection, unless the URL says otherwise.
 const connectTimeout = 5 * time.Second
 
+// maxConnections is how many connections the pool has at the most, unless the URL says otherwise by
+// pool_max_conns. Most requests wait for the database rather than compute; three replicas fit into the 100
+// connections that PostgreSQL allows by default.
+const maxConnections = 24
+
 // DB is the database: a pool of connections, and every domain's Store.
 type DB struct {
 	pool *pgxpool.Pool
@@ -32,6 +38,9 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = maxConnections
 	}
 	config.ConnConfig.RuntimeParams["application_name"] = "sallyport-control"
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"

@@ -178,7 +178,9 @@ func usageSQL(environment string, q usage.Question) (sql string, args []any) {
 	}
 	var b strings.Builder
 	b.WriteString("SELECT " + strings.Join(selected, ", "))
-	b.WriteString(", sum(requests)::bigint, sum(request_bytes)::bigint, sum(response_bytes)::bigint, sum(duration_us)::bigint")
+	for _, column := range []string{"requests", "request_bytes", "response_bytes", "duration_us"} {
+		b.WriteString(", least(sum(" + column + "), 9223372036854775807)::bigint") // a sum of bigints is numeric
+	}
 	b.WriteString(" FROM usage_minutes WHERE environment = $1 AND minute >= $2 AND minute < $3 AND $4::bigint > 0" + where)
 	if len(grouped) > 0 {
 		list := strings.Join(grouped, ", ")

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -180,5 +181,26 @@ func TestUsageIsGroupedAndFiltered(t *testing.T) {
 	}
 	if rows, err := u.Usage(t.Context(), "env_2", everything); err != nil || len(rows) != 0 {
 		t.Errorf("another environment has %v, %v", rows, err)
+	}
+}
+
+// What a node says is bounded per counter, not per batch: one that lies may say it again and again.
+func TestSumsThatANodeLiesAboutBreakNeitherCountingNorQuestions(t *testing.T) {
+	u := usageDatabase(t)
+	const most = 1 << 52
+	counters := make([]*usagev1.Counter, 20_000)
+	for i := range counters {
+		counters[i] = counter(minute+int64(i%8), most)
+	}
+	for number := range uint64(3) {
+		if _, err := u.Ingest(t.Context(), []*usagev1.Batch{batch("n", "b", number+1, counters...)}); err != nil {
+			t.Fatalf("batch %d: %v", number+1, err)
+		}
+	}
+	if _, err := u.Ingest(t.Context(), []*usagev1.Batch{batch("honest", "b", 1, counter(minute, 1))}); err != nil {
+		t.Fatal(err)
+	}
+	if got := total(t, u); got != math.MaxInt64 {
+		t.Errorf("%d in all", got)
 	}
 }

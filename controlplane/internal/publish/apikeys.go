@@ -7,11 +7,13 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/apikey"
 	"github.com/sallyport/sallyport/proto/digest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
 	"github.com/sallyport/sallyport/proto/validate"
 )
@@ -56,6 +58,9 @@ func (w *writing) rotate(ctx context.Context, i int, op Operation, t *directory.
 	w.refusals.Invalid(origin, validate.Message(request)...)
 
 	old := clone(found.message.(*adminv1.ApiKey))
+	if !w.refuseRotation(origin, old, request) {
+		return nil
+	}
 	next := w.successor(old, request)
 	if given := request.GetName(); given != "" {
 		w.refusals.Invalid(origin, resource.CheckName(given)...)
@@ -70,6 +75,38 @@ func (w *writing) rotate(ctx context.Context, i int, op Operation, t *directory.
 	s.consumer = found.consumer
 	w.steps[i].id, w.steps[i].created = s.id, true
 	return w.generate(ctx, s, next)
+}
+
+// refuseRotation refuses what would make a key that soon, or never, works: the end of a key that was rotated
+// is that of its overlap, and an expired one's is past. It tells whether to go on.
+func (w *writing) refuseRotation(origin catalog.Origin, old *adminv1.ApiKey, request *adminv1.RotateApiKeyRequest) bool {
+	switch {
+	case old.GetRotatedTo() != "":
+		w.refusals.Add(catalog.Refusal{Code: problem.Conflict, Violation: problem.Violation{
+			Pointer: origin.Operation, Code: string(problem.Conflict), Given: old.GetId(),
+			Detail: fmt.Sprintf("the API key %q was rotated already; rotate %s, which took its place, or make a new key", old.GetName(), old.GetRotatedTo()),
+		}})
+		return false
+	case request.GetExpiresAt() == nil && old.GetExpiresAt() != nil && !old.GetExpiresAt().AsTime().After(w.now):
+		w.refusals.Invalid(origin, problem.Violation{
+			Pointer: "/expires_at", Code: problem.ViolationRequired,
+			Detail: fmt.Sprintf("must be given: the API key %q has expired, and so would the one that takes its place", old.GetName()),
+		})
+		return false
+	}
+	return true
+}
+
+// successorsOf returns the keys made by a rotation in this batch whose consumer it deletes: the database knows
+// nothing of them yet.
+func (r *rows) successorsOf(consumer *row) []problem.Reference {
+	var keys []problem.Reference
+	for _, s := range r.order {
+		if s.t.Collection == directory.APIKeys && s.before == nil && s.message != nil && s.consumer == consumer.id {
+			keys = append(keys, problem.Reference{Type: s.t.Singular, ID: s.id, Name: s.message.GetName(), Pointer: "/consumer"})
+		}
+	}
+	return keys
 }
 
 // successor is the key that takes another's place: for the same consumer, scopes and addresses.

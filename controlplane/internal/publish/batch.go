@@ -1,11 +1,14 @@
 package publish
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource"
 )
 
 // Verb is what an operation does.
@@ -77,4 +80,12 @@ func (b Batch) origin(i int) catalog.Origin {
 	}
 	at := problem.Pointer("operations", i)
 	return catalog.Origin{Operation: at, Body: at + "/body"}
+}
+
+// touchesConfiguration tells whether an operation is on an object of the configuration.
+func (b Batch) touchesConfiguration() bool {
+	return slices.ContainsFunc(b.Operations, func(op Operation) bool {
+		_, ok := resource.ByCollection(op.Collection)
+		return ok
+	})
 }

@@ -267,6 +267,7 @@ func (w *writing) checkReferrers(ctx context.Context, s *row) error {
 	if w.candidate != nil {
 		referrers = append(referrers, w.candidate.Head().Referrers(s.t.Collection, s.id)...)
 	}
+	referrers = append(referrers, w.rows.successorsOf(s)...)
 	if len(referrers) > 0 {
 		w.refusals.Referenced(s.origin, s.t.Singular, s.before.Message.GetName(), referrers)
 	}

@@ -175,3 +175,18 @@ func TestKeyKeepsItsConsumerAndWhatTheServerSets(t *testing.T) {
 	equal(t, "scopes", strings.Join(r.node().takes(shown(made, 2).GetKey()).GetScopes(), ","), "write")
 	r.consistent()
 }
+
+func TestAnAPIKeyReadsAsItWasAnswered(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	r.must(create("consumers", `{"name":"app"}`))
+	body := `{"consumer":"app","expires_at":"2999-01-01T00:00:00.123456789Z"}` // finer than Postgres keeps it
+	made := r.must(put("api-keys", "web", body)).Outcomes[0]
+	read, err := r.directory.Get(t.Context(), r.env, directory.APIKeys, "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "etag", read.ETag, made.ETag)
+	again := r.must(put("api-keys", "web", body))
+	equal(t, "changes of the same again", len(again.Changes), 0)
+}

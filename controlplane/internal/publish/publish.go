@@ -28,6 +28,7 @@ type Publisher struct {
 	now     func() time.Time
 	random  io.Reader
 	peppers sync.Map // pepperKey → *apikey.Pepper
+	gates   sync.Map // environment → *gate
 }
 
 type pepperKey struct {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
@@ -102,12 +103,20 @@ func (r *rows) put(t *directory.Type, m directory.Message, origin catalog.Origin
 		r.byID[k] = s
 	}
 	r.touch(s, origin)
-	s.message = m
+	s.message = asKept(m)
 	n := rowKey{t.Collection, m.GetName()}
 	if holder, taken := r.names[n]; !taken || !r.holds(rowKey{t.Collection, holder}, m.GetName()) {
 		r.names[n] = k.key
 	}
 	return s
+}
+
+// asKept cuts times to what Postgres keeps, so that an object reads as it was answered, under the same ETag.
+func asKept(m directory.Message) directory.Message {
+	if key, ok := m.(*adminv1.ApiKey); ok && key.GetExpiresAt().IsValid() {
+		key.ExpiresAt = timestamppb.New(key.GetExpiresAt().AsTime().Truncate(time.Microsecond))
+	}
+	return m
 }
 
 // holds tells whether an object has a name after the operations so far.

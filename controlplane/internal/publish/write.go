@@ -27,6 +27,11 @@ func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Resu
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
+	leave, err := p.enter(ctx, batch.Environment, rollback || batch.touchesConfiguration())
+	if err != nil {
+		return Result{}, public(err)
+	}
+	defer leave()
 	for attempt := 1; ; attempt++ {
 		result, err := p.attempt(ctx, batch, rollback)
 		if err == nil {
@@ -132,7 +137,7 @@ func (w *writing) run(ctx context.Context) error {
 // open finds the environment, and locks its configuration if the batch touches it.
 func (w *writing) open(ctx context.Context) error {
 	var err error
-	if !w.touchesConfiguration() {
+	if !w.rollback && !w.batch.touchesConfiguration() {
 		w.environment, err = w.tx.Environment(ctx, w.batch.Environment)
 		return err
 	}
@@ -145,18 +150,6 @@ func (w *writing) open(ctx context.Context) error {
 	}
 	w.candidate = head.Candidate(w.now, w.rows)
 	return nil
-}
-
-func (w *writing) touchesConfiguration() bool {
-	if w.rollback {
-		return true
-	}
-	for _, op := range w.batch.Operations {
-		if _, ok := resource.ByCollection(op.Collection); ok {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *writing) stageConfiguration(ctx context.Context) error {

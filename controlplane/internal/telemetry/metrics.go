@@ -33,6 +33,7 @@ func (s Sources) list() []metric {
 	message := func(value string) prometheus.Labels { return prometheus.Labels{"message": value} }
 	const (
 		enrolments = "sallyport_control_enrolments_total"
+		renewals   = "sallyport_control_renewals_total"
 		sent       = "sallyport_control_sync_sent_total"
 		answers    = "sallyport_control_sync_answers_total"
 		batches    = "sallyport_control_usage_batches_total"
@@ -40,6 +41,8 @@ func (s Sources) list() []metric {
 	return []metric{
 		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("enrolled"), counter: &s.Fleet.Enrolled},
 		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("refused"), counter: &s.Fleet.EnrolRefused},
+		{name: renewals, help: "Attempts of nodes to renew their certificate.", labels: result("renewed"), counter: &s.Fleet.Renewed},
+		{name: renewals, help: "Attempts of nodes to renew their certificate.", labels: result("refused"), counter: &s.Fleet.RenewalsRefused},
 		{name: "sallyport_control_sync_streams", help: "Open sync streams.", gauge: &s.Fleet.Sessions},
 		{name: sent, help: "Messages sent to nodes; a snapshot counts as one.", labels: message("delta"), counter: &s.Fleet.DeltasSent},
 		{name: sent, help: "Messages sent to nodes; a snapshot counts as one.", labels: message("snapshot"), counter: &s.Fleet.SnapshotsSent},

@@ -37,10 +37,10 @@ func Merge(batches []*usagev1.Batch) []Rollup {
 		for _, c := range batch.GetCounters() {
 			key := keyOf(batch.GetEnvironment(), c)
 			s := sums[key]
-			s.Requests += int64(c.GetRequests())
-			s.RequestBytes += int64(c.GetRequestBytes())
-			s.ResponseBytes += int64(c.GetResponseBytes())
-			s.DurationUs += int64(c.GetDurationUs())
+			s.Requests = add(s.Requests, c.GetRequests())
+			s.RequestBytes = add(s.RequestBytes, c.GetRequestBytes())
+			s.ResponseBytes = add(s.ResponseBytes, c.GetResponseBytes())
+			s.DurationUs = add(s.DurationUs, c.GetDurationUs())
 			sums[key] = s
 		}
 	}
@@ -51,6 +51,13 @@ func Merge(batches []*usagev1.Batch) []Rollup {
 	slices.SortFunc(rollups, func(a, b Rollup) int { return a.compare(b.Key) })
 	return rollups
 }
+
+// mostSum is where a sum stops: two of them still add up in 64 bits. Only a node that lies gets there, and it
+// must not break the counting of others.
+const mostSum = 1 << 61
+
+// add adds what one counter says, at most maxSum, to a sum.
+func add(sum int64, counted uint64) int64 { return min(sum+int64(counted), mostSum) }
 
 func keyOf(environment string, c *usagev1.Counter) Key {
 	key := Key{

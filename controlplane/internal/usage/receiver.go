@@ -22,7 +22,7 @@ const (
 	maxVerdict     = 64 // bytes
 	maxBoot        = 64 // bytes
 	idSize         = 16
-	maxSum         = 1 << 52 // of one counter: no node sums up more in a minute, and no sum of sums overflows
+	maxSum         = 1 << 52 // of one counter: no node sums up more in a minute
 	maxFutureMins  = 24 * 60 // how far a node's clock may be ahead of ours
 	maxBatchNumber = 1 << 62
 )

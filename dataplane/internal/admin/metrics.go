@@ -37,6 +37,7 @@ const (
 	UsageFolded          = "sallyport_edge_usage_folded_counters_total"
 	BusConnected         = "sallyport_edge_bus_connected"
 	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
+	CertificateRenewals  = "sallyport_edge_certificate_renewals_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -60,6 +61,7 @@ func Metrics() []Metric {
 		{Name: UsageFolded, Help: "Counters of usage folded because the bus was away for long."},
 		{Name: BusConnected, Help: "1 while the bus is there.", Gauge: true},
 		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
+		{Name: CertificateRenewals, Help: "Attempts to renew the node's certificate, by outcome.", Labels: []string{"outcome"}},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}
 }

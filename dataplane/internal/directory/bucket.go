@@ -31,21 +31,17 @@ const maxAddressSets = 1 << 24
 func (r *record) kind() kind        { return kind(r.tail) }
 func (r *record) addresses() uint32 { return r.tail >> 8 }
 
-// slots is the number of ranges that a bucket's index divides its keys into: a key's 10 bits behind
-// the 12 that name its bucket. At a million keys a slot holds a quarter of a record, at ten million
-// two and a half.
-const slots = 1024
-
-// maxRecords is how many records an index of 16 bits reaches.
+// maxRecords bounds a bucket: find's product of a tag and their number is one of 32 bits.
 const maxRecords = 1<<16 - 1
 
 // bucket is an immutable table of all entries whose keys share their first 12 bits.
 type bucket struct {
+	// tags hold of each record's key the 16 bits behind the 12 that name its bucket. They are what a search walks over: at
+	// 100,000 keys a bucket's fill one cache line, and all buckets' together stay in the processor's caches, as the
+	// records don't. A miss mostly ends here.
+	tags    []uint16
 	records []record // by key
 	hashes  []digest.Hash
-	// index holds where the records of each slot begin, and where the last one's end. It lies inline
-	// so that a look-up needs one load less; a miss mostly ends here.
-	index [slots + 1]uint16
 }
 
 // newBucket takes over records, which are in the order of their keys, and their hashes. Without
@@ -54,30 +50,50 @@ func newBucket(records []record, hashes []digest.Hash) *bucket {
 	if len(records) == 0 {
 		return nil
 	}
-	b := &bucket{records: records, hashes: hashes}
-	next := 0
+	b := &bucket{tags: make([]uint16, len(records)), records: records, hashes: hashes}
 	for i := range records {
-		for slot := slotOf(&records[i].key); next <= slot; next++ {
-			b.index[next] = uint16(i)
-		}
-	}
-	for ; next <= slots; next++ {
-		b.index[next] = uint16(len(records))
+		b.tags[i] = tagOf(&records[i].key)
 	}
 	return b
 }
 
-func slotOf(key *digest.Key) int { return int(key[1]&15)<<6 | int(key[2]>>2) }
+func tagOf(key *digest.Key) uint16 {
+	return uint16(key[1]&15)<<12 | uint16(key[2])<<4 | uint16(key[3])>>4
+}
 
 // find returns the record with the key, nil if there is none.
 func (b *bucket) find(key *digest.Key) *record {
-	slot := slotOf(key)
-	for i := int(b.index[slot]); i < int(b.index[slot+1]); i++ {
+	tag := tagOf(key)
+	for i := b.first(tag); i < len(b.tags) && b.tags[i] == tag; i++ {
 		if r := &b.records[i]; r.key == *key {
 			return r
 		}
 	}
 	return nil
+}
+
+// near is how many tags around the place where one should be are looked at first: of a bucket of 25, as 100,000 keys make
+// it, it is among them nine times out of ten.
+const near = 8
+
+// first returns the place of the first tag that isn't below this one. Keys are digests and lie evenly, so that the tag is
+// near where it would be if they did perfectly. There the smaller ones are counted, without a branch that the processor
+// could mistake; if the place isn't there after all, it isn't far.
+func (b *bucket) first(tag uint16) int {
+	from := max(int(uint32(tag)*uint32(len(b.tags))>>16)-near/2, 0)
+	i := from
+	for _, t := range b.tags[from:min(from+near, len(b.tags))] {
+		if t < tag {
+			i++
+		}
+	}
+	for i == from && i > 0 && b.tags[i-1] >= tag {
+		i, from = i-1, from-1
+	}
+	for i < len(b.tags) && b.tags[i] < tag {
+		i++
+	}
+	return i
 }
 
 // content returns a bucket's records and hashes; b may be nil.

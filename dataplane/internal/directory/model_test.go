@@ -127,9 +127,20 @@ func TestRandomHistoriesAgreeWithTheModel(t *testing.T) {
 	}
 }
 
-// Many keys in one bucket, so that its index is met at every density.
+// Many keys in one bucket, so that its tags are met at every density.
 func TestDenseBucketFindsAllOfItsKeysAndNoOthers(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 100, 5000} {
+	findsItsKeysAlone(t, func(*digest.Key) {}, 1, 2, 3, 100, 5000)
+}
+
+// Digests lie evenly, but nothing may depend on it.
+func TestBucketOfCrowdedKeysFindsAllOfThemAndNoOthers(t *testing.T) {
+	findsItsKeysAlone(t, func(key *digest.Key) { key[1], key[2] = 15, 255 }, 1, 2, 3, 300)
+	findsItsKeysAlone(t, func(key *digest.Key) { key[1], key[2], key[3] = 0, 3, key[3]&1 }, 1, 2, 3, 300)
+}
+
+func findsItsKeysAlone(t *testing.T, crowd func(*digest.Key), sizes ...int) {
+	t.Helper()
+	for _, n := range sizes {
 		records := make([]record, 0, n)
 		r := rand.New(rand.NewPCG(uint64(n), 2))
 		for range n {
@@ -138,6 +149,7 @@ func TestDenseBucketFindsAllOfItsKeysAndNoOthers(t *testing.T) {
 				key[i] = byte(r.Uint32())
 			}
 			key[1] &= 15
+			crowd(&key)
 			records = append(records, record{key: key})
 		}
 		records[0].key = digest.Key{}

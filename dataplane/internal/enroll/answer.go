@@ -9,9 +9,9 @@ import (
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
-// accept makes an identity of the control plane's answer, if it is one for our keys, from the
+// accept makes papers of the control plane's answer, if it is one for our keys, from the
 // authority that the join token named.
-func accept(answer *edgev1.EnrollResponse, own keys, authority *x509.Certificate) (*Identity, error) {
+func accept(answer *edgev1.EnrollResponse, own keys, authority *x509.Certificate) (*papers, error) {
 	r := record{
 		Version:         recordVersion,
 		Node:            answer.GetNode(),
@@ -19,27 +19,56 @@ func accept(answer *edgev1.EnrollResponse, own keys, authority *x509.Certificate
 		EnvironmentName: answer.GetEnvironmentName(),
 		Certificates:    answer.GetCertificates(),
 		Key:             own.private,
-		Authorities:     answer.GetTrust().GetAuthorities(),
 		BusSeed:         own.seed,
 		BusJWT:          answer.GetBusJwt(),
 		BusURLs:         answer.GetBusUrls(),
 	}
-	for _, key := range answer.GetTrust().GetSigningKeys() {
-		r.SigningKeys = append(r.SigningKeys, signingKey{ID: key.GetId(), PublicKey: key.GetPublicKey()})
-	}
-	identity, err := newIdentity(r)
+	r.believe(answer.GetTrust())
+	p, err := newPapers(r)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(identity.authorities, authority.Equal) {
+	if !slices.ContainsFunc(p.authorities, authority.Equal) {
 		return nil, errors.New("the trust bundle lacks the authority that the join token names")
 	}
-	chain, err := x509.ParseCertificates(slices.Concat(r.Certificates...))
+	if err := p.checkChain([]*x509.Certificate{authority}); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// acceptRenewal makes papers of the control plane's answer, if it is one for the key, and for who the
+// node was. The connection has proved who answers, so that the trust bundle may name new authorities.
+func (p *papers) acceptRenewal(answer *edgev1.RenewResponse, private []byte) (*papers, error) {
+	r := p.record
+	r.Certificates, r.Key = answer.GetCertificates(), private
+	r.BusJWT, r.BusURLs = answer.GetBusJwt(), answer.GetBusUrls()
+	r.believe(answer.GetTrust())
+	next, err := newPapers(r)
 	if err != nil {
-		return nil, fmt.Errorf("the node's chain: %w", err)
+		return nil, err
 	}
-	if err := verifyChain(chain, []*x509.Certificate{authority}, x509.ExtKeyUsageClientAuth); err != nil {
-		return nil, fmt.Errorf("the node's certificate: %w", err)
+	if err := next.checkChain(next.authorities); err != nil {
+		return nil, err
 	}
-	return identity, nil
+	return next, nil
+}
+
+func (r *record) believe(trust *edgev1.TrustBundle) {
+	r.Authorities, r.SigningKeys = trust.GetAuthorities(), nil
+	for _, key := range trust.GetSigningKeys() {
+		r.SigningKeys = append(r.SigningKeys, signingKey{ID: key.GetId(), PublicKey: key.GetPublicKey()})
+	}
+}
+
+// checkChain checks that the node's certificate is good now, by one of the authorities.
+func (p *papers) checkChain(authorities []*x509.Certificate) error {
+	chain, err := x509.ParseCertificates(slices.Concat(p.record.Certificates...))
+	if err != nil {
+		return fmt.Errorf("the node's chain: %w", err)
+	}
+	if err := verifyChain(chain, authorities, x509.ExtKeyUsageClientAuth); err != nil {
+		return fmt.Errorf("the node's certificate: %w", err)
+	}
+	return nil
 }

@@ -8,7 +8,9 @@
 //
 // Peers are told by their SPIFFE id, never by a host name: addresses of control planes change.
 //
-// A certificate ends after a day. This package tells when (Identity.Watch), and does not renew it
-// yet: what reads the certificate does so at each handshake, so that a renewed one will be used
-// without anybody being told.
+// A certificate ends after a day. A Renewer gets the next one, for a new key, when about half of its
+// life is over, keeps it on the disk and then swaps it in: whoever reads the identity does so at each
+// handshake, so that nobody needs to be told. After its end the node proves that it holds the
+// certificate's key, for 30 days (proto/renewal), so that it comes back from a long outage by itself.
+// New signing keys and addresses of the bus are kept too, and used from the next start on.
 package enroll

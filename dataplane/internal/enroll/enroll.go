@@ -22,6 +22,7 @@ import (
 
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/jointoken"
+	"github.com/sallyport/sallyport/proto/renewal"
 )
 
 // Bounds of an attempt to enroll.
@@ -34,7 +35,7 @@ const (
 // Errors that a person must mend.
 var (
 	ErrNoToken = errors.New("enroll: the node has no identity yet: give it a join token")
-	ErrExpired = errors.New("enroll: the node's certificate has ended: give it a new join token")
+	ErrExpired = errors.New("enroll: the node's certificate ended more than 30 days ago: give it a new join token")
 	ErrOther   = errors.New("enroll: the data directory holds an identity of another control plane than the join token's: give the node another data directory, or remove its identity.json")
 )
 
@@ -52,15 +53,17 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Ensure returns the node's identity: the one it keeps, else one that it enrolls for. A control
-// plane that can't be reached is tried again until ctx ends; one that refuses is not.
+// Ensure returns the node's identity: the one it keeps, else one that it enrolls for. One whose
+// certificate has ended is kept for as long as a Renewer can renew it, join token or not, so that the
+// node stays the one it is. A control plane that can't be reached is tried again until ctx ends; one
+// that refuses is not.
 func Ensure(ctx context.Context, config Config) (*Identity, error) {
 	kept, err := Load(config.Dir)
 	switch {
 	case errors.Is(err, ErrNone):
 	case err != nil:
 		return nil, err
-	case time.Now().Before(kept.Expires()):
+	case time.Now().Before(kept.Expires().Add(renewal.Grace)):
 		if err := kept.checkToken(config.JoinToken); err != nil {
 			return nil, err
 		}
@@ -68,7 +71,7 @@ func Ensure(ctx context.Context, config Config) (*Identity, error) {
 	case config.JoinToken == "":
 		return nil, ErrExpired
 	default:
-		config.Logger.Warn("the node's certificate has ended; it enrolls as a new node", "node", kept.Node(), "ended", kept.Expires())
+		config.Logger.Warn("the node's certificate ended too long ago to be renewed; it enrolls as a new node", "node", kept.Node(), "ended", kept.Expires())
 	}
 	if config.JoinToken == "" {
 		return nil, ErrNoToken
@@ -89,7 +92,7 @@ func (i *Identity) checkToken(text string) error {
 	if err != nil {
 		return fmt.Errorf("enroll: %w", err)
 	}
-	for _, authority := range i.authorities {
+	for _, authority := range i.papers().authorities {
 		if sha256.Sum256(authority.RawSubjectPublicKeyInfo) == token.Authority {
 			return nil
 		}
@@ -105,18 +108,25 @@ type keys struct {
 	user    string // its public half
 }
 
-func makeKeys() (keys, error) {
+// makeKey makes the key of a certificate, and the request for it.
+func makeKey() (private, request []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return keys{}, fmt.Errorf("enroll: make a key: %w", err)
+		return nil, nil, fmt.Errorf("enroll: make a key: %w", err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return keys{}, fmt.Errorf("enroll: marshal the key: %w", err)
+	if private, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+		return nil, nil, fmt.Errorf("enroll: marshal the key: %w", err)
 	}
-	request, err := x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key)
+	if request, err = x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key); err != nil {
+		return nil, nil, fmt.Errorf("enroll: make a certificate request: %w", err)
+	}
+	return private, request, nil
+}
+
+func makeKeys() (keys, error) {
+	private, request, err := makeKey()
 	if err != nil {
-		return keys{}, fmt.Errorf("enroll: make a certificate request: %w", err)
+		return keys{}, err
 	}
 	user, err := nkeys.CreateUser()
 	if err != nil {
@@ -149,13 +159,14 @@ func enroll(ctx context.Context, config Config, token jointoken.Token) (*Identit
 	if err != nil {
 		return nil, err
 	}
-	identity, err := accept(answer, own, peer.get())
+	made, err := accept(answer, own, peer.get())
 	if err != nil {
 		return nil, fmt.Errorf("enroll: the control plane's answer is refused: %w", err)
 	}
-	if err := identity.save(config.Dir); err != nil {
+	if err := made.save(config.Dir); err != nil {
 		return nil, err
 	}
+	identity := newIdentity(made)
 	config.Logger.Info("enrolled", "node", identity.Node(), "environment", identity.EnvironmentName(), "until", identity.Expires())
 	return identity, nil
 }

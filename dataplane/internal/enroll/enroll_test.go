@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nkeys"
@@ -25,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+	"github.com/sallyport/sallyport/proto/renewal"
 )
 
 // enrolled enrolls a node.
@@ -239,10 +239,10 @@ func TestTokenOfAnotherInstallationIsRefusedByAnEnrolledNode(t *testing.T) {
 	}
 }
 
-func TestEndedIdentityTakesANewToken(t *testing.T) {
+func TestIdentityThatEndedTooLongAgoTakesANewToken(t *testing.T) {
 	p := newPlane(t)
 	config, first := enrolled(t, p)
-	replaceLeaf(t, p, config, first)
+	age(t, p, config, first, renewal.Grace+time.Minute)
 	again := config
 	again.JoinToken = ""
 	if _, err := Ensure(t.Context(), again); !errors.Is(err, ErrExpired) {
@@ -254,22 +254,35 @@ func TestEndedIdentityTakesANewToken(t *testing.T) {
 	}
 }
 
-// replaceLeaf makes a kept identity one whose certificate has ended.
-func replaceLeaf(t *testing.T, p *plane, config Config, i *Identity) {
+func TestEndedIdentityThatCanBeRenewedIsKeptEvenWithAToken(t *testing.T) {
+	p := newPlane(t)
+	config, first := enrolled(t, p)
+	age(t, p, config, first, renewal.Grace-time.Minute)
+	second, err := Ensure(t.Context(), config)
+	if err != nil || second.Node() != first.Node() || p.calls() != 1 {
+		t.Errorf("%v, %v, after %d calls", second, err, p.calls())
+	}
+}
+
+// age makes the identity one, here and on the disk, whose certificate ended so long ago.
+func age(t *testing.T, p *plane, config Config, i *Identity, ended time.Duration) {
 	t.Helper()
-	old := i.record
-	ended := p.authority.issue(t, i.certificate.Leaf.PublicKey, func(c *x509.Certificate) {
-		c.URIs = i.certificate.Leaf.URIs
-		c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+	old := i.papers().record
+	leaf := p.authority.issue(t, i.papers().certificate.Leaf.PublicKey, func(c *x509.Certificate) {
+		c.URIs = i.papers().certificate.Leaf.URIs
+		c.NotAfter = time.Now().Add(-ended)
+		c.NotBefore = c.NotAfter.Add(-24 * time.Hour)
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	})
-	old.Certificates = [][]byte{ended.Raw}
-	identity, err := newIdentity(old)
+	old.Certificates = [][]byte{leaf.Raw}
+	aged, err := newPapers(old)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := identity.save(config.Dir); err != nil {
+	if err := aged.save(config.Dir); err != nil {
 		t.Fatal(err)
 	}
+	i.newest.Store(aged)
 }
 
 func TestDamagedIdentityIsRefusedWithoutShowingIt(t *testing.T) {
@@ -279,7 +292,7 @@ func TestDamagedIdentityIsRefusedWithoutShowingIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed := string(identity.record.BusSeed)
+	seed := string(identity.papers().record.BusSeed)
 	damages := map[string][]byte{
 		"empty":          nil,
 		"cut":            whole[:len(whole)/2],
@@ -367,23 +380,6 @@ func TestBusNonceIsSignedByTheKeyInTheJWT(t *testing.T) {
 	if text, err := identity.BusJWT(); err != nil || text == "" {
 		t.Error(err)
 	}
-}
-
-func TestEndOfTheCertificateIsAnnouncedInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
-		log := slog.New(slog.NewTextHandler(&logged, nil))
-		ends := time.Now().Add(24 * time.Hour)
-		identity := &Identity{certificate: tls.Certificate{Leaf: &x509.Certificate{NotAfter: ends}}}
-		ctx, cancel := context.WithDeadline(t.Context(), ends.Add(90*time.Minute))
-		defer cancel()
-		if err := identity.Watch(ctx, log); err != nil {
-			t.Error(err)
-		}
-		if warned, ended := strings.Count(logged.String(), "ends soon"), strings.Count(logged.String(), "has ended"); warned != 4 || ended != 2 {
-			t.Errorf("%d warnings, %d errors", warned, ended)
-		}
-	})
 }
 
 type keyPair interface{ Public() crypto.PublicKey }

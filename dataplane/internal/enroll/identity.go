@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nkeys"
@@ -14,67 +15,84 @@ import (
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
-// Identity is who the node is, and whom it believes. It is immutable and safe for concurrent use.
+// Identity is who the node is, and whom it believes. A Renewer renews it; whoever asks gets what is
+// newest. It is safe for concurrent use.
 type Identity struct {
+	newest atomic.Pointer[papers]
+}
+
+func newIdentity(p *papers) *Identity {
+	i := new(Identity)
+	i.newest.Store(p)
+	return i
+}
+
+func (i *Identity) papers() *papers { return i.newest.Load() }
+
+// papers are an identity as it was issued at one time. They are immutable.
+type papers struct {
 	record      record
 	certificate tls.Certificate
 	authorities []*x509.Certificate
 	bus         nkeys.KeyPair
 }
 
-// newIdentity makes an identity of its record, and checks that its parts fit each other: the
-// record may be an answer just received, or a file that somebody touched.
-func newIdentity(r record) (*Identity, error) {
-	i := &Identity{record: r}
+// newPapers makes papers of their record, and checks that its parts fit each other: the record may be
+// an answer just received, or a file that somebody touched.
+func newPapers(r record) (*papers, error) {
+	p := &papers{record: r}
 	var err error
-	if i.authorities, err = parseAuthorities(r.Authorities); err != nil {
+	if p.authorities, err = parseAuthorities(r.Authorities); err != nil {
 		return nil, err
 	}
-	if i.certificate, err = parseCertificate(r.Certificates, r.Key); err != nil {
+	if p.certificate, err = parseCertificate(r.Certificates, r.Key); err != nil {
 		return nil, err
 	}
-	if err := i.checkNames(); err != nil {
+	if err := p.checkNames(); err != nil {
 		return nil, err
 	}
 	if err := checkSigningKeys(r.SigningKeys); err != nil {
 		return nil, err
 	}
-	if i.bus, err = parseBusUser(r); err != nil {
+	if p.bus, err = parseBusUser(r); err != nil {
 		return nil, err
 	}
-	return i, nil
+	return p, nil
 }
 
 // Node returns the node's id, "node_…".
-func (i *Identity) Node() string { return i.record.Node }
+func (i *Identity) Node() string { return i.papers().record.Node }
 
 // Environment returns the id of the node's environment, "env_…".
-func (i *Identity) Environment() string { return i.record.Environment }
+func (i *Identity) Environment() string { return i.papers().record.Environment }
 
 // EnvironmentName returns the name of the node's environment, for people.
-func (i *Identity) EnvironmentName() string { return i.record.EnvironmentName }
+func (i *Identity) EnvironmentName() string { return i.papers().record.EnvironmentName }
 
 // Expires returns when the certificate ends.
-func (i *Identity) Expires() time.Time { return i.certificate.Leaf.NotAfter }
+func (i *Identity) Expires() time.Time { return i.papers().expires() }
+
+func (p *papers) expires() time.Time { return p.certificate.Leaf.NotAfter }
 
 // SigningKeys returns what heads may be signed with.
 func (i *Identity) SigningKeys() []*edgev1.SigningKey {
-	keys := make([]*edgev1.SigningKey, len(i.record.SigningKeys))
-	for n, key := range i.record.SigningKeys {
+	known := i.papers().record.SigningKeys
+	keys := make([]*edgev1.SigningKey, len(known))
+	for n, key := range known {
 		keys[n] = &edgev1.SigningKey{Id: key.ID, PublicKey: slices.Clone(key.PublicKey)}
 	}
 	return keys
 }
 
 // BusURLs returns where the bus is.
-func (i *Identity) BusURLs() []string { return slices.Clone(i.record.BusURLs) }
+func (i *Identity) BusURLs() []string { return slices.Clone(i.papers().record.BusURLs) }
 
-// BusJWT returns the bus's word on who the node is (nats.UserJWTHandler).
-func (i *Identity) BusJWT() (string, error) { return i.record.BusJWT, nil }
+// BusJWT returns the bus's newest word on who the node is: the bus is told it at each connection (nats.UserJWTHandler).
+func (i *Identity) BusJWT() (string, error) { return i.papers().record.BusJWT, nil }
 
 // BusSign signs the bus's nonce, which proves the JWT to be ours (nats.SignatureHandler).
 func (i *Identity) BusSign(nonce []byte) ([]byte, error) {
-	signature, err := i.bus.Sign(nonce)
+	signature, err := i.papers().bus.Sign(nonce)
 	if err != nil {
 		return nil, fmt.Errorf("enroll: sign the bus's nonce: %w", err)
 	}

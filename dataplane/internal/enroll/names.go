@@ -26,14 +26,14 @@ func nodeID(environment, node string) string {
 }
 
 // checkNames checks the ids' form, and that the certificate says the same.
-func (i *Identity) checkNames() error {
-	if _, err := id.Parse(nodePrefix, i.record.Node); err != nil {
+func (p *papers) checkNames() error {
+	if _, err := id.Parse(nodePrefix, p.record.Node); err != nil {
 		return fmt.Errorf("the node's id: %w", err)
 	}
-	if _, err := id.Parse(environmentPrefix, i.record.Environment); err != nil {
+	if _, err := id.Parse(environmentPrefix, p.record.Environment); err != nil {
 		return fmt.Errorf("the environment's id: %w", err)
 	}
-	return checkID(i.certificate.Leaf, nodeID(i.record.Environment, i.record.Node))
+	return checkID(p.certificate.Leaf, nodeID(p.record.Environment, p.record.Node))
 }
 
 var errTwoReadings = errors.New("a certificate must hold exactly one URI (SPIFFE X.509-SVID, section 2)")

@@ -112,6 +112,9 @@ type plane struct {
 
 	mu     sync.Mutex
 	asked  []*edgev1.EnrollRequest
+	ways   []way                         // how renewals were proved
+	reply  func(*edgev1.RenewResponse)   // spoils the renewals
+	nonce  []byte                        // the last one
 	fail   []error                       // what the next calls are answered instead
 	change func(*edgev1.EnrollResponse)  // spoils the answers
 	leaf   func(*x509.Certificate)       // spoils the node's certificates

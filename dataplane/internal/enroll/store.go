@@ -46,6 +46,14 @@ var ErrNone = errors.New("enroll: the data directory holds no identity")
 // Load returns the identity kept in the data directory. One that anybody but its owner may read is
 // refused: it must be taken for known.
 func Load(dir string) (*Identity, error) {
+	p, err := load(dir)
+	if err != nil {
+		return nil, err
+	}
+	return newIdentity(p), nil
+}
+
+func load(dir string) (*papers, error) {
 	path := filepath.Join(dir, fileName)
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,14 +70,14 @@ func Load(dir string) (*Identity, error) {
 	if open := info.Mode().Perm() & 0o077; open != 0 {
 		return nil, fmt.Errorf("enroll: %s may be read by others (mode %04o): remove it and enroll with a new join token", path, info.Mode().Perm())
 	}
-	identity, err := read(file)
+	kept, err := read(file)
 	if err != nil {
 		return nil, fmt.Errorf("enroll: %s is damaged, remove it and enroll with a new join token: %w", path, err)
 	}
-	return identity, nil
+	return kept, nil
 }
 
-func read(r io.Reader) (*Identity, error) {
+func read(r io.Reader) (*papers, error) {
 	decoder := json.NewDecoder(r)
 	decoder.DisallowUnknownFields()
 	var kept record
@@ -79,13 +87,13 @@ func read(r io.Reader) (*Identity, error) {
 	if kept.Version != recordVersion {
 		return nil, fmt.Errorf("version %d, this build knows %d", kept.Version, recordVersion)
 	}
-	return newIdentity(kept)
+	return newPapers(kept)
 }
 
-// save writes the identity's file: whole or not at all, and on the disk when it returns.
-func (i *Identity) save(dir string) error {
+// save writes them to the identity's file: whole or not at all, and on the disk when it returns.
+func (p *papers) save(dir string) error {
 	var body bytes.Buffer
-	if err := json.NewEncoder(&body).Encode(i.record); err != nil {
+	if err := json.NewEncoder(&body).Encode(p.record); err != nil {
 		return fmt.Errorf("enroll: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

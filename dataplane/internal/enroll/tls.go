@@ -11,11 +11,19 @@ import (
 
 // TLS returns a client's configuration for the control plane and the bus: TLS 1.3, the node's
 // certificate, and a server that one of the authorities vouches for as the control plane. The
-// certificate is asked for at each handshake.
+// newest certificate and authorities are taken at each handshake.
 func (i *Identity) TLS() *tls.Config {
 	return clientTLS(func(state tls.ConnectionState) error {
-		return verifyControl(state.PeerCertificates, i.authorities)
-	}, func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.certificate, nil })
+		return verifyControl(state.PeerCertificates, i.papers().authorities)
+	}, func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.papers().certificate, nil })
+}
+
+// anonymousTLS is TLS without the node's certificate: a server breaks off at the sight of one that has
+// ended.
+func (p *papers) anonymousTLS() *tls.Config {
+	return clientTLS(func(state tls.ConnectionState) error {
+		return verifyControl(state.PeerCertificates, p.authorities)
+	}, nil)
 }
 
 // ErrNotTheAuthority is returned when the control plane's chain doesn't hold the authority that the

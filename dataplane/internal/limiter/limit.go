@@ -50,12 +50,12 @@ type State struct {
 }
 
 // take decides on one request against a cell's TATs, and charges all of them or none.
-func (l Limit) take(tats []moment, now int64, spend bool) (v Verdict) {
+func (l Limit) take(t tats, now int64, spend bool) (v Verdict) {
 	var next [MaxWindows]moment
 	v.Allowed = true
-	for i, was := range tats[:len(l.rates)] {
+	for i := range l.rates {
 		r := &l.rates[i]
-		tat, ok := r.next(was, now)
+		tat, ok := r.next(*t.at(i), now)
 		next[i] = tat
 		if !ok {
 			v.Allowed = false
@@ -63,20 +63,42 @@ func (l Limit) take(tats []moment, now int64, spend bool) (v Verdict) {
 		}
 	}
 	if v.Allowed && spend {
-		copy(tats, next[:len(l.rates)])
+		t.copy(tatsOf(next[:len(l.rates)]))
 	}
-	for i, tat := range tats[:len(l.rates)] {
-		r := &l.rates[i]
+	for i := range l.rates {
+		r, tat := &l.rates[i], *t.at(i)
 		v.Windows[i] = State{Remaining: r.remaining(tat, now), Reset: r.reset(tat, now)}
 	}
 	return v
 }
 
+// tats are a cell's, one for each window.
+type tats struct {
+	first *moment
+	more  []moment
+}
+
+// tatsOf returns those in a list, which isn't empty.
+func tatsOf(list []moment) tats { return tats{first: &list[0], more: list[1:]} }
+
+func (t tats) at(window int) *moment {
+	if window == 0 {
+		return t.first
+	}
+	return &t.more[window-1]
+}
+
+// copy sets them to those of another cell of the same limit.
+func (t tats) copy(from tats) {
+	*t.first = *from.first
+	copy(t.more, from.more)
+}
+
 // fullAt returns when a cell is back at its full allowance in every window, in whole nanoseconds.
-func fullAt(tats []moment) int64 {
-	var latest int64
-	for _, t := range tats {
-		latest = max(latest, int64(t.ceil()))
+func (t tats) fullAt() int64 {
+	latest := max(int64(t.first.ceil()), 0)
+	for _, m := range t.more {
+		latest = max(latest, int64(m.ceil()))
 	}
 	return latest
 }

@@ -104,7 +104,7 @@ func compare(t *testing.T, windows []Window, limit Limit, tats []moment, models 
 			wait = max(wait, ceil(over.Sub(over, m.burst)))
 		}
 	}
-	got := limit.take(tats, now, true)
+	got := limit.take(tatsOf(tats), now, true)
 	if got.Allowed != allowed || got.RetryAfter != wait {
 		t.Fatalf("%v at %d: allowed %v after %v, the model says %v after %v", windows, now, got.Allowed, got.RetryAfter, allowed, wait)
 	}
@@ -128,14 +128,14 @@ func TestRetryAfterIsTheFirstNanosecondAtWhichTheRequestPasses(t *testing.T) {
 			t.Fatal(err)
 		}
 		tats := make([]moment, 1)
-		v := limit.take(tats, 1000, true)
+		v := limit.take(tatsOf(tats), 1000, true)
 		for v.Allowed {
-			v = limit.take(tats, 1000, true)
+			v = limit.take(tatsOf(tats), 1000, true)
 		}
-		if limit.take(tats, 1000+int64(v.RetryAfter)-1, false).Allowed {
+		if limit.take(tatsOf(tats), 1000+int64(v.RetryAfter)-1, false).Allowed {
 			t.Fatalf("%+v: passes before RetryAfter %v", w, v.RetryAfter)
 		}
-		if !limit.take(tats, 1000+int64(v.RetryAfter), false).Allowed {
+		if !limit.take(tatsOf(tats), 1000+int64(v.RetryAfter), false).Allowed {
 			t.Fatalf("%+v: refused after RetryAfter %v", w, v.RetryAfter)
 		}
 	}
@@ -149,7 +149,7 @@ func TestThreePerSecondAreThreeHoweverLong(t *testing.T) {
 	tats := make([]moment, 1)
 	for second := range int64(100_000) {
 		for i, want := range []bool{true, true, true, false} {
-			if v := limit.take(tats, second*int64(time.Second), true); v.Allowed != want {
+			if v := limit.take(tatsOf(tats), second*int64(time.Second), true); v.Allowed != want {
 				t.Fatalf("second %d, request %d: %+v", second, i, v)
 			}
 		}
@@ -162,10 +162,10 @@ func TestNoWindowIsChargedWhenOneRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	tats := make([]moment, 2)
-	limit.take(tats, 0, true)
+	limit.take(tatsOf(tats), 0, true)
 	before := [2]moment{tats[0], tats[1]}
 	for range 10 {
-		if v := limit.take(tats, 0, true); v.Allowed || v.Windows[1].Remaining != 99 {
+		if v := limit.take(tatsOf(tats), 0, true); v.Allowed || v.Windows[1].Remaining != 99 {
 			t.Fatalf("%+v", v)
 		}
 	}
@@ -202,9 +202,9 @@ func FuzzNoTimeOverflows(f *testing.F) {
 		}
 		now = clamp(now)
 		tats := make([]moment, 1)
-		last := limit.take(tats, now, false).Windows[0]
+		last := limit.take(tatsOf(tats), now, false).Windows[0]
 		for range times {
-			v := limit.take(tats, now, true)
+			v := limit.take(tatsOf(tats), now, true)
 			w := v.Windows[0]
 			if w.Reset < 0 || v.RetryAfter < 0 || tats[0].ns < 0 || w.Remaining > uint64(MaxRequests) {
 				t.Fatalf("%+v, TAT %+v", v, tats[0])

@@ -44,7 +44,7 @@ func NewTable(limit Limit, cells int) (*Table, error) {
 	t := &Table{limit: limit, hasher: NewHasher(), max: int64(cells)}
 	t.shards = make([]shard, 1<<bits.Len(uint((cells-1)/cellsPerShard)))
 	for i := range t.shards {
-		t.shards[i].windows = limit.Windows()
+		t.shards[i].others = int32(limit.Windows() - 1)
 		t.shards[i].freeAt.Store(math.MaxInt64)
 	}
 	return t, nil
@@ -68,14 +68,14 @@ func (t *Table) Take(key Key, now int64) Verdict {
 	now = clamp(now)
 	s := t.shard(key)
 	s.mu.Lock()
-	if tats := s.find(key); tats != nil {
-		v := t.limit.take(tats, now, true)
+	if cell, ok := s.find(key); ok {
+		v := t.limit.take(cell, now, true)
 		s.mu.Unlock()
 		return v
 	}
-	if tats := t.insert(s, key, now); tats != nil {
-		v := t.limit.take(tats, now, true)
-		s.noteFree(fullAt(tats))
+	if cell, ok := t.insert(s, key, now); ok {
+		v := t.limit.take(cell, now, true)
+		s.noteFree(cell.fullAt())
 		s.mu.Unlock()
 		return v
 	}
@@ -90,10 +90,10 @@ func (t *Table) Peek(key Key, now int64) Verdict {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if tats := s.find(key); tats != nil {
-		return t.limit.take(tats, now, false)
+	if cell, ok := s.find(key); ok {
+		return t.limit.take(cell, now, false)
 	}
-	return t.limit.take(fresh[:], now, false)
+	return t.limit.take(tatsOf(fresh[:]), now, false)
 }
 
 // clamp keeps times where the arithmetic holds.
@@ -101,16 +101,16 @@ func clamp(now int64) int64 { return min(max(now, 0), horizon) }
 
 func (t *Table) shard(key Key) *shard { return &t.shards[key.low&uint64(len(t.shards)-1)] }
 
-// insert gives a caller a cell in its shard, which is locked; nil: the table is full, and nothing in this shard may go.
-func (t *Table) insert(s *shard, key Key, now int64) []moment {
+// insert gives a caller a cell in its shard, which is locked; false: the table is full, and nothing in this shard may go.
+func (t *Table) insert(s *shard, key Key, now int64) (tats, bool) {
 	if t.used.Add(1) > t.max {
 		t.used.Add(-1)
 		if !s.evict(now) {
-			return nil
+			return tats{}, false
 		}
 	}
 	t.used.Add(-int64(s.makeRoom(now)))
-	return s.insert(key)
+	return s.insert(key), true
 }
 
 // takeElsewhere makes room for a caller in another shard than its own, or counts it in the overflow cell.
@@ -120,14 +120,14 @@ func (t *Table) takeElsewhere(s *shard, key Key, now int64) Verdict {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tats := s.find(key) // maybe given a cell meanwhile
-	if tats == nil {
-		if tats = t.insert(s, key, now); tats == nil {
+	cell, ok := s.find(key) // maybe given one meanwhile
+	if !ok {
+		if cell, ok = t.insert(s, key, now); !ok {
 			return t.takeShared(now) // somebody else was quicker
 		}
 	}
-	v := t.limit.take(tats, now, true)
-	s.noteFree(fullAt(tats))
+	v := t.limit.take(cell, now, true)
+	s.noteFree(cell.fullAt())
 	return v
 }
 
@@ -156,7 +156,7 @@ func (t *Table) takeShared(now int64) Verdict {
 	t.shared.Add(1)
 	t.overflow.Lock()
 	defer t.overflow.Unlock()
-	v := t.limit.take(t.overflow.tats[:], now, true)
+	v := t.limit.take(tatsOf(t.overflow.tats[:]), now, true)
 	v.Shared = true
 	return v
 }

@@ -135,7 +135,7 @@ func TestTableEqualsCellsKeptForEver(t *testing.T) {
 		if kept[i] == nil {
 			kept[i] = make([]moment, 2)
 		}
-		if got, want := table.Take(keys[i], now), table.limit.take(kept[i], now, true); got != want {
+		if got, want := table.Take(keys[i], now), table.limit.take(tatsOf(kept[i]), now, true); got != want {
 			t.Fatalf("caller %d at %d: %+v, not %+v", i, now, got, want)
 		}
 	}

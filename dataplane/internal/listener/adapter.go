@@ -2,9 +2,12 @@ package listener
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -15,12 +18,18 @@ import (
 )
 
 // adapter stands between net/http and the gateway's own exchange.
-type adapter struct{ handler Handler }
+type adapter struct {
+	handler  Handler
+	log      *slog.Logger
+	patience time.Duration
+	leaving  func() bool // no further request is wanted
+}
 
 func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex := a.handler.Acquire()
 	defer a.handler.Finish(ex)
-	body := &countingBody{body: r.Body, request: r, into: &ex.Request}
+	body := newRequestBody(w, r, &ex.Request, a.patience)
+	defer body.release()
 	if refused := fill(ex, r, body); refused != nil {
 		ex.Refuse(refused)
 	}
@@ -28,10 +37,31 @@ func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// An answer may come before the upload has ended, and must not wait for it.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
-	a.handler.Serve(ex)
-	if !write(w, ex, body) {
+	a.serve(ex)
+	if a.leaving() || !body.atEnd() {
+		// Behind a body that wasn't read to its end net/http would look for the next request wherever it stopped reading: inside what
+		// the client, or a proxy in front, takes for the body.
+		w.Header().Set("Connection", "close")
+	}
+	if !write(w, ex) {
 		panic(http.ErrAbortHandler) // the only way to tell net/http that the answer is incomplete
 	}
+}
+
+// serve answers though the handler panics, which would be a fault of ours: the caller is told so, and the request counts as failed.
+func (a *adapter) serve(ex *pipeline.Exchange) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		// The value's text might hold something of the request.
+		a.log.Error("a request failed by a panic", "request_id", id.Text(pipeline.RequestIDPrefix, ex.ID),
+			"type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+		ex.Refuse(&pipeline.Rejection{Code: problem.Internal, Reason: "panic"})
+		ex.Answer()
+	}()
+	a.handler.Serve(ex)
 }
 
 // fill describes the request; what HTTP itself or the canonical path forbids comes back as a rejection.
@@ -77,9 +107,9 @@ func checkMethod(r *http.Request) *pipeline.Rejection {
 // absolute form, whose authority net/http has already made the Host.
 func fillTarget(in *pipeline.Request, target string) *pipeline.Rejection {
 	if !strings.HasPrefix(target, "/") {
-		_, rest, absolute := strings.Cut(target, "://")
-		if !absolute {
-			return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The request target is not a path.", Reason: "target is neither origin nor absolute form"}
+		scheme, rest, absolute := strings.Cut(target, "://")
+		if !absolute || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") || rest == "" || rest[0] == '/' || rest[0] == '?' {
+			return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The request target is neither a path nor an http URL.", Reason: "target is neither origin nor absolute form"}
 		}
 		slash := strings.IndexAny(rest, "/?")
 		if slash < 0 {
@@ -166,30 +196,4 @@ func validPort(port string) bool {
 		}
 	}
 	return true
-}
-
-// countingBody counts what is read of a request body, and hands over the trailers at its end.
-type countingBody struct {
-	body    io.Reader
-	request *http.Request
-	into    *pipeline.Request
-	failed  error
-}
-
-func (b *countingBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	b.into.BodyBytes += int64(n)
-	switch {
-	case errors.Is(err, io.EOF):
-		if b.into.Trailer.Len() == 0 {
-			for name, values := range b.request.Trailer {
-				for _, value := range values {
-					b.into.Trailer.Add(name, value)
-				}
-			}
-		}
-	case err != nil:
-		b.failed = err
-	}
-	return n, err //nolint:wrapcheck // io.EOF must stay what it is
 }

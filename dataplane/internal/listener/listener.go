@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/stall"
 )
 
 // Handler decides on exchanges.
@@ -28,32 +30,47 @@ type Config struct {
 	Listener net.Listener
 	// Handler decides.
 	Handler Handler
-	// Logger hears of broken connections, at debug.
+	// Logger hears of broken connections, at debug, and of panics.
 	Logger *slog.Logger
 	// DrainTimeout bounds how long Run waits for requests under way once it is told to stop.
 	DrainTimeout time.Duration
+	// StallTimeout bounds how long a client may send nothing in the middle of a body, or take nothing of an answer; default
+	// 60 s.
+	StallTimeout time.Duration
 }
 
 // Limits on the client's side of the wire.
 const (
-	headTimeout  = 10 * time.Second
-	idleTimeout  = 75 * time.Second
+	headTimeout         = 10 * time.Second
+	idleTimeout         = 75 * time.Second
+	defaultStallTimeout = 60 * time.Second
+	// lingerTimeout is how long the rest of a body is waited for that nobody wants any more.
+	lingerTimeout = 2 * time.Second
+	// leaveTime is how long clients with open connections get to hear that they shall open no further request on them, and
+	// balancers to hear from /readyz that the node goes, before idle connections are closed.
+	leaveTime    = time.Second
 	maxHeadBytes = 64 << 10
 )
 
-// Run serves until ctx ends, then takes no more connections and lets requests under way end.
+// Run serves until ctx ends, then tells clients to go elsewhere, takes no more connections and lets requests under way end.
 func Run(ctx context.Context, cfg Config) error {
+	if cfg.StallTimeout <= 0 {
+		cfg.StallTimeout = defaultStallTimeout
+	}
+	var open connections
+	handler := &adapter{handler: cfg.Handler, log: cfg.Logger, patience: cfg.StallTimeout, leaving: func() bool { return ctx.Err() != nil }}
 	server := &http.Server{
-		Handler:           &adapter{handler: cfg.Handler},
+		Handler:           handler,
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeadBytes,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+		ConnState:         open.note,
 		// A handler of our own answers OPTIONS *, by refusing it like every target that is not a path.
 		DisableGeneralOptionsHandler: true,
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(cfg.Listener) }()
+	go func() { served <- server.Serve(stall.NewListener(cfg.Listener, cfg.StallTimeout)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve clients: %w", err)
@@ -61,13 +78,45 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout)
 	defer cancel()
+	// One that is closed under a client that is just sending its next request would cost that request.
+	open.wait(drain, leaveTime)
 	err := server.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
 		_ = server.Close()
+		open.wait(context.WithoutCancel(ctx), lingerTimeout) // what was cut off ends at once, and is to be counted
 		err = fmt.Errorf("requests were still under way after %s", cfg.DrainTimeout)
 	}
 	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
 		err = errors.Join(err, end)
 	}
 	return err
+}
+
+// connections counts those that are open.
+type connections struct{ count atomic.Int64 }
+
+func (c *connections) note(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		c.count.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.count.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// wait returns when all are closed, their requests finished, or when ctx ends or patience does.
+func (c *connections) wait(ctx context.Context, patience time.Duration) {
+	const look = 10 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for c.count.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -15,15 +16,13 @@ const copyBufferBytes = 32 << 10
 var copyBuffers = sync.Pool{New: func() any { return new([copyBufferBytes]byte) }}
 
 // write sends the answer; false: it could not be sent whole, and the connection must end so that the client sees that.
-func write(w http.ResponseWriter, ex *pipeline.Exchange, request *countingBody) bool {
+func write(w http.ResponseWriter, ex *pipeline.Exchange) bool {
 	out := &ex.Response
 	if out.Body != nil {
 		defer out.Body.Close()
 	}
 	header := w.Header()
-	for _, field := range out.Header.Fields() {
-		header[http.CanonicalHeaderKey(field.Name)] = append(header[http.CanonicalHeaderKey(field.Name)], field.Value)
-	}
+	out.Header.CopyTo(header) // net/http writes a short answer's head when the exchange is finished already
 	if _, dated := header["Date"]; dated {
 		header["Date"] = header["Date"][:1]
 	}
@@ -33,9 +32,6 @@ func write(w http.ResponseWriter, ex *pipeline.Exchange, request *countingBody) 
 	if _, typed := header["Content-Type"]; !typed {
 		header["Content-Type"] = nil // else net/http guesses one
 	}
-	if request.failed != nil {
-		header.Set("Connection", "close")
-	}
 	w.WriteHeader(out.Status)
 	if out.Body == nil || bodyless(ex) {
 		return true
@@ -44,9 +40,19 @@ func write(w http.ResponseWriter, ex *pipeline.Exchange, request *countingBody) 
 		return false
 	}
 	for _, field := range out.Trailer.Fields() {
-		header.Add(http.TrailerPrefix+field.Name, field.Value)
+		if !notInTrailers[strings.ToLower(field.Name)] {
+			header.Add(http.TrailerPrefix+field.Name, strings.Clone(field.Value))
+		}
 	}
 	return true
+}
+
+// notInTrailers are fields that a recipient which merges trailers into the header would take for framing, routing or
+// identity (RFC 9110, section 6.5.1). Lower case.
+var notInTrailers = map[string]bool{
+	"content-length": true, "transfer-encoding": true, "trailer": true, "connection": true, "keep-alive": true, "upgrade": true,
+	"te": true, "host": true, "content-type": true, "content-encoding": true, "content-range": true, "location": true,
+	"set-cookie": true, "cache-control": true, "www-authenticate": true, "proxy-authenticate": true, "x-request-id": true,
 }
 
 // copyBody passes the body on. What has no known length may be a stream whose reader waits for each piece: it is flushed at once.
@@ -85,7 +91,9 @@ func bodyless(ex *pipeline.Exchange) bool {
 	return ex.Request.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// allowsLength reports whether Content-Length may be sent (RFC 9110, section 8.6).
+// allowsLength reports whether Content-Length may be sent (RFC 9110, section 8.6). Of a 304 the length would have to be that
+// of the 200 which it stands for, and net/http reads it as 0, which caches would believe.
 func allowsLength(ex *pipeline.Exchange) bool {
-	return ex.Response.Status != http.StatusNoContent
+	status := ex.Response.Status
+	return status != http.StatusNoContent && status != http.StatusNotModified
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -18,7 +19,8 @@ const (
 )
 
 // AccessLog writes one JSON line per request. Lines gather in memory and are written by Run, so that no request waits for a
-// disk or a terminal; what does not fit while the writer is slow is dropped and counted.
+// disk or a terminal; what does not fit while the writer is slow, or what it refuses, is dropped and counted: a full disk must
+// not end a gateway.
 type AccessLog struct {
 	logger  *slog.Logger
 	out     io.Writer
@@ -55,29 +57,28 @@ func (l *AccessLog) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return l.flush()
+			l.flush()
+			return nil
 		case <-tick.C:
 		case <-l.wake:
 		}
-		if err := l.flush(); err != nil {
-			return err
-		}
+		l.flush()
 	}
 }
 
-func (l *AccessLog) flush() error {
+func (l *AccessLog) flush() {
 	l.mu.Lock()
 	full := l.filling
 	l.filling, l.spare = l.spare[:0], nil
 	l.mu.Unlock()
-	var err error
 	if len(full) > 0 {
-		_, err = l.out.Write(full)
+		if written, err := l.out.Write(full); err != nil {
+			l.dropped.Add(uint64(bytes.Count(full[min(max(written, 0), len(full)):], []byte{'\n'})))
+		}
 	}
 	l.mu.Lock()
 	l.spare = full[:0]
 	l.mu.Unlock()
-	return err //nolint:wrapcheck // the writer's own words
 }
 
 // write adds the line of a finished exchange. The path goes without its query, which may hold secrets.

@@ -25,15 +25,14 @@ const (
 	credentialPrefix = "key"
 )
 
-// ownPrefix begins every name that is the gateway's alone.
-const ownPrefix = "x-sallyport-"
+// ownPrefixes begin names that are the gateway's alone: what it says of the caller, and what proxies say of a request, be it
+// who the user is (X-Forwarded-User, -Email, -Groups, -Client-Cert, …). Lower case, with hyphens, at most longestName long.
+var ownPrefixes = [...]string{"x-sallyport-", "x-forwarded-"}
 
 // refusedNames never reach a service from a client: those that the gateway sets itself, and those by which some services let a
 // client speak of another path or method than the one that was decided on. Lower case, with hyphens.
 var refusedNames = map[string]bool{
-	"x-request-id": true, "forwarded": true, "x-real-ip": true,
-	"x-forwarded-for": true, "x-forwarded-proto": true, "x-forwarded-host": true, "x-forwarded-port": true,
-	"x-forwarded-prefix": true, "x-forwarded-server": true, "x-forwarded-scheme": true, "x-forwarded-ssl": true, "x-forwarded-uri": true,
+	"x-request-id": true, "forwarded": true, "x-forwarded": true, "x-real-ip": true,
 	"x-client-ip": true, "x-cluster-client-ip": true, "true-client-ip": true,
 	"x-original-url": true, "x-original-uri": true, "x-rewrite-url": true,
 	"x-http-method": true, "x-http-method-override": true, "x-method-override": true,
@@ -58,7 +57,7 @@ func prepareRequest(ex *pipeline.Exchange) {
 	named := connectionOptions(header)
 	header.DeleteFunc(func(f pipeline.Field) bool {
 		name, whole := folded(f.Name)
-		if strings.HasPrefix(name.text(), ownPrefix) {
+		if name.isOwn() {
 			return true
 		}
 		return whole && (hopByHop[name.text()] || refusedNames[name.text()]) || named.has(f.Name)
@@ -101,17 +100,27 @@ type nameBuffer struct {
 
 func (n *nameBuffer) text() string { return string(n.bytes[:n.length]) }
 
-// folded returns a name in lower case with hyphens for underscores: many services read X_Forwarded_For as
-// X-Forwarded-For. whole is false when the name was cut.
+func (n *nameBuffer) isOwn() bool {
+	for _, prefix := range ownPrefixes {
+		if strings.HasPrefix(n.text(), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// folded returns a name in lower case with hyphens for all that is neither letter nor digit: many services read
+// X_Forwarded_For as X-Forwarded-For, and those that make variables of names X.Forwarded.For as well. whole is false when the name
+// was cut.
 func folded(name string) (buffer *nameBuffer, whole bool) {
 	buffer = new(nameBuffer)
 	for i := range min(len(name), longestName) {
 		c := name[i]
 		switch {
-		case c == '_':
-			c = '-'
 		case c >= 'A' && c <= 'Z':
 			c |= 0x20
+		case (c < 'a' || c > 'z') && (c < '0' || c > '9'):
+			c = '-'
 		}
 		buffer.bytes[i] = c
 	}

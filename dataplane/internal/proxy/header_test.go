@@ -23,20 +23,26 @@ func exchangeWith(fields ...string) *pipeline.Exchange {
 }
 
 func TestClientsCannotSpeakInTheGatewaysName(t *testing.T) {
-	spoofed := []string{"X-Sallyport-Consumer", "X_Sallyport_Consumer", "x-sallyport_consumer", "X-SALLYPORT-CONSUMER-NAME", "X-Sallyport-Anything-That-Comes-Later-However-Long"}
+	spoofed := []string{
+		"X-Sallyport-Consumer", "X_Sallyport_Consumer", "x-sallyport_consumer", "X-SALLYPORT-CONSUMER-NAME", "X-Sallyport-Anything-That-Comes-Later-However-Long",
+		"X.Sallyport.Consumer", "x~sallyport~consumer", "X-Forwarded-For", "X-Forwarded-User", "X_Forwarded.Groups", "X-Forwarded-Client-Cert",
+		"X-Forwarded-Preferred-Username-Of-Any-Length",
+	}
 	for name := range refusedNames {
-		spoofed = append(spoofed, name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"))
+		spoofed = append(spoofed, name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."))
 	}
 	for _, name := range spoofed {
-		ex := exchangeWith(name+": spoofed", "Accept: */*")
+		ex := exchangeWith(name+": spoofed", "Accept: */*", "X-Forward: 1", "Traceparent: 2")
 		prepareRequest(ex)
 		for _, f := range ex.Request.Header.Fields() {
 			if f.Value == "spoofed" {
 				t.Errorf("%s reached the service", name)
 			}
 		}
-		if !ex.Request.Header.Has("Accept") {
-			t.Errorf("with %s, Accept was lost", name)
+		for _, kept := range []string{"Accept", "X-Forward", "Traceparent"} {
+			if !ex.Request.Header.Has(kept) {
+				t.Errorf("with %s, %s was lost", name, kept)
+			}
 		}
 	}
 }

@@ -18,8 +18,9 @@
 // # Structure
 //
 // Hosts are found in a map (exact), then in a map of suffixes (wildcards, longest first), then there is the host of all.
-// Each host has a map of exact paths, a tree of templates and a tree of prefixes, both by segment. The search tries them
-// in the order of precedence and steps back when conditions don't hold, so that the first hit is the answer.
+// Each host has a map of exact paths, a tree of templates and a tree of prefixes, both by segment, and with
+// a node only where paths part. The search tries them in the order of precedence and steps back when conditions don't
+// hold, so that the first hit is the answer. What an Edit removes leaves its forks behind, as long as anything lies beyond.
 //
 // A Table never changes. An Edit shares all that it doesn't touch with the table that it started from, so that changing
 // one rule of ten thousand copies one path through the trees.

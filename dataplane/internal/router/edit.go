@@ -119,22 +119,51 @@ func (e *Edit) path(h *host, p Path, visit func(slot **leaf)) {
 
 // descend goes down a tree along a path, and visits the node at its end.
 func (e *Edit) descend(at **node, rest string, template bool, visit func(*node)) {
-	n := e.node(*at)
-	if rest == "" {
-		visit(n)
+	var n *node
+	if *at == nil {
+		n, rest = &node{owner: e.mark, edge: rest}, ""
 	} else {
-		segment, below := path.NextSegment(rest)
-		if template && isParameter(segment) {
-			e.descend(&n.param, below, template, visit)
-		} else {
-			child := n.child(segment)
-			e.descend(&child, below, template, visit)
-			n.setChild(segment, child)
-		}
+		n, rest = e.fork(e.node(*at), rest, template)
+	}
+	switch segment, _ := path.NextSegment(rest); {
+	case rest == "":
+		visit(n)
+	case template && isParameter(segment):
+		e.descend(&n.param, rest, template, visit)
+	default:
+		old := n.literal(segment)
+		child := old
+		e.descend(&child, rest, template, visit)
+		n.setLiteral(segment, old, child)
 	}
 	if *at = n; n.empty() {
 		*at = nil
 	}
+}
+
+// fork returns the node at the end of what a path has in common with the way to n, which is the edit's own, and the rest
+// of the path. It is n, or a new one above it.
+func (e *Edit) fork(n *node, text string, template bool) (above *node, rest string) {
+	edge, rest := n.edge, text
+	for edge != "" && rest != "" {
+		have, edgeBelow := path.NextSegment(edge)
+		want, restBelow := path.NextSegment(rest)
+		if have != want && (!template || !isParameter(have) || !isParameter(want)) {
+			break
+		}
+		edge, rest = edgeBelow, restBelow
+	}
+	if edge == "" {
+		return n, rest
+	}
+	above = &node{owner: e.mark, edge: n.edge[:len(n.edge)-len(edge)]}
+	n.edge = edge
+	if label := n.label(); template && isParameter(label) {
+		above.param = n
+	} else {
+		above.setLiteral(label, nil, n)
+	}
+	return above, rest
 }
 
 func (h *host) orNil() *host {

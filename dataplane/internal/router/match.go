@@ -100,9 +100,11 @@ func (s *search) host(h *host) *candidate {
 		}
 	}
 	if h.templates != nil {
+		before := len(s.params)
 		if c := s.template(h.templates, whole); c != nil {
 			return c
 		}
+		s.params = s.params[:before]
 	}
 	if h.prefixes != nil {
 		return s.prefix(h.prefixes, whole)
@@ -110,34 +112,57 @@ func (s *search) host(h *host) *candidate {
 	return nil
 }
 
-// template goes down with the literal first, then with the parameter.
+// template goes down with the literal first, then with the parameter. What it noted on a way that led to nothing is its
+// caller's to forget.
 func (s *search) template(n *node, rest string) *candidate {
+	rest, ok := s.along(n.edge, rest)
+	if !ok {
+		return nil
+	}
 	if rest == "" {
 		return s.leaf(n.at)
 	}
-	segment, rest := path.NextSegment(rest)
-	if child := n.child(segment); child != nil {
+	before := len(s.params)
+	if child := n.child(rest); child != nil {
 		if c := s.template(child, rest); c != nil {
 			return c
 		}
+		s.params = s.params[:before]
 	}
-	if n.param == nil || segment == "" {
+	if n.param == nil {
 		return nil
 	}
-	s.params = append(s.params, segment)
-	if c := s.template(n.param, rest); c != nil {
-		return c
+	return s.template(n.param, rest)
+}
+
+// along returns what is left of a path behind a template's segments, and notes their parameters.
+func (s *search) along(edge, rest string) (string, bool) {
+	for edge != "" {
+		if rest == "" {
+			return "", false
+		}
+		var want, segment string
+		want, edge = path.NextSegment(edge)
+		segment, rest = path.NextSegment(rest)
+		switch {
+		case isParameter(want) && segment != "":
+			s.params = append(s.params, segment)
+		case isParameter(want) || want != segment:
+			return "", false
+		}
 	}
-	s.params = s.params[:len(s.params)-1]
-	return nil
+	return rest, true
 }
 
 // prefix goes down as far as it can, and comes back up from the longest prefix to the shortest.
 func (s *search) prefix(n *node, rest string) *candidate {
+	rest, below := strings.CutPrefix(rest, n.edge)
+	if !below || rest != "" && rest[0] != '/' {
+		return nil
+	}
 	if rest != "" {
-		segment, below := path.NextSegment(rest)
-		if child := n.child(segment); child != nil {
-			if c := s.prefix(child, below); c != nil {
+		if child := n.child(rest); child != nil {
+			if c := s.prefix(child, rest); c != nil {
 				return c
 			}
 		}

@@ -112,8 +112,8 @@ func (c *compilation) linkRoute(r *routeObject) {
 		return
 	}
 	route := &Route{
-		Service: service.service, Stages: c.stagesOf(effective), Public: r.public, paths: r.paths,
-		Info: c.infoOf(r, service.service),
+		Service: service.service, Stages: c.stagesOf(effective), Public: r.public, Info: c.infoOf(r, service.service),
+		first: r.paths[0], more: r.paths[1:],
 	}
 	if !c.ownSlots {
 		c.next.slots, c.ownSlots = slices.Clone(c.next.slots), true

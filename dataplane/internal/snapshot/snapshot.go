@@ -30,7 +30,8 @@ type Snapshot struct {
 // Holder holds the snapshot in force. A request loads it once.
 type Holder = atomic.Pointer[Snapshot]
 
-// Route is a route compiled. It is immutable and safe for concurrent use.
+// Route is a route compiled. It is immutable and safe for concurrent use. What a request needs of it lies in one piece, so
+// that one whose route isn't in the processor's caches goes to main memory for it once.
 type Route struct {
 	// Info is what stages, usage and logs know of it.
 	Info *pipeline.RouteInfo
@@ -41,7 +42,8 @@ type Route struct {
 	// Public routes need no authentication.
 	Public bool
 
-	paths []forwarding // in the order of the route's paths
+	first forwarding   // of the first of the route's paths, which mostly is the only one
+	more  []forwarding // of the others, in their order
 }
 
 // empty is what a node without configuration has.
@@ -72,8 +74,16 @@ func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
 	route := s.slots[m.Slot]
 	ex.Route = route.Info
 	ex.Params = m.Params
-	route.paths[m.Path].apply(ex)
+	route.forwarding(m.Path).apply(ex)
 	return route, nil
+}
+
+// forwarding returns what becomes of the i-th of a route's paths.
+func (r *Route) forwarding(i int) *forwarding {
+	if i == 0 {
+		return &r.first
+	}
+	return &r.more[i-1]
 }
 
 func (s *Snapshot) notFound(ex *pipeline.Exchange, wrongMethod bool) error {

@@ -92,8 +92,8 @@ func (g *Guard) unlessExactly(ip netip.Addr, what string) error {
 	return fmt.Errorf("%w: %s is %s; only a range of exactly this address in allowed_target_ranges can allow it", ErrAddressRefused, ip, what)
 }
 
-// isOwn compares with the listeners; one that is bound to every address owns its port on every loopback and local address,
-// which cannot be told apart cheaply, so the loopback range stands for them.
+// isOwn compares with the listeners. Of one that is bound to every address the caller names the machine's addresses; the whole
+// loopback range is the machine's without being named.
 func (g *Guard) isOwn(address netip.AddrPort) bool {
 	for _, own := range g.own {
 		if own.Port() != address.Port() {

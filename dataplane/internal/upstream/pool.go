@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/stall"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -25,6 +26,7 @@ const (
 	idleConnectionsPerTarget = 512
 	idleTimeout              = 60 * time.Second
 	maxResponseHeadBytes     = 64 << 10
+	stallTimeout             = 60 * time.Second // that a target may take nothing of a request
 )
 
 // Pool holds the connections to one service's targets. It is safe for concurrent use, and closes its idle connections
@@ -43,7 +45,13 @@ func New(spec snapshot.Spec, own []netip.AddrPort) *Pool {
 		Control: NewGuard(spec.AllowedTargets, own).control,
 	}
 	transport := &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err //nolint:wrapcheck // net's own words, and types
+			}
+			return stall.NewConn(conn, stallTimeout), nil
+		},
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    idleConnectionsPerTarget,
 		IdleConnTimeout:        idleTimeout,
@@ -100,19 +108,21 @@ func (p *Pool) pick() (string, bool) {
 }
 
 // newRequest says the exchange's request in net/http's words. Opaque carries the path byte for byte: URL.Path would be
-// encoded anew, and the upstream would see another spelling than the one that was decided on.
+// encoded anew, and the upstream would see another spelling than the one that was decided on. Nothing lies in the exchange's
+// memory: a target may answer before it has been sent all, and net/http then goes on sending while the exchange serves another request.
 func newRequest(ex *pipeline.Exchange, address string) *http.Request {
 	in := &ex.Request
 	out := &http.Request{
 		Method:        in.Method,
-		URL:           &url.URL{Scheme: "http", Host: address, Opaque: in.ForwardPath, RawQuery: in.Query},
+		URL:           &url.URL{Scheme: "http", Host: address, Opaque: strings.Clone(in.ForwardPath), RawQuery: strings.Clone(in.Query)},
 		Host:          in.Host,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        toHTTP(&in.Header),
+		Header:        make(http.Header, in.Header.Len()),
 		ContentLength: in.ContentLength,
 	}
+	in.Header.CopyTo(out.Header)
 	if in.ContentLength != 0 {
 		out.Body = io.NopCloser(in.Body)
 	}
@@ -158,21 +168,15 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error { return b.answer.Body.Close() } //nolint:wrapcheck // nothing to add
 
-func toHTTP(header *pipeline.Header) http.Header {
-	out := make(http.Header, header.Len())
-	for _, field := range header.Fields() {
-		name := http.CanonicalHeaderKey(field.Name)
-		out[name] = append(out[name], field.Value)
-	}
-	return out
-}
-
 // rejection finds whose fault a failed round trip was. net/http has no types for malformed answers; its text is the
 // only sign, and whatever is not recognised counts as unreachable.
 func rejection(ex *pipeline.Exchange, address string, err error) error {
 	reason := fmt.Sprintf("target %s: %v", address, err)
 	var timeout interface{ Timeout() bool }
+	var clients *pipeline.Rejection // the listener's word on a body that it could not read
 	switch {
+	case errors.As(err, &clients):
+		return clients
 	case ex.Context != nil && ex.Context.Err() != nil:
 		return &pipeline.Rejection{Code: problem.ClientGone, Reason: reason}
 	case errors.Is(err, ErrAddressRefused):
@@ -181,11 +185,23 @@ func rejection(ex *pipeline.Exchange, address string, err error) error {
 		return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: reason}
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
 		return &pipeline.Rejection{Code: problem.UpstreamTimeout, Reason: reason}
-	case strings.Contains(err.Error(), "malformed") || strings.Contains(err.Error(), "bad ") ||
-		strings.Contains(err.Error(), "invalid") || strings.Contains(err.Error(), "headers exceeded") || strings.Contains(err.Error(), "transport protocol"):
+	case soundsInvalid(err.Error()):
 		return &pipeline.Rejection{Code: problem.UpstreamInvalidResponse, Reason: reason}
 	}
 	return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: reason}
+}
+
+// soundsInvalid recognises what net/http says of answers that break the rules of HTTP.
+func soundsInvalid(text string) bool {
+	for _, sign := range [...]string{
+		"malformed", "bad ", "invalid", "headers exceeded", "transport protocol",
+		"message cannot contain multiple", "unsupported transfer encoding", "too many transfer encodings",
+	} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 func isDial(err error) bool {

@@ -92,6 +92,8 @@ func TestFailuresNameWhoseTheyAre(t *testing.T) {
 		{"no HTTP", talker(t, "SSH-2.0-OpenSSH\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"bad status", talker(t, "HTTP/1.1 abc\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"bad header", talker(t, "HTTP/1.1 200 OK\r\nno colon\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
+		{"two lengths", talker(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), nil, problem.UpstreamInvalidResponse},
+		{"unknown coding", talker(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"status out of range", talker(t, "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"switches protocols unasked", talker(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"endless head", talker(t, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("a", 2*maxResponseHeadBytes)+"\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
@@ -149,3 +151,39 @@ func TestTargetsAreChosenByWeight(t *testing.T) {
 		t.Error("a target without weight was chosen")
 	}
 }
+
+// A target may answer before it has been sent all; net/http then sends on while the exchange serves another request.
+func TestWhatIsSentStaysThoughTheExchangeServesAnother(t *testing.T) {
+	ex := request(t.Context(), "/")
+	lent := func(text string) string { return ex.TextDone(append(ex.TextBuffer(), text...)) }
+	ex.Request.ForwardPath, ex.Request.Query = lent("/mine"), lent("a=mine")
+	ex.Request.Header.Add("Cookie", lent("mine"))
+	out := newRequest(ex, "192.0.2.1:80")
+	ex.Reset()
+	lent(strings.Repeat("another caller's ", 10))
+	if out.URL.RequestURI() != "/mine?a=mine" || out.Header.Get("Cookie") != "mine" {
+		t.Errorf("would send %q with Cookie %q", out.URL.RequestURI(), out.Header.Get("Cookie"))
+	}
+}
+
+func TestABodyThatTheClientBreaksIsNotTheServicesFault(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer server.Close()
+	pool := New(spec(snapshot.Target{Address: server.Listener.Addr().String(), Weight: 1}), nil)
+	defer pool.transport.CloseIdleConnections()
+	for _, length := range []int64{-1, 100} {
+		for _, code := range []problem.Code{problem.BadRequest, problem.RequestTimeout, problem.ClientGone} {
+			ex := request(t.Context(), "/")
+			ex.Request.Method, ex.Request.ContentLength = "POST", length
+			ex.Request.Body = io.MultiReader(strings.NewReader("half"), broken{&pipeline.Rejection{Code: code, Reason: "malformed"}})
+			var rejection *pipeline.Rejection
+			if err := pool.Send(ex); !errors.As(err, &rejection) || rejection.Code != code {
+				t.Errorf("length %d: got %v, want %s", length, err, code)
+			}
+		}
+	}
+}
+
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.err }

@@ -5,5 +5,6 @@
 // the bus says that it is stored. It does not own the connection, which a Publisher hides, nor what the counts are used for.
 //
 // Data flows: Finish of an exchange → Recorder.Record (a stripe of its own, no lock that requests share) → Collect →
-// batch → Publisher. When the bus is away counts fold into ever coarser buckets: detail is lost, counts never.
+// batch → Publisher. When the bus is away for long, counts fold into ever coarser
+// buckets: minutes, hours, verdicts and routes are lost in that order, counts and consumers never.
 package usage

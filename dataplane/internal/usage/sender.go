@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 const (
@@ -23,8 +24,9 @@ const (
 	batchCounters = 4096
 	// pendingCounters bounds what waits while the bus is away; beyond it counts fold.
 	pendingCounters = 200_000
-	// minutesPerFold is what folding turns a minute into.
-	minutesPerFold = 60
+	// minutesPerHour and minutesPerDay are what folding turns minutes into.
+	minutesPerHour = 60
+	minutesPerDay  = 24 * 60
 )
 
 // Publisher gets a batch stored: it returns nil only once the bus has said so. message names the batch, so that one sent
@@ -165,22 +167,46 @@ func (s *Sender) next() *batch {
 	return &batch{number: s.number, counters: len(message.GetCounters()), data: data}
 }
 
-// fold merges minutes into hours when too much waits.
+// Folded is the verdict of counters that gave theirs up.
+const Folded = "folded"
+
+// folds are what is given up, one after the other, while too much waits. Who called is never given up, since that is what
+// is billed: what is left in the end is bounded by consumers and days.
+var folds = [...]struct {
+	to   string
+	into func(Key) Key
+}{
+	{"hours", func(k Key) Key { k.Minute -= k.Minute % minutesPerHour; return k }},
+	{"days", func(k Key) Key { k.Minute -= k.Minute % minutesPerDay; return k }},
+	{"days without verdict", func(k Key) Key { k.Minute -= k.Minute % minutesPerDay; k.Verdict = Folded; return k }},
+	{"days without verdict and route", func(k Key) Key {
+		k.Minute -= k.Minute % minutesPerDay
+		k.Verdict, k.Route = Folded, id.ID{}
+		return k
+	}},
+}
+
+// fold merges counters when too many wait.
 func (s *Sender) fold() {
-	if len(s.pending) <= pendingCounters {
-		return
+	for _, fold := range folds {
+		before := len(s.pending)
+		if before <= pendingCounters {
+			return
+		}
+		folded := make(map[Key]Counts)
+		for key, counts := range s.pending {
+			key = fold.into(key)
+			total := folded[key]
+			total.add(counts)
+			folded[key] = total
+		}
+		s.pending = folded
+		if len(folded) == before {
+			continue
+		}
+		s.folded.Add(uint64(before - len(folded)))
+		s.log.Warn("usage folded: the bus has been away for long", "to", fold.to, "counters_before", before, "counters_after", len(folded))
 	}
-	before := len(s.pending)
-	folded := make(map[Key]Counts, before/minutesPerFold)
-	for key, counts := range s.pending {
-		key.Minute -= key.Minute % minutesPerFold
-		total := folded[key]
-		total.add(counts)
-		folded[key] = total
-	}
-	s.pending = folded
-	s.folded.Add(uint64(before - len(folded)))
-	s.log.Warn("usage folded from minutes to hours: the bus has been away for long", "counters_before", before, "counters_after", len(folded))
 }
 
 func counter(key Key, counts Counts) *usagev1.Counter {

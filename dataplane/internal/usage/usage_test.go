@@ -3,6 +3,7 @@ package usage
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"sync"
@@ -134,7 +135,7 @@ func TestFoldingLosesDetailAndNoCount(t *testing.T) {
 		sender.pending[Key{Minute: int64(i), Verdict: "allowed"}] = Counts{Requests: 2, RequestBytes: 3}
 	}
 	sender.fold()
-	if len(sender.pending) > pendingCounters/minutesPerFold+2 {
+	if len(sender.pending) > pendingCounters/minutesPerHour+2 {
 		t.Errorf("%d counters after folding", len(sender.pending))
 	}
 	var total Counts
@@ -143,6 +144,34 @@ func TestFoldingLosesDetailAndNoCount(t *testing.T) {
 	}
 	if want := uint64(pendingCounters + 1); total.Requests != 2*want || total.RequestBytes != 3*want {
 		t.Errorf("folded to %+v, want %d requests and %d bytes", total, 2*want, 3*want)
+	}
+}
+
+func TestFoldingGivesUpVerdictsAndRoutesButNeverWhoCalled(t *testing.T) {
+	const consumers, perConsumer = 1000, 600
+	sender := NewSender(NewRecorder(), nil, Origin{}, slog.New(slog.DiscardHandler))
+	for i := range consumers * perConsumer { // all on one day: only verdict and route tell a consumer's counters apart
+		key := Key{Verdict: []string{"allowed", "rate_limited"}[i%2], Route: id.ID{byte(i / 2 % 256), byte(i % 3)}}
+		binary.BigEndian.PutUint64(key.Consumer[:], uint64(i/perConsumer)+1)
+		total := sender.pending[key]
+		total.Requests++
+		sender.pending[key] = total
+	}
+	sender.fold()
+	if len(sender.pending) > pendingCounters {
+		t.Errorf("%d counters wait, more than %d", len(sender.pending), pendingCounters)
+	}
+	byConsumer := map[id.ID]uint64{}
+	for key, counts := range sender.pending {
+		byConsumer[key.Consumer] += counts.Requests
+	}
+	if len(byConsumer) != consumers {
+		t.Fatalf("%d consumers are left of %d", len(byConsumer), consumers)
+	}
+	for consumer, requests := range byConsumer {
+		if requests != perConsumer {
+			t.Fatalf("%x has %d requests, want %d", consumer, requests, perConsumer)
+		}
 	}
 }
 

@@ -40,6 +40,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Progress is called with what is being started. May be nil.
 	Progress func(step string)
+	// ControlArgs are added to the command line of the control plane.
+	ControlArgs []string
 	// EdgeArgs are added to the command line of every edge.
 	EdgeArgs []string
 	// Throwaway trades the database's durability for speed; for tests.
@@ -79,7 +81,8 @@ type addresses struct {
 	edges, edgeAdmins         []string
 }
 
-// choose makes every 0 a free port. All are held until all are known, so that no two are the same.
+// choose makes every 0 a free port, and refuses one that is taken: what answers there would be taken for the part, and be shown
+// the token. All are held until all are known, so that no two are the same.
 func (c *Config) choose() (addresses, error) {
 	var held []net.Listener
 	defer func() {
@@ -88,22 +91,19 @@ func (c *Config) choose() (addresses, error) {
 		}
 	}()
 	var failed error
-	pick := func(port int) string {
-		if port != 0 {
-			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		}
-		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // immediate
+	pick := func(part string, port int) string {
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // immediate
 		if err != nil {
-			failed = fmt.Errorf("stack: find a free port: %w", err)
+			failed = errors.Join(failed, fmt.Errorf("stack: the port of the %s: %w; stop what listens there, or choose another", part, err))
 			return ""
 		}
 		held = append(held, listener)
 		return listener.Addr().String()
 	}
-	a := addresses{admin: pick(c.Ports.Admin), edgeAPI: pick(c.Ports.EdgeAPI), bus: pick(c.Ports.Bus), demo: pick(c.Ports.Demo)}
+	a := addresses{admin: pick("admin API", c.Ports.Admin), edgeAPI: pick("nodes' API", c.Ports.EdgeAPI), bus: pick("bus", c.Ports.Bus), demo: pick("demo service", c.Ports.Demo)}
 	for n := range c.Edges {
-		a.edges = append(a.edges, pick(nth(c.Ports.Edge, n)))
-		a.edgeAdmins = append(a.edgeAdmins, pick(nth(c.Ports.EdgeAdmin, n)))
+		a.edges = append(a.edges, pick(Edge(n+1), nth(c.Ports.Edge, n)))
+		a.edgeAdmins = append(a.edgeAdmins, pick("operator of "+Edge(n+1), nth(c.Ports.EdgeAdmin, n)))
 	}
 	return a, failed
 }

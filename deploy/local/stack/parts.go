@@ -33,10 +33,10 @@ func (s *Stack) startControl(ctx context.Context) error {
 	err := s.launch(&part{name: Control, spec: func(context.Context) (process.Spec, error) {
 		return process.Spec{
 			Path: s.cfg.binary("sallyport-control"),
-			Args: []string{
+			Args: append([]string{
 				"serve", "--admin-listen", s.at.admin, "--edge-listen", s.at.edgeAPI, "--bus-listen", s.at.bus,
 				"--data-dir", filepath.Join(s.cfg.Dir, "control"),
-			},
+			}, s.cfg.ControlArgs...),
 			Env:    s.controlEnv(),
 			Output: s.prefixed(Control),
 		}, nil
@@ -77,7 +77,7 @@ func (s *Stack) startEdges(ctx context.Context) error {
 	return nil
 }
 
-// edgeSpec gives the edge a fresh join token each time: one that keeps a valid identity doesn't use it.
+// edgeSpec gives the edge a fresh join token each time: one that keeps an identity doesn't use it.
 func (s *Stack) edgeSpec(ctx context.Context, n int) (process.Spec, error) {
 	dir := filepath.Join(s.cfg.Dir, Edge(n))
 	var env []string

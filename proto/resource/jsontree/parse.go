@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/sallyport/sallyport/proto/problem"
-	"github.com/sallyport/sallyport/proto/resource/form"
 )
 
 // MaxDepth is how deep objects and lists may be nested in one another.
@@ -181,9 +180,9 @@ func (p *parser) object(place *Place, depth int) (Value, bool) {
 		if names.add(name, object.Members) {
 			object.Members = append(object.Members, Member{name, value})
 		} else {
+			// What was given isn't told: nobody knows here whether the field is a secret.
 			p.findings.Add(problem.Violation{
-				Pointer: at.Pointer(), Code: problem.ViolationDuplicateField,
-				Detail: "is given more than once; give it once", Given: form.Given(value.Brief()),
+				Pointer: at.Pointer(), Code: problem.ViolationDuplicateField, Detail: "is given more than once; give it once",
 			})
 		}
 		if more, ok := p.more('}'); !more {

@@ -10,8 +10,9 @@ import (
 	"github.com/sallyport/sallyport/sdk/sallyport"
 )
 
-// do makes the request and prints the answer, indented. A problem is returned as an error.
-func (c *call) do(ctx context.Context, out io.Writer) error {
+// do makes the request and prints the answer, indented, and to notes how many nodes have what was written. A
+// problem is returned as an error.
+func (c *call) do(ctx context.Context, out, notes io.Writer) error {
 	client, err := sallyport.New(c.base, c.token)
 	if err != nil {
 		return usageError(err.Error())
@@ -22,6 +23,11 @@ func (c *call) do(ctx context.Context, out io.Writer) error {
 	}
 	if err := sallyport.Check(answer, nil); err != nil {
 		return err
+	}
+	if applied := answer.Response.Header.Get("Sallyport-Applied"); applied != "" {
+		if _, err := fmt.Fprintf(notes, "applied by %s nodes\n", applied); err != nil {
+			return err
+		}
 	}
 	if len(answer.Body) == 0 {
 		return nil

@@ -2,6 +2,6 @@
 // adds nothing to what the API says.
 //
 // It owns the reading of arguments and the printing of answers; what is sent goes through package
-// sallyport. Answers go to standard output, problems to standard error with exit status 1, wrong usage
-// with 2.
+// sallyport. Answers go to standard output; to standard error, how many nodes have a write, problems with exit
+// status 1, and wrong usage with 2.
 package main

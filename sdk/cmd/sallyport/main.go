@@ -18,7 +18,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err == nil {
 		return
@@ -38,7 +38,7 @@ type usageError string
 func (e usageError) Error() string { return string(e) }
 
 // run is the command, with everything that it touches handed in.
-func run(ctx context.Context, args []string, env func(string) string, in io.Reader, out io.Writer) error {
+func run(ctx context.Context, args []string, env func(string) string, in io.Reader, out, notes io.Writer) error {
 	call, err := parse(args, env, in)
 	if err != nil {
 		return err
@@ -47,5 +47,5 @@ func run(ctx context.Context, args []string, env func(string) string, in io.Read
 		_, err := io.WriteString(out, usage)
 		return err
 	}
-	return call.do(ctx, out)
+	return call.do(ctx, out, notes)
 }

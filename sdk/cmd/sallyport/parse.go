@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -23,11 +24,14 @@ Commands:
   rollback <revision>                      bring a revision's configuration back
 
 A file of - is standard input. "environments", "access-tokens" and "policy-kinds" belong to no environment.
+"settings" is one object: get settings, put settings <file>, patch settings <file>.
 
 Flags:
   -environment name   environment to work in (SALLYPORT_ENVIRONMENT)
   -dry-run            print the plan and write nothing
-  -wait duration      wait until the nodes have the change, at most 60s
+  -wait duration      wait until the nodes have the change, at most 60s, and say how many of them do
+  -limit number       how many objects get prints of a list: at most 500, 50 by default
+  -cursor text        where get goes on in a list: the next_cursor it printed last
   -url address        base address of the admin API (SALLYPORT_URL)
 
 The access token is read from SALLYPORT_TOKEN.
@@ -41,6 +45,9 @@ const (
 
 // global holds the collections that belong to no environment.
 var global = map[string]bool{"environments": true, "access-tokens": true, "policy-kinds": true}
+
+// singletons are the collections that are one object, which needs no key.
+var singletons = map[string]bool{"settings": true}
 
 // call is one request to make.
 type call struct {
@@ -56,6 +63,8 @@ type parser struct {
 	environment string
 	dryRun      bool
 	wait        string
+	limit       string
+	cursor      string
 	in          io.Reader
 }
 
@@ -68,6 +77,8 @@ func parse(args []string, env func(string) string, in io.Reader) (*call, error) 
 	flags.StringVar(&p.environment, "environment", env("SALLYPORT_ENVIRONMENT"), "")
 	flags.BoolVar(&p.dryRun, "dry-run", false, "")
 	flags.StringVar(&p.wait, "wait", "", "")
+	flags.StringVar(&p.limit, "limit", "", "")
+	flags.StringVar(&p.cursor, "cursor", "", "")
 	flags.StringVar(&c.base, "url", env("SALLYPORT_URL"), "")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) || err == nil && flags.NArg() == 0 || flags.Arg(0) == "help" {
@@ -75,6 +86,14 @@ func parse(args []string, env func(string) string, in io.Reader) (*call, error) 
 	}
 	if err != nil {
 		return nil, usageError(err.Error())
+	}
+	for _, argument := range flags.Args() {
+		switch {
+		case slices.Contains([]string{"-h", "-help", "--help"}, argument):
+			return nil, nil
+		case len(argument) > 1 && argument[0] == '-': // no object's name begins so
+			return nil, usageError(argument + " stands behind the command; flags go before it")
+		}
 	}
 	if err := p.command(c, flags.Arg(0), flags.Args()[1:]); err != nil {
 		return nil, err
@@ -92,10 +111,17 @@ func parse(args []string, env func(string) string, in io.Reader) (*call, error) 
 func (p *parser) command(c *call, name string, args []string) error {
 	want := map[string]int{"create": 2, "put": 3, "patch": 3, "delete": 2, "apply": 1, "rollback": 1}
 	n, known := want[name]
+	if len(args) > 0 && singletons[args[0]] && (name == "put" || name == "patch") {
+		n--
+	}
 	switch {
 	case name == "get" && (len(args) == 1 || len(args) == 2):
 		c.method = http.MethodGet
-		return p.target(c, args...)
+		if err := p.target(c, args...); err != nil {
+			return err
+		}
+		c.path += query(map[string]string{"limit": p.limit, "cursor": p.cursor})
+		return nil
 	case name == "get", known && len(args) != n:
 		return usageError("wrong number of arguments for " + name)
 	case !known:
@@ -125,7 +151,11 @@ func (p *parser) write(c *call, name string, args []string) error {
 	if err := p.target(c, target...); err != nil {
 		return err
 	}
-	c.path += p.query()
+	dryRun := ""
+	if p.dryRun {
+		dryRun = "true"
+	}
+	c.path += query(map[string]string{"dry_run": dryRun, "wait": p.wait})
 	if file == "" {
 		return nil
 	}
@@ -154,13 +184,13 @@ func (p *parser) target(c *call, segments ...string) error {
 	return nil
 }
 
-func (p *parser) query() string {
+// query returns the query of these parameters, those without a value left out.
+func query(parameters map[string]string) string {
 	values := url.Values{}
-	if p.dryRun {
-		values.Set("dry_run", "true")
-	}
-	if p.wait != "" {
-		values.Set("wait", p.wait)
+	for name, value := range parameters {
+		if value != "" {
+			values.Set(name, value)
+		}
 	}
 	if len(values) == 0 {
 		return ""

@@ -113,6 +113,28 @@ func (q *Queries) GetNode(ctx context.Context, arg GetNodeParams) (Node, error) 
 	return i, err
 }
 
+const getRenewal = `-- name: GetRenewal :one
+SELECT enabled, bus_key FROM nodes
+WHERE environment = $1 AND id = $2
+`
+
+type GetRenewalParams struct {
+	Environment string
+	ID          string
+}
+
+type GetRenewalRow struct {
+	Enabled bool
+	BusKey  string
+}
+
+func (q *Queries) GetRenewal(ctx context.Context, arg GetRenewalParams) (GetRenewalRow, error) {
+	row := q.db.QueryRow(ctx, getRenewal, arg.Environment, arg.ID)
+	var i GetRenewalRow
+	err := row.Scan(&i.Enabled, &i.BusKey)
+	return i, err
+}
+
 const insertJoinToken = `-- name: InsertJoinToken :exec
 INSERT INTO join_tokens (id, environment, name, description, lookup, digest, expires_at, max_uses, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -354,6 +376,25 @@ FOR NO KEY UPDATE
 func (q *Queries) LockNodeLanes(ctx context.Context, nodes []string) error {
 	_, err := q.db.Exec(ctx, lockNodeLanes, nodes)
 	return err
+}
+
+const renewNode = `-- name: RenewNode :execrows
+UPDATE nodes SET certificate_expires_at = $1
+WHERE environment = $2 AND id = $3 AND enabled
+`
+
+type RenewNodeParams struct {
+	CertificateExpiresAt time.Time
+	Environment          string
+	ID                   string
+}
+
+func (q *Queries) RenewNode(ctx context.Context, arg RenewNodeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, renewNode, arg.CertificateExpiresAt, arg.Environment, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const reportNodeLanes = `-- name: ReportNodeLanes :exec

@@ -18,10 +18,10 @@ SELECT unnest($1::text[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::
        unnest($5::smallint[]), unnest($6::text[]),
        unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::bigint[]), unnest($10::bigint[])
 ON CONFLICT (environment, minute, route, consumer, status_class, verdict) DO UPDATE
-SET requests       = m.requests + excluded.requests,
-    request_bytes  = m.request_bytes + excluded.request_bytes,
-    response_bytes = m.response_bytes + excluded.response_bytes,
-    duration_us    = m.duration_us + excluded.duration_us
+SET requests       = least(m.requests + excluded.requests, 1::bigint << 61),
+    request_bytes  = least(m.request_bytes + excluded.request_bytes, 1::bigint << 61),
+    response_bytes = least(m.response_bytes + excluded.response_bytes, 1::bigint << 61),
+    duration_us    = least(m.duration_us + excluded.duration_us, 1::bigint << 61)
 `
 
 type AddUsageMinutesParams struct {
@@ -37,6 +37,7 @@ type AddUsageMinutesParams struct {
 	DurationsUs   []int64
 }
 
+// A sum stops where usage.Merge stops.
 func (q *Queries) AddUsageMinutes(ctx context.Context, arg AddUsageMinutesParams) error {
 	_, err := q.db.Exec(ctx, addUsageMinutes,
 		arg.Environments,

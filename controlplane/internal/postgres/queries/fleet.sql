@@ -31,6 +31,14 @@ RETURNING environment;
 INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7);
 
+-- name: GetRenewal :one
+SELECT enabled, bus_key FROM nodes
+WHERE environment = @environment AND id = @id;
+
+-- name: RenewNode :execrows
+UPDATE nodes SET certificate_expires_at = @certificate_expires_at
+WHERE environment = @environment AND id = @id AND enabled;
+
 -- name: ListNodes :many
 SELECT * FROM nodes
 WHERE environment = @environment AND id > @after

@@ -30,13 +30,14 @@ FROM (SELECT i.node, i.boot, range_agg(int8range(i.number, i.number, '[]')) AS n
 WHERE r.node = n.node AND r.boot = n.boot;
 
 -- name: AddUsageMinutes :exec
+-- A sum stops where usage.Merge stops.
 INSERT INTO usage_minutes AS m (environment, minute, route, consumer, status_class, verdict,
                                 requests, request_bytes, response_bytes, duration_us)
 SELECT unnest(@environments::text[]), unnest(@minutes::bigint[]), unnest(@routes::uuid[]), unnest(@consumers::uuid[]),
        unnest(@status_classes::smallint[]), unnest(@verdicts::text[]),
        unnest(@requests::bigint[]), unnest(@request_bytes::bigint[]), unnest(@response_bytes::bigint[]), unnest(@durations_us::bigint[])
 ON CONFLICT (environment, minute, route, consumer, status_class, verdict) DO UPDATE
-SET requests       = m.requests + excluded.requests,
-    request_bytes  = m.request_bytes + excluded.request_bytes,
-    response_bytes = m.response_bytes + excluded.response_bytes,
-    duration_us    = m.duration_us + excluded.duration_us;
+SET requests       = least(m.requests + excluded.requests, 1::bigint << 61),
+    request_bytes  = least(m.request_bytes + excluded.request_bytes, 1::bigint << 61),
+    response_bytes = least(m.response_bytes + excluded.response_bytes, 1::bigint << 61),
+    duration_us    = least(m.duration_us + excluded.duration_us, 1::bigint << 61);

@@ -400,14 +400,14 @@ func (x *ApiKey) GetUpdatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// RotateApiKeyRequest asks for a new key in place of another.
+// RotateApiKeyRequest asks for a new key in place of another. A key is rotated once; after that, its successor is.
 type RotateApiKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long the old key goes on working.
 	Overlap *durationpb.Duration `protobuf:"bytes,1,opt,name=overlap,proto3" json:"overlap,omitempty"`
 	// Name of the new key; made by the server when absent.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// When the new key stops working; absent: as the old one had it.
+	// When the new key stops working; absent: as the old one had it. Must be given when the old one has expired.
 	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -525,6 +525,291 @@ func (x *EnrollResponse) GetBusUrls() []string {
 	return nil
 }
 
+// ChallengeRequest asks for a nonce.
+type ChallengeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node's certificate, DER; the nonce serves for it alone.
+	Certificate   []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChallengeRequest) Reset() {
+	*x = ChallengeRequest{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChallengeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChallengeRequest) ProtoMessage() {}
+
+func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChallengeRequest.ProtoReflect.Descriptor instead.
+func (*ChallengeRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ChallengeRequest) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+// ChallengeResponse is a nonce.
+type ChallengeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to sign, within a minute.
+	Nonce         []byte `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChallengeResponse) Reset() {
+	*x = ChallengeResponse{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChallengeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChallengeResponse) ProtoMessage() {}
+
+func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChallengeResponse.ProtoReflect.Descriptor instead.
+func (*ChallengeResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ChallengeResponse) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+// RenewRequest asks for a new certificate for the identity that a node has.
+type RenewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// PKCS #10 certificate request for the node's next key, DER; its subject is ignored.
+	CertificateRequest []byte `protobuf:"bytes,1,opt,name=certificate_request,json=certificateRequest,proto3" json:"certificate_request,omitempty"`
+	// Only over a connection without a client certificate.
+	Proof         *RenewalProof `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewRequest) Reset() {
+	*x = RenewRequest{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewRequest) ProtoMessage() {}
+
+func (x *RenewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
+func (*RenewRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RenewRequest) GetCertificateRequest() []byte {
+	if x != nil {
+		return x.CertificateRequest
+	}
+	return nil
+}
+
+func (x *RenewRequest) GetProof() *RenewalProof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+// RenewalProof shows that a node holds the key of a certificate.
+type RenewalProof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// That certificate, DER.
+	Certificate []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// Of Challenge, for this certificate.
+	Nonce []byte `protobuf:"bytes,2,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	// By the certificate's key, over "sallyport renewal v1", a zero byte, and SHA-256 each of `nonce`, `certificate` and the
+	// certificate request.
+	Signature     []byte `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewalProof) Reset() {
+	*x = RenewalProof{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewalProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewalProof) ProtoMessage() {}
+
+func (x *RenewalProof) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewalProof.ProtoReflect.Descriptor instead.
+func (*RenewalProof) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RenewalProof) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *RenewalProof) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (x *RenewalProof) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// RenewResponse is what replaces parts of an identity; the node, its environment and its bus key stay.
+type RenewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node's next certificate and its chain, DER, leaf first.
+	Certificates [][]byte `protobuf:"bytes,1,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	// What to believe in from now on.
+	Trust *TrustBundle `protobuf:"bytes,2,opt,name=trust,proto3" json:"trust,omitempty"`
+	// NATS user JWT for the nkey that the node enrolled with.
+	BusJwt string `protobuf:"bytes,3,opt,name=bus_jwt,json=busJwt,proto3" json:"bus_jwt,omitempty"`
+	// Where the bus is.
+	BusUrls       []string `protobuf:"bytes,4,rep,name=bus_urls,json=busUrls,proto3" json:"bus_urls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewResponse) Reset() {
+	*x = RenewResponse{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewResponse) ProtoMessage() {}
+
+func (x *RenewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
+func (*RenewResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RenewResponse) GetCertificates() [][]byte {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
+}
+
+func (x *RenewResponse) GetTrust() *TrustBundle {
+	if x != nil {
+		return x.Trust
+	}
+	return nil
+}
+
+func (x *RenewResponse) GetBusJwt() string {
+	if x != nil {
+		return x.BusJwt
+	}
+	return ""
+}
+
+func (x *RenewResponse) GetBusUrls() []string {
+	if x != nil {
+		return x.BusUrls
+	}
+	return nil
+}
+
 // Hello opens a sync stream.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -546,7 +831,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +843,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +856,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Hello) GetEpoch() uint64 {
@@ -631,7 +916,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +928,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +941,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Ack) GetNumber() uint64 {
@@ -695,7 +980,7 @@ type Nack struct {
 
 func (x *Nack) Reset() {
 	*x = Nack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +992,7 @@ func (x *Nack) String() string {
 func (*Nack) ProtoMessage() {}
 
 func (x *Nack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +1005,7 @@ func (x *Nack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nack.ProtoReflect.Descriptor instead.
 func (*Nack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Nack) GetNumber() uint64 {
@@ -763,7 +1048,7 @@ type ObjectError struct {
 
 func (x *ObjectError) Reset() {
 	*x = ObjectError{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +1060,7 @@ func (x *ObjectError) String() string {
 func (*ObjectError) ProtoMessage() {}
 
 func (x *ObjectError) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1073,7 @@ func (x *ObjectError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectError.ProtoReflect.Descriptor instead.
 func (*ObjectError) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ObjectError) GetCollection() string {
@@ -843,7 +1128,7 @@ type SyncConfigurationRequest struct {
 
 func (x *SyncConfigurationRequest) Reset() {
 	*x = SyncConfigurationRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +1140,7 @@ func (x *SyncConfigurationRequest) String() string {
 func (*SyncConfigurationRequest) ProtoMessage() {}
 
 func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +1153,7 @@ func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SyncConfigurationRequest) GetMessage() isSyncConfigurationRequest_Message {
@@ -947,7 +1232,7 @@ type SyncConfigurationResponse struct {
 
 func (x *SyncConfigurationResponse) Reset() {
 	*x = SyncConfigurationResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1244,7 @@ func (x *SyncConfigurationResponse) String() string {
 func (*SyncConfigurationResponse) ProtoMessage() {}
 
 func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1257,7 @@ func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationResponse.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SyncConfigurationResponse) GetMessage() isSyncConfigurationResponse_Message {
@@ -1049,7 +1334,7 @@ type ConfigurationDelta struct {
 
 func (x *ConfigurationDelta) Reset() {
 	*x = ConfigurationDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1346,7 @@ func (x *ConfigurationDelta) String() string {
 func (*ConfigurationDelta) ProtoMessage() {}
 
 func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1359,7 @@ func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationDelta.ProtoReflect.Descriptor instead.
 func (*ConfigurationDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ConfigurationDelta) GetHead() *SignedHead {
@@ -1113,7 +1398,7 @@ type ObjectChange struct {
 
 func (x *ObjectChange) Reset() {
 	*x = ObjectChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1410,7 @@ func (x *ObjectChange) String() string {
 func (*ObjectChange) ProtoMessage() {}
 
 func (x *ObjectChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1423,7 @@ func (x *ObjectChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectChange.ProtoReflect.Descriptor instead.
 func (*ObjectChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ObjectChange) GetCollection() string {
@@ -1173,7 +1458,7 @@ type ConfigurationSnapshot struct {
 
 func (x *ConfigurationSnapshot) Reset() {
 	*x = ConfigurationSnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1470,7 @@ func (x *ConfigurationSnapshot) String() string {
 func (*ConfigurationSnapshot) ProtoMessage() {}
 
 func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1483,7 @@ func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationSnapshot.ProtoReflect.Descriptor instead.
 func (*ConfigurationSnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ConfigurationSnapshot) GetObjects() []*ObjectChange {
@@ -1223,7 +1508,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1520,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1533,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SnapshotChunk) GetHead() *SignedHead {
@@ -1289,7 +1574,7 @@ type SyncDirectoryRequest struct {
 
 func (x *SyncDirectoryRequest) Reset() {
 	*x = SyncDirectoryRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1586,7 @@ func (x *SyncDirectoryRequest) String() string {
 func (*SyncDirectoryRequest) ProtoMessage() {}
 
 func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1599,7 @@ func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryRequest.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SyncDirectoryRequest) GetMessage() isSyncDirectoryRequest_Message {
@@ -1393,7 +1678,7 @@ type SyncDirectoryResponse struct {
 
 func (x *SyncDirectoryResponse) Reset() {
 	*x = SyncDirectoryResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1405,7 +1690,7 @@ func (x *SyncDirectoryResponse) String() string {
 func (*SyncDirectoryResponse) ProtoMessage() {}
 
 func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1418,7 +1703,7 @@ func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryResponse.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SyncDirectoryResponse) GetMessage() isSyncDirectoryResponse_Message {
@@ -1495,7 +1780,7 @@ type DirectoryDelta struct {
 
 func (x *DirectoryDelta) Reset() {
 	*x = DirectoryDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1792,7 @@ func (x *DirectoryDelta) String() string {
 func (*DirectoryDelta) ProtoMessage() {}
 
 func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1805,7 @@ func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryDelta.ProtoReflect.Descriptor instead.
 func (*DirectoryDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DirectoryDelta) GetHead() *SignedHead {
@@ -1557,7 +1842,7 @@ type EntryChange struct {
 
 func (x *EntryChange) Reset() {
 	*x = EntryChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1854,7 @@ func (x *EntryChange) String() string {
 func (*EntryChange) ProtoMessage() {}
 
 func (x *EntryChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1867,7 @@ func (x *EntryChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryChange.ProtoReflect.Descriptor instead.
 func (*EntryChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EntryChange) GetKey() []byte {
@@ -1610,7 +1895,7 @@ type DirectorySnapshot struct {
 
 func (x *DirectorySnapshot) Reset() {
 	*x = DirectorySnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1907,7 @@ func (x *DirectorySnapshot) String() string {
 func (*DirectorySnapshot) ProtoMessage() {}
 
 func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1920,7 @@ func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectorySnapshot.ProtoReflect.Descriptor instead.
 func (*DirectorySnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DirectorySnapshot) GetEntries() []*EntryChange {
@@ -1684,7 +1969,23 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\fcertificates\x18\x04 \x03(\fR\fcertificates\x124\n" +
 	"\x05trust\x18\x05 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
 	"\abus_jwt\x18\x06 \x01(\tR\x06busJwt\x12\x19\n" +
-	"\bbus_urls\x18\a \x03(\tR\abusUrls\"\x97\x01\n" +
+	"\bbus_urls\x18\a \x03(\tR\abusUrls\"4\n" +
+	"\x10ChallengeRequest\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate\")\n" +
+	"\x11ChallengeResponse\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"v\n" +
+	"\fRenewRequest\x12/\n" +
+	"\x13certificate_request\x18\x01 \x01(\fR\x12certificateRequest\x125\n" +
+	"\x05proof\x18\x02 \x01(\v2\x1f.sallyport.edge.v1.RenewalProofR\x05proof\"d\n" +
+	"\fRenewalProof\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x14\n" +
+	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x1c\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\x9d\x01\n" +
+	"\rRenewResponse\x12\"\n" +
+	"\fcertificates\x18\x01 \x03(\fR\fcertificates\x124\n" +
+	"\x05trust\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
+	"\abus_jwt\x18\x03 \x01(\tR\x06busJwt\x12\x19\n" +
+	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\"\x97\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -1758,9 +2059,11 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x04Lane\x12\x14\n" +
 	"\x10LANE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LANE_CONFIGURATION\x10\x01\x12\x12\n" +
-	"\x0eLANE_DIRECTORY\x10\x022\xb8\x02\n" +
+	"\x0eLANE_DIRECTORY\x10\x022\xdc\x03\n" +
 	"\vEdgeService\x12M\n" +
-	"\x06Enroll\x12 .sallyport.edge.v1.EnrollRequest\x1a!.sallyport.edge.v1.EnrollResponse\x12r\n" +
+	"\x06Enroll\x12 .sallyport.edge.v1.EnrollRequest\x1a!.sallyport.edge.v1.EnrollResponse\x12V\n" +
+	"\tChallenge\x12#.sallyport.edge.v1.ChallengeRequest\x1a$.sallyport.edge.v1.ChallengeResponse\x12J\n" +
+	"\x05Renew\x12\x1f.sallyport.edge.v1.RenewRequest\x1a .sallyport.edge.v1.RenewResponse\x12r\n" +
 	"\x11SyncConfiguration\x12+.sallyport.edge.v1.SyncConfigurationRequest\x1a,.sallyport.edge.v1.SyncConfigurationResponse(\x010\x01\x12f\n" +
 	"\rSyncDirectory\x12'.sallyport.edge.v1.SyncDirectoryRequest\x1a(.sallyport.edge.v1.SyncDirectoryResponse(\x010\x01BFZDgithub.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1;edgev1b\x06proto3"
 
@@ -1777,7 +2080,7 @@ func file_sallyport_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(Lane)(0),                         // 0: sallyport.edge.v1.Lane
 	(*Head)(nil),                      // 1: sallyport.edge.v1.Head
@@ -1786,61 +2089,72 @@ var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(*TrustBundle)(nil),               // 4: sallyport.edge.v1.TrustBundle
 	(*EnrollRequest)(nil),             // 5: sallyport.edge.v1.EnrollRequest
 	(*EnrollResponse)(nil),            // 6: sallyport.edge.v1.EnrollResponse
-	(*Hello)(nil),                     // 7: sallyport.edge.v1.Hello
-	(*Ack)(nil),                       // 8: sallyport.edge.v1.Ack
-	(*Nack)(nil),                      // 9: sallyport.edge.v1.Nack
-	(*ObjectError)(nil),               // 10: sallyport.edge.v1.ObjectError
-	(*SyncConfigurationRequest)(nil),  // 11: sallyport.edge.v1.SyncConfigurationRequest
-	(*SyncConfigurationResponse)(nil), // 12: sallyport.edge.v1.SyncConfigurationResponse
-	(*ConfigurationDelta)(nil),        // 13: sallyport.edge.v1.ConfigurationDelta
-	(*ObjectChange)(nil),              // 14: sallyport.edge.v1.ObjectChange
-	(*ConfigurationSnapshot)(nil),     // 15: sallyport.edge.v1.ConfigurationSnapshot
-	(*SnapshotChunk)(nil),             // 16: sallyport.edge.v1.SnapshotChunk
-	(*SyncDirectoryRequest)(nil),      // 17: sallyport.edge.v1.SyncDirectoryRequest
-	(*SyncDirectoryResponse)(nil),     // 18: sallyport.edge.v1.SyncDirectoryResponse
-	(*DirectoryDelta)(nil),            // 19: sallyport.edge.v1.DirectoryDelta
-	(*EntryChange)(nil),               // 20: sallyport.edge.v1.EntryChange
-	(*DirectorySnapshot)(nil),         // 21: sallyport.edge.v1.DirectorySnapshot
-	(*timestamppb.Timestamp)(nil),     // 22: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 23: google.protobuf.Duration
+	(*ChallengeRequest)(nil),          // 7: sallyport.edge.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),         // 8: sallyport.edge.v1.ChallengeResponse
+	(*RenewRequest)(nil),              // 9: sallyport.edge.v1.RenewRequest
+	(*RenewalProof)(nil),              // 10: sallyport.edge.v1.RenewalProof
+	(*RenewResponse)(nil),             // 11: sallyport.edge.v1.RenewResponse
+	(*Hello)(nil),                     // 12: sallyport.edge.v1.Hello
+	(*Ack)(nil),                       // 13: sallyport.edge.v1.Ack
+	(*Nack)(nil),                      // 14: sallyport.edge.v1.Nack
+	(*ObjectError)(nil),               // 15: sallyport.edge.v1.ObjectError
+	(*SyncConfigurationRequest)(nil),  // 16: sallyport.edge.v1.SyncConfigurationRequest
+	(*SyncConfigurationResponse)(nil), // 17: sallyport.edge.v1.SyncConfigurationResponse
+	(*ConfigurationDelta)(nil),        // 18: sallyport.edge.v1.ConfigurationDelta
+	(*ObjectChange)(nil),              // 19: sallyport.edge.v1.ObjectChange
+	(*ConfigurationSnapshot)(nil),     // 20: sallyport.edge.v1.ConfigurationSnapshot
+	(*SnapshotChunk)(nil),             // 21: sallyport.edge.v1.SnapshotChunk
+	(*SyncDirectoryRequest)(nil),      // 22: sallyport.edge.v1.SyncDirectoryRequest
+	(*SyncDirectoryResponse)(nil),     // 23: sallyport.edge.v1.SyncDirectoryResponse
+	(*DirectoryDelta)(nil),            // 24: sallyport.edge.v1.DirectoryDelta
+	(*EntryChange)(nil),               // 25: sallyport.edge.v1.EntryChange
+	(*DirectorySnapshot)(nil),         // 26: sallyport.edge.v1.DirectorySnapshot
+	(*timestamppb.Timestamp)(nil),     // 27: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 28: google.protobuf.Duration
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
-	22, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
+	27, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
 	3,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
 	4,  // 3: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	23, // 4: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	10, // 5: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	7,  // 6: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	8,  // 7: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	9,  // 8: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	13, // 9: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	16, // 10: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 11: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 12: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	14, // 13: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	14, // 14: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 15: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	7,  // 16: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	8,  // 17: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	9,  // 18: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	19, // 19: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	16, // 20: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 21: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 22: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	20, // 23: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	20, // 24: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	5,  // 25: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	11, // 26: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	17, // 27: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	6,  // 28: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	12, // 29: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	18, // 30: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	28, // [28:31] is the sub-list for method output_type
-	25, // [25:28] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	10, // 4: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
+	4,  // 5: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
+	28, // 6: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	15, // 7: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	12, // 8: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	13, // 9: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	14, // 10: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	18, // 11: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	21, // 12: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 13: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 14: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	19, // 15: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	19, // 16: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	2,  // 17: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	12, // 18: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	13, // 19: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	14, // 20: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	24, // 21: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	21, // 22: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 23: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 24: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	25, // 25: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	25, // 26: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	5,  // 27: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	7,  // 28: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	9,  // 29: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	16, // 30: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	22, // 31: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	6,  // 32: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	8,  // 33: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	11, // 34: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	17, // 35: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	23, // 36: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	32, // [32:37] is the sub-list for method output_type
+	27, // [27:32] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -1848,22 +2162,22 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	if File_sallyport_edge_v1_edge_proto != nil {
 		return
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[10].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[15].OneofWrappers = []any{
 		(*SyncConfigurationRequest_Hello)(nil),
 		(*SyncConfigurationRequest_Ack)(nil),
 		(*SyncConfigurationRequest_Nack)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[11].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[16].OneofWrappers = []any{
 		(*SyncConfigurationResponse_Delta)(nil),
 		(*SyncConfigurationResponse_Chunk)(nil),
 		(*SyncConfigurationResponse_Beat)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[16].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[21].OneofWrappers = []any{
 		(*SyncDirectoryRequest_Hello)(nil),
 		(*SyncDirectoryRequest_Ack)(nil),
 		(*SyncDirectoryRequest_Nack)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[17].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[22].OneofWrappers = []any{
 		(*SyncDirectoryResponse_Delta)(nil),
 		(*SyncDirectoryResponse_Chunk)(nil),
 		(*SyncDirectoryResponse_Beat)(nil),
@@ -1874,7 +2188,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_edge_proto_rawDesc), len(file_sallyport_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,8 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	EdgeService_Enroll_FullMethodName            = "/sallyport.edge.v1.EdgeService/Enroll"
+	EdgeService_Challenge_FullMethodName         = "/sallyport.edge.v1.EdgeService/Challenge"
+	EdgeService_Renew_FullMethodName             = "/sallyport.edge.v1.EdgeService/Renew"
 	EdgeService_SyncConfiguration_FullMethodName = "/sallyport.edge.v1.EdgeService/SyncConfiguration"
 	EdgeService_SyncDirectory_FullMethodName     = "/sallyport.edge.v1.EdgeService/SyncDirectory"
 )
@@ -32,8 +34,13 @@ const (
 //
 // EdgeService is served by every replica of the control plane, over TLS.
 type EdgeServiceClient interface {
-	// Enroll turns a join token and a certificate request into a node's identity. The one call without a client certificate.
+	// Enroll turns a join token and a certificate request into a node's identity. Needs no client certificate.
 	Enroll(ctx context.Context, in *EnrollRequest, opts ...grpc.CallOption) (*EnrollResponse, error)
+	// Challenge hands out the nonce that a proof in Renew must be over. Needs no client certificate.
+	Challenge(ctx context.Context, in *ChallengeRequest, opts ...grpc.CallOption) (*ChallengeResponse, error)
+	// Renew gives a node a new certificate and bus JWT for the identity that it has: over a connection with its valid
+	// certificate, or, without a client certificate, for the proof that it holds the key of one that ended at most 30 days ago.
+	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error)
 	// SyncConfiguration keeps a node's configuration current: Hello, then deltas or a snapshot, each answered by Ack or Nack.
 	SyncConfiguration(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SyncConfigurationRequest, SyncConfigurationResponse], error)
 	// SyncDirectory keeps a node's directory current, on a stream of its own so that nothing big waits before a revocation.
@@ -52,6 +59,26 @@ func (c *edgeServiceClient) Enroll(ctx context.Context, in *EnrollRequest, opts 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EnrollResponse)
 	err := c.cc.Invoke(ctx, EdgeService_Enroll_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *edgeServiceClient) Challenge(ctx context.Context, in *ChallengeRequest, opts ...grpc.CallOption) (*ChallengeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChallengeResponse)
+	err := c.cc.Invoke(ctx, EdgeService_Challenge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *edgeServiceClient) Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenewResponse)
+	err := c.cc.Invoke(ctx, EdgeService_Renew_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +117,13 @@ type EdgeService_SyncDirectoryClient = grpc.BidiStreamingClient[SyncDirectoryReq
 //
 // EdgeService is served by every replica of the control plane, over TLS.
 type EdgeServiceServer interface {
-	// Enroll turns a join token and a certificate request into a node's identity. The one call without a client certificate.
+	// Enroll turns a join token and a certificate request into a node's identity. Needs no client certificate.
 	Enroll(context.Context, *EnrollRequest) (*EnrollResponse, error)
+	// Challenge hands out the nonce that a proof in Renew must be over. Needs no client certificate.
+	Challenge(context.Context, *ChallengeRequest) (*ChallengeResponse, error)
+	// Renew gives a node a new certificate and bus JWT for the identity that it has: over a connection with its valid
+	// certificate, or, without a client certificate, for the proof that it holds the key of one that ended at most 30 days ago.
+	Renew(context.Context, *RenewRequest) (*RenewResponse, error)
 	// SyncConfiguration keeps a node's configuration current: Hello, then deltas or a snapshot, each answered by Ack or Nack.
 	SyncConfiguration(grpc.BidiStreamingServer[SyncConfigurationRequest, SyncConfigurationResponse]) error
 	// SyncDirectory keeps a node's directory current, on a stream of its own so that nothing big waits before a revocation.
@@ -108,6 +140,12 @@ type UnimplementedEdgeServiceServer struct{}
 
 func (UnimplementedEdgeServiceServer) Enroll(context.Context, *EnrollRequest) (*EnrollResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Enroll not implemented")
+}
+func (UnimplementedEdgeServiceServer) Challenge(context.Context, *ChallengeRequest) (*ChallengeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Challenge not implemented")
+}
+func (UnimplementedEdgeServiceServer) Renew(context.Context, *RenewRequest) (*RenewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Renew not implemented")
 }
 func (UnimplementedEdgeServiceServer) SyncConfiguration(grpc.BidiStreamingServer[SyncConfigurationRequest, SyncConfigurationResponse]) error {
 	return status.Error(codes.Unimplemented, "method SyncConfiguration not implemented")
@@ -154,6 +192,42 @@ func _EdgeService_Enroll_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EdgeService_Challenge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChallengeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EdgeServiceServer).Challenge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EdgeService_Challenge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EdgeServiceServer).Challenge(ctx, req.(*ChallengeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EdgeService_Renew_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EdgeServiceServer).Renew(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EdgeService_Renew_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EdgeServiceServer).Renew(ctx, req.(*RenewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EdgeService_SyncConfiguration_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(EdgeServiceServer).SyncConfiguration(&grpc.GenericServerStream[SyncConfigurationRequest, SyncConfigurationResponse]{ServerStream: stream})
 }
@@ -178,6 +252,14 @@ var EdgeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Enroll",
 			Handler:    _EdgeService_Enroll_Handler,
+		},
+		{
+			MethodName: "Challenge",
+			Handler:    _EdgeService_Challenge_Handler,
+		},
+		{
+			MethodName: "Renew",
+			Handler:    _EdgeService_Renew_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

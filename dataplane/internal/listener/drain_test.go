@@ -1,0 +1,94 @@
+package listener
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+)
+
+// running starts a listener, and returns how to stop it and where its end is told.
+func running(t *testing.T, h Handler, drain time.Duration) (address string, stop context.CancelFunc, ended <-chan error) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	end := make(chan error, 1)
+	go func() {
+		end <- Run(ctx, Config{Listener: listener, Handler: h, Logger: slog.New(slog.DiscardHandler), DrainTimeout: drain})
+	}()
+	return listener.Addr().String(), stop, end
+}
+
+// exchange sends one request on a connection and returns its answer, the body read.
+func exchange(t *testing.T, conn net.Conn, reader *bufio.Reader) *http.Response {
+	t.Helper()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func TestAStoppingListenerAnswersOnOpenConnectionsAndAsksForNoMore(t *testing.T) {
+	address, stop, ended := running(t, new(echo), 10*time.Second)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	reader := bufio.NewReader(conn)
+	if answer := exchange(t, conn, reader); answer.Close {
+		t.Fatal("a connection is closed though nobody leaves")
+	}
+	stop()
+	// Idle when the end began: it must not be closed under a client that is just sending.
+	if answer := exchange(t, conn, reader); answer.StatusCode != http.StatusOK || !answer.Close {
+		t.Errorf("got %d, close %t; want 200 and the connection's end announced", answer.StatusCode, answer.Close)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsCutOffAtTheEndIsFinishedBeforeRunReturns(t *testing.T) {
+	began := make(chan struct{})
+	handler := &echo{serve: func(ex *pipeline.Exchange) {
+		close(began)
+		<-ex.Context.Done()
+		ex.Response.Status = http.StatusOK
+	}}
+	address, stop, ended := running(t, handler, 10*time.Millisecond)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	stop()
+	if err := <-ended; err == nil {
+		t.Error("nobody is told that a request was cut off")
+	}
+	if n := handler.finished.Load(); n != 1 {
+		t.Errorf("%d requests were finished and so counted, want 1", n)
+	}
+}
