@@ -59,7 +59,7 @@ func notDurable(h head, err error) *refusal {
 
 func (h head) position() state.Position { return state.Position{Epoch: h.epoch, Number: h.number} }
 
-// wasAsked takes note that there is, or was, nobody to ask for news.
+// wasAsked takes note that the control plane was heard, or asked for long enough.
 func (l *lane) wasAsked() {
 	if !l.asked.Swap(true) {
 		l.moved()

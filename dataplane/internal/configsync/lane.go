@@ -61,7 +61,7 @@ type lane struct {
 
 	held atomic.Pointer[held]
 	kept atomic.Pointer[held] // what of it lasts: it is what the other side is told
-	// asked: the control plane was heard since the start of the process, or can't be.
+	// asked: the control plane was heard since the start of the process, or was asked for long enough.
 	asked atomic.Bool
 }
 

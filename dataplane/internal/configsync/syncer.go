@@ -46,8 +46,8 @@ type Config struct {
 	// noticed by Dial's pings, and no beat comes while the node refuses the newest state. It is then
 	// offered that state once more.
 	Silence time.Duration
-	// Grace is how long a node that began with what it had kept asks for news before it counts as ready; default 1 s, less when
-	// nobody is there to ask.
+	// Grace is how long a node that began with what it had kept asks for news before it counts as ready, unless it has them
+	// earlier; default 500 ms.
 	Grace time.Duration
 }
 
@@ -95,7 +95,7 @@ func (c *Config) defaults() {
 	orElse(&c.ResyncLeast, 50*time.Millisecond)
 	orElse(&c.ResyncMost, time.Minute)
 	orElse(&c.Silence, 5*time.Minute)
-	orElse(&c.Grace, time.Second)
+	orElse(&c.Grace, 500*time.Millisecond)
 	if c.Boot == "" {
 		var boot [16]byte
 		rand.Read(boot[:]) // never fails: the runtime ends the process instead
@@ -130,7 +130,6 @@ func (s *Syncer) keep(ctx context.Context, l *lane, open open) {
 		if ctx.Err() != nil {
 			return
 		}
-		l.wasAsked()
 		l.log.Warn("no stream to the control plane; the node serves what it holds", "number", l.held.Load().number, "error", err)
 		wait := retries
 		if r := (*refusal)(nil); errors.As(err, &r) && r.code == codeNotDurable && l.kept.Load().epoch > 0 {
