@@ -15,8 +15,10 @@ type Config struct {
 	Control string
 	// JoinToken is needed once, for a node without an identity.
 	JoinToken string
-	// DataDir keeps the node's identity. It is made if need be, for its owner alone.
+	// DataDir keeps the node's identity and state. It is made if need be, for its owner alone.
 	DataDir string
+	// StateKey seals the state on disk: 32 bytes in base64. Without it a key is kept beside the state, which then guards integrity only.
+	StateKey string
 	// Name of the node, for people.
 	Name string
 	// Listen is where clients connect, host:port.

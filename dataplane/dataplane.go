@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -22,11 +23,12 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
 	"github.com/sallyport/sallyport/dataplane/internal/proxy"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/dataplane/internal/upstream"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 )
 
-// Run is a node's life: it enrols if it must, serves until ctx ends, lets requests under way end, and sends the usage that
+// Run is a node's life: it enrols if it must, begins with what it kept, serves until ctx ends, lets requests under way end, and sends the usage that
 // is left.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.check(); err != nil {
@@ -51,7 +53,10 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer n.close()
-	return n.run(ctx, clients, operator)
+	n.syncer.Restore()
+	err = n.run(ctx, clients, operator)
+	// Not deferred: a panic on its way is no stop in good order.
+	return errors.Join(err, n.state.Close())
 }
 
 func listen(ctx context.Context, cfg Config) (clients, operator net.Listener, err error) {
@@ -73,6 +78,7 @@ type node struct {
 	renewer  *enroll.Renewer
 
 	directory  *directory.Directory
+	state      *state.Store
 	snapshots  snapshot.Holder
 	env        *snapshot.Env
 	metrics    *pipeline.Metrics
@@ -98,7 +104,17 @@ func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node
 	if cfg.AccessLog != nil {
 		n.accessLog = proxy.NewAccessLog(cfg.AccessLog)
 	}
-	return n, errors.Join(n.connect(), n.connectBus())
+	return n, errors.Join(n.openState(), n.connect(), n.connectBus())
+}
+
+// stateDir is where state lies, in the data directory.
+const stateDir = "state"
+
+func (n *node) openState() (err error) {
+	n.state, err = state.Open(state.Config{
+		Dir: filepath.Join(n.cfg.DataDir, stateDir), Key: n.cfg.StateKey, Environment: n.identity.Environment(), Logger: n.cfg.Logger,
+	})
+	return err //nolint:wrapcheck // says what
 }
 
 func (n *node) connect() (err error) {
@@ -110,7 +126,7 @@ func (n *node) connect() (err error) {
 	n.syncer, err = configsync.New(configsync.Config{
 		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
 		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
-		Build: n.cfg.Build, Boot: n.boot, Logger: n.cfg.Logger,
+		State: n.state, Build: n.cfg.Build, Boot: n.boot, Logger: n.cfg.Logger,
 	})
 	return err //nolint:wrapcheck // says what
 }
@@ -143,6 +159,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
 
 	group.Go(func() error { return n.syncer.Run(background) })
+	group.Go(func() error { return n.state.Run(background) })
 	group.Go(func() error { return n.renewer.Run(background) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
 	if n.accessLog != nil {

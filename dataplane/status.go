@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
 // usageDrain bounds how long the last usage is tried to be sent.
@@ -56,6 +57,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	configuration, directory := n.syncer.Stats()
 	laneSamples(one, "configuration", at.Revision, configuration)
 	laneSamples(one, "directory", at.Sequence, directory)
+	n.stateSamples(one)
 	stats := n.sender.Stats()
 	one(admin.UsageBatches, float64(stats.Sent), "stored")
 	one(admin.UsageBatches, float64(stats.Failed), "failed")
@@ -82,6 +84,27 @@ func laneSamples(one func(string, float64, ...string), lane string, number uint6
 	}
 	one(admin.LaneAlarms, float64(s.Mismatches), lane, "digest_mismatch")
 	one(admin.LaneAlarms, float64(s.RefusedHeads), lane, "head_refused")
+}
+
+func (n *node) stateSamples(one func(string, float64, ...string)) {
+	for _, l := range []struct {
+		name string
+		lane edgev1.Lane
+	}{{"configuration", edgev1.Lane_LANE_CONFIGURATION}, {"directory", edgev1.Lane_LANE_DIRECTORY}} {
+		s := n.state.Lane(l.lane).Stats()
+		one(admin.StateDurable, truth(s.Durable), l.name)
+		one(admin.StateLoaded, float64(s.Loaded), l.name)
+		one(admin.StateBytes, float64(s.Bytes), l.name)
+		for _, event := range []struct {
+			name  string
+			count uint64
+		}{{"write", s.Writes}, {"checkpoint", s.Checkpoints}, {"merge", s.Merges}} {
+			one(admin.StateEvents, float64(event.count), l.name, event.name)
+		}
+		one(admin.StateAlarms, float64(s.Failures), l.name, "write_failed")
+		one(admin.StateAlarms, float64(s.Refused), l.name, "state_refused")
+	}
+	one(admin.RevisionBlocked, float64(n.state.Blocked().Number))
 }
 
 func truth(b bool) float64 {

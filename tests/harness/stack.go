@@ -111,6 +111,16 @@ func (s *Stack) ReviveControl(ctx context.Context) error {
 	return s.local.Revive(ctx, stack.Control) //nolint:wrapcheck // says which
 }
 
+// KillDatabase ends the database at once, as a crash would.
+func (s *Stack) KillDatabase(ctx context.Context) error {
+	return s.local.KillDatabase(ctx) //nolint:wrapcheck // says which
+}
+
+// ReviveDatabase starts the database again, and returns once it answers.
+func (s *Stack) ReviveDatabase(ctx context.Context) error {
+	return s.local.ReviveDatabase(ctx) //nolint:wrapcheck // says which
+}
+
 // LogFile returns the file that takes what the programs print.
 func (s *Stack) LogFile() string { return s.output.Name() }
 

@@ -22,6 +22,8 @@ const usage = `sallyport-edge is an edge node of Sallyport.
   sallyport-edge version         print the build
 
 The join token is taken from SALLYPORT_JOIN_TOKEN, never from the command line. It is needed at the first start.
+What the node keeps on its disk is sealed with SALLYPORT_STATE_KEY (32 bytes in base64); without it a key is kept beside the data, which
+then guards its integrity only: who can read the disk can read the state.
 `
 
 func main() {
@@ -57,13 +59,13 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	if err != nil {
 		hostname = "edge"
 	}
-	cfg := dataplane.Config{JoinToken: os.Getenv("SALLYPORT_JOIN_TOKEN"), Build: build()}
+	cfg := dataplane.Config{JoinToken: os.Getenv("SALLYPORT_JOIN_TOKEN"), StateKey: os.Getenv("SALLYPORT_STATE_KEY"), Build: build()}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "`address` at which the control plane serves nodes")
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:8000", "`address` for clients")
 	flags.StringVar(&cfg.AdminListen, "admin-listen", "127.0.0.1:9000", "`address` for the operator; loopback only")
-	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity")
+	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity and state")
 	flags.StringVar(&cfg.Name, "name", hostname, "`name` of the node, for people")
 	accessLog := flags.Bool("access-log", true, "write a line per request to standard output")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
@@ -73,9 +75,11 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("serve takes no argument %q", flags.Arg(0))
 	}
-	// A join token is for this process alone, not for what it may start.
-	if err := os.Unsetenv("SALLYPORT_JOIN_TOKEN"); err != nil {
-		return fmt.Errorf("forget the join token: %w", err)
+	// Secrets are for this process alone, not for what it may start.
+	for _, secret := range []string{"SALLYPORT_JOIN_TOKEN", "SALLYPORT_STATE_KEY"} {
+		if err := os.Unsetenv(secret); err != nil {
+			return fmt.Errorf("forget %s: %w", secret, err)
+		}
 	}
 	var threshold slog.Level
 	if err := threshold.UnmarshalText([]byte(*level)); err != nil {

@@ -26,6 +26,12 @@ const (
 	LaneConnected        = "sallyport_edge_lane_connected"
 	LaneStates           = "sallyport_edge_lane_states_total"
 	LaneAlarms           = "sallyport_edge_lane_alarms_total"
+	StateDurable         = "sallyport_edge_state_durable"
+	StateLoaded          = "sallyport_edge_state_loaded_number"
+	StateBytes           = "sallyport_edge_state_bytes"
+	StateEvents          = "sallyport_edge_state_events_total"
+	StateAlarms          = "sallyport_edge_state_alarms_total"
+	RevisionBlocked      = "sallyport_edge_state_blocked_revision"
 	UsageBatches         = "sallyport_edge_usage_batches_total"
 	UsageWaiting         = "sallyport_edge_usage_waiting_counters"
 	UsageFolded          = "sallyport_edge_usage_folded_counters_total"
@@ -44,6 +50,12 @@ func Metrics() []Metric {
 		{Name: LaneConnected, Help: "1 while the lane's stream is open.", Labels: []string{"lane"}, Gauge: true},
 		{Name: LaneStates, Help: "States received or answered, by what became of them.", Labels: []string{"lane", "event"}},
 		{Name: LaneAlarms, Help: "States that were not what was signed; any is one too many.", Labels: []string{"lane", "alarm"}},
+		{Name: StateDurable, Help: "1 while the node's disk takes what is applied; else nothing is acked.", Labels: []string{"lane"}, Gauge: true},
+		{Name: StateLoaded, Help: "Revision or sequence that the process began with, off its disk; 0: none.", Labels: []string{"lane"}, Gauge: true},
+		{Name: StateBytes, Help: "Of the lane's state on disk.", Labels: []string{"lane"}, Gauge: true},
+		{Name: StateEvents, Help: "What was made durable: deltas and whole states (write), whole states from the wire (checkpoint), logs merged (merge).", Labels: []string{"lane", "event"}},
+		{Name: StateAlarms, Help: "Writes that failed, and state on disk that was refused at the start; any is one too many.", Labels: []string{"lane", "alarm"}},
+		{Name: RevisionBlocked, Help: "Revision that is refused since the process died on it twice; 0: none.", Gauge: true},
 		{Name: UsageBatches, Help: "Batches of usage, by whether the bus took them.", Labels: []string{"outcome"}},
 		{Name: UsageWaiting, Help: "Counters of usage that wait for the bus.", Gauge: true},
 		{Name: UsageFolded, Help: "Counters of usage folded because the bus was away for long."},

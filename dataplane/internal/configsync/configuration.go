@@ -192,10 +192,30 @@ func (c *configuration) compile(proposal Proposal) (swap func(), errs []*edgev1.
 	return c.compiler.Compile(proposal)
 }
 
+// restored compiles what came off the disk. It waits for nothing: the directory came off the disk before.
+func (c *configuration) restored(h head) error {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	next := &nextConfiguration{current: c, objects: Objects{base: c.objects}, index: c.index, whole: true}
+	if err := next.complete(now, h); err != nil {
+		return err
+	}
+	return next.commit(h.number)
+}
+
+func (c *configuration) reset() error {
+	c.objects, c.index = map[Ref][]byte{}, new(digest.Set)
+	return nil
+}
+
+// commit puts a configuration in force; one that wasn't compiled, off the disk, is merely held.
 func (n *nextConfiguration) commit(uint64) error {
-	n.swap()
 	c := n.current
-	c.index, c.inForce = n.index, true
+	c.index = n.index
+	if n.swap != nil {
+		n.swap()
+		c.inForce = true
+	}
 	if n.whole {
 		c.objects = n.objects.base
 		return nil

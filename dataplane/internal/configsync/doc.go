@@ -8,14 +8,14 @@
 //     environment, lane and position are checked first.
 //  3. It is applied aside, and its digest compared with the head's.
 //  4. A configuration waits until the directory is where it needs it, and is compiled.
-//  5. It is put in force, whole, and acked; or refused, whole, with the reasons, and what the node
-//     held stays.
+//  5. It is put in force, whole, kept on the disk (package state), and acked once it lasts there; or refused,
+//     whole, with the reasons, and what the node held stays.
 //
 // A digest that doesn't match raises an alarm and is answered by asking for a snapshot. A stream
 // that ends is opened again, after a pause that grows and jitters; meanwhile the node serves what
 // it holds. Data flows one way: from the streams into the directory and the compiler, through
-// lane.apply alone, which is where state that a node keeps on disk will come in as well.
+// lane.apply alone. What a node kept comes in once, by Restore, and is verified as if it came over the wire.
 //
 // The package knows nothing of how a configuration is compiled (Compiler does) nor of how the
-// connection proves who is who (package enroll). It opens no file.
+// connection proves who is who (package enroll). It opens no file: package state does.
 package configsync

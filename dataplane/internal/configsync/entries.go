@@ -38,6 +38,17 @@ func (e entries) prepareSnapshot(compressed io.Reader) (candidate, error) {
 	return nextEntries{directory: e.directory, change: change}, nil
 }
 
+// restored does nothing: entries are in force when they are committed, and nobody asks before the node is ready.
+func (e entries) restored(head) error { return nil }
+
+func (e entries) reset() error {
+	nothing, err := e.directory.PrepareSnapshot(func(func(*edgev1.EntryChange, error) bool) {})
+	if err != nil {
+		return err
+	}
+	return e.directory.Commit(nothing, 0)
+}
+
 // nextEntries is a change of the directory made aside.
 type nextEntries struct {
 	directory *directory.Directory

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/proto/digest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -18,6 +19,10 @@ type content interface {
 	limits() limits
 	prepareDelta(*delta) (candidate, error)
 	prepareSnapshot(compressed io.Reader) (candidate, error)
+	// restored puts in force what was committed without complete, off the disk.
+	restored(head) error
+	// reset drops what was committed without complete.
+	reset() error
 }
 
 // candidate is a state made aside. It is dropped unless it is committed.
@@ -52,14 +57,24 @@ type lane struct {
 	stats    *laneStats
 	news     slog.Level // of what moves the lane
 	moved    func()     // called after each move
+	disk     disk
 
 	held atomic.Pointer[held]
+	kept atomic.Pointer[held] // what of it lasts: it is what the other side is told
+	// asked: the control plane was heard since the start of the process, or was asked for long enough.
+	asked atomic.Bool
 }
 
 func newLane(name string, v verifier, c content, log *slog.Logger, news slog.Level, moved func()) *lane {
 	l := &lane{name: name, verifier: v, content: c, log: log.With("lane", name), stats: new(laneStats), news: news, moved: moved}
-	l.held.Store(&held{digest: c.digest()})
+	l.begin()
 	return l
+}
+
+// begin makes the lane hold nothing.
+func (l *lane) begin() {
+	l.held.Store(&held{digest: l.content.digest()})
+	l.kept.Store(l.held.Load())
 }
 
 // check verifies a head and that it doesn't lead back.
@@ -69,26 +84,41 @@ func (l *lane) check(signed *edgev1.SignedHead) (head, error) {
 		return h, err
 	}
 	now := l.held.Load()
-	if h.epoch < now.epoch || h.epoch == now.epoch && h.number < now.number {
-		return h, &refusal{code: codeLowerPosition, reaction: reconnect, detail: fmt.Sprintf("the head is at %d in epoch %d, the node at %d in epoch %d already", h.number, h.epoch, now.number, now.epoch)}
+	if err := h.behind(state.Position{Epoch: now.epoch, Number: now.number}); err != nil {
+		return h, err
 	}
-	return h, nil
+	return h, h.behind(l.disk.highest())
 }
 
-// delta applies a delta. It must start from what the lane holds.
+// behind refuses a head that leads back from where the node is, or ever was.
+func (h head) behind(at state.Position) error {
+	if !h.position().Before(at) {
+		return nil
+	}
+	return &refusal{code: codeLowerPosition, reaction: reconnect, detail: fmt.Sprintf("the head is at %d in epoch %d, the node was at %d in epoch %d already", h.number, h.epoch, at.Number, at.Epoch)}
+}
+
+// delta applies a delta. It must start from what the lane told that it holds; what is held beyond that is in the delta again.
 func (l *lane) delta(ctx context.Context, h head, d *delta) error {
-	now := l.held.Load()
+	now := l.kept.Load()
 	if d.from != now.number || now.epoch != 0 && h.epoch != now.epoch {
 		return &refusal{code: codeWrongBase, reaction: reconnect, detail: fmt.Sprintf("the delta starts from %d in epoch %d, the node is at %d in epoch %d", d.from, h.epoch, now.number, now.epoch)}
 	}
 	l.stats.deltas.Add(1)
-	return l.apply(ctx, h, func() (candidate, error) { return l.content.prepareDelta(d) })
+	return l.step(ctx, h, d)
+}
+
+func (l *lane) step(ctx context.Context, h head, d *delta) error {
+	return l.apply(ctx, h, func() (candidate, error) { return l.content.prepareDelta(d) }, func() error { return l.disk.append(h, d) })
 }
 
 // snapshot applies a whole state.
 func (l *lane) snapshot(ctx context.Context, h head, compressed io.Reader) error {
 	l.stats.snapshots.Add(1)
-	return l.apply(ctx, h, func() (candidate, error) { return l.content.prepareSnapshot(compressed) })
+	kept := l.disk.begin(h)
+	defer kept.Abort()
+	prepare := func() (candidate, error) { return l.content.prepareSnapshot(io.TeeReader(compressed, kept)) }
+	return l.apply(ctx, h, prepare, kept.Commit)
 }
 
 // beat takes note of a head under which nothing changed. The lane may move by it: a change may have
@@ -106,15 +136,22 @@ func (l *lane) beat(ctx context.Context, h head) error {
 		return nil
 	case h.epoch == now.epoch && h.number == now.number:
 		return l.mismatch(h, now.digest)
-	case same:
-		return l.apply(ctx, h, func() (candidate, error) { return l.content.prepareDelta(new(delta)) })
+	case same && l.kept.Load().number == now.number:
+		return l.step(ctx, h, &delta{from: now.number})
 	default: // what leads there is on its way, or was refused
 		return nil
 	}
 }
 
-// apply is the one place where a lane's state changes: what is prepared must be what the head says.
-func (l *lane) apply(ctx context.Context, h head, prepare func() (candidate, error)) error {
+// apply is the one place where a lane's state changes: what is prepared must be what the head says. It is acked once it lasts.
+//
+// A configuration is kept first and in force then, so that one on which the process dies is known to be the one; without a disk there
+// is no new configuration. What is the case is in force at once, and without a disk it isn't acked: the stream is opened again
+// and the delta comes again, with what happened meanwhile.
+func (l *lane) apply(ctx context.Context, h head, prepare func() (candidate, error), keep func() error) error {
+	if l.disk.blocked(h) {
+		return &refusal{code: codeCrashed, detail: fmt.Sprintf("the process died twice soon after taking revision %d; the one before it is in force until a newer one comes", h.number)}
+	}
 	next, err := prepare()
 	if err != nil {
 		return err
@@ -125,11 +162,30 @@ func (l *lane) apply(ctx context.Context, h head, prepare func() (candidate, err
 	if err := next.complete(ctx, h); err != nil {
 		return err
 	}
+	if l.disk.first {
+		if err := keep(); err != nil {
+			return notDurable(h, err)
+		}
+	}
+	if err := l.put(next, h); err != nil {
+		return err
+	}
+	l.moved()
+	if !l.disk.first {
+		if err := keep(); err != nil {
+			return notDurable(h, err)
+		}
+	}
+	l.kept.Store(l.held.Load())
+	return nil
+}
+
+// put puts a state in force.
+func (l *lane) put(next candidate, h head) error {
 	if err := next.commit(h.number); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	l.held.Store(&held{epoch: h.epoch, number: h.number, digest: h.digest, time: h.time})
-	l.moved()
 	return nil
 }
 
@@ -149,8 +205,8 @@ func (l *lane) mismatch(h head, own digest.Sum) error {
 	return &refusal{code: codeDigestMismatch, reaction: resync, detail: "the node's digest of the state is another than the signed one"}
 }
 
-// hello says what the lane holds.
+// hello says what the lane holds for good.
 func (l *lane) hello(boot, build string) *edgev1.Hello {
-	now := l.held.Load()
+	now := l.kept.Load()
 	return &edgev1.Hello{Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: boot, Build: build}
 }

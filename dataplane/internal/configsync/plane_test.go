@@ -194,8 +194,8 @@ func (c *conversation) ended() {
 	}
 }
 
-// state is what the control plane holds of a lane.
-type state struct {
+// laneState is what the control plane holds of a lane.
+type laneState struct {
 	lane    edgev1.Lane
 	epoch   uint64
 	number  uint64
@@ -203,11 +203,11 @@ type state struct {
 	content map[Ref][]byte // of the directory: collection "", the key as id
 }
 
-func newState(lane edgev1.Lane) *state {
-	return &state{lane: lane, epoch: 1, content: map[Ref][]byte{}}
+func newState(lane edgev1.Lane) *laneState {
+	return &laneState{lane: lane, epoch: 1, content: map[Ref][]byte{}}
 }
 
-func (s *state) set(collection, id, object string) *edgev1.ObjectChange {
+func (s *laneState) set(collection, id, object string) *edgev1.ObjectChange {
 	ref := Ref{Collection: collection, ID: id}
 	if object == "" {
 		delete(s.content, ref)
@@ -217,12 +217,12 @@ func (s *state) set(collection, id, object string) *edgev1.ObjectChange {
 	return &edgev1.ObjectChange{Collection: collection, Id: id, Object: []byte(object)}
 }
 
-func (s *state) setEntry(change *edgev1.EntryChange) *edgev1.EntryChange {
+func (s *laneState) setEntry(change *edgev1.EntryChange) *edgev1.EntryChange {
 	s.set("", string(change.GetKey()), string(change.GetEntry()))
 	return change
 }
 
-func (s *state) digest() []byte {
+func (s *laneState) digest() []byte {
 	var set digest.Set
 	for ref, object := range s.content {
 		key := digest.KeyOf(ref.Collection, ref.ID)
@@ -235,7 +235,7 @@ func (s *state) digest() []byte {
 	return sum[:]
 }
 
-func (s *state) head(p *plane) *edgev1.Head {
+func (s *laneState) head(p *plane) *edgev1.Head {
 	p.seconds++
 	return &edgev1.Head{
 		Environment: environment, Epoch: s.epoch, Lane: s.lane, Number: s.number, Digest: s.digest(),
@@ -252,7 +252,7 @@ func (p *plane) sign(head *edgev1.Head) *edgev1.SignedHead {
 	return &edgev1.SignedHead{Head: body, KeyId: keyID, Signature: ed25519.Sign(p.key, append([]byte("sallyport head v1\x00"), body...))}
 }
 
-func (p *plane) beat(s *state) *edgev1.SyncConfigurationResponse {
+func (p *plane) beat(s *laneState) *edgev1.SyncConfigurationResponse {
 	return beatOf(p.sign(s.head(p)))
 }
 
@@ -265,17 +265,17 @@ func deltaOf(head *edgev1.SignedHead, from uint64, changes ...*edgev1.ObjectChan
 }
 
 // delta is the delta to the state as it is.
-func (p *plane) delta(s *state, from uint64, changes ...*edgev1.ObjectChange) *edgev1.SyncConfigurationResponse {
+func (p *plane) delta(s *laneState, from uint64, changes ...*edgev1.ObjectChange) *edgev1.SyncConfigurationResponse {
 	return deltaOf(p.sign(s.head(p)), from, changes...)
 }
 
 // entryDelta is delta for the directory.
-func (p *plane) entryDelta(s *state, from uint64, changes ...*edgev1.EntryChange) *edgev1.SyncDirectoryResponse {
+func (p *plane) entryDelta(s *laneState, from uint64, changes ...*edgev1.EntryChange) *edgev1.SyncDirectoryResponse {
 	d := &edgev1.DirectoryDelta{Head: p.sign(s.head(p)), From: from, Changes: changes}
 	return &edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Delta{Delta: d}}
 }
 
-func (s *state) snapshot(t testing.TB) []byte {
+func (s *laneState) snapshot(t testing.TB) []byte {
 	t.Helper()
 	objects, entries := new(edgev1.ConfigurationSnapshot), new(edgev1.DirectorySnapshot)
 	for ref, object := range s.content {
@@ -369,7 +369,7 @@ func (c *compiler) last() Proposal {
 }
 
 // holds tells whether the state is in force.
-func (c *compiler) holds(s *state) error {
+func (c *compiler) holds(s *laneState) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.inForce) != len(s.content) || c.revision != s.number {
@@ -418,6 +418,7 @@ func start(t testing.TB, p *plane, change ...func(*Config)) *node {
 	if n.Syncer, err = New(config); err != nil {
 		t.Fatal(err)
 	}
+	n.Restore()
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() {
 		if err := n.Run(ctx); err != nil {

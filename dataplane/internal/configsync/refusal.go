@@ -24,6 +24,8 @@ const (
 	codeUnknownField     = "unknown_field"
 	codeTooLarge         = "too_large"
 	codeNotCompiled      = "not_compiled"
+	codeCrashed          = "crashed_the_node"
+	codeNotDurable       = "not_durable"
 )
 
 // reaction is what follows a refusal.

@@ -182,5 +182,6 @@ func (s *session) part() {
 
 func (s *session) alive() {
 	s.lane.stats.connected.Store(true)
+	s.lane.wasAsked()
 	s.healthy()
 }

@@ -16,7 +16,8 @@ func (s *Syncer) Position() position.Position {
 // ConfigurationDigest returns the digest of the configuration in force; the directory knows its own.
 func (s *Syncer) ConfigurationDigest() digest.Sum { return s.configuration.held.Load().digest }
 
-// Ready is closed once both lanes have been applied: from then on the node can decide.
+// Ready is closed once both lanes have been applied: from then on the node can decide. For lanes off the disk
+// the control plane was asked for news first, if it answered within the grace: a key revoked while the node was down is dead then.
 func (s *Syncer) Ready() <-chan struct{} { return s.ready }
 
 // Confirmed returns when the control plane last vouched for what the lanes hold, by the time signed

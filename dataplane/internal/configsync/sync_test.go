@@ -42,7 +42,7 @@ func gone(change *edgev1.EntryChange) *edgev1.EntryChange {
 }
 
 // wantInForce fails unless the state is in force on the node.
-func wantInForce(t *testing.T, n *node, s *state) {
+func wantInForce(t *testing.T, n *node, s *laneState) {
 	t.Helper()
 	if s.lane == laneConfiguration {
 		if err := n.compiler.holds(s); err != nil {
@@ -56,7 +56,7 @@ func wantInForce(t *testing.T, n *node, s *state) {
 }
 
 // begin starts a node and brings its configuration to revision 3 by a snapshot.
-func begin(t *testing.T, change ...func(*Config)) (*plane, *node, *state, *conversation) {
+func begin(t *testing.T, change ...func(*Config)) (*plane, *node, *laneState, *conversation) {
 	t.Helper()
 	p := newPlane(t)
 	n := start(t, p, change...)
@@ -72,7 +72,7 @@ func begin(t *testing.T, change ...func(*Config)) (*plane, *node, *state, *conve
 }
 
 // step changes the state and its number.
-func (s *state) step(id, object string) *edgev1.ObjectChange {
+func (s *laneState) step(id, object string) *edgev1.ObjectChange {
 	s.number++
 	return s.set("routes", id, object)
 }
@@ -158,39 +158,39 @@ func TestHeadsThatAreNotTheControlPlanesWordAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head := func(change func(*edgev1.Head)) func(*plane, *state) *edgev1.SignedHead {
-		return func(p *plane, s *state) *edgev1.SignedHead {
+	head := func(change func(*edgev1.Head)) func(*plane, *laneState) *edgev1.SignedHead {
+		return func(p *plane, s *laneState) *edgev1.SignedHead {
 			h := s.head(p)
 			change(h)
 			return p.sign(h)
 		}
 	}
 	tests := map[string]struct {
-		head   func(*plane, *state) *edgev1.SignedHead
+		head   func(*plane, *laneState) *edgev1.SignedHead
 		code   string
 		number uint64
 	}{
-		"signed by another": {func(p *plane, s *state) *edgev1.SignedHead {
+		"signed by another": {func(p *plane, s *laneState) *edgev1.SignedHead {
 			signed := p.sign(s.head(p))
 			signed.Signature = ed25519.Sign(stranger, append([]byte(headContext), signed.GetHead()...))
 			return signed
 		}, codeBadSignature, 0},
-		"signed without the context": {func(p *plane, s *state) *edgev1.SignedHead {
+		"signed without the context": {func(p *plane, s *laneState) *edgev1.SignedHead {
 			signed := p.sign(s.head(p))
 			signed.Signature = ed25519.Sign(p.key, signed.GetHead())
 			return signed
 		}, codeBadSignature, 0},
-		"changed afterwards": {func(p *plane, s *state) *edgev1.SignedHead {
+		"changed afterwards": {func(p *plane, s *laneState) *edgev1.SignedHead {
 			signed := p.sign(s.head(p))
 			signed.Head[len(signed.Head)-1] ^= 1
 			return signed
 		}, codeBadSignature, 0},
-		"of an unknown key": {func(p *plane, s *state) *edgev1.SignedHead {
+		"of an unknown key": {func(p *plane, s *laneState) *edgev1.SignedHead {
 			signed := p.sign(s.head(p))
 			signed.KeyId = "k2"
 			return signed
 		}, codeUnknownKey, 0},
-		"absent":                 {func(*plane, *state) *edgev1.SignedHead { return nil }, codeUnknownKey, 0},
+		"absent":                 {func(*plane, *laneState) *edgev1.SignedHead { return nil }, codeUnknownKey, 0},
 		"of another environment": {head(func(h *edgev1.Head) { h.Environment = "env_other" }), codeWrongEnvironment, 0},
 		"of the other lane":      {head(func(h *edgev1.Head) { h.Lane = laneDirectory }), codeWrongLane, 0},
 		"without a digest":       {head(func(h *edgev1.Head) { h.Digest = nil }), codeBadHead, 0},
@@ -209,7 +209,7 @@ func TestHeadsThatAreNotTheControlPlanesWordAreRefused(t *testing.T) {
 				c.acked(3)
 			}
 			before := n.Position()
-			c.say(deltaOf(tt.head(p, &state{lane: s.lane, epoch: s.epoch, number: 4, content: s.content}), 3))
+			c.say(deltaOf(tt.head(p, &laneState{lane: s.lane, epoch: s.epoch, number: 4, content: s.content}), 3))
 			c.nacked(tt.number, tt.code)
 			c.ended()
 			wantInForce(t, n, s)
@@ -223,7 +223,7 @@ func TestHeadsThatAreNotTheControlPlanesWordAreRefused(t *testing.T) {
 
 func TestDigestMismatchIsAnsweredByASnapshot(t *testing.T) {
 	p, n, s, c := begin(t)
-	held := &state{lane: s.lane, epoch: 1, number: 3, content: map[Ref][]byte{}}
+	held := &laneState{lane: s.lane, epoch: 1, number: 3, content: map[Ref][]byte{}}
 	for ref, object := range s.content {
 		held.content[ref] = object
 	}
@@ -237,7 +237,7 @@ func TestDigestMismatchIsAnsweredByASnapshot(t *testing.T) {
 	wantInForce(t, n, held)
 	c.say(p.beat(held)) // sent before the nack came
 
-	wrong := &state{lane: s.lane, content: map[Ref][]byte{{Collection: "routes", ID: "rt_1"}: []byte("other")}}
+	wrong := &laneState{lane: s.lane, content: map[Ref][]byte{{Collection: "routes", ID: "rt_1"}: []byte("other")}}
 	c.sendSnapshot(p.sign(s.head(p)), compress(t, wrong.snapshot(t)), 7)
 	if nack := c.nacked(4, codeDigestMismatch); !nack.GetResync() {
 		t.Error("asks for no second snapshot")
@@ -277,7 +277,7 @@ func TestWhatDoesNotCompileIsRefusedWholeAndTheNextDeltaLeadsFromWhatIsHeld(t *t
 			if e := answer.GetErrors()[0]; bad == "bad object" && (e.GetCollection() != "routes" || e.GetId() != "rt_1" || e.GetPointer() != "/x" || e.GetCode() != "bad") {
 				t.Errorf("%v", e)
 			}
-			wantInForce(t, n, &state{lane: s.lane, number: 3, content: held})
+			wantInForce(t, n, &laneState{lane: s.lane, number: 3, content: held})
 
 			c.say(p.delta(s, 3, s.step("rt_1", "mended"), s.set("routes", "rt_9", "good")))
 			c.acked(5)
@@ -288,7 +288,7 @@ func TestWhatDoesNotCompileIsRefusedWholeAndTheNextDeltaLeadsFromWhatIsHeld(t *t
 
 func TestSnapshotThatDoesNotCompileIsRefusedAndALaterOneTaken(t *testing.T) {
 	p, n, s, c := begin(t)
-	held := &state{lane: s.lane, number: 3, content: map[Ref][]byte{}}
+	held := &laneState{lane: s.lane, number: 3, content: map[Ref][]byte{}}
 	for ref, object := range s.content {
 		held.content[ref] = object
 	}
@@ -375,49 +375,49 @@ func TestSilentStreamIsGivenUp(t *testing.T) {
 
 func TestSnapshotsThatPassTheBoundsAreRefused(t *testing.T) {
 	tests := map[string]struct {
-		send func(*plane, *state, *conversation)
+		send func(*plane, *laneState, *conversation)
 		code string
 		ends bool
 	}{
-		"a chunk too big": {func(p *plane, s *state, c *conversation) {
+		"a chunk too big": {func(p *plane, s *laneState, c *conversation) {
 			c.say(chunkOf(&edgev1.SnapshotChunk{Head: p.sign(s.head(p)), Data: make([]byte, maxChunk+1), Last: true}))
 		}, codeTooLarge, true},
-		"a later chunk too big": {func(p *plane, s *state, c *conversation) {
+		"a later chunk too big": {func(p *plane, s *laneState, c *conversation) {
 			c.say(chunkOf(&edgev1.SnapshotChunk{Head: p.sign(s.head(p)), Data: compress(p.t, s.snapshot(p.t))[:3]}))
 			c.say(chunkOf(&edgev1.SnapshotChunk{Data: make([]byte, maxChunk+1), Last: true}))
 		}, codeTooLarge, true},
-		"a second head inside": {func(p *plane, s *state, c *conversation) {
+		"a second head inside": {func(p *plane, s *laneState, c *conversation) {
 			c.say(chunkOf(&edgev1.SnapshotChunk{Head: p.sign(s.head(p)), Data: []byte{1}}))
 			c.say(chunkOf(&edgev1.SnapshotChunk{Head: p.sign(s.head(p)), Data: []byte{1}, Last: true}))
 		}, codeMalformed, true},
-		"a beat inside": {func(p *plane, s *state, c *conversation) {
+		"a beat inside": {func(p *plane, s *laneState, c *conversation) {
 			c.say(chunkOf(&edgev1.SnapshotChunk{Head: p.sign(s.head(p)), Data: []byte{1}}))
 			c.say(p.beat(s))
 		}, codeMalformed, true},
-		"an object too big": {func(p *plane, s *state, c *conversation) {
+		"an object too big": {func(p *plane, s *laneState, c *conversation) {
 			c.sendSnapshot(p.sign(s.head(p)), compress(p.t, append([]byte{10, 0xff, 0xff, 0xff, 0x7f}, make([]byte, 9<<20)...)), maxChunk)
 		}, codeTooLarge, false},
-		"not zstd": {func(p *plane, s *state, c *conversation) {
+		"not zstd": {func(p *plane, s *laneState, c *conversation) {
 			c.sendSnapshot(p.sign(s.head(p)), bytes.Repeat([]byte("no"), maxChunk), maxChunk)
 		}, codeMalformed, false},
-		"cut": {func(p *plane, s *state, c *conversation) {
+		"cut": {func(p *plane, s *laneState, c *conversation) {
 			whole := compress(p.t, s.snapshot(p.t))
 			c.sendSnapshot(p.sign(s.head(p)), whole[:len(whole)-3], 4)
 		}, codeMalformed, false},
-		"cut inside a message": {func(p *plane, s *state, c *conversation) {
+		"cut inside a message": {func(p *plane, s *laneState, c *conversation) {
 			whole := s.snapshot(p.t)
 			c.sendSnapshot(p.sign(s.head(p)), compress(p.t, whole[:len(whole)-1]), 4)
 		}, codeMalformed, false},
-		"another field": {func(p *plane, s *state, c *conversation) {
+		"another field": {func(p *plane, s *laneState, c *conversation) {
 			c.sendSnapshot(p.sign(s.head(p)), compress(p.t, append(s.snapshot(p.t), 16, 1)), 4)
 		}, codeUnknownField, false},
-		"an unknown field in an object": {func(p *plane, s *state, c *conversation) {
+		"an unknown field in an object": {func(p *plane, s *laneState, c *conversation) {
 			c.sendSnapshot(p.sign(s.head(p)), compress(p.t, append(s.snapshot(p.t), 10, 2, 96, 1)), 4)
 		}, codeUnknownField, false},
-		"an object twice": {func(p *plane, s *state, c *conversation) {
+		"an object twice": {func(p *plane, s *laneState, c *conversation) {
 			c.sendSnapshot(p.sign(s.head(p)), compress(p.t, append(s.snapshot(p.t), s.snapshot(p.t)...)), 4)
 		}, codeMalformed, false},
-		"an object without id": {func(p *plane, s *state, c *conversation) {
+		"an object without id": {func(p *plane, s *laneState, c *conversation) {
 			c.sendSnapshot(p.sign(s.head(p)), compress(p.t, append(s.snapshot(p.t), 10, 0)), 4)
 		}, codeMalformed, false},
 	}
@@ -531,7 +531,7 @@ func TestRandomHistoriesEndWithTheControlPlanesState(t *testing.T) {
 	}
 }
 
-func randomStep(r *mathrand.Rand, s *state) Ref {
+func randomStep(r *mathrand.Rand, s *laneState) Ref {
 	ref := Ref{Collection: []string{"routes", "services"}[r.IntN(2)], ID: fmt.Sprint("x_", r.IntN(12))}
 	object := ""
 	if r.IntN(3) > 0 {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/state"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	Directory *directory.Directory
 	// Compiler that the configuration lane feeds.
 	Compiler Compiler
+	// State keeps what is applied; nil: nothing is kept.
+	State *state.Store
 	// Build of the binary, for people.
 	Build string
 	// Boot is random per start of the process; empty: made here.
@@ -43,6 +46,9 @@ type Config struct {
 	// noticed by Dial's pings, and no beat comes while the node refuses the newest state. It is then
 	// offered that state once more.
 	Silence time.Duration
+	// Grace is how long a node that began with what it had kept asks for news before it counts as ready, unless it has them
+	// earlier; default 500 ms.
+	Grace time.Duration
 }
 
 // Syncer keeps both lanes. Make it with New, let it Run.
@@ -71,6 +77,10 @@ func New(config Config) (*Syncer, error) {
 	directoryHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_DIRECTORY, keys: keys}
 	s.configuration = newLane("configuration", configurationHeads, newConfiguration(config.Compiler, s.directoryAt, config.Logger), config.Logger, slog.LevelInfo, s.announce)
 	s.directory = newLane("directory", directoryHeads, entries{config.Directory}, config.Logger, slog.LevelDebug, s.announce)
+	if config.State != nil {
+		s.configuration.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_CONFIGURATION), first: true}
+		s.directory.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_DIRECTORY)}
+	}
 	return s, nil
 }
 
@@ -85,6 +95,7 @@ func (c *Config) defaults() {
 	orElse(&c.ResyncLeast, 50*time.Millisecond)
 	orElse(&c.ResyncMost, time.Minute)
 	orElse(&c.Silence, 5*time.Minute)
+	orElse(&c.Grace, 500*time.Millisecond)
 	if c.Boot == "" {
 		var boot [16]byte
 		rand.Read(boot[:]) // never fails: the runtime ends the process instead
@@ -95,6 +106,11 @@ func (c *Config) defaults() {
 // Run keeps both lanes until ctx ends, and returns nil then.
 func (s *Syncer) Run(ctx context.Context) error {
 	client := edgev1.NewEdgeServiceClient(s.config.Connection)
+	grace := time.AfterFunc(s.config.Grace, func() {
+		s.configuration.wasAsked()
+		s.directory.wasAsked()
+	})
+	defer grace.Stop()
 	var lanes sync.WaitGroup
 	lanes.Go(func() { s.keep(ctx, s.directory, openDirectory(client)) })
 	lanes.Go(func() { s.keep(ctx, s.configuration, openConfiguration(client)) })
@@ -106,6 +122,8 @@ func (s *Syncer) Run(ctx context.Context) error {
 func (s *Syncer) keep(ctx context.Context, l *lane, open open) {
 	retries := &pause{least: s.config.RetryLeast, most: s.config.RetryMost}
 	resyncs := &pause{least: s.config.ResyncLeast, most: s.config.ResyncMost}
+	// A node whose disk is full hears of revocations only by opening its stream again and again.
+	mends := &pause{least: s.config.RetryLeast, most: min(s.config.RetryMost, mostMend)}
 	for {
 		err := s.stream(ctx, l, open, retries, resyncs)
 		l.stats.connected.Store(false)
@@ -113,11 +131,20 @@ func (s *Syncer) keep(ctx context.Context, l *lane, open open) {
 			return
 		}
 		l.log.Warn("no stream to the control plane; the node serves what it holds", "number", l.held.Load().number, "error", err)
-		if retries.wait(ctx) != nil {
+		wait := retries
+		if r := (*refusal)(nil); errors.As(err, &r) && r.code == codeNotDurable && l.kept.Load().epoch > 0 {
+			wait = mends // a delta will do, no snapshot is made for it
+		} else {
+			mends.reset()
+		}
+		if wait.wait(ctx) != nil {
 			return
 		}
 	}
 }
+
+// mostMend bounds the pause before a state is taken again that the disk didn't take.
+const mostMend = time.Second
 
 // stream is one stream from its opening to its end.
 func (s *Syncer) stream(ctx context.Context, l *lane, open open, retries, resyncs *pause) error {
@@ -140,14 +167,16 @@ func (s *Syncer) stream(ctx context.Context, l *lane, open open, retries, resync
 	return err
 }
 
-// announce wakes whoever waits for a lane to move.
+// announce wakes whoever waits for a lane to move, or for the node to be ready.
 func (s *Syncer) announce() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.moved)
 	s.moved = make(chan struct{})
-	if s.configuration.held.Load().epoch == 0 || s.directory.held.Load().epoch == 0 {
-		return
+	for _, l := range []*lane{s.configuration, s.directory} {
+		if l.held.Load().epoch == 0 || !l.asked.Load() {
+			return
+		}
 	}
 	select {
 	case <-s.ready:

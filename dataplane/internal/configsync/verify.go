@@ -22,6 +22,7 @@ type head struct {
 	digest         digest.Sum
 	sequenceNeeded uint64
 	time           time.Time
+	signed         *edgev1.SignedHead // as it came
 }
 
 // verifier tells whether a head is the control plane's word about one lane of our environment.
@@ -79,5 +80,6 @@ func (v *verifier) verify(signed *edgev1.SignedHead) (head, error) {
 		digest:         digest.Sum(h.GetDigest()),
 		sequenceNeeded: h.GetSequenceNeeded(),
 		time:           h.GetTime().AsTime(),
+		signed:         signed,
 	}, nil
 }

@@ -108,7 +108,8 @@ func settings(port int, sockets string, throwaway bool) []string {
 	if !throwaway {
 		return common
 	}
-	return append(common, "fsync=off", "synchronous_commit=off", "full_page_writes=off",
+	// Commits still reach the system: a server that tests kill comes back with them, as only a power loss would not let it.
+	return append(common, "fsync=off", "full_page_writes=off",
 		"shared_buffers=64MB", "max_wal_size=256MB")
 }
 
