@@ -4,6 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
+	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/validate"
 )
@@ -32,11 +33,11 @@ type Type struct {
 
 // types is the registry: a new resource is a line here.
 var types = []*Type{
-	{Collection: "services", Singular: "service", Prefix: "svc", New: newOf[configv1.Service], Check: checked(checkService)},
-	{Collection: "routes", Singular: "route", Prefix: "rt", New: newOf[configv1.Route], Check: checked(checkRoute)},
-	{Collection: "policies", Singular: "policy", Prefix: "pol", New: newOf[configv1.Policy], Check: checked(checkPolicy)},
+	{Collection: "services", Singular: "service", Prefix: id.Service, New: newOf[configv1.Service], Check: checked(checkService)},
+	{Collection: "routes", Singular: "route", Prefix: id.Route, New: newOf[configv1.Route], Check: checked(checkRoute)},
+	{Collection: "policies", Singular: "policy", Prefix: id.Policy, New: newOf[configv1.Policy], Check: checked(checkPolicy)},
 	{
-		Collection: "settings", Singular: "settings", Prefix: "set", Singleton: true,
+		Collection: "settings", Singular: "settings", Prefix: id.Settings, Singleton: true,
 		New: newOf[configv1.EnvironmentSettings], Check: checked(checkSettings),
 	},
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // IDPrefix is the prefix of access tokens' ids ("tok_…").
-const IDPrefix = "tok"
+const IDPrefix = id.AccessToken
 
 const (
 	secretPrefix = "spat_" // Sallyport access token; secret scanners look for it

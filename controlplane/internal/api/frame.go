@@ -15,7 +15,7 @@ import (
 
 // requestIDPrefix is that of request ids, "req_…". They are always ours: a caller's would let it write
 // into our logs.
-const requestIDPrefix = "req"
+const requestIDPrefix = id.Request
 
 // actorKey is where echo's context has who was let in, for the access log.
 const actorKey = "actor"

@@ -44,9 +44,9 @@ type Type struct {
 }
 
 var types = []*Type{
-	{Collection: Consumers, Singular: "consumer", Prefix: "con", New: func() Message { return new(adminv1.Consumer) }, Filters: []string{"name", "suspended"}},
-	{Collection: APIKeys, Singular: "api-key", Prefix: "key", New: func() Message { return new(adminv1.ApiKey) }, Filters: []string{"consumer", "name"}},
-	{Collection: Secrets, Singular: "secret", Prefix: "sec", New: func() Message { return new(adminv1.Secret) }, Filters: []string{"name"}},
+	{Collection: Consumers, Singular: "consumer", Prefix: id.Consumer, New: func() Message { return new(adminv1.Consumer) }, Filters: []string{"name", "suspended"}},
+	{Collection: APIKeys, Singular: "api-key", Prefix: id.APIKey, New: func() Message { return new(adminv1.ApiKey) }, Filters: []string{"consumer", "name"}},
+	{Collection: Secrets, Singular: "secret", Prefix: id.Secret, New: func() Message { return new(adminv1.Secret) }, Filters: []string{"name"}},
 }
 
 // Types returns the directory's collections, in the order in which rows are locked.
@@ -120,7 +120,7 @@ func Clear(m proto.Message, fields ...protoreflect.Name) {
 
 // Consumer returns a consumer's entry.
 func Consumer(m *adminv1.Consumer) (Entry, error) {
-	raw, err := id.Parse("con", m.GetId())
+	raw, err := id.Parse(id.Consumer, m.GetId())
 	if err != nil {
 		return Entry{}, fmt.Errorf("consumer: %w", err)
 	}
@@ -135,7 +135,7 @@ func APIKey(m *adminv1.ApiKey, key digest.Key) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("api-key: %w", err)
 	}
-	consumer, err := id.Parse("con", m.GetConsumer())
+	consumer, err := id.Parse(id.Consumer, m.GetConsumer())
 	if err != nil {
 		return Entry{}, fmt.Errorf("api-key %s: consumer: %w", m.GetId(), err)
 	}
@@ -149,7 +149,7 @@ func APIKey(m *adminv1.ApiKey, key digest.Key) (Entry, error) {
 
 // Secret returns a secret's entry, sealed.
 func Secret(sealer Sealer, environment, secret string, value []byte) (Entry, error) {
-	raw, err := id.Parse("sec", secret)
+	raw, err := id.Parse(id.Secret, secret)
 	if err != nil {
 		return Entry{}, fmt.Errorf("secret: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // Prefix is that of environments' ids.
-const Prefix = "env"
+const Prefix = id.Environment
 
 // Beginning is what a new environment begins with.
 type Beginning struct {

@@ -17,9 +17,9 @@ const trustDomain = "sallyport"
 
 // Prefixes of the ids in this package.
 const (
-	environmentPrefix = "env"
-	nodePrefix        = "node"
-	joinTokenPrefix   = "jt"
+	environmentPrefix = id.Environment
+	nodePrefix        = id.Node
+	joinTokenPrefix   = id.JoinToken
 )
 
 // ErrNoIdentity says that a certificate names no node.

@@ -172,10 +172,10 @@ func (r *Receiver) check(delivery Delivery) (*usagev1.Batch, error) {
 // checkBatch makes sure that the database can take the batch, so that what it then refuses is its
 // own fault and worth another try.
 func (r *Receiver) checkBatch(batch *usagev1.Batch) error {
-	if _, err := id.Parse("node", batch.GetNode()); err != nil {
+	if _, err := id.Parse(id.Node, batch.GetNode()); err != nil {
 		return fmt.Errorf("%w: node: %w", ErrBatch, err)
 	}
-	if _, err := id.Parse("env", batch.GetEnvironment()); err != nil {
+	if _, err := id.Parse(id.Environment, batch.GetEnvironment()); err != nil {
 		return fmt.Errorf("%w: environment: %w", ErrBatch, err)
 	}
 	if !plain(batch.GetBoot(), maxBoot) || batch.GetBoot() == "" {

@@ -139,8 +139,8 @@ func (q Query) question(now time.Time) (Question, error) {
 		}
 		out.StatusClasses = append(out.StatusClasses, int16(class))
 	}
-	out.Routes = parseIDs("rt", "route", q.Routes, bad)
-	out.Consumers = parseIDs("con", "consumer", q.Consumers, bad)
+	out.Routes = parseIDs(id.Route, "route", q.Routes, bad)
+	out.Consumers = parseIDs(id.Consumer, "consumer", q.Consumers, bad)
 	for i, verdict := range q.Verdicts {
 		if !plain(verdict, maxVerdict) {
 			bad(problem.Pointer("filter", "verdict", i), problem.ViolationInvalidValue, "There is no such verdict.", "", "")
@@ -200,9 +200,9 @@ func (r *Row) message(grouped []Dimension) *adminv1.UsageRow {
 		case ByTime:
 			row.Time = timestamppb.New(time.Unix(r.Minute*60, 0))
 		case ByRoute:
-			row.Route = idText("rt", r.Route)
+			row.Route = idText(id.Route, r.Route)
 		case ByConsumer:
-			row.Consumer = idText("con", r.Consumer)
+			row.Consumer = idText(id.Consumer, r.Consumer)
 		case ByStatusClass:
 			class := uint32(r.StatusClass)
 			row.StatusClass = &class

@@ -133,7 +133,7 @@ func (f *fact) takeConsumer(c *directoryv1.Consumer) (digest.Key, error) {
 		Metadata:  c.GetMetadata(),
 		Suspended: c.GetSuspended(),
 	}
-	return digest.KeyOf("consumers", id.Text("con", f.id)), nil
+	return digest.KeyOf("consumers", id.Text(id.Consumer, f.id)), nil
 }
 
 func (f *fact) takeSecret(s *directoryv1.Secret) (digest.Key, error) {
@@ -141,7 +141,7 @@ func (f *fact) takeSecret(s *directoryv1.Secret) (digest.Key, error) {
 	if err := f.takeID(s.GetId()); err != nil {
 		return digest.Key{}, err
 	}
-	return digest.KeyOf("secrets", id.Text("sec", f.id)), nil
+	return digest.KeyOf("secrets", id.Text(id.Secret, f.id)), nil
 }
 
 func (f *fact) takePepper(p *directoryv1.Pepper) (digest.Key, error) {

@@ -24,7 +24,7 @@ func (e *Edge) Consumer(t testing.TB, name string, suspended bool) id.ID {
 	sum := digest.KeyOf("consumers", name)
 	self := id.ID(sum[:16])
 	e.people[name] = self
-	e.commit(t, Entry(t, digest.KeyOf("consumers", id.Text("con", self)), &directoryv1.Entry{Body: &directoryv1.Entry_Consumer{
+	e.commit(t, Entry(t, digest.KeyOf("consumers", id.Text(id.Consumer, self)), &directoryv1.Entry{Body: &directoryv1.Entry_Consumer{
 		Consumer: &directoryv1.Consumer{Id: self[:], Name: name, Suspended: suspended},
 	}}))
 	return self

@@ -16,8 +16,8 @@ const (
 
 // Prefixes of the ids that an answer names.
 const (
-	nodePrefix        = "node"
-	environmentPrefix = "env"
+	nodePrefix        = id.Node
+	environmentPrefix = id.Environment
 )
 
 // nodeID returns a node's SPIFFE id.

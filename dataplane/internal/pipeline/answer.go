@@ -8,7 +8,7 @@ import (
 )
 
 // RequestIDPrefix is the prefix of a request's id as text ("req_…").
-const RequestIDPrefix = "req"
+const RequestIDPrefix = id.Request
 
 // Answer makes the exchange's Rejection its Response: an RFC 9457 problem with the request's id, and the fields that the
 // rejection asks for. An answer that is there already is closed and replaced.

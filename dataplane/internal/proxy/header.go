@@ -21,8 +21,8 @@ const (
 
 // Prefixes of ids as text.
 const (
-	consumerPrefix   = "con"
-	credentialPrefix = "key"
+	consumerPrefix   = id.Consumer
+	credentialPrefix = id.APIKey
 )
 
 // ownPrefixes begin names that are the gateway's alone: what it says of the caller, and what proxies say of a request, be it

@@ -55,6 +55,7 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 	current := p.snapshots.Load()
 	if current == nil {
+		ex.Client.Address = ex.Client.Peer.Addr() // nobody is known to be trusted
 		ex.Refuse(ex.Reject(problem.NotReady, "", "no configuration yet"))
 		return nil
 	}

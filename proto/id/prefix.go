@@ -1,0 +1,18 @@
+package id
+
+// Prefixes of ids as text: the one list. Both planes write them, and those of directory entries are part of their keys, and
+// so of the directory's digest.
+const (
+	AccessToken = "tok"
+	APIKey      = "key"
+	Consumer    = "con"
+	Environment = "env"
+	JoinToken   = "jt"
+	Node        = "node"
+	Policy      = "pol"
+	Request     = "req"
+	Route       = "rt"
+	Secret      = "sec"
+	Service     = "svc"
+	Settings    = "set"
+)

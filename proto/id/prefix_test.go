@@ -1,0 +1,21 @@
+package id
+
+import (
+	"testing"
+	"time"
+)
+
+func TestEveryPrefixMakesAnIDAndNoTwoAreAlike(t *testing.T) {
+	seen := map[string]bool{}
+	for _, prefix := range []string{AccessToken, APIKey, Consumer, Environment, JoinToken, Node, Policy, Request, Route, Secret, Service, Settings} {
+		if seen[prefix] {
+			t.Errorf("%s is there twice", prefix)
+		}
+		seen[prefix] = true
+		want := New(time.Now())
+		text := Text(prefix, want)
+		if got, err := Parse(prefix, text); err != nil || got != want || !LooksLikeID(text) {
+			t.Errorf("%s: %v, %v, looks like an id: %v", text, got, err, LooksLikeID(text))
+		}
+	}
+}
