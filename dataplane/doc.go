@@ -4,6 +4,7 @@
 //
 //	enroll      who the node is, and whom it believes
 //	configsync  keeps configuration and directory current  ─▶ directory, snapshot
+//	state       keeps what both lanes applied on the node's disk
 //	listener    bytes ─▶ exchange ─▶ proxy ─▶ router, stages (pipeline, policies), upstream
 //	usage       what was answered ─▶ the bus
 //	admin       what an operator may ask, on loopback
