@@ -35,7 +35,13 @@ type Batch struct {
 	// Number within the boot, from 1, gap-free.
 	Number uint64 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"`
 	// Exact counters; they add up.
-	Counters      []*Counter `protobuf:"bytes,5,rep,name=counters,proto3" json:"counters,omitempty"`
+	Counters []*Counter `protobuf:"bytes,5,rep,name=counters,proto3" json:"counters,omitempty"`
+	// Exact counts per credential; they add up.
+	Credentials []*CredentialCount `protobuf:"bytes,6,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	// Single requests: each rejected one and some of the others, as far as there was room.
+	Events []*Event `protobuf:"bytes,7,rep,name=events,proto3" json:"events,omitempty"`
+	// Rejected requests that there was no room to keep as events since the batch before. Counters have them all.
+	EventsDropped uint64 `protobuf:"varint,8,opt,name=events_dropped,json=eventsDropped,proto3" json:"events_dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -103,6 +109,27 @@ func (x *Batch) GetCounters() []*Counter {
 		return x.Counters
 	}
 	return nil
+}
+
+func (x *Batch) GetCredentials() []*CredentialCount {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+func (x *Batch) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Batch) GetEventsDropped() uint64 {
+	if x != nil {
+		return x.EventsDropped
+	}
+	return 0
 }
 
 // Counter counts the requests of one minute that share all of its other fields.
@@ -223,17 +250,292 @@ func (x *Counter) GetDurationUs() uint64 {
 	return 0
 }
 
+// CredentialCount counts the requests of one hour that one credential proved.
+type CredentialCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Credential, by id, 16 bytes.
+	Credential []byte `protobuf:"bytes,1,opt,name=credential,proto3" json:"credential,omitempty"`
+	// Consumer that it proved, by id, 16 bytes.
+	Consumer []byte `protobuf:"bytes,2,opt,name=consumer,proto3" json:"consumer,omitempty"`
+	// Hour since 1970 in which they were answered.
+	Hour int64 `protobuf:"varint,3,opt,name=hour,proto3" json:"hour,omitempty"`
+	// Requests.
+	Requests uint64 `protobuf:"varint,4,opt,name=requests,proto3" json:"requests,omitempty"`
+	// When the latest of them was answered, in milliseconds since 1970.
+	LastUsedMs    int64 `protobuf:"varint,5,opt,name=last_used_ms,json=lastUsedMs,proto3" json:"last_used_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CredentialCount) Reset() {
+	*x = CredentialCount{}
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CredentialCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CredentialCount) ProtoMessage() {}
+
+func (x *CredentialCount) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CredentialCount.ProtoReflect.Descriptor instead.
+func (*CredentialCount) Descriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CredentialCount) GetCredential() []byte {
+	if x != nil {
+		return x.Credential
+	}
+	return nil
+}
+
+func (x *CredentialCount) GetConsumer() []byte {
+	if x != nil {
+		return x.Consumer
+	}
+	return nil
+}
+
+func (x *CredentialCount) GetHour() int64 {
+	if x != nil {
+		return x.Hour
+	}
+	return 0
+}
+
+func (x *CredentialCount) GetRequests() uint64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *CredentialCount) GetLastUsedMs() int64 {
+	if x != nil {
+		return x.LastUsedMs
+	}
+	return 0
+}
+
+// Event is one request.
+type Event struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was answered, in milliseconds since 1970.
+	TimeMs int64 `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	// The id that the client was given with the answer.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Method.
+	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	// Host, as asked for.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// Canonical path, without the query, cut to 512 bytes.
+	Path string `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
+	// Address of the client, 4 or 16 bytes.
+	Client []byte `protobuf:"bytes,6,opt,name=client,proto3" json:"client,omitempty"`
+	// Route, by id, 16 bytes; empty: none matched.
+	Route []byte `protobuf:"bytes,7,opt,name=route,proto3" json:"route,omitempty"`
+	// Consumer, by id, 16 bytes; empty: none known.
+	Consumer []byte `protobuf:"bytes,8,opt,name=consumer,proto3" json:"consumer,omitempty"`
+	// Credential, by id, 16 bytes; empty: none known.
+	Credential []byte `protobuf:"bytes,9,opt,name=credential,proto3" json:"credential,omitempty"`
+	// Status of the answer.
+	Status uint32 `protobuf:"varint,10,opt,name=status,proto3" json:"status,omitempty"`
+	// "allowed", or the code of the rejection.
+	Verdict string `protobuf:"bytes,11,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Policy that rejected it, by id, 16 bytes; empty: none did.
+	Policy []byte `protobuf:"bytes,12,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Revision it was decided by.
+	Revision uint64 `protobuf:"varint,13,opt,name=revision,proto3" json:"revision,omitempty"`
+	// From first byte in to last byte out, in microseconds.
+	DurationUs uint64 `protobuf:"varint,14,opt,name=duration_us,json=durationUs,proto3" json:"duration_us,omitempty"`
+	// Of which the service took, in microseconds.
+	UpstreamUs uint64 `protobuf:"varint,15,opt,name=upstream_us,json=upstreamUs,proto3" json:"upstream_us,omitempty"`
+	// Bytes of the request's body.
+	RequestBytes uint64 `protobuf:"varint,16,opt,name=request_bytes,json=requestBytes,proto3" json:"request_bytes,omitempty"`
+	// Bytes of the response's body.
+	ResponseBytes uint64 `protobuf:"varint,17,opt,name=response_bytes,json=responseBytes,proto3" json:"response_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Event) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Event) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *Event) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Event) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Event) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Event) GetClient() []byte {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
+func (x *Event) GetRoute() []byte {
+	if x != nil {
+		return x.Route
+	}
+	return nil
+}
+
+func (x *Event) GetConsumer() []byte {
+	if x != nil {
+		return x.Consumer
+	}
+	return nil
+}
+
+func (x *Event) GetCredential() []byte {
+	if x != nil {
+		return x.Credential
+	}
+	return nil
+}
+
+func (x *Event) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Event) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *Event) GetPolicy() []byte {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *Event) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Event) GetDurationUs() uint64 {
+	if x != nil {
+		return x.DurationUs
+	}
+	return 0
+}
+
+func (x *Event) GetUpstreamUs() uint64 {
+	if x != nil {
+		return x.UpstreamUs
+	}
+	return 0
+}
+
+func (x *Event) GetRequestBytes() uint64 {
+	if x != nil {
+		return x.RequestBytes
+	}
+	return 0
+}
+
+func (x *Event) GetResponseBytes() uint64 {
+	if x != nil {
+		return x.ResponseBytes
+	}
+	return 0
+}
+
 var File_sallyport_usage_v1_usage_proto protoreflect.FileDescriptor
 
 const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/usage/v1/usage.proto\x12\x12sallyport.usage.v1\"\xa2\x01\n" +
+	"\x1esallyport/usage/v1/usage.proto\x12\x12sallyport.usage.v1\"\xc3\x02\n" +
 	"\x05Batch\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
 	"\venvironment\x18\x02 \x01(\tR\venvironment\x12\x12\n" +
 	"\x04boot\x18\x03 \x01(\tR\x04boot\x12\x16\n" +
 	"\x06number\x18\x04 \x01(\x04R\x06number\x127\n" +
-	"\bcounters\x18\x05 \x03(\v2\x1b.sallyport.usage.v1.CounterR\bcounters\"\x99\x02\n" +
+	"\bcounters\x18\x05 \x03(\v2\x1b.sallyport.usage.v1.CounterR\bcounters\x12E\n" +
+	"\vcredentials\x18\x06 \x03(\v2#.sallyport.usage.v1.CredentialCountR\vcredentials\x121\n" +
+	"\x06events\x18\a \x03(\v2\x19.sallyport.usage.v1.EventR\x06events\x12%\n" +
+	"\x0eevents_dropped\x18\b \x01(\x04R\reventsDropped\"\x99\x02\n" +
 	"\aCounter\x12\x16\n" +
 	"\x06minute\x18\x01 \x01(\x03R\x06minute\x12\x14\n" +
 	"\x05route\x18\x02 \x01(\fR\x05route\x12\x1a\n" +
@@ -244,7 +546,40 @@ const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\rrequest_bytes\x18\a \x01(\x04R\frequestBytes\x12%\n" +
 	"\x0eresponse_bytes\x18\b \x01(\x04R\rresponseBytes\x12\x1f\n" +
 	"\vduration_us\x18\t \x01(\x04R\n" +
-	"durationUsBHZFgithub.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1;usagev1b\x06proto3"
+	"durationUs\"\x9f\x01\n" +
+	"\x0fCredentialCount\x12\x1e\n" +
+	"\n" +
+	"credential\x18\x01 \x01(\fR\n" +
+	"credential\x12\x1a\n" +
+	"\bconsumer\x18\x02 \x01(\fR\bconsumer\x12\x12\n" +
+	"\x04hour\x18\x03 \x01(\x03R\x04hour\x12\x1a\n" +
+	"\brequests\x18\x04 \x01(\x04R\brequests\x12 \n" +
+	"\flast_used_ms\x18\x05 \x01(\x03R\n" +
+	"lastUsedMs\"\xdd\x03\n" +
+	"\x05Event\x12\x17\n" +
+	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x12\n" +
+	"\x04host\x18\x04 \x01(\tR\x04host\x12\x12\n" +
+	"\x04path\x18\x05 \x01(\tR\x04path\x12\x16\n" +
+	"\x06client\x18\x06 \x01(\fR\x06client\x12\x14\n" +
+	"\x05route\x18\a \x01(\fR\x05route\x12\x1a\n" +
+	"\bconsumer\x18\b \x01(\fR\bconsumer\x12\x1e\n" +
+	"\n" +
+	"credential\x18\t \x01(\fR\n" +
+	"credential\x12\x16\n" +
+	"\x06status\x18\n" +
+	" \x01(\rR\x06status\x12\x18\n" +
+	"\averdict\x18\v \x01(\tR\averdict\x12\x16\n" +
+	"\x06policy\x18\f \x01(\fR\x06policy\x12\x1a\n" +
+	"\brevision\x18\r \x01(\x04R\brevision\x12\x1f\n" +
+	"\vduration_us\x18\x0e \x01(\x04R\n" +
+	"durationUs\x12\x1f\n" +
+	"\vupstream_us\x18\x0f \x01(\x04R\n" +
+	"upstreamUs\x12#\n" +
+	"\rrequest_bytes\x18\x10 \x01(\x04R\frequestBytes\x12%\n" +
+	"\x0eresponse_bytes\x18\x11 \x01(\x04R\rresponseBytesBHZFgithub.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1;usagev1b\x06proto3"
 
 var (
 	file_sallyport_usage_v1_usage_proto_rawDescOnce sync.Once
@@ -258,18 +593,22 @@ func file_sallyport_usage_v1_usage_proto_rawDescGZIP() []byte {
 	return file_sallyport_usage_v1_usage_proto_rawDescData
 }
 
-var file_sallyport_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_sallyport_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_sallyport_usage_v1_usage_proto_goTypes = []any{
-	(*Batch)(nil),   // 0: sallyport.usage.v1.Batch
-	(*Counter)(nil), // 1: sallyport.usage.v1.Counter
+	(*Batch)(nil),           // 0: sallyport.usage.v1.Batch
+	(*Counter)(nil),         // 1: sallyport.usage.v1.Counter
+	(*CredentialCount)(nil), // 2: sallyport.usage.v1.CredentialCount
+	(*Event)(nil),           // 3: sallyport.usage.v1.Event
 }
 var file_sallyport_usage_v1_usage_proto_depIdxs = []int32{
 	1, // 0: sallyport.usage.v1.Batch.counters:type_name -> sallyport.usage.v1.Counter
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 1: sallyport.usage.v1.Batch.credentials:type_name -> sallyport.usage.v1.CredentialCount
+	3, // 2: sallyport.usage.v1.Batch.events:type_name -> sallyport.usage.v1.Event
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_usage_v1_usage_proto_init() }
@@ -283,7 +622,7 @@ func file_sallyport_usage_v1_usage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_usage_v1_usage_proto_rawDesc), len(file_sallyport_usage_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
