@@ -32,8 +32,11 @@ CC_FOUND := $(shell command -v $${CC:-cc} || command -v gcc || command -v clang)
 RACE     := $(if $(CC_FOUND),-race)
 
 # Black-box packages of tests/ run the built programs; the rest of tests/ are unit tests.
-BLACK_BOX := e2e chaos
+BLACK_BOX := e2e chaos compat
 NOT_UNIT  := /(e2e|chaos|conformance|compat|bench|soak)(/|$$)
+
+# The commit whose programs and contract this build must get on with: the end of the issue before.
+BASE := $(shell cat tests/compat/BASE)
 
 UNIT_TIMEOUT      ?= 10m
 BLACK_BOX_TIMEOUT ?= 20m
@@ -124,8 +127,12 @@ verify: $(TOOLS_STAMP) ## Check that generated code is up to date, modules are t
 	@for module in $(MODULES); do echo "go build in $$module"; GOWORK=off $(GO) -C "$$module" build ./...; done
 	$(call say,"import rules and other habits")
 	$(GO) test ./internal/habits
-	$(call say,"the contract")
+	$(call say,"the contract$(,) also beside the build before ($(BASE))")
 	cd proto && $(BIN)/buf lint
+	@git cat-file -e '$(BASE)^{commit}' 2>/dev/null || { \
+	  echo "tests/compat/BASE names a commit that isn't in this clone: fetch the whole history (git fetch --unshallow)" >&2; exit 1; }
+	@before=$$(mktemp -d); trap 'rm -rf "$$before"' EXIT; git archive $(BASE) proto | tar -x -C "$$before"; \
+	  cp -R proto/.deps "$$before/proto/"; cd proto && $(BIN)/buf breaking --against "$$before/proto"
 
 # The tree of all files, ignored ones left out, whether committed or not: what gen must not change.
 SOURCE_TREE = set -e; index=$$(mktemp -d); trap 'rm -rf "$$index"' EXIT; \

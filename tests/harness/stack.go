@@ -30,6 +30,8 @@ const (
 type Config struct {
 	// Edges of the environment that all stories share.
 	Edges int
+	// Bin is the folder of the programs; empty: the ones that were built last.
+	Bin string
 	// ControlArgs are added to the control plane's command line.
 	ControlArgs []string
 	// Durable keeps the database's promises over a power loss, as in production: for measuring. Tests do without.
@@ -51,7 +53,7 @@ type Stack struct {
 
 // Start runs a stack of its own, whose shared environment is ready: its edges are connected, and may reach loopback.
 func Start(ctx context.Context, cfg Config) (_ *Stack, failed error) {
-	bin, err := Programs()
+	bin, err := cfg.bin()
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +179,13 @@ func (s *Stack) explain() error {
 	}
 	told = told[max(len(told)-logShown, 0):]
 	return fmt.Errorf("the programs printed last (all of it, with access logs: %s):\n%s", s.LogFile(), strings.Join(told, ""))
+}
+
+func (c *Config) bin() (string, error) {
+	if c.Bin != "" {
+		return c.Bin, nil
+	}
+	return Programs()
 }
 
 // Programs returns the folder of the built programs.

@@ -1,0 +1,216 @@
+package compat
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/sdk/sallyport"
+	"github.com/sallyport/sallyport/tests/harness"
+)
+
+const (
+	// settled is within what a fleet is level again; the product promises a second.
+	settled = time.Minute
+	// progressBound is within what requests that are waited for are answered.
+	progressBound = time.Minute
+	// clientPause is between two requests of one client.
+	clientPause = 4 * time.Millisecond
+)
+
+func TestEdgesOfTheBuildBeforeServeUnderThisControlPlane(t *testing.T) {
+	programs := newMix(t, current)
+	programs.take(t, base, edge)
+	product := start(t, programs)
+	works(t, product)
+}
+
+func TestTheseEdgesServeUnderTheControlPlaneBefore(t *testing.T) {
+	programs := newMix(t, current)
+	programs.take(t, base, control)
+	product := start(t, programs)
+	works(t, product)
+}
+
+// The order that operators are told: control plane first, then one edge after the other. Database, state on disk, identities, the bus's
+// streams and counts are the ones that the build before has made.
+func TestAFleetIsUpgradedWithoutAFailedRequestOrALostCount(t *testing.T) {
+	programs := newMix(t, base)
+	product := start(t, programs)
+	s := product.Story(t)
+	p := s.Protected(harness.NewUpstream(t, nil).Address)
+	early := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name})
+	s.Revoke(early)
+	traffic := map[*harness.Edge]*traffic{}
+	for _, e := range s.Edges() {
+		traffic[e] = ask(t, s, e, p.Key.Key)
+		traffic[e].progress(t, 50)
+	}
+
+	programs.take(t, current, control)
+	if err := product.KillControl(); err != nil {
+		t.Fatal(err)
+	}
+	if err := product.ReviveControl(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	connected(t, s)
+	works(t, product) // old edges, in the middle of the upgrade
+
+	programs.take(t, current, edge)
+	sent := 0
+	for _, e := range s.Edges() {
+		traffic[e].end(t)
+		sent += int(traffic[e].answered.Load())
+		if err := e.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.Expect(e, "/", harness.WithKey(early.Key), http.StatusUnauthorized, "credential_invalid")
+		traffic[e] = ask(t, s, e, p.Key.Key)
+		traffic[e].progress(t, 50)
+	}
+	connected(t, s)
+	for _, e := range s.Edges() {
+		traffic[e].end(t)
+		sent += int(traffic[e].answered.Load())
+	}
+	works(t, product)
+	harness.Eventually(t, settled, func() error {
+		usage, err := s.Environment.Usage(t.Context())
+		if err != nil {
+			return err
+		}
+		key := harness.UsageKey{Route: p.Route.ID, Consumer: p.Consumer.ID, StatusClass: 2, Verdict: "allowed"}
+		if usage[key] != sent {
+			return fmt.Errorf("%d requests are counted, %d were answered", usage[key], sent)
+		}
+		return nil
+	})
+}
+
+// start runs the product from these programs.
+func start(t *testing.T, programs mix) *harness.Stack {
+	t.Helper()
+	product, err := harness.Start(t.Context(), harness.Config{Edges: 2, Bin: programs.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := product.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return product
+}
+
+// works is what every mix of two builds must be able to do.
+func works(t *testing.T, product *harness.Stack) {
+	t.Helper()
+	s := product.Story(t)
+	p := s.Protected(harness.NewUpstream(t, nil).Address)
+	limited := s.Route(sallyport.Route{Name: s.Name("limited"), Service: p.Service.Name, Paths: harness.Below("/limited")})
+	s.Policy(harness.Limit(s.Name("limit"), sallyport.Attachment{Route: limited.Name}, 2, "24h"))
+	doomed := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name})
+	s.ExpectAll("/", harness.WithKey(p.Key.Key), http.StatusOK, "")
+	s.ExpectAll("/", nil, http.StatusUnauthorized, "credential_missing")
+	s.ExpectAll("/", harness.WithKey(doomed.Key), http.StatusOK, "")
+	s.Revoke(doomed)
+	s.ExpectAll("/", harness.WithKey(doomed.Key), http.StatusUnauthorized, "credential_invalid")
+	for range 2 {
+		s.ExpectAll("/limited", harness.WithKey(p.Key.Key), http.StatusOK, "")
+	}
+	s.ExpectAll("/limited", harness.WithKey(p.Key.Key), http.StatusTooManyRequests, "rate_limited")
+
+	edges := len(s.Edges())
+	want := harness.Usage{
+		{Route: p.Route.ID, Consumer: p.Consumer.ID, StatusClass: 2, Verdict: "allowed"}:      2 * edges,
+		{Route: p.Route.ID, StatusClass: 4, Verdict: "credential_missing"}:                    edges,
+		{Route: p.Route.ID, StatusClass: 4, Verdict: "credential_invalid"}:                    edges,
+		{Route: limited.ID, Consumer: p.Consumer.ID, StatusClass: 2, Verdict: "allowed"}:      2 * edges,
+		{Route: limited.ID, Consumer: p.Consumer.ID, StatusClass: 4, Verdict: "rate_limited"}: edges,
+	}
+	harness.Eventually(t, settled, func() error {
+		usage, err := s.Environment.Usage(t.Context())
+		if err != nil {
+			return err
+		}
+		of := harness.Usage{}
+		for key, n := range usage {
+			if key.Route == p.Route.ID || key.Route == limited.ID {
+				of[key] = n
+			}
+		}
+		return of.Check(want)
+	})
+}
+
+func connected(t *testing.T, s *harness.Story) {
+	t.Helper()
+	if err := s.Environment.AwaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// traffic asks one edge, one request after the other; each must be answered with 200.
+type traffic struct {
+	edge     *harness.Edge
+	answered atomic.Int64
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	failed   atomic.Pointer[string]
+}
+
+func ask(t *testing.T, s *harness.Story, e *harness.Edge, key string) *traffic {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	w := &traffic{edge: e, stop: stop}
+	w.running.Go(func() {
+		tick := time.NewTicker(clientPause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			answer, err := e.Do(context.WithoutCancel(ctx), harness.Request{Path: "/", Host: s.Host, Header: harness.WithKey(key)})
+			if err != nil || answer.Status != http.StatusOK {
+				what := fmt.Sprintf("%v %s", err, answer)
+				w.failed.CompareAndSwap(nil, &what)
+				return
+			}
+			w.answered.Add(1)
+		}
+	})
+	t.Cleanup(func() { stop(); w.running.Wait() })
+	return w
+}
+
+// progress returns once this many more requests were answered.
+func (w *traffic) progress(t *testing.T, more int64) {
+	t.Helper()
+	want := w.answered.Load() + more
+	harness.Eventually(t, progressBound, func() error {
+		if got := w.answered.Load(); got < want && w.failed.Load() == nil {
+			return fmt.Errorf("%s has answered %d requests, %d are waited for", w.edge.Name, got, want)
+		}
+		return nil
+	})
+}
+
+// end stops asking, and fails the test when a request failed.
+func (w *traffic) end(t *testing.T) {
+	t.Helper()
+	w.stop()
+	w.running.Wait()
+	if failed := w.failed.Load(); failed != nil {
+		t.Fatalf("a request to %s failed after %d: %s", w.edge.Name, w.answered.Load(), *failed)
+	}
+}
