@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
@@ -86,6 +87,7 @@ type plane struct {
 	commits  *postgres.Listener
 	lanes    *fleet.Lanes
 	roster   *fleet.Roster
+	limits   *limits.Limits
 	consumer *bus.Consumer
 	embedded *bus.Server
 
@@ -100,9 +102,10 @@ type plane struct {
 
 func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
-	fleetStats, usageStats := new(fleet.Stats), new(usage.Stats)
+	fleetStats, usageStats, limitStats := new(fleet.Stats), new(usage.Stats), new(limits.Stats)
 	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
+	p.limits = limits.New(db, log, limitStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster)
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
@@ -111,7 +114,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 
 	var errs [3]error
 	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats})
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Limits: limitStats})
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
@@ -125,6 +128,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 		JoinTokens:   joinTokens,
 		Nodes:        nodes,
 		Usage:        usage.NewReports(db.Usage()),
+		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
 		Ready:        db.Ping,
 		Logger:       log,
@@ -203,6 +207,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.commits.Run(standing) })
 	ground.Go(func() error { return p.lanes.Run(standing) })
 	ground.Go(func() error { return p.roster.Run(standing) })
+	ground.Go(func() error { return p.limits.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

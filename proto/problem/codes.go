@@ -19,6 +19,8 @@ const (
 	Referenced           Code = "referenced"
 	PreconditionFailed   Code = "precondition_failed"
 	TooLarge             Code = "too_large"
+	LimitReached         Code = "limit_reached"
+	ForceNeeded          Code = "force_needed"
 	UnsupportedMediaType Code = "unsupported_media_type"
 	Unavailable          Code = "unavailable"
 	JoinTokenInvalid     Code = "join_token_invalid"
@@ -67,6 +69,8 @@ var definitions = [...]Definition{
 	{Referenced, 409, "Still referenced", "Other objects refer to this one; referrers lists them. Change or delete them first."},
 	{PreconditionFailed, 412, "Precondition failed", "The object has changed since the version that If-Match names. Read it again and reapply the change."},
 	{TooLarge, 413, "Too large", "The body, an object in it or the number of operations is over the limit that the detail names."},
+	{LimitReached, 409, "Limit reached", "The environment holds as much of this as it may; the detail names the limit. Delete what isn't needed, or make another environment."},
+	{ForceNeeded, 409, "Force needed", "The change does so much at once that it is only made when force=true says that it is meant; the detail names what it does."},
 	{UnsupportedMediaType, 415, "Unsupported media type", "The Content-Type is not one that this operation reads; the detail names those."},
 	{Unavailable, 503, "Unavailable", "Something that this needs, the database for instance, doesn't answer at the moment. Nothing was written; try again."},
 	{JoinTokenInvalid, 401, "Join token invalid", "The join token is unknown, expired, used up, or made for another environment or node group. Make a new one."},

@@ -2,9 +2,12 @@ package resource
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
@@ -46,20 +49,32 @@ var std = newCodec(ourMessages())
 // ourMessages returns one empty message of each type that travels as JSON; those that they hold follow by themselves.
 func ourMessages() []proto.Message {
 	var all []proto.Message
-	for _, file := range []protoreflect.FileDescriptor{
-		configv1.File_sallyport_config_v1_service_proto,
-		configv1.File_sallyport_config_v1_route_proto,
-		configv1.File_sallyport_config_v1_policy_proto,
-		configv1.File_sallyport_config_v1_environment_settings_proto,
-		adminv1.File_sallyport_admin_v1_admin_proto,
-	} {
-		for i := range file.Messages().Len() {
-			all = append(all, newMessage(file.Messages().Get(i)))
-		}
+	for _, m := range slices.Concat(messagesBeside(configv1.File_sallyport_config_v1_service_proto), AdminMessages()) {
+		all = append(all, newMessage(m))
 	}
 	for _, kind := range kinds.All() {
 		all = append(all, kind.New())
 	}
+	return all
+}
+
+// AdminMessages returns every message of sallyport.admin.v1, in the order of their names.
+func AdminMessages() []protoreflect.MessageDescriptor {
+	return messagesBeside(adminv1.File_sallyport_admin_v1_admin_proto)
+}
+
+// messagesBeside returns every message of a file's package, in the order of their names.
+func messagesBeside(file protoreflect.FileDescriptor) []protoreflect.MessageDescriptor {
+	var all []protoreflect.MessageDescriptor
+	protoregistry.GlobalFiles.RangeFilesByPackage(file.Package(), func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Messages().Len() {
+			all = append(all, file.Messages().Get(i))
+		}
+		return true
+	})
+	slices.SortFunc(all, func(a, b protoreflect.MessageDescriptor) int {
+		return strings.Compare(string(a.FullName()), string(b.FullName()))
+	})
 	return all
 }
 

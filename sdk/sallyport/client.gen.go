@@ -452,6 +452,27 @@ type Environment struct {
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
 }
 
+// EnvironmentLimit EnvironmentLimit is one bound of what an environment may hold.
+type EnvironmentLimit struct {
+	// Name A collection ("routes"), or "configuration-bytes": what all objects of the configuration take together.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Used How much there is.
+	Used int `json:"used,omitempty,omitzero"`
+
+	// Most How much there may be.
+	Most int `json:"most,omitempty,omitzero"`
+
+	// Alarming Half of it is used, or more.
+	Alarming bool `json:"alarming,omitempty,omitzero"`
+}
+
+// EnvironmentLimitList EnvironmentLimitList is every limit of an environment.
+type EnvironmentLimitList struct {
+	// Data The limits.
+	Data []EnvironmentLimit `json:"data,omitempty,omitzero"`
+}
+
 // EnvironmentList A page of environments.
 type EnvironmentList struct {
 	Data []Environment `json:"data"`
@@ -476,6 +497,9 @@ type EnvironmentSettings struct {
 
 	// TrustedProxies Address ranges (CIDR) of load balancers and proxies in front of the edge. Only a peer inside one of them may name the client's address by X-Forwarded-For; from anyone else that header is dropped.
 	TrustedProxies []string `json:"trusted_proxies,omitempty,omitzero"`
+
+	// RemovalPercent Share of the environment's routes, in percent, that one revision may remove without `force`; absent: 25. Up to ten routes may always go.
+	RemovalPercent int `json:"removal_percent,omitempty,omitzero"`
 
 	// AllowedTargetRanges Address ranges (CIDR) that targets may be in although they are loopback, link-local or otherwise special. Cloud metadata addresses and the edge's own listeners stay refused unless listed here exactly.
 	AllowedTargetRanges []string `json:"allowed_target_ranges,omitempty,omitzero"`
@@ -1080,6 +1104,9 @@ type EnvironmentKey = string
 // Filter defines model for filter.
 type Filter map[string]string
 
+// Force defines model for force.
+type Force = bool
+
 // IfMatch defines model for if_match.
 type IfMatch = string
 
@@ -1145,6 +1172,10 @@ type CreateAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1154,6 +1185,10 @@ type CreateAPIKeyParams struct {
 type DeleteAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1171,6 +1206,10 @@ type PatchAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1183,6 +1222,10 @@ type PatchAPIKeyParams struct {
 type PutAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1203,6 +1246,10 @@ type RotateAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1215,6 +1262,10 @@ type RotateAPIKeyParams struct {
 type ApplyChangesParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1241,6 +1292,10 @@ type CreateConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1250,6 +1305,10 @@ type CreateConsumerParams struct {
 type DeleteConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1267,6 +1326,10 @@ type PatchConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1279,6 +1342,10 @@ type PatchConsumerParams struct {
 type PutConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1332,6 +1399,10 @@ type CreatePolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1341,6 +1412,10 @@ type CreatePolicyParams struct {
 type DeletePolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1358,6 +1433,10 @@ type PatchPolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1370,6 +1449,10 @@ type PatchPolicyParams struct {
 type PutPolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1405,6 +1488,10 @@ type RollbackRevisionParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1430,6 +1517,10 @@ type CreateRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1439,6 +1530,10 @@ type CreateRouteParams struct {
 type DeleteRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1456,6 +1551,10 @@ type PatchRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1468,6 +1567,10 @@ type PatchRouteParams struct {
 type PutRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1503,6 +1606,10 @@ type CreateSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1512,6 +1619,10 @@ type CreateSecretParams struct {
 type DeleteSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1529,6 +1640,10 @@ type PatchSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1541,6 +1656,10 @@ type PatchSecretParams struct {
 type PutSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1576,6 +1695,10 @@ type CreateServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1585,6 +1708,10 @@ type CreateServiceParams struct {
 type DeleteServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1602,6 +1729,10 @@ type PatchServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1614,6 +1745,10 @@ type PatchServiceParams struct {
 type PutServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1637,6 +1772,10 @@ type PatchSettingsParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1649,6 +1788,10 @@ type PatchSettingsParams struct {
 type PutSettingsParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -2095,6 +2238,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/join-tokens/{key} (the `GetJoinToken` operationId).
 	GetJoinToken(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListLimits Read how much an environment holds of how much it may
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/limits (the `ListLimits` operationId).
+	ListLimits(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListNodes List edge nodes
 	//
@@ -3104,6 +3252,21 @@ func (c *Client) DeleteJoinToken(ctx context.Context, environment EnvironmentKey
 // Corresponds with GET /api/v1/environments/{environment}/join-tokens/{key} (the `GetJoinToken` operationId).
 func (c *Client) GetJoinToken(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetJoinTokenRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListLimits Read how much an environment holds of how much it may
+//
+// Corresponds with GET /api/v1/environments/{environment}/limits (the `ListLimits` operationId).
+func (c *Client) ListLimits(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLimitsRequest(c.Server, environment)
 	if err != nil {
 		return nil, err
 	}
@@ -4528,6 +4691,18 @@ func NewCreateAPIKeyRequestWithBody(server string, environment EnvironmentKey, p
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -4601,6 +4776,18 @@ func NewDeleteAPIKeyRequest(server string, environment EnvironmentKey, key Objec
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4757,6 +4944,18 @@ func NewPatchAPIKeyRequestWithBody(server string, environment EnvironmentKey, ke
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -4856,6 +5055,18 @@ func NewPutAPIKeyRequestWithBody(server string, environment EnvironmentKey, key 
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4984,6 +5195,18 @@ func NewRotateAPIKeyRequestWithBody(server string, environment EnvironmentKey, k
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5076,6 +5299,18 @@ func NewApplyChangesRequestWithBody(server string, environment EnvironmentKey, p
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5268,6 +5503,18 @@ func NewCreateConsumerRequestWithBody(server string, environment EnvironmentKey,
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5341,6 +5588,18 @@ func NewDeleteConsumerRequest(server string, environment EnvironmentKey, key Obj
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5497,6 +5756,18 @@ func NewPatchConsumerRequestWithBody(server string, environment EnvironmentKey, 
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5596,6 +5867,18 @@ func NewPutConsumerRequestWithBody(server string, environment EnvironmentKey, ke
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5844,6 +6127,40 @@ func NewGetJoinTokenRequest(server string, environment EnvironmentKey, key Objec
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/environments/%s/join-tokens/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListLimitsRequest constructs an http.Request for the ListLimits method
+func NewListLimitsRequest(server string, environment EnvironmentKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/limits", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -6130,6 +6447,18 @@ func NewCreatePolicyRequestWithBody(server string, environment EnvironmentKey, p
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6203,6 +6532,18 @@ func NewDeletePolicyRequest(server string, environment EnvironmentKey, key Objec
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6359,6 +6700,18 @@ func NewPatchPolicyRequestWithBody(server string, environment EnvironmentKey, ke
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6458,6 +6811,18 @@ func NewPutPolicyRequestWithBody(server string, environment EnvironmentKey, key 
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6768,6 +7133,18 @@ func NewRollbackRevisionRequestWithBody(server string, environment EnvironmentKe
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6992,6 +7369,18 @@ func NewCreateRouteRequestWithBody(server string, environment EnvironmentKey, pa
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7065,6 +7454,18 @@ func NewDeleteRouteRequest(server string, environment EnvironmentKey, key Object
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7221,6 +7622,18 @@ func NewPatchRouteRequestWithBody(server string, environment EnvironmentKey, key
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7320,6 +7733,18 @@ func NewPutRouteRequestWithBody(server string, environment EnvironmentKey, key O
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7538,6 +7963,18 @@ func NewCreateSecretRequestWithBody(server string, environment EnvironmentKey, p
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7611,6 +8048,18 @@ func NewDeleteSecretRequest(server string, environment EnvironmentKey, key Objec
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7767,6 +8216,18 @@ func NewPatchSecretRequestWithBody(server string, environment EnvironmentKey, ke
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7866,6 +8327,18 @@ func NewPutSecretRequestWithBody(server string, environment EnvironmentKey, key 
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8084,6 +8557,18 @@ func NewCreateServiceRequestWithBody(server string, environment EnvironmentKey, 
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -8157,6 +8642,18 @@ func NewDeleteServiceRequest(server string, environment EnvironmentKey, key Obje
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8313,6 +8810,18 @@ func NewPatchServiceRequestWithBody(server string, environment EnvironmentKey, k
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -8412,6 +8921,18 @@ func NewPutServiceRequestWithBody(server string, environment EnvironmentKey, key
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8567,6 +9088,18 @@ func NewPatchSettingsRequestWithBody(server string, environment EnvironmentKey, 
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -8659,6 +9192,18 @@ func NewPutSettingsRequestWithBody(server string, environment EnvironmentKey, pa
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9295,6 +9840,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/join-tokens/{key} (the `GetJoinToken` operationId).
 	GetJoinTokenWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetJoinTokenResponse, error)
+
+	// ListLimitsWithResponse Read how much an environment holds of how much it may
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/limits (the `ListLimits` operationId).
+	ListLimitsWithResponse(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*ListLimitsResponse, error)
 
 	// ListNodesWithResponse List edge nodes
 	//
@@ -11161,6 +11713,54 @@ func (r GetJoinTokenResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetJoinTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListLimitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EnvironmentLimitList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLimitsResponse) GetJSON200() *EnvironmentLimitList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListLimitsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLimitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLimitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLimitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLimitsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13984,6 +14584,19 @@ func (c *ClientWithResponses) GetJoinTokenWithResponse(ctx context.Context, envi
 	return ParseGetJoinTokenResponse(rsp)
 }
 
+// ListLimitsWithResponse Read how much an environment holds of how much it may
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/limits (the `ListLimits` operationId).
+func (c *ClientWithResponses) ListLimitsWithResponse(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*ListLimitsResponse, error) {
+	rsp, err := c.ListLimits(ctx, environment, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLimitsResponse(rsp)
+}
+
 // ListNodesWithResponse List edge nodes
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16146,6 +16759,39 @@ func ParseGetJoinTokenResponse(rsp *http.Response) (*GetJoinTokenResponse, error
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListLimitsResponse parses an HTTP response from a ListLimitsWithResponse call
+func ParseListLimitsResponse(rsp *http.Response) (*ListLimitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLimitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EnvironmentLimitList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

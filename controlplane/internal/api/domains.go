@@ -6,6 +6,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
@@ -25,7 +26,7 @@ type (
 	// Publisher is the one way to write objects of either lane.
 	Publisher interface {
 		Apply(ctx context.Context, batch publish.Batch) (publish.Result, error)
-		Rollback(ctx context.Context, environment string, to uint64, author access.Actor, message string, dryRun bool) (publish.Result, error)
+		Rollback(ctx context.Context, batch publish.Batch, to uint64) (publish.Result, error)
 	}
 
 	// Catalog reads the configuration.
@@ -64,6 +65,11 @@ type (
 	// Usage counts requests.
 	Usage interface {
 		Query(ctx context.Context, environment string, q usage.Query) ([]*adminv1.UsageRow, error)
+	}
+
+	// Limits answers how near an environment is to what it may hold.
+	Limits interface {
+		Of(ctx context.Context, environment string) ([]limits.Limit, error)
 	}
 
 	// Tokens makes, recognises and ends access tokens.

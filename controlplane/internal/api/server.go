@@ -22,6 +22,7 @@ type Config struct {
 	JoinTokens   JoinTokens
 	Nodes        Nodes
 	Usage        Usage
+	Limits       Limits
 	Tokens       Tokens
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
@@ -109,6 +110,7 @@ func (s *Server) handlers() map[string]handler {
 		"listEnvironments":  s.listEnvironments,
 		"createEnvironment": s.createEnvironment,
 		"getEnvironment":    s.getEnvironment,
+		"listLimits":        s.listLimits,
 
 		"applyChanges":      s.applyChanges,
 		"listRevisions":     s.listRevisions,

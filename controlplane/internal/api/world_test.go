@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
@@ -79,6 +80,7 @@ func newWorld(t *testing.T) *world {
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
 		Nodes:        fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats))),
 		Usage:        usage.NewReports(db.Usage()),
+		Limits:       limits.New(db, log, new(limits.Stats)),
 		Tokens:       w.tokens,
 		Ready:        w.ready,
 		Logger:       log,

@@ -26,6 +26,7 @@ const maxWait = 60 * time.Second
 // options are what every write can be asked.
 type options struct {
 	dryRun bool
+	force  bool          // what may not be meant is meant
 	wait   time.Duration // 0: don't
 }
 
@@ -155,7 +156,7 @@ func (s *Server) write(x *exchange, c collection, op publish.Operation) error {
 		return err
 	}
 	result, err := s.Publisher.Apply(x.context(), publish.Batch{
-		Environment: environment.GetId(), Author: x.actor, Operations: []publish.Operation{op}, DryRun: opts.dryRun,
+		Environment: environment.GetId(), Author: x.actor, Operations: []publish.Operation{op}, DryRun: opts.dryRun, Force: opts.force,
 	})
 	if err != nil {
 		return err
@@ -202,18 +203,8 @@ func (x *exchange) ifMatch() string {
 func (x *exchange) options() (options, error) {
 	var opts options
 	var violations []problem.Violation
-	switch text := x.query.Get("dry_run"); text {
-	case "true":
-		opts.dryRun = true
-	case "false":
-	default:
-		if x.query.Has("dry_run") {
-			violations = append(violations, problem.Violation{
-				Pointer: "/dry_run", Code: problem.ViolationInvalidValue, Detail: "This is neither true nor false.",
-				Given: shorten(text), Allowed: "true, false",
-			})
-		}
-	}
+	opts.dryRun = x.flag("dry_run", &violations)
+	opts.force = x.flag("force", &violations)
 	if x.query.Has("wait") {
 		text := x.query.Get("wait")
 		wait, err := time.ParseDuration(text)
@@ -226,6 +217,18 @@ func (x *exchange) options() (options, error) {
 		opts.wait = wait
 	}
 	return opts, problem.Invalid(violations...)
+}
+
+// flag reads a query parameter that is true or false; false when it is left out.
+func (x *exchange) flag(name string, violations *[]problem.Violation) bool {
+	text := x.query.Get(name)
+	if x.query.Has(name) && text != "true" && text != "false" {
+		*violations = append(*violations, problem.Violation{
+			Pointer: problem.Pointer(name), Code: problem.ViolationInvalidValue, Detail: "This is neither true nor false.",
+			Given: shorten(text), Allowed: "true, false",
+		})
+	}
+	return text == "true"
 }
 
 // announce sets the headers that tell what a write made and, if asked to wait, how many nodes have it.

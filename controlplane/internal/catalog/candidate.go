@@ -22,6 +22,7 @@ type Candidate struct {
 	next      *Head
 	now       time.Time
 	elsewhere Elsewhere
+	forced    bool
 
 	staged map[ref]*staged
 	order  []*staged // as they were first touched
@@ -63,6 +64,9 @@ func (h *Head) Candidate(now time.Time, elsewhere Elsewhere) *Candidate {
 		staged: make(map[ref]*staged), names: make(map[name]string), lost: make(map[name]bool),
 	}
 }
+
+// Force lets pass what is only refused unless the author insists.
+func (c *Candidate) Force() { c.forced = true }
 
 // Find returns an object as the operations so far have left it, to read: its id, its message, and its
 // ETag before any of them ("" when it is new).

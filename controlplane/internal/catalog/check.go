@@ -24,6 +24,8 @@ func (c *Candidate) Check() (Refusals, error) {
 		}
 	}
 	c.checkDeletes()
+	c.checkLimits()
+	c.checkRemovals()
 	c.checkMatches()
 	c.checkProtection()
 	c.next.settle()

@@ -2,10 +2,12 @@ package catalog
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/proto/digest"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -30,6 +32,7 @@ type Head struct {
 	referrers table[ref, int]        // how many references there are to an object of the configuration
 	matches   table[rank, []*Object] // routes by every rank they have
 	guards    table[ref, []guard]    // by place
+	counts    map[string]uint64      // objects by collection, and the bytes of all under limits.ConfigurationBytes
 
 	lock    sync.Mutex // entries settles its sums when it is cloned
 	entries *digest.Set
@@ -38,14 +41,14 @@ type Head struct {
 }
 
 // newHead returns the head of an empty configuration.
-func newHead() *Head { return &Head{entries: new(digest.Set)} }
+func newHead() *Head { return &Head{counts: make(map[string]uint64), entries: new(digest.Set)} }
 
 // edit returns a copy to write to, which nobody else may see until it is done.
 func (h *Head) edit() *Head {
 	return &Head{
 		Position: h.Position,
 		objects:  h.objects.edit(), names: h.names.edit(), referrers: h.referrers.edit(),
-		matches: h.matches.edit(), guards: h.guards.edit(), entries: h.cloneEntries(),
+		matches: h.matches.edit(), guards: h.guards.edit(), counts: maps.Clone(h.counts), entries: h.cloneEntries(),
 	}
 }
 
@@ -115,6 +118,8 @@ func (h *Head) put(o *Object) {
 	h.remove(o.ref())
 	h.objects.set(o.ref(), o)
 	h.names.set(o.named(), o.ID)
+	h.counts[o.Collection]++
+	h.counts[limits.ConfigurationBytes] += uint64(len(o.Stored))
 	for _, r := range o.references {
 		h.count(ref{r.Collection, r.Value}, 1)
 	}
@@ -138,6 +143,8 @@ func (h *Head) remove(r ref) {
 		return
 	}
 	h.objects.delete(r)
+	h.counts[o.Collection]--
+	h.counts[limits.ConfigurationBytes] -= uint64(len(o.Stored))
 	if holder, _ := h.names.get(o.named()); holder == o.ID {
 		h.names.delete(o.named())
 	}

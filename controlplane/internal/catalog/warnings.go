@@ -9,7 +9,10 @@ import (
 
 // Warnings returns what the author of the changes may not have meant. Only once Check found nothing.
 func (c *Candidate) Warnings() []string {
-	var warnings []string
+	warnings := c.nearLimits()
+	if removed, _ := c.removedRoutes(); c.forced && removed > fewRoutes {
+		warnings = append(warnings, fmt.Sprintf("This removes %d of the environment's %d routes.", removed, c.base.Used(Routes)))
+	}
 	for _, e := range c.result {
 		if e.After == nil {
 			continue

@@ -155,6 +155,14 @@ func (tx *writeTx) EntryHashes(ctx context.Context, environment string, after ui
 	return entries, nil
 }
 
+func (tx *writeTx) CountObjects(ctx context.Context, environment, collection string, grown int64) (uint64, error) {
+	n, err := tx.q.AddToDirectoryCount(ctx, dbsqlc.AddToDirectoryCountParams{Environment: environment, Collection: collection, Grown: grown})
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", collection, err)
+	}
+	return uint64(n), nil
+}
+
 func (tx *writeTx) WriteEntries(ctx context.Context, environment string, entries []directory.Entry, head directory.Head) error {
 	first := head.Sequence - uint64(len(entries)) + 1
 	if err := upsertEntries(ctx, tx.q, environment, entries, first); err != nil {

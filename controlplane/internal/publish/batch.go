@@ -42,6 +42,8 @@ type Batch struct {
 	Message     string // why, in the author's words
 	Operations  []Operation
 	DryRun      bool
+	// Force lets pass what is refused only because it may not be meant, or because some node can't take it.
+	Force bool
 	// Prefixed makes violations point at "/operations/<i>/body/…" also when there is one operation, as the
 	// body of a batch has it. With several operations they always do.
 	Prefixed bool

@@ -14,12 +14,12 @@ import (
 
 // describe fills in what the batch came to. Sequences are assigned by then.
 func (w *writing) describe() error {
-	w.result.Changes, w.result.Warnings = nil, nil
+	w.result.Changes, w.result.Warnings = nil, w.nearLimits
 	if w.candidate != nil {
 		for _, e := range w.candidate.Edits() {
 			w.result.Changes = append(w.result.Changes, e.Change())
 		}
-		w.result.Warnings = w.candidate.Warnings()
+		w.result.Warnings = append(w.result.Warnings, w.candidate.Warnings()...)
 	}
 	for _, s := range w.rows.order {
 		if s.changed() {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/apikey"
@@ -63,8 +62,10 @@ func (p *Publisher) pepper(ctx context.Context, tx DirectoryTx, environment stri
 
 // Rollback makes a revision that brings the configuration of an earlier one back, after the same checks
 // as any other. The directory stays: a revoked key stays revoked.
-func (p *Publisher) Rollback(ctx context.Context, environment string, to uint64, author access.Actor, message string, dryRun bool) (Result, error) {
-	return p.write(ctx, Batch{Environment: environment, Author: author, Message: message, DryRun: dryRun, RollbackTo: to}, true)
+// The batch has no operations.
+func (p *Publisher) Rollback(ctx context.Context, batch Batch, to uint64) (Result, error) {
+	batch.Operations, batch.RollbackTo = nil, to
+	return p.write(ctx, batch, true)
 }
 
 // Apply writes a batch. Its errors are *problem.Error: InvalidRequest with every violation, NotFound,

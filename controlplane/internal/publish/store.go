@@ -49,6 +49,8 @@ type DirectoryTx interface {
 	WriteRows(ctx context.Context, environment string, rows []RowChange) error
 	// LockDirectory locks the directory's counter until the end. Nothing may be locked after it.
 	LockDirectory(ctx context.Context, environment string) (directory.Head, error)
+	// CountObjects adds to the number of a collection's objects, behind the lock of LockDirectory, and returns what it is then.
+	CountObjects(ctx context.Context, environment, collection string, grown int64) (uint64, error)
 	// WriteEntries writes entries with the sequences that lead to the new head, and that.
 	WriteEntries(ctx context.Context, environment string, entries []directory.Entry, head directory.Head) error
 }

@@ -90,6 +90,7 @@ type writing struct {
 	rows        *rows
 	steps       []step
 	refusals    catalog.Refusals
+	nearLimits  []string // warnings
 
 	result  Result
 	next    *catalog.Head   // nil: no revision is made
@@ -149,6 +150,9 @@ func (w *writing) open(ctx context.Context) error {
 		return err
 	}
 	w.candidate = head.Candidate(w.now, w.rows)
+	if w.batch.Force {
+		w.candidate.Force()
+	}
 	return nil
 }
 
@@ -202,6 +206,9 @@ func (w *writing) plan(ctx context.Context) error {
 	if n := w.rows.assign(environment.Sequence); n > 0 {
 		w.result.Sequence = environment.Sequence + n
 	}
+	if err := w.countRows(ctx); err != nil {
+		return err
+	}
 	if err := w.describe(); err != nil {
 		return err
 	}
@@ -234,6 +241,9 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)
 	if err != nil {
 		return fmt.Errorf("lock directory: %w", err)
+	}
+	if err := w.countRows(ctx); err != nil {
+		return err
 	}
 	step, err := w.digests.Prepare(ctx, w.tx, w.batch.Environment, head, entries)
 	if err != nil {

@@ -10,13 +10,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
 
 // Sources are what is counted elsewhere.
 type Sources struct {
-	Fleet *fleet.Stats
-	Usage *usage.Stats
+	Fleet  *fleet.Stats
+	Usage  *usage.Stats
+	Limits *limits.Stats
 }
 
 // metric is one line of the list of metrics.
@@ -54,6 +56,7 @@ func (s Sources) list() []metric {
 		{name: "sallyport_control_sync_mismatches_total", help: "Nodes whose digest differed from ours.", counter: &s.Fleet.Mismatches},
 		{name: "sallyport_control_sync_ahead_total", help: "Nodes ahead of the database, refused.", counter: &s.Fleet.Ahead},
 		{name: "sallyport_control_sync_reports_failed_total", help: "Writes of nodes' answers that failed and were tried again.", counter: &s.Fleet.AnswersDeferred},
+		{name: "sallyport_control_limits_alarming", help: "Limits of environments of which half is used, or more.", gauge: &s.Limits.Alarming},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("counted"), counter: &s.Usage.Counted},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("duplicate"), counter: &s.Usage.Duplicates},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("refused"), counter: &s.Usage.Refused},

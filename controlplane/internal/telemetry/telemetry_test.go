@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
 
 func TestEveryMetricIsServedWithItsCount(t *testing.T) {
-	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats)}
+	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Limits: new(limits.Stats)}
 	sources.Fleet.Nacks.Add(3)
 	sources.Fleet.Sessions.Add(2)
 	metrics, err := NewMetrics(sources)

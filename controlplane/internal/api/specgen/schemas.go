@@ -1,9 +1,6 @@
 package main
 
 import (
-	"google.golang.org/protobuf/reflect/protoreflect"
-
-	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/policy/kinds"
 	"github.com/sallyport/sallyport/proto/resource"
 )
@@ -11,11 +8,7 @@ import (
 // messageSchemas returns the schemas of every body: the messages of the admin API, the resources of the
 // configuration, and the configurations of all policy kinds.
 func messageSchemas() document {
-	var bodies []protoreflect.MessageDescriptor
-	admin := adminv1.File_sallyport_admin_v1_admin_proto.Messages()
-	for i := range admin.Len() {
-		bodies = append(bodies, admin.Get(i))
-	}
+	bodies := resource.AdminMessages()
 	for _, t := range resource.Types() {
 		bodies = append(bodies, t.New().ProtoReflect().Descriptor())
 	}

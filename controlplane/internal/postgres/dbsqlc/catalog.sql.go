@@ -518,6 +518,45 @@ func (q *Queries) NotifyCommit(ctx context.Context, environment string) error {
 	return err
 }
 
+const objectCounts = `-- name: ObjectCounts :many
+SELECT environment, collection, count(*) AS objects, sum(octet_length(stored))::bigint AS bytes
+FROM objects
+WHERE environment = $1 OR $1 = ''
+GROUP BY environment, collection
+`
+
+type ObjectCountsRow struct {
+	Environment string
+	Collection  string
+	Objects     int64
+	Bytes       int64
+}
+
+func (q *Queries) ObjectCounts(ctx context.Context, environment string) ([]ObjectCountsRow, error) {
+	rows, err := q.db.Query(ctx, objectCounts, environment)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ObjectCountsRow
+	for rows.Next() {
+		var i ObjectCountsRow
+		if err := rows.Scan(
+			&i.Environment,
+			&i.Collection,
+			&i.Objects,
+			&i.Bytes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const upsertObjects = `-- name: UpsertObjects :exec
 INSERT INTO objects (environment, collection, id, name, labels, stored, etag, created_at, updated_at)
 SELECT $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[])::jsonb,

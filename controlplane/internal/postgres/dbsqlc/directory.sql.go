@@ -10,6 +10,27 @@ import (
 	"time"
 )
 
+const addToDirectoryCount = `-- name: AddToDirectoryCount :one
+INSERT INTO directory_counts (environment, collection, objects)
+VALUES ($1, $2, $3)
+ON CONFLICT (environment, collection) DO UPDATE
+SET objects = directory_counts.objects + excluded.objects
+RETURNING objects
+`
+
+type AddToDirectoryCountParams struct {
+	Environment string
+	Collection  string
+	Grown       int64
+}
+
+func (q *Queries) AddToDirectoryCount(ctx context.Context, arg AddToDirectoryCountParams) (int64, error) {
+	row := q.db.QueryRow(ctx, addToDirectoryCount, arg.Environment, arg.Collection, arg.Grown)
+	var objects int64
+	err := row.Scan(&objects)
+	return objects, err
+}
+
 const advanceDirectory = `-- name: AdvanceDirectory :execrows
 UPDATE directory_counters
 SET sequence = $1, digest = $2
@@ -76,6 +97,31 @@ type DeleteSecretsParams struct {
 func (q *Queries) DeleteSecrets(ctx context.Context, arg DeleteSecretsParams) error {
 	_, err := q.db.Exec(ctx, deleteSecrets, arg.Environment, arg.Ids)
 	return err
+}
+
+const directoryCounts = `-- name: DirectoryCounts :many
+SELECT environment, collection, objects FROM directory_counts
+WHERE environment = $1 OR $1 = ''
+`
+
+func (q *Queries) DirectoryCounts(ctx context.Context, environment string) ([]DirectoryCount, error) {
+	rows, err := q.db.Query(ctx, directoryCounts, environment)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DirectoryCount
+	for rows.Next() {
+		var i DirectoryCount
+		if err := rows.Scan(&i.Environment, &i.Collection, &i.Objects); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const findApiKey = `-- name: FindApiKey :one

@@ -51,6 +51,12 @@ type Consumer struct {
 	UpdatedAt   time.Time
 }
 
+type DirectoryCount struct {
+	Environment string
+	Collection  string
+	Objects     int64
+}
+
 type DirectoryCounter struct {
 	Environment string
 	Sequence    int64

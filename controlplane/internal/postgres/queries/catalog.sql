@@ -99,3 +99,9 @@ WHERE id = @environment AND revision = @revision_before;
 
 -- name: NotifyCommit :exec
 SELECT pg_notify('sallyport_commits', @environment::text);
+
+-- name: ObjectCounts :many
+SELECT environment, collection, count(*) AS objects, sum(octet_length(stored))::bigint AS bytes
+FROM objects
+WHERE environment = @environment OR @environment = ''
+GROUP BY environment, collection;

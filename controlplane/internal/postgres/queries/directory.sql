@@ -192,3 +192,14 @@ UPDATE api_keys SET name = id WHERE environment = @environment AND id = ANY(@ids
 
 -- name: ReleaseSecretNames :exec
 UPDATE secrets SET name = id WHERE environment = @environment AND id = ANY(@ids::text[]);
+
+-- name: AddToDirectoryCount :one
+INSERT INTO directory_counts (environment, collection, objects)
+VALUES (@environment, @collection, @grown)
+ON CONFLICT (environment, collection) DO UPDATE
+SET objects = directory_counts.objects + excluded.objects
+RETURNING objects;
+
+-- name: DirectoryCounts :many
+SELECT environment, collection, objects FROM directory_counts
+WHERE environment = @environment OR @environment = '';

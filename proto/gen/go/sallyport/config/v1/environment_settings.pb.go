@@ -37,6 +37,8 @@ type EnvironmentSettings struct {
 	// Address ranges (CIDR) of load balancers and proxies in front of the edge. Only a peer inside one of them may
 	// name the client's address by X-Forwarded-For; from anyone else that header is dropped.
 	TrustedProxies []string `protobuf:"bytes,10,rep,name=trusted_proxies,json=trustedProxies,proto3" json:"trusted_proxies,omitempty"`
+	// Share of the environment's routes, in percent, that one revision may remove without `force`; absent: 25. Up to ten routes may always go.
+	RemovalPercent *uint32 `protobuf:"varint,13,opt,name=removal_percent,json=removalPercent,proto3,oneof" json:"removal_percent,omitempty"`
 	// Address ranges (CIDR) that targets may be in although they are loopback, link-local or otherwise special.
 	// Cloud metadata addresses and the edge's own listeners stay refused unless listed here exactly.
 	AllowedTargetRanges []string `protobuf:"bytes,11,rep,name=allowed_target_ranges,json=allowedTargetRanges,proto3" json:"allowed_target_ranges,omitempty"`
@@ -109,6 +111,13 @@ func (x *EnvironmentSettings) GetTrustedProxies() []string {
 	return nil
 }
 
+func (x *EnvironmentSettings) GetRemovalPercent() uint32 {
+	if x != nil && x.RemovalPercent != nil {
+		return *x.RemovalPercent
+	}
+	return 0
+}
+
 func (x *EnvironmentSettings) GetAllowedTargetRanges() []string {
 	if x != nil {
 		return x.AllowedTargetRanges
@@ -120,18 +129,20 @@ var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescrip
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xed\x02\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xb8\x03\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
 	"\x06labels\x18\x03 \x03(\v24.sallyport.config.v1.EnvironmentSettings.LabelsEntryR\x06labels\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x124\n" +
 	"\x0ftrusted_proxies\x18\n" +
-	" \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x0etrustedProxies\x12?\n" +
+	" \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x0etrustedProxies\x125\n" +
+	"\x0fremoval_percent\x18\r \x01(\rB\a\xbaH\x04*\x02\x18dH\x00R\x0eremovalPercent\x88\x01\x01\x12?\n" +
 	"\x15allowed_target_ranges\x18\v \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x13allowedTargetRanges\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01BJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x12\n" +
+	"\x10_removal_percentBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
 
 var (
 	file_sallyport_config_v1_environment_settings_proto_rawDescOnce sync.Once
@@ -164,6 +175,7 @@ func file_sallyport_config_v1_environment_settings_proto_init() {
 	if File_sallyport_config_v1_environment_settings_proto != nil {
 		return
 	}
+	file_sallyport_config_v1_environment_settings_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
