@@ -11,16 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/sallyport/sallyport/controlplane"
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi/edgetest"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func configOf(t *testing.T) controlplane.Config {
 	t.Helper()
