@@ -35,7 +35,7 @@ func suites() []suite {
 		{
 			what: "edge", module: "./dataplane/internal/edgetest", run: "^(BenchmarkDecision|BenchmarkOneRouteOfMany)$", time: "1s", count: runs,
 			promise: map[string]string{
-				"Decision/hot": decision, "Decision/zipf": decision, "Decision/spread": decision,
+				"Decision/hot": decision, "Decision/skewed": decision, "Decision/spread": decision,
 			},
 			show: perOperation,
 		},
