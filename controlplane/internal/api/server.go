@@ -21,6 +21,7 @@ type Config struct {
 	Directory    Directory
 	JoinTokens   JoinTokens
 	Nodes        Nodes
+	Denials      Denials
 	Usage        Usage
 	Tokens       Tokens
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
@@ -137,5 +138,6 @@ func (s *Server) handlers() map[string]handler {
 		"getReadiness": s.getReadiness,
 	}
 	s.addCollections(handlers)
+	s.addDenials(handlers)
 	return handlers
 }

@@ -51,6 +51,8 @@ type DirectoryTx interface {
 	LockDirectory(ctx context.Context, environment string) (directory.Head, error)
 	// WriteEntries writes entries with the sequences that lead to the new head, and that.
 	WriteEntries(ctx context.Context, environment string, entries []directory.Entry, head directory.Head) error
+	// WriteDenials records whom the entries let in no more, and whom they let in again.
+	WriteDenials(ctx context.Context, environment string, denials Denials) error
 }
 
 // Lock is how a row is locked.

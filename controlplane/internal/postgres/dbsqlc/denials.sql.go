@@ -36,7 +36,7 @@ type DenialCommitOfParams struct {
 	Sequence    int64
 }
 
-// The commit that made a sequence, if that or another entry of it denied somebody something and was asked for.
+// The commit of a sequence: its last, or one of the denials in it.
 func (q *Queries) DenialCommitOf(ctx context.Context, arg DenialCommitOfParams) (DenialCommit, error) {
 	row := q.db.QueryRow(ctx, denialCommitOf, arg.Environment, arg.Sequence)
 	var i DenialCommit
@@ -326,24 +326,25 @@ func (q *Queries) ListDenialAcks(ctx context.Context, arg ListDenialAcksParams) 
 }
 
 const listExpiredBlocks = `-- name: ListExpiredBlocks :many
-SELECT environment, id FROM blocks
-WHERE expires_at <= $1
+SELECT environment, id, expires_at FROM blocks
+WHERE expires_at <= now() - make_interval(secs => $1::float8)
 ORDER BY expires_at
 LIMIT $2
 `
 
 type ListExpiredBlocksParams struct {
-	At   *time.Time
-	Most int32
+	GraceSeconds float64
+	Most         int32
 }
 
 type ListExpiredBlocksRow struct {
 	Environment string
 	ID          string
+	ExpiresAt   *time.Time
 }
 
 func (q *Queries) ListExpiredBlocks(ctx context.Context, arg ListExpiredBlocksParams) ([]ListExpiredBlocksRow, error) {
-	rows, err := q.db.Query(ctx, listExpiredBlocks, arg.At, arg.Most)
+	rows, err := q.db.Query(ctx, listExpiredBlocks, arg.GraceSeconds, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -351,7 +352,7 @@ func (q *Queries) ListExpiredBlocks(ctx context.Context, arg ListExpiredBlocksPa
 	var items []ListExpiredBlocksRow
 	for rows.Next() {
 		var i ListExpiredBlocksRow
-		if err := rows.Scan(&i.Environment, &i.ID); err != nil {
+		if err := rows.Scan(&i.Environment, &i.ID, &i.ExpiresAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -426,17 +427,17 @@ func (q *Queries) LockBlocksToShare(ctx context.Context, arg LockBlocksToSharePa
 
 const pruneDenials = `-- name: PruneDenials :execrows
 DELETE FROM denial_commits c
-USING (SELECT o.environment, o.sequence FROM denial_commits o WHERE o.committed_at < $1 ORDER BY o.committed_at LIMIT $2) AS old
+USING (SELECT o.environment, o.sequence FROM denial_commits o WHERE o.committed_at < now() - make_interval(secs => $1::float8) ORDER BY o.committed_at LIMIT $2) AS old
 WHERE c.environment = old.environment AND c.sequence = old.sequence
 `
 
 type PruneDenialsParams struct {
-	Before time.Time
-	Most   int32
+	AgeSeconds float64
+	Most       int32
 }
 
 func (q *Queries) PruneDenials(ctx context.Context, arg PruneDenialsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, pruneDenials, arg.Before, arg.Most)
+	result, err := q.db.Exec(ctx, pruneDenials, arg.AgeSeconds, arg.Most)
 	if err != nil {
 		return 0, err
 	}

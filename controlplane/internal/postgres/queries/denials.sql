@@ -50,8 +50,8 @@ DELETE FROM blocks WHERE environment = @environment AND id = ANY(@ids::text[]);
 UPDATE blocks SET name = id WHERE environment = @environment AND id = ANY(@ids::text[]);
 
 -- name: ListExpiredBlocks :many
-SELECT environment, id FROM blocks
-WHERE expires_at <= @at
+SELECT environment, id, expires_at FROM blocks
+WHERE expires_at <= now() - make_interval(secs => @grace_seconds::float8)
 ORDER BY expires_at
 LIMIT @most;
 
@@ -87,7 +87,7 @@ ORDER BY d.sequence DESC
 LIMIT 1;
 
 -- name: DenialCommitOf :one
--- The commit that made a sequence, if that or another entry of it denied somebody something and was asked for.
+-- The commit of a sequence: its last, or one of the denials in it.
 SELECT c.* FROM denial_commits c
 WHERE c.environment = @environment
   AND (c.sequence = @sequence
@@ -115,5 +115,5 @@ ON CONFLICT DO NOTHING;
 
 -- name: PruneDenials :execrows
 DELETE FROM denial_commits c
-USING (SELECT o.environment, o.sequence FROM denial_commits o WHERE o.committed_at < @before ORDER BY o.committed_at LIMIT @most) AS old
+USING (SELECT o.environment, o.sequence FROM denial_commits o WHERE o.committed_at < now() - make_interval(secs => @age_seconds::float8) ORDER BY o.committed_at LIMIT @most) AS old
 WHERE c.environment = old.environment AND c.sequence = old.sequence;
