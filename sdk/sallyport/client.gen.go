@@ -342,18 +342,37 @@ type Attachment struct {
 	Route string `json:"route,omitempty,omitzero"`
 }
 
-// Block defines model for Block.
+// Block Block lets a consumer, an API key or a range of client addresses in no more, until it expires or is deleted. It outlives what it names, so that nobody gets in by being deleted and restored.
 type Block struct {
-	ID           string            `json:"id,omitempty,omitzero"`
-	Name         string            `json:"name,omitempty,omitzero"`
-	Labels       map[string]string `json:"labels,omitempty,omitzero"`
-	Description  string            `json:"description,omitempty,omitzero"`
-	Consumer     string            `json:"consumer,omitempty,omitzero"`
-	APIKey       string            `json:"api_key,omitempty,omitzero"`
-	AddressRange string            `json:"address_range,omitempty,omitzero"`
-	ExpiresAt    time.Time         `json:"expires_at,omitempty,omitzero"`
-	CreatedAt    time.Time         `json:"created_at,omitempty,omitzero"`
-	UpdatedAt    time.Time         `json:"updated_at,omitempty,omitzero"`
+	// ID Identifier, set by the server ("blk_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's blocks; made by the server when absent.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description Why it was made, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Consumer Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key` and `address_range` is given, and can't be changed.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// APIKey API key that it is about.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+
+	// AddressRange Client addresses (CIDR) that it is about: they are refused on every route, public ones too.
+	AddressRange string `json:"address_range,omitempty,omitzero"`
+
+	// ExpiresAt From when it blocks nobody; absent: never.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// CreatedAt When it was created.
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
 }
 
 // BlockList A page of blocks.
@@ -517,7 +536,9 @@ type EnvironmentSettings struct {
 	// AllowedTargetRanges Address ranges (CIDR) that targets may be in although they are loopback, link-local or otherwise special. Cloud metadata addresses and the edge's own listeners stay refused unless listed here exactly.
 	AllowedTargetRanges []string `json:"allowed_target_ranges,omitempty,omitzero"`
 
-	// MaxStaleness Examples: 250ms, 1m30s
+	// MaxStaleness Routes that authenticate stop with 503 configuration_stale once the last signed beat is older than this; absent: never.
+	//
+	// Examples: 250ms, 1m30s
 	MaxStaleness string `json:"max_staleness,omitempty,omitzero"`
 }
 
@@ -879,17 +900,34 @@ type RevisionStatus struct {
 	Nodes []NodeStatus `json:"nodes,omitempty,omitzero"`
 }
 
-// Revocation defines model for Revocation.
+// Revocation Revocation is the proof of a denial: who was let in no more, by whom, and which nodes hold it.
 type Revocation struct {
-	Collection    string         `json:"collection,omitempty,omitzero"`
-	ID            string         `json:"id,omitempty,omitzero"`
-	Name          string         `json:"name,omitempty,omitzero"`
-	Cause         string         `json:"cause,omitempty,omitzero"`
-	Author        string         `json:"author,omitempty,omitzero"`
-	CommittedAt   time.Time      `json:"committed_at,omitempty,omitzero"`
-	TakesEffectAt time.Time      `json:"takes_effect_at,omitempty,omitzero"`
-	LiftedBy      int            `json:"lifted_by,omitempty,omitzero"`
-	Status        SequenceStatus `json:"status,omitempty,omitzero"`
+	// Collection Collection of what was denied ("api-keys", "consumers", "blocks").
+	Collection string `json:"collection,omitempty,omitzero"`
+
+	// ID Its id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Its name at the time.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Cause "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked".
+	Cause string `json:"cause,omitempty,omitzero"`
+
+	// Author Who did it.
+	Author string `json:"author,omitempty,omitzero"`
+
+	// CommittedAt When it was committed.
+	CommittedAt time.Time `json:"committed_at,omitempty,omitzero"`
+
+	// TakesEffectAt From when it holds: at once, or an expiry that lies ahead.
+	TakesEffectAt time.Time `json:"takes_effect_at,omitempty,omitzero"`
+
+	// LiftedBy Sequence at which it was taken back; absent: it wasn't.
+	LiftedBy int `json:"lifted_by,omitempty,omitzero"`
+
+	// Status SequenceStatus is what the enabled nodes say of a sequence of the directory.
+	Status SequenceStatus `json:"status,omitempty,omitzero"`
 }
 
 // RollbackRequest RollbackRequest asks for an earlier configuration, as a new revision.
@@ -996,29 +1034,61 @@ type SecretList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
-// SequenceNode defines model for SequenceNode.
+// SequenceNode SequenceNode is what one node says of a sequence.
 type SequenceNode struct {
-	Node             string      `json:"node,omitempty,omitzero"`
-	Name             string      `json:"name,omitempty,omitzero"`
-	State            string      `json:"state,omitempty,omitzero"`
-	Connected        bool        `json:"connected,omitempty,omitzero"`
-	Sequence         int         `json:"sequence,omitempty,omitzero"`
-	DurableAt        time.Time   `json:"durable_at,omitempty,omitzero"`
-	DurableAfterMs   int         `json:"durable_after_ms,omitempty,omitzero"`
-	UnreachableSince time.Time   `json:"unreachable_since,omitempty,omitzero"`
-	StaleAt          time.Time   `json:"stale_at,omitempty,omitzero"`
-	Errors           []NodeError `json:"errors,omitempty,omitzero"`
+	// Node Node, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// State "durable", "pending" or "unreachable".
+	State string `json:"state,omitempty,omitzero"`
+
+	// Connected It has its directory stream open.
+	Connected bool `json:"connected,omitempty,omitzero"`
+
+	// Sequence Sequence that it holds on its disk.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// DurableAt When it was known to hold the one asked for; absent: it doesn't, it enrolled later, or it wasn't a denial.
+	DurableAt time.Time `json:"durable_at,omitempty,omitzero"`
+
+	// DurableAfterMs Milliseconds from the commit until then.
+	DurableAfterMs *int `json:"durable_after_ms,omitempty"`
+
+	// UnreachableSince When it was last heard of; absent while it is connected.
+	UnreachableSince time.Time `json:"unreachable_since,omitempty,omitzero"`
+
+	// StaleAt When the environment's max_staleness ends what it lets in, if it stays away; absent: nothing ends it, or it holds the sequence asked for.
+	StaleAt time.Time `json:"stale_at,omitempty,omitzero"`
+
+	// Errors Why it refused the sequence.
+	Errors []NodeError `json:"errors,omitempty,omitzero"`
 }
 
-// SequenceStatus defines model for SequenceStatus.
+// SequenceStatus SequenceStatus is what the enabled nodes say of a sequence of the directory.
 type SequenceStatus struct {
-	Sequence          int            `json:"sequence,omitempty,omitzero"`
-	NodesTotal        int            `json:"nodes_total,omitempty,omitzero"`
-	Durable           int            `json:"durable,omitempty,omitzero"`
-	Pending           int            `json:"pending,omitempty,omitzero"`
-	Unreachable       int            `json:"unreachable,omitempty,omitzero"`
-	AllDurableAfterMs int            `json:"all_durable_after_ms,omitempty,omitzero"`
-	Nodes             []SequenceNode `json:"nodes,omitempty,omitzero"`
+	// Sequence Sequence.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// NodesTotal Enabled nodes.
+	NodesTotal int `json:"nodes_total,omitempty,omitzero"`
+
+	// Durable Of these, those that hold it on their disk, or a later one.
+	Durable int `json:"durable,omitempty,omitzero"`
+
+	// Pending Those that don't, and are connected.
+	Pending int `json:"pending,omitempty,omitzero"`
+
+	// Unreachable Those that don't, and aren't.
+	Unreachable int `json:"unreachable,omitempty,omitzero"`
+
+	// AllDurableAfterMs Milliseconds from the commit until the last node that had enrolled by then held it; absent: not all do, or it wasn't a denial, which alone are timed.
+	AllDurableAfterMs *int `json:"all_durable_after_ms,omitempty"`
+
+	// Nodes Each node.
+	Nodes []SequenceNode `json:"nodes,omitempty,omitzero"`
 }
 
 // Service Service is an API that the gateway fronts: a name and the upstream that answers for it.

@@ -137,7 +137,7 @@ type question struct {
 }
 
 func (q *question) answer(nodes []fleet.Node) *adminv1.SequenceStatus {
-	status := &adminv1.SequenceStatus{Sequence: q.sequence, NodesTotal: uint32(len(nodes))} //nolint:gosec // nodes of one environment
+	status := &adminv1.SequenceStatus{Sequence: q.sequence, NodesTotal: uint32(len(nodes))}
 	var slowest *uint64
 	timed := true
 	for i := range nodes {
@@ -184,7 +184,7 @@ func (q *question) of(node *fleet.Node) *adminv1.SequenceNode {
 	if holds {
 		answer.State = stateDurable
 		if at, ok := q.acks[node.ID]; ok {
-			after := uint64(max(at.Sub(q.commit.At).Milliseconds(), 0)) //nolint:gosec // not negative
+			after := uint64(max(at.Sub(q.commit.At).Milliseconds(), 0))
 			answer.DurableAt, answer.DurableAfterMs = timestamppb.New(at), &after
 		}
 		return answer

@@ -120,8 +120,7 @@ func (s *Sweeper) removal(ctx context.Context, e Expired) (op publish.Operation,
 
 func (s *Sweeper) remove(ctx context.Context, environment string, ops []publish.Operation) error {
 	_, err := s.publisher.Apply(ctx, publish.Batch{Environment: environment, Author: s.author, Message: "expired", Operations: ops})
-	switch problem.CodeOf(err) {
-	case problem.NotFound, problem.PreconditionFailed, problem.Conflict:
+	if code := problem.CodeOf(err); code == problem.NotFound || code == problem.PreconditionFailed || code == problem.Conflict {
 		return nil // somebody else came first; what is left is found by the next look
 	}
 	if err != nil {

@@ -61,7 +61,7 @@ const (
 // rangeTarget is the target of a block of client addresses.
 func rangeTarget(r netip.Prefix) target {
 	r = plainRange(r)
-	t := target{bits: uint8(r.Bits())} //nolint:gosec // 0 to 128
+	t := target{bits: uint8(r.Bits())}
 	if r.Addr().Is4() {
 		four := r.Addr().As4()
 		t.sort = targetIPv4

@@ -121,9 +121,11 @@ func TestStrictKnowsEveryKindOfTheContract(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(apiKey(f, 1, 1, "read").GetKey(), apiKey(f, 1, 1, "read").GetEntry())
-	for _, change := range []*edgev1.EntryChange{consumerEntry(f, 1, &directoryv1.Consumer{Name: "n", Labels: map[string]string{"a": "b"}}), secret(f, 1, "x"), pepper(f, 1), gone(pepper(f, 2)),
+	for _, change := range []*edgev1.EntryChange{
+		consumerEntry(f, 1, &directoryv1.Consumer{Name: "n", Labels: map[string]string{"a": "b"}}), secret(f, 1, "x"), pepper(f, 1), gone(pepper(f, 2)),
 		blockedConsumer(f, 1, 2, 0), blockedKey(f, 2, 3, 1_800_000_000_000), blockedRange(f, 3, "192.0.2.0/24", 0), blockedRange(f, 4, "2001:db8::/32", 7),
-		blockedRange(f, 5, "::ffff:192.0.2.0/120", 0), blockEntry(f, 6, &directoryv1.Block{}), gone(blockedConsumer(f, 1, 2, 0))} {
+		blockedRange(f, 5, "::ffff:192.0.2.0/120", 0), blockEntry(f, 6, &directoryv1.Block{}), gone(blockedConsumer(f, 1, 2, 0)),
+	} {
 		f.Add(change.GetKey(), change.GetEntry())
 	}
 	f.Fuzz(func(t *testing.T, key, entry []byte) {

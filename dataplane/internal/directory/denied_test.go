@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/proto/apikey"
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
@@ -121,7 +120,7 @@ func TestADroppedChangeBlocksNobody(t *testing.T) {
 func TestAskingAllocatesNothing(t *testing.T) {
 	d := New()
 	apply(t, d, consumer(t, 1, "a"), apiKey(t, 10, 1), blockedRange(t, 1, "198.51.100.0/24", 0), blockedRange(t, 2, "2001:db8::/32", 0), blockedKey(t, 3, 11, 0), blockedConsumer(t, 4, 2, 0))
-	who := Bearer{Digest: apikey.Digest(digestOf(10)), Address: home}
+	who := Bearer{Digest: digestOf(10), Address: home}
 	six := netip.MustParseAddr("2001:db9::1")
 	if n := testing.AllocsPerRun(100, func() {
 		if _, denied := d.Denied(who, blockTime); denied || d.AddressBlocked(six, blockTime) {
