@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/sallyport/sallyport/proto/digest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
@@ -36,8 +37,8 @@ func Block(m *adminv1.Block) (Entry, error) {
 		body.Target = &directoryv1.Block_AddressRange{AddressRange: m.GetAddressRange()}
 	}
 	if m.GetExpiresAt() != nil {
-		// 0 means never on a node, as with API keys.
-		body.ExpiresAtMs = max(m.GetExpiresAt().AsTime().UnixMilli(), 1)
+		// 0 means never on a node, as with API keys. A block doesn't end before its time: up, to the next millisecond.
+		body.ExpiresAtMs = max(m.GetExpiresAt().AsTime().Add(time.Millisecond-time.Nanosecond).UnixMilli(), 1)
 	}
 	return open(digest.KeyOf(Blocks, m.GetId()), &directoryv1.Entry{Body: &directoryv1.Entry_Block{Block: body}})
 }

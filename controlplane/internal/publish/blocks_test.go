@@ -60,6 +60,8 @@ func TestABlockBecomesAnEntryOfWhomItIsAbout(t *testing.T) {
 	if err != nil || named.Message.(*adminv1.Block).GetApiKey() != web {
 		t.Errorf("a block that the server named: %v, %v", named, err)
 	}
+	r.must(patch("blocks", "a", `{"expires_at":"2999-01-01T00:00:00.000001Z"}`))
+	equal(t, "expiry within a millisecond", r.blockEntries()[app].GetExpiresAtMs(), int64(32472144000001))
 	before := r.count("directory_entries")
 	again := r.must(patch("blocks", "c", `{"description":"scans us again"}`))
 	equal(t, "entries that a reason makes", again.Sequence, 0)
