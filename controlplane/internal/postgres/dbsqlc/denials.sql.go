@@ -452,8 +452,12 @@ FROM (SELECT unnest($1::text[]) AS node, unnest($2::smallint[]) AS lane, unnest(
 JOIN nodes n ON n.id = r.node
 JOIN environments e ON e.id = n.environment AND e.epoch = r.epoch
 LEFT JOIN node_lanes l ON l.node = r.node AND l.lane = r.lane
-JOIN denial_commits c ON c.environment = n.environment AND c.sequence <= r.number AND c.committed_at >= n.enrolled_at
-    AND c.sequence > CASE WHEN l.epoch = r.epoch THEN l.number ELSE 0 END
+CROSS JOIN LATERAL (
+    SELECT d.sequence FROM denial_commits d
+    WHERE d.environment = n.environment AND d.committed_at >= n.enrolled_at
+      AND d.sequence > CASE WHEN l.epoch = r.epoch THEN l.number ELSE 0 END AND d.sequence <= r.number
+    OFFSET 0 -- keeps it apart: a look into the index per node, never a walk over all denials
+) AS c
 WHERE r.lane = 2 AND r.held AND (l.session IS NULL OR r.session >= l.session)
 ON CONFLICT DO NOTHING
 `
