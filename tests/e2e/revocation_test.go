@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,9 @@ func TestTheProofOfARevocationSaysThatEveryEdgeHoldsIt(t *testing.T) {
 	s := product.OwnStory(t, 2, harness.Loopback)
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
 	never, err := s.API.GetAPIKeyRevocationWithResponse(t.Context(), s.Environment.Name, p.Key.ID)
-	refused(t, "not_found", never, err)
+	if problem := refused(t, "not_found", never, err); !strings.Contains(problem.Detail, "was not revoked") {
+		t.Errorf("a key that lives: %v", problem)
+	}
 
 	s.Revoke(p.Key) // waits until every edge holds it
 
@@ -45,7 +48,9 @@ func TestTheProofOfARevocationSaysThatEveryEdgeHoldsIt(t *testing.T) {
 		t.Errorf("the status of its sequence reads %+v", same.JSON200)
 	}
 	ahead, err := s.API.GetSequenceStatusWithResponse(t.Context(), s.Environment.Name, int64(shown.Status.Sequence)+1000)
-	refused(t, "not_found", ahead, err)
+	if problem := refused(t, "not_found", ahead, err); problem.Detail == "" {
+		t.Errorf("a sequence to come: %v", problem)
+	}
 }
 
 func TestTheProofNamesTheEdgeThatIsAwayUntilItHoldsTheRevocation(t *testing.T) {

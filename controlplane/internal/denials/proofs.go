@@ -57,7 +57,7 @@ func (p *Proofs) Revocation(ctx context.Context, environment *adminv1.Environmen
 	denial, err := p.store.Denial(ctx, environment.GetId(), collection, key)
 	switch {
 	case problem.CodeOf(err) == problem.NotFound && missing == nil:
-		return nil, problem.Errorf(problem.NotFound, "%s is let in: it was not revoked, as far as is remembered (90 days)", object.Name)
+		return nil, problem.Errorf(problem.NotFound, "%q was not revoked in the 90 days that are remembered", object.Name)
 	case problem.CodeOf(err) == problem.NotFound:
 		return nil, problem.Wrap(missing, problem.NotFound, "there is no such object, nor a record of its revocation, which is kept for 90 days")
 	case err != nil:

@@ -184,7 +184,7 @@ func TestRevocationIsOfTheObjectThatHasTheNameNow(t *testing.T) {
 	}
 	second := w.apply(publish.Create, "api-keys", "", `{"name":"web","consumer":"app"}`).Outcomes[0].ID
 	_, err := w.proofs.Revocation(t.Context(), w.environment(), "api-keys", "web")
-	if problem.CodeOf(err) != problem.NotFound || !strings.Contains(err.Error(), "not revoked") {
+	if problem.CodeOf(err) != problem.NotFound || !strings.Contains(err.Error(), "was not revoked") {
 		t.Errorf("a key that lives: %v", err)
 	}
 	w.apply(publish.Patch, "api-keys", "web", `{"expires_at":"2020-01-01T00:00:00Z"}`)
