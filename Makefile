@@ -111,6 +111,7 @@ gen: $(TOOLS_STAMP) ## Generate code: protobuf, SQL, schemas, API description, c
 	@if [ -f controlplane/internal/postgres/sqlc.yaml ]; then \
 	  cd controlplane/internal/postgres && $(WITH_TOOLS) sqlc generate; fi
 	$(call say,"generating: schemas$(,) API description$(,) client")
+	$(WITH_TOOLS) $(GO) generate ./proto/... # the rest is made of it
 	$(WITH_TOOLS) $(GO) generate ./...
 	cd sdk && $(WITH_TOOLS) $(GO) generate ./...
 

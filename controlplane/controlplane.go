@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/api"
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/denials"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
@@ -88,6 +89,7 @@ type plane struct {
 	lanes    *fleet.Lanes
 	roster   *fleet.Roster
 	limits   *limits.Limits
+	sweeper  *denials.Sweeper
 	consumer *bus.Consumer
 	embedded *bus.Server
 
@@ -110,7 +112,9 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	nodes := fleet.NewNodes(db.Fleet(), p.roster)
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
-	configuration := catalog.New(db, log)
+	configuration, entries := catalog.New(db, log), directory.New(db)
+	publisher := publish.New(db, configuration, c.vault, log)
+	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
 
 	var errs [3]error
 	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
@@ -122,11 +126,12 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),
-		Publisher:    publish.New(db, configuration, c.vault, log),
+		Publisher:    publisher,
 		Catalog:      configuration,
-		Directory:    directory.New(db),
+		Directory:    entries,
 		JoinTokens:   joinTokens,
 		Nodes:        nodes,
+		Denials:      denials.New(db, db.Fleet(), entries, configuration),
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
@@ -208,6 +213,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.lanes.Run(standing) })
 	ground.Go(func() error { return p.roster.Run(standing) })
 	ground.Go(func() error { return p.limits.Run(standing) })
+	ground.Go(func() error { return p.sweeper.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

@@ -174,7 +174,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
 		return listener.Run(serving, listener.Config{
 			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
-			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Usage: n.recorder, AccessLog: n.accessLog}),
+			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Directory: n.directory, Usage: n.recorder, AccessLog: n.accessLog}),
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what

@@ -11,3 +11,4 @@ CREATE TABLE directory_counts (
 INSERT INTO directory_counts SELECT environment, 'consumers', count(*) FROM consumers GROUP BY environment;
 INSERT INTO directory_counts SELECT environment, 'api-keys', count(*) FROM api_keys GROUP BY environment;
 INSERT INTO directory_counts SELECT environment, 'secrets', count(*) FROM secrets GROUP BY environment;
+INSERT INTO directory_counts SELECT environment, 'blocks', count(*) FROM blocks GROUP BY environment;

@@ -37,6 +37,7 @@ const (
 	CredentialExpired       Code = "credential_expired"
 	ConsumerSuspended       Code = "consumer_suspended"
 	AddressNotAllowed       Code = "address_not_allowed"
+	Blocked                 Code = "blocked"
 	ScopeMissing            Code = "scope_missing"
 	RouteNotFound           Code = "route_not_found"
 	RequestTimeout          Code = "request_timeout"
@@ -84,6 +85,7 @@ var definitions = [...]Definition{
 	{CredentialExpired, 401, "Credential expired", "The credential was valid until its expiry, which has passed."},
 	{ConsumerSuspended, 403, "Consumer suspended", "The credential is valid, but the consumer it proves is suspended."},
 	{AddressNotAllowed, 403, "Address not allowed", "The client's address is not among those that may do this."},
+	{Blocked, 403, "Blocked", "An operator has blocked the consumer, the credential or the address that this request came from."},
 	{ScopeMissing, 403, "Scope missing", "The credential is valid, but lacks a scope that this route requires."},
 	{RouteNotFound, 404, "No route", "No route matches this host, path and request."},
 	{RequestTimeout, 408, "Request timeout", "The request's head or body didn't arrive in time."},

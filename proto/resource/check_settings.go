@@ -20,14 +20,21 @@ func checkSettings(settings *configv1.EnvironmentSettings) []problem.Violation {
 func CheckRanges(pointer string, ranges []string) []problem.Violation {
 	var violations []problem.Violation
 	for i, given := range ranges {
-		if detail := rangeDetail(given); detail != "" {
-			violations = append(violations, problem.Violation{
-				Pointer: pointer + problem.Pointer(i), Code: problem.ViolationInvalidFormat, Given: form.Given(given),
-				Detail: detail, Allowed: `"10.0.0.0/8", "fd00::/8", "192.0.2.7/32"`,
-			})
-		}
+		violations = append(violations, CheckRange(pointer+problem.Pointer(i), given)...)
 	}
 	return violations
+}
+
+// CheckRange is CheckRanges for a single one.
+func CheckRange(pointer, given string) []problem.Violation {
+	detail := rangeDetail(given)
+	if detail == "" {
+		return nil
+	}
+	return []problem.Violation{{
+		Pointer: pointer, Code: problem.ViolationInvalidFormat, Given: form.Given(given),
+		Detail: detail, Allowed: `"10.0.0.0/8", "fd00::/8", "192.0.2.7/32"`,
+	}}
 }
 
 // rangeDetail says what is wrong with a range; "" when nothing is.

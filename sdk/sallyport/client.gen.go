@@ -110,6 +110,21 @@ func (e PutAPIKeyParamsIfNoneMatch) Valid() bool {
 	}
 }
 
+// Defines values for PutBlockParamsIfNoneMatch.
+const (
+	PutBlockParamsIfNoneMatchAsterisk PutBlockParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutBlockParamsIfNoneMatch enum.
+func (e PutBlockParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutBlockParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PutConsumerParamsIfNoneMatch.
 const (
 	PutConsumerParamsIfNoneMatchAsterisk PutConsumerParamsIfNoneMatch = "*"
@@ -327,6 +342,47 @@ type Attachment struct {
 	Route string `json:"route,omitempty,omitzero"`
 }
 
+// Block Block lets a consumer, an API key or a range of client addresses in no more, until it expires or is deleted. It outlives what it names, so that nobody gets in by being deleted and restored.
+type Block struct {
+	// ID Identifier, set by the server ("blk_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's blocks; made by the server when absent.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description Why it was made, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Consumer Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key` and `address_range` is given, and can't be changed.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// APIKey API key that it is about.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+
+	// AddressRange Client addresses (CIDR) that it is about: they are refused on every route, public ones too.
+	AddressRange string `json:"address_range,omitempty,omitzero"`
+
+	// ExpiresAt From when it blocks nobody; absent: never.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// CreatedAt When it was created.
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+}
+
+// BlockList A page of blocks.
+type BlockList struct {
+	Data []Block `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
 // Change Change is what happened to one object.
 type Change struct {
 	// Action "create", "update" or "delete".
@@ -498,11 +554,16 @@ type EnvironmentSettings struct {
 	// TrustedProxies Address ranges (CIDR) of load balancers and proxies in front of the edge. Only a peer inside one of them may name the client's address by X-Forwarded-For; from anyone else that header is dropped.
 	TrustedProxies []string `json:"trusted_proxies,omitempty,omitzero"`
 
-	// RemovalPercent Share of the environment's routes, in percent, that one revision may remove without `force`; absent: 25. Up to ten routes may always go.
-	RemovalPercent int `json:"removal_percent,omitempty,omitzero"`
-
 	// AllowedTargetRanges Address ranges (CIDR) that targets may be in although they are loopback, link-local or otherwise special. Cloud metadata addresses and the edge's own listeners stay refused unless listed here exactly.
 	AllowedTargetRanges []string `json:"allowed_target_ranges,omitempty,omitzero"`
+
+	// MaxStaleness Routes that authenticate stop with 503 configuration_stale once the last signed beat is older than this; absent: never.
+	//
+	// Examples: 250ms, 1m30s
+	MaxStaleness string `json:"max_staleness,omitempty,omitzero"`
+
+	// RemovalPercent Share of the environment's routes, in percent, that one revision may remove without `force`; absent: 25. Up to ten routes may always go.
+	RemovalPercent int `json:"removal_percent,omitempty,omitzero"`
 }
 
 // EnvironmentSettingsName Always "settings".
@@ -863,6 +924,36 @@ type RevisionStatus struct {
 	Nodes []NodeStatus `json:"nodes,omitempty,omitzero"`
 }
 
+// Revocation Revocation is the proof of a denial: who was let in no more, by whom, and which nodes hold it.
+type Revocation struct {
+	// Collection Collection of what was denied ("api-keys", "consumers", "blocks").
+	Collection string `json:"collection,omitempty,omitzero"`
+
+	// ID Its id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Its name at the time.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Cause "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked".
+	Cause string `json:"cause,omitempty,omitzero"`
+
+	// Author Who did it.
+	Author string `json:"author,omitempty,omitzero"`
+
+	// CommittedAt When it was committed.
+	CommittedAt time.Time `json:"committed_at,omitempty,omitzero"`
+
+	// TakesEffectAt From when it holds: at once, or an expiry that lies ahead.
+	TakesEffectAt time.Time `json:"takes_effect_at,omitempty,omitzero"`
+
+	// LiftedBy Sequence at which it was taken back; absent: it wasn't.
+	LiftedBy int `json:"lifted_by,omitempty,omitzero"`
+
+	// Status SequenceStatus is what the enabled nodes say of a sequence of the directory.
+	Status SequenceStatus `json:"status,omitempty,omitzero"`
+}
+
 // RollbackRequest RollbackRequest asks for an earlier configuration, as a new revision.
 type RollbackRequest struct {
 	// Message Why, in words.
@@ -965,6 +1056,63 @@ type SecretList struct {
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// SequenceNode SequenceNode is what one node says of a sequence.
+type SequenceNode struct {
+	// Node Node, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// State "durable", "pending" or "unreachable".
+	State string `json:"state,omitempty,omitzero"`
+
+	// Connected It has its directory stream open.
+	Connected bool `json:"connected,omitempty,omitzero"`
+
+	// Sequence Sequence that it holds on its disk.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// DurableAt When it was known to hold the one asked for; absent: it doesn't, it enrolled later, or it wasn't a denial.
+	DurableAt time.Time `json:"durable_at,omitempty,omitzero"`
+
+	// DurableAfterMs Milliseconds from the commit until then.
+	DurableAfterMs *int `json:"durable_after_ms,omitempty"`
+
+	// UnreachableSince When it was last heard of; absent while it is connected.
+	UnreachableSince time.Time `json:"unreachable_since,omitempty,omitzero"`
+
+	// StaleAt When the environment's max_staleness ends what it lets in, if it stays away; absent: nothing ends it, or it holds the sequence asked for.
+	StaleAt time.Time `json:"stale_at,omitempty,omitzero"`
+
+	// Errors Why it refused the sequence.
+	Errors []NodeError `json:"errors,omitempty,omitzero"`
+}
+
+// SequenceStatus SequenceStatus is what the enabled nodes say of a sequence of the directory.
+type SequenceStatus struct {
+	// Sequence Sequence.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// NodesTotal Enabled nodes.
+	NodesTotal int `json:"nodes_total,omitempty,omitzero"`
+
+	// Durable Of these, those that hold it on their disk, or a later one.
+	Durable int `json:"durable,omitempty,omitzero"`
+
+	// Pending Those that don't, and are connected.
+	Pending int `json:"pending,omitempty,omitzero"`
+
+	// Unreachable Those that don't, and aren't.
+	Unreachable int `json:"unreachable,omitempty,omitzero"`
+
+	// AllDurableAfterMs Milliseconds from the commit until the last node that had enrolled by then held it; absent: not all do, or it wasn't a denial, which alone are timed.
+	AllDurableAfterMs *int `json:"all_durable_after_ms,omitempty"`
+
+	// Nodes Each node.
+	Nodes []SequenceNode `json:"nodes,omitempty,omitzero"`
 }
 
 // Service Service is an API that the gateway fronts: a name and the upstream that answers for it.
@@ -1125,6 +1273,9 @@ type ObjectKey = string
 // RevisionNumber defines model for revisionNumber.
 type RevisionNumber = int64
 
+// Sequence defines model for sequence.
+type Sequence = int64
+
 // Wait Examples: 10s
 type Wait = string
 
@@ -1257,6 +1408,95 @@ type RotateAPIKeyParams struct {
 	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
+
+// ListBlocksParams defines parameters for ListBlocks.
+type ListBlocksParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// CreateBlockParams defines parameters for CreateBlock.
+type CreateBlockParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// DeleteBlockParams defines parameters for DeleteBlock.
+type DeleteBlockParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PatchBlockApplicationMergePatchPlusJSONBody defines parameters for PatchBlock.
+type PatchBlockApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// PatchBlockParams defines parameters for PatchBlock.
+type PatchBlockParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutBlockParams defines parameters for PutBlock.
+type PutBlockParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
+	// same; the answer's warnings tell what it was.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: the object must not exist yet; otherwise the answer is 412.
+	IfNoneMatch *PutBlockParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutBlockParamsIfNoneMatch defines parameters for PutBlock.
+type PutBlockParamsIfNoneMatch string
 
 // ApplyChangesParams defines parameters for ApplyChanges.
 type ApplyChangesParams struct {
@@ -1843,6 +2083,15 @@ type PutAPIKeyJSONRequestBody = APIKey
 // RotateAPIKeyJSONRequestBody defines body for RotateAPIKey for application/json ContentType.
 type RotateAPIKeyJSONRequestBody = RotateAPIKeyRequest
 
+// CreateBlockJSONRequestBody defines body for CreateBlock for application/json ContentType.
+type CreateBlockJSONRequestBody = Block
+
+// PatchBlockApplicationMergePatchPlusJSONRequestBody defines body for PatchBlock for application/merge-patch+json ContentType.
+type PatchBlockApplicationMergePatchPlusJSONRequestBody = PatchBlockApplicationMergePatchPlusJSONBody
+
+// PutBlockJSONRequestBody defines body for PutBlock for application/json ContentType.
+type PutBlockJSONRequestBody = Block
+
 // ApplyChangesJSONRequestBody defines body for ApplyChanges for application/json ContentType.
 type ApplyChangesJSONRequestBody = ChangesRequest
 
@@ -2101,6 +2350,14 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/api-keys/{key} (the `PutAPIKey` operationId).
 	PutAPIKey(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutAPIKeyParams, body PutAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetAPIKeyRevocation Read the proof of an API key's latest revocation
+	//
+	// Deleted, rotated, or given an earlier expiry. It is answered for 90 days, also when the key is gone; 404 when it was
+	// never revoked.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/revocation (the `GetAPIKeyRevocation` operationId).
+	GetAPIKeyRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RotateAPIKeyWithBody Put a new key in an API key's place
 	//
 	// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
@@ -2118,6 +2375,82 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 	RotateAPIKey(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListBlocks List blocks
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/blocks (the `ListBlocks` operationId).
+	ListBlocks(ctx context.Context, environment EnvironmentKey, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBlockWithBody Create a block
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+	CreateBlockWithBody(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBlock Create a block
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+	CreateBlock(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, body CreateBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteBlock Delete a block
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/blocks/{key} (the `DeleteBlock` operationId).
+	DeleteBlock(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBlock Read a block
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/blocks/{key} (the `GetBlock` operationId).
+	GetBlock(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchBlockWithBody Change fields of a block
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+	PatchBlockWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchBlockWithApplicationMergePatchPlusJSONBody Change fields of a block
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+	PatchBlockWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, body PatchBlockApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutBlockWithBody Create or replace a block
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+	PutBlockWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutBlock Create or replace a block
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+	PutBlock(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, body PutBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBlockRevocation Read the proof of a block
+	//
+	// It is answered for 90 days, also when the block has expired or was deleted.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/blocks/{key}/revocation (the `GetBlockRevocation` operationId).
+	GetBlockRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ApplyChangesWithBody Apply a batch of operations
 	//
@@ -2207,6 +2540,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/consumers/{key} (the `PutConsumer` operationId).
 	PutConsumer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutConsumerParams, body PutConsumerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetConsumerRevocation Read the proof of a consumer's latest suspension or deletion
+	//
+	// It is answered for 90 days, also when the consumer is gone; 404 when it was never suspended.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/consumers/{key}/revocation (the `GetConsumerRevocation` operationId).
+	GetConsumerRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJoinTokens List join tokens
 	//
@@ -2498,6 +2838,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/secrets/{key} (the `PutSecret` operationId).
 	PutSecret(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutSecretParams, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSequenceStatus Read which nodes hold a sequence of the directory
+	//
+	// Each enabled node holds it on its disk, or has yet to say so, or is unreachable; then since when, and when the
+	// environment's `max_staleness` ends what it lets in.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/sequences/{sequence}/status (the `GetSequenceStatus` operationId).
+	GetSequenceStatus(ctx context.Context, environment EnvironmentKey, sequence Sequence, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListServices List services
 	//
@@ -2944,6 +3292,24 @@ func (c *Client) PutAPIKey(ctx context.Context, environment EnvironmentKey, key 
 	return c.Client.Do(req)
 }
 
+// GetAPIKeyRevocation Read the proof of an API key's latest revocation
+//
+// Deleted, rotated, or given an earlier expiry. It is answered for 90 days, also when the key is gone; 404 when it was
+// never revoked.
+//
+// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/revocation (the `GetAPIKeyRevocation` operationId).
+func (c *Client) GetAPIKeyRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAPIKeyRevocationRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RotateAPIKeyWithBody Put a new key in an API key's place
 //
 // The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
@@ -2972,6 +3338,182 @@ func (c *Client) RotateAPIKeyWithBody(ctx context.Context, environment Environme
 // Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 func (c *Client) RotateAPIKey(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateAPIKeyRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListBlocks List blocks
+//
+// Corresponds with GET /api/v1/environments/{environment}/blocks (the `ListBlocks` operationId).
+func (c *Client) ListBlocks(ctx context.Context, environment EnvironmentKey, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBlocksRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBlockWithBody Create a block
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+func (c *Client) CreateBlockWithBody(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBlockRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBlock Create a block
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+func (c *Client) CreateBlock(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, body CreateBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBlockRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteBlock Delete a block
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/blocks/{key} (the `DeleteBlock` operationId).
+func (c *Client) DeleteBlock(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteBlockRequest(c.Server, environment, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBlock Read a block
+//
+// Corresponds with GET /api/v1/environments/{environment}/blocks/{key} (the `GetBlock` operationId).
+func (c *Client) GetBlock(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBlockRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchBlockWithBody Change fields of a block
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+func (c *Client) PatchBlockWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchBlockRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchBlockWithApplicationMergePatchPlusJSONBody Change fields of a block
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+func (c *Client) PatchBlockWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, body PatchBlockApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchBlockRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutBlockWithBody Create or replace a block
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+func (c *Client) PutBlockWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutBlockRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutBlock Create or replace a block
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+func (c *Client) PutBlock(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, body PutBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutBlockRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBlockRevocation Read the proof of a block
+//
+// It is answered for 90 days, also when the block has expired or was deleted.
+//
+// Corresponds with GET /api/v1/environments/{environment}/blocks/{key}/revocation (the `GetBlockRevocation` operationId).
+func (c *Client) GetBlockRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBlockRevocationRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -3171,6 +3713,23 @@ func (c *Client) PutConsumerWithBody(ctx context.Context, environment Environmen
 // Corresponds with PUT /api/v1/environments/{environment}/consumers/{key} (the `PutConsumer` operationId).
 func (c *Client) PutConsumer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutConsumerParams, body PutConsumerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutConsumerRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetConsumerRevocation Read the proof of a consumer's latest suspension or deletion
+//
+// It is answered for 90 days, also when the consumer is gone; 404 when it was never suspended.
+//
+// Corresponds with GET /api/v1/environments/{environment}/consumers/{key}/revocation (the `GetConsumerRevocation` operationId).
+func (c *Client) GetConsumerRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConsumerRevocationRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -3872,6 +4431,24 @@ func (c *Client) PutSecretWithBody(ctx context.Context, environment EnvironmentK
 // Corresponds with PUT /api/v1/environments/{environment}/secrets/{key} (the `PutSecret` operationId).
 func (c *Client) PutSecret(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutSecretParams, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutSecretRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSequenceStatus Read which nodes hold a sequence of the directory
+//
+// Each enabled node holds it on its disk, or has yet to say so, or is unreachable; then since when, and when the
+// environment's `max_staleness` ends what it lets in.
+//
+// Corresponds with GET /api/v1/environments/{environment}/sequences/{sequence}/status (the `GetSequenceStatus` operationId).
+func (c *Client) GetSequenceStatus(ctx context.Context, environment EnvironmentKey, sequence Sequence, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSequenceStatusRequest(c.Server, environment, sequence)
 	if err != nil {
 		return nil, err
 	}
@@ -5130,6 +5707,47 @@ func NewPutAPIKeyRequestWithBody(server string, environment EnvironmentKey, key 
 	return req, nil
 }
 
+// NewGetAPIKeyRevocationRequest constructs an http.Request for the GetAPIKeyRevocation method
+func NewGetAPIKeyRevocationRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/api-keys/%s/revocation", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewRotateAPIKeyRequest calls the generic RotateAPIKey builder with application/json body
 func NewRotateAPIKeyRequest(server string, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5245,6 +5863,641 @@ func NewRotateAPIKeyRequestWithBody(server string, environment EnvironmentKey, k
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListBlocksRequest constructs an http.Request for the ListBlocks method
+func NewListBlocksRequest(server string, environment EnvironmentKey, params *ListBlocksParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/blocks", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateBlockRequest calls the generic CreateBlock builder with application/json body
+func NewCreateBlockRequest(server string, environment EnvironmentKey, params *CreateBlockParams, body CreateBlockJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateBlockRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewCreateBlockRequestWithBody constructs an http.Request for the CreateBlock method, with any body, and a specified content type
+func NewCreateBlockRequestWithBody(server string, environment EnvironmentKey, params *CreateBlockParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/blocks", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteBlockRequest constructs an http.Request for the DeleteBlock method
+func NewDeleteBlockRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteBlockParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/blocks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetBlockRequest constructs an http.Request for the GetBlock method
+func NewGetBlockRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/blocks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchBlockRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchBlock builder with application/merge-patch+json body
+func NewPatchBlockRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, body PatchBlockApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchBlockRequestWithBody(server, environment, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchBlockRequestWithBody constructs an http.Request for the PatchBlock method, with any body, and a specified content type
+func NewPatchBlockRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/blocks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutBlockRequest calls the generic PutBlock builder with application/json body
+func NewPutBlockRequest(server string, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, body PutBlockJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutBlockRequestWithBody(server, environment, key, params, "application/json", bodyReader)
+}
+
+// NewPutBlockRequestWithBody constructs an http.Request for the PutBlock method, with any body, and a specified content type
+func NewPutBlockRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/blocks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetBlockRevocationRequest constructs an http.Request for the GetBlockRevocation method
+func NewGetBlockRevocationRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/blocks/%s/revocation", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -5937,6 +7190,47 @@ func NewPutConsumerRequestWithBody(server string, environment EnvironmentKey, ke
 			req.Header.Set("If-None-Match", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetConsumerRevocationRequest constructs an http.Request for the GetConsumerRevocation method
+func NewGetConsumerRevocationRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/consumers/%s/revocation", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -8402,6 +9696,47 @@ func NewPutSecretRequestWithBody(server string, environment EnvironmentKey, key 
 	return req, nil
 }
 
+// NewGetSequenceStatusRequest constructs an http.Request for the GetSequenceStatus method
+func NewGetSequenceStatusRequest(server string, environment EnvironmentKey, sequence Sequence) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "sequence", sequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/sequences/%s/status", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListServicesRequest constructs an http.Request for the ListServices method
 func NewListServicesRequest(server string, environment EnvironmentKey, params *ListServicesParams) (*http.Request, error) {
 	var err error
@@ -9691,6 +11026,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/api-keys/{key} (the `PutAPIKey` operationId).
 	PutAPIKeyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutAPIKeyParams, body PutAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*PutAPIKeyResponse, error)
 
+	// GetAPIKeyRevocationWithResponse Read the proof of an API key's latest revocation
+	//
+	// Deleted, rotated, or given an earlier expiry. It is answered for 90 days, also when the key is gone; 404 when it was
+	// never revoked.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/revocation (the `GetAPIKeyRevocation` operationId).
+	GetAPIKeyRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetAPIKeyRevocationResponse, error)
+
 	// RotateAPIKeyWithBodyWithResponse Put a new key in an API key's place
 	//
 	// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
@@ -9708,6 +11053,90 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 	RotateAPIKeyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAPIKeyResponse, error)
+
+	// ListBlocksWithResponse List blocks
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/blocks (the `ListBlocks` operationId).
+	ListBlocksWithResponse(ctx context.Context, environment EnvironmentKey, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*ListBlocksResponse, error)
+
+	// CreateBlockWithBodyWithResponse Create a block
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+	CreateBlockWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBlockResponse, error)
+
+	// CreateBlockWithResponse Create a block
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+	CreateBlockWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, body CreateBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBlockResponse, error)
+
+	// DeleteBlockWithResponse Delete a block
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/blocks/{key} (the `DeleteBlock` operationId).
+	DeleteBlockWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error)
+
+	// GetBlockWithResponse Read a block
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/blocks/{key} (the `GetBlock` operationId).
+	GetBlockWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetBlockResponse, error)
+
+	// PatchBlockWithBodyWithResponse Change fields of a block
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+	PatchBlockWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchBlockResponse, error)
+
+	// PatchBlockWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a block
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+	PatchBlockWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, body PatchBlockApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlockResponse, error)
+
+	// PutBlockWithBodyWithResponse Create or replace a block
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+	PutBlockWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBlockResponse, error)
+
+	// PutBlockWithResponse Create or replace a block
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+	PutBlockWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, body PutBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBlockResponse, error)
+
+	// GetBlockRevocationWithResponse Read the proof of a block
+	//
+	// It is answered for 90 days, also when the block has expired or was deleted.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/blocks/{key}/revocation (the `GetBlockRevocation` operationId).
+	GetBlockRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetBlockRevocationResponse, error)
 
 	// ApplyChangesWithBodyWithResponse Apply a batch of operations
 	//
@@ -9803,6 +11232,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/consumers/{key} (the `PutConsumer` operationId).
 	PutConsumerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutConsumerParams, body PutConsumerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutConsumerResponse, error)
+
+	// GetConsumerRevocationWithResponse Read the proof of a consumer's latest suspension or deletion
+	//
+	// It is answered for 90 days, also when the consumer is gone; 404 when it was never suspended.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/consumers/{key}/revocation (the `GetConsumerRevocation` operationId).
+	GetConsumerRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetConsumerRevocationResponse, error)
 
 	// ListJoinTokensWithResponse List join tokens
 	//
@@ -10132,6 +11570,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/secrets/{key} (the `PutSecret` operationId).
 	PutSecretWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutSecretParams, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSecretResponse, error)
+
+	// GetSequenceStatusWithResponse Read which nodes hold a sequence of the directory
+	//
+	// Each enabled node holds it on its disk, or has yet to say so, or is unreachable; then since when, and when the
+	// environment's `max_staleness` ends what it lets in.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/sequences/{sequence}/status (the `GetSequenceStatus` operationId).
+	GetSequenceStatusWithResponse(ctx context.Context, environment EnvironmentKey, sequence Sequence, reqEditors ...RequestEditorFn) (*GetSequenceStatusResponse, error)
 
 	// ListServicesWithResponse List services
 	//
@@ -11025,6 +12473,54 @@ func (r PutAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+type GetAPIKeyRevocationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Revocation
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAPIKeyRevocationResponse) GetJSON200() *Revocation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAPIKeyRevocationResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAPIKeyRevocationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAPIKeyRevocationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAPIKeyRevocationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAPIKeyRevocationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // RotateAPIKeyResponse201Headers the declared response headers of an HTTP 201 response for RotateAPIKey
 type RotateAPIKeyResponse201Headers struct {
 	ETag              string
@@ -11084,6 +12580,426 @@ func (r RotateAPIKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RotateAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListBlocksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlockList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBlocksResponse) GetJSON200() *BlockList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListBlocksResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBlocksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBlocksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBlocksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBlocksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateBlockResponse201Headers the declared response headers of an HTTP 201 response for CreateBlock
+type CreateBlockResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type CreateBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Block
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateBlockResponse201Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r CreateBlockResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateBlockResponse) GetJSON201() *Block {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateBlockResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteBlockResponse204Headers the declared response headers of an HTTP 204 response for DeleteBlock
+type DeleteBlockResponse204Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type DeleteBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteBlockResponse204Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r DeleteBlockResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteBlockResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetBlockResponse200Headers the declared response headers of an HTTP 200 response for GetBlock
+type GetBlockResponse200Headers struct {
+	ETag string
+}
+
+type GetBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Block
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetBlockResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBlockResponse) GetJSON200() *Block {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetBlockResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchBlockResponse200Headers the declared response headers of an HTTP 200 response for PatchBlock
+type PatchBlockResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PatchBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Block
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchBlockResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchBlockResponse) GetJSON200() *Block {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PatchBlockResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchBlockResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutBlockResponse200Headers the declared response headers of an HTTP 200 response for PutBlock
+type PutBlockResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+// PutBlockResponse201Headers the declared response headers of an HTTP 201 response for PutBlock
+type PutBlockResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PutBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Block
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Block
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutBlockResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutBlockResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutBlockResponse) GetJSON200() *Block {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PutBlockResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutBlockResponse) GetJSON201() *Block {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutBlockResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBlockRevocationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Revocation
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBlockRevocationResponse) GetJSON200() *Revocation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetBlockRevocationResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBlockRevocationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBlockRevocationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBlockRevocationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBlockRevocationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11513,6 +13429,54 @@ func (r PutConsumerResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutConsumerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetConsumerRevocationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Revocation
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetConsumerRevocationResponse) GetJSON200() *Revocation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetConsumerRevocationResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetConsumerRevocationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetConsumerRevocationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetConsumerRevocationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetConsumerRevocationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13242,6 +15206,54 @@ func (r PutSecretResponse) ContentType() string {
 	return ""
 }
 
+type GetSequenceStatusResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SequenceStatus
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSequenceStatusResponse) GetJSON200() *SequenceStatus {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSequenceStatusResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSequenceStatusResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSequenceStatusResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSequenceStatusResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSequenceStatusResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListServicesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14326,6 +16338,22 @@ func (c *ClientWithResponses) PutAPIKeyWithResponse(ctx context.Context, environ
 	return ParsePutAPIKeyResponse(rsp)
 }
 
+// GetAPIKeyRevocationWithResponse Read the proof of an API key's latest revocation
+//
+// Deleted, rotated, or given an earlier expiry. It is answered for 90 days, also when the key is gone; 404 when it was
+// never revoked.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/revocation (the `GetAPIKeyRevocation` operationId).
+func (c *ClientWithResponses) GetAPIKeyRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetAPIKeyRevocationResponse, error) {
+	rsp, err := c.GetAPIKeyRevocation(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAPIKeyRevocationResponse(rsp)
+}
+
 // RotateAPIKeyWithBodyWithResponse Put a new key in an API key's place
 //
 // The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
@@ -14354,6 +16382,150 @@ func (c *ClientWithResponses) RotateAPIKeyWithResponse(ctx context.Context, envi
 		return nil, err
 	}
 	return ParseRotateAPIKeyResponse(rsp)
+}
+
+// ListBlocksWithResponse List blocks
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/blocks (the `ListBlocks` operationId).
+func (c *ClientWithResponses) ListBlocksWithResponse(ctx context.Context, environment EnvironmentKey, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*ListBlocksResponse, error) {
+	rsp, err := c.ListBlocks(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBlocksResponse(rsp)
+}
+
+// CreateBlockWithBodyWithResponse Create a block
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+func (c *ClientWithResponses) CreateBlockWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBlockResponse, error) {
+	rsp, err := c.CreateBlockWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateBlockResponse(rsp)
+}
+
+// CreateBlockWithResponse Create a block
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/blocks (the `CreateBlock` operationId).
+func (c *ClientWithResponses) CreateBlockWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateBlockParams, body CreateBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBlockResponse, error) {
+	rsp, err := c.CreateBlock(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateBlockResponse(rsp)
+}
+
+// DeleteBlockWithResponse Delete a block
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/blocks/{key} (the `DeleteBlock` operationId).
+func (c *ClientWithResponses) DeleteBlockWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error) {
+	rsp, err := c.DeleteBlock(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteBlockResponse(rsp)
+}
+
+// GetBlockWithResponse Read a block
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/blocks/{key} (the `GetBlock` operationId).
+func (c *ClientWithResponses) GetBlockWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetBlockResponse, error) {
+	rsp, err := c.GetBlock(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBlockResponse(rsp)
+}
+
+// PatchBlockWithBodyWithResponse Change fields of a block
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+func (c *ClientWithResponses) PatchBlockWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchBlockResponse, error) {
+	rsp, err := c.PatchBlockWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchBlockResponse(rsp)
+}
+
+// PatchBlockWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a block
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/blocks/{key} (the `PatchBlock` operationId).
+func (c *ClientWithResponses) PatchBlockWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchBlockParams, body PatchBlockApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlockResponse, error) {
+	rsp, err := c.PatchBlockWithApplicationMergePatchPlusJSONBody(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchBlockResponse(rsp)
+}
+
+// PutBlockWithBodyWithResponse Create or replace a block
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+func (c *ClientWithResponses) PutBlockWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBlockResponse, error) {
+	rsp, err := c.PutBlockWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutBlockResponse(rsp)
+}
+
+// PutBlockWithResponse Create or replace a block
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/blocks/{key} (the `PutBlock` operationId).
+func (c *ClientWithResponses) PutBlockWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutBlockParams, body PutBlockJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBlockResponse, error) {
+	rsp, err := c.PutBlock(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutBlockResponse(rsp)
+}
+
+// GetBlockRevocationWithResponse Read the proof of a block
+//
+// It is answered for 90 days, also when the block has expired or was deleted.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/blocks/{key}/revocation (the `GetBlockRevocation` operationId).
+func (c *ClientWithResponses) GetBlockRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetBlockRevocationResponse, error) {
+	rsp, err := c.GetBlockRevocation(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBlockRevocationResponse(rsp)
 }
 
 // ApplyChangesWithBodyWithResponse Apply a batch of operations
@@ -14515,6 +16687,21 @@ func (c *ClientWithResponses) PutConsumerWithResponse(ctx context.Context, envir
 		return nil, err
 	}
 	return ParsePutConsumerResponse(rsp)
+}
+
+// GetConsumerRevocationWithResponse Read the proof of a consumer's latest suspension or deletion
+//
+// It is answered for 90 days, also when the consumer is gone; 404 when it was never suspended.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/consumers/{key}/revocation (the `GetConsumerRevocation` operationId).
+func (c *ClientWithResponses) GetConsumerRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetConsumerRevocationResponse, error) {
+	rsp, err := c.GetConsumerRevocation(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetConsumerRevocationResponse(rsp)
 }
 
 // ListJoinTokensWithResponse List join tokens
@@ -15090,6 +17277,22 @@ func (c *ClientWithResponses) PutSecretWithResponse(ctx context.Context, environ
 		return nil, err
 	}
 	return ParsePutSecretResponse(rsp)
+}
+
+// GetSequenceStatusWithResponse Read which nodes hold a sequence of the directory
+//
+// Each enabled node holds it on its disk, or has yet to say so, or is unreachable; then since when, and when the
+// environment's `max_staleness` ends what it lets in.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/sequences/{sequence}/status (the `GetSequenceStatus` operationId).
+func (c *ClientWithResponses) GetSequenceStatusWithResponse(ctx context.Context, environment EnvironmentKey, sequence Sequence, reqEditors ...RequestEditorFn) (*GetSequenceStatusResponse, error) {
+	rsp, err := c.GetSequenceStatus(ctx, environment, sequence, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSequenceStatusResponse(rsp)
 }
 
 // ListServicesWithResponse List services
@@ -16067,6 +18270,39 @@ func ParsePutAPIKeyResponse(rsp *http.Response) (*PutAPIKeyResponse, error) {
 	return response, nil
 }
 
+// ParseGetAPIKeyRevocationResponse parses an HTTP response from a GetAPIKeyRevocationWithResponse call
+func ParseGetAPIKeyRevocationResponse(rsp *http.Response) (*GetAPIKeyRevocationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAPIKeyRevocationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Revocation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseRotateAPIKeyResponse parses an HTTP response from a RotateAPIKeyWithResponse call
 func ParseRotateAPIKeyResponse(rsp *http.Response) (*RotateAPIKeyResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16136,6 +18372,441 @@ func ParseRotateAPIKeyResponse(rsp *http.Response) (*RotateAPIKeyResponse, error
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListBlocksResponse parses an HTTP response from a ListBlocksWithResponse call
+func ParseListBlocksResponse(rsp *http.Response) (*ListBlocksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBlocksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlockList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateBlockResponse parses an HTTP response from a CreateBlockWithResponse call
+func ParseCreateBlockResponse(rsp *http.Response) (*CreateBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateBlockResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteBlockResponse parses an HTTP response from a DeleteBlockWithResponse call
+func ParseDeleteBlockResponse(rsp *http.Response) (*DeleteBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteBlockResponse204Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBlockResponse parses an HTTP response from a GetBlockWithResponse call
+func ParseGetBlockResponse(rsp *http.Response) (*GetBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetBlockResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchBlockResponse parses an HTTP response from a PatchBlockWithResponse call
+func ParsePatchBlockResponse(rsp *http.Response) (*PatchBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchBlockResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutBlockResponse parses an HTTP response from a PutBlockWithResponse call
+func ParsePutBlockResponse(rsp *http.Response) (*PutBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutBlockResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutBlockResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBlockRevocationResponse parses an HTTP response from a GetBlockRevocationWithResponse call
+func ParseGetBlockRevocationResponse(rsp *http.Response) (*GetBlockRevocationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBlockRevocationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Revocation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil
@@ -16598,6 +19269,39 @@ func ParsePutConsumerResponse(rsp *http.Response) (*PutConsumerResponse, error) 
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetConsumerRevocationResponse parses an HTTP response from a GetConsumerRevocationWithResponse call
+func ParseGetConsumerRevocationResponse(rsp *http.Response) (*GetConsumerRevocationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetConsumerRevocationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Revocation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil
@@ -18282,6 +20986,39 @@ func ParsePutSecretResponse(rsp *http.Response) (*PutSecretResponse, error) {
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSequenceStatusResponse parses an HTTP response from a GetSequenceStatusWithResponse call
+func ParseGetSequenceStatusResponse(rsp *http.Response) (*GetSequenceStatusResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSequenceStatusResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SequenceStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -21,6 +21,7 @@ var permissions = [...]Permission{
 	"consumers.read", "consumers.write",
 	"credentials.read", "credentials.write",
 	"secrets.read", "secrets.write",
+	"blocks.read", "blocks.write",
 	"changes.write",
 	"revisions.read", "revisions.rollback",
 	"nodes.read",

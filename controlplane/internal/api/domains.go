@@ -38,7 +38,7 @@ type (
 		Diff(ctx context.Context, environment string, from, to uint64) ([]catalog.Change, error)
 	}
 
-	// Directory reads consumers, API keys and secrets, without their secret material.
+	// Directory reads consumers, API keys, secrets and blocks, without their secret material.
 	Directory interface {
 		Get(ctx context.Context, environment, collection, key string) (directory.Object, error)
 		List(ctx context.Context, environment, collection string, q listing.Query) (listing.Page[directory.Object], error)
@@ -60,6 +60,12 @@ type (
 		// Wait returns how many live nodes have the revision and the sequence, of how many, once all
 		// have answered or ctx ends.
 		Wait(ctx context.Context, environment string, revision, sequence uint64) (applied, live int, err error)
+	}
+
+	// Denials shows that somebody is let in no more.
+	Denials interface {
+		Status(ctx context.Context, environment *adminv1.Environment, sequence uint64) (*adminv1.SequenceStatus, error)
+		Revocation(ctx context.Context, environment *adminv1.Environment, collection, key string) (*adminv1.Revocation, error)
 	}
 
 	// Usage counts requests.

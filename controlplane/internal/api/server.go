@@ -21,6 +21,7 @@ type Config struct {
 	Directory    Directory
 	JoinTokens   JoinTokens
 	Nodes        Nodes
+	Denials      Denials
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
@@ -139,5 +140,6 @@ func (s *Server) handlers() map[string]handler {
 		"getReadiness": s.getReadiness,
 	}
 	s.addCollections(handlers)
+	s.addDenials(handlers)
 	return handlers
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/api"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/denials"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
@@ -79,6 +80,7 @@ func newWorld(t *testing.T) *world {
 		Directory:    directory.New(db),
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
 		Nodes:        fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats))),
+		Denials:      denials.New(db, db.Fleet(), directory.New(db), configuration),
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       limits.New(db, log, new(limits.Stats)),
 		Tokens:       w.tokens,

@@ -17,8 +17,11 @@ func Check(given, stored Message) []problem.Violation {
 	violations = append(violations, resource.CheckName(given.GetName())...)
 	violations = append(violations, resource.CheckLabels(given.GetLabels())...)
 	violations = append(violations, validate.Message(resource.Defaulted[proto.Message](given))...)
-	if key, ok := given.(*adminv1.ApiKey); ok {
-		violations = append(violations, resource.CheckRanges("/addresses", key.GetAddresses())...)
+	switch m := given.(type) {
+	case *adminv1.ApiKey:
+		violations = append(violations, resource.CheckRanges("/addresses", m.GetAddresses())...)
+	case *adminv1.Block:
+		violations = append(violations, checkBlock(m)...)
 	}
 	return violations
 }

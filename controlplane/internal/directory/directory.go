@@ -15,7 +15,8 @@ type Selection struct {
 	After     string // name
 	Limit     int
 	Name      *string
-	Consumer  *string // id or name; of API keys
+	Consumer  *string // id or name; of API keys and blocks
+	APIKey    *string // id or name; of blocks
 	Suspended *bool   // of consumers
 	Labels    listing.Selector
 }
@@ -28,7 +29,7 @@ type Store interface {
 	SelectRows(ctx context.Context, environment, collection string, s Selection) ([]Row, error)
 }
 
-// Directory reads consumers, API keys and secrets, without their secret material.
+// Directory reads consumers, API keys, secrets and blocks, without their secret material.
 type Directory struct{ store Store }
 
 // New returns the directory in a store.
@@ -89,6 +90,8 @@ func (t *Type) selection(plan listing.Plan) (Selection, error) {
 			s.Name = &value
 		case "consumer":
 			s.Consumer = &value
+		case "api_key":
+			s.APIKey = &value
 		case "suspended":
 			suspended, err := strconv.ParseBool(value)
 			if err != nil || (value != "true" && value != "false") {

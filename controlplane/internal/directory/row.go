@@ -20,10 +20,11 @@ const (
 	Consumers = "consumers"
 	APIKeys   = "api-keys"
 	Secrets   = "secrets"
+	Blocks    = "blocks"
 	Peppers   = "peppers" // no collection of the API
 )
 
-// Message is what people see of a row: *adminv1.Consumer, *adminv1.ApiKey or *adminv1.Secret.
+// Message is what people see of a row: *adminv1.Consumer, *adminv1.ApiKey, *adminv1.Secret or *adminv1.Block.
 type Message interface {
 	proto.Message
 	GetId() string
@@ -47,6 +48,7 @@ var types = []*Type{
 	{Collection: Consumers, Singular: "consumer", Prefix: id.Consumer, New: func() Message { return new(adminv1.Consumer) }, Filters: []string{"name", "suspended"}},
 	{Collection: APIKeys, Singular: "api-key", Prefix: id.APIKey, New: func() Message { return new(adminv1.ApiKey) }, Filters: []string{"consumer", "name"}},
 	{Collection: Secrets, Singular: "secret", Prefix: id.Secret, New: func() Message { return new(adminv1.Secret) }, Filters: []string{"name"}},
+	{Collection: Blocks, Singular: "block", Prefix: id.Block, New: func() Message { return new(adminv1.Block) }, Filters: []string{"api_key", "consumer", "name"}},
 }
 
 // Types returns the directory's collections, in the order in which rows are locked.

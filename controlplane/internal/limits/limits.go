@@ -29,6 +29,7 @@ var mosts = []struct {
 	{"consumers", 2_000_000},
 	{"api-keys", 5_000_000},
 	{"secrets", 20_000},
+	{"blocks", 200_000},
 }
 
 // Most returns the most that an environment may hold of a collection, or ConfigurationBytes; false: there is no limit of this name.

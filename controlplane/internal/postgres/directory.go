@@ -53,6 +53,12 @@ func (db *DB) findRow(ctx context.Context, environment, collection, key string) 
 			return directory.Row{}, err
 		}
 		return secretRow(found.Secret, found.Hash, found.Sequence)
+	case directory.Blocks:
+		found, err := db.q.FindBlock(ctx, dbsqlc.FindBlockParams{Environment: environment, Key: key})
+		if err != nil {
+			return directory.Row{}, err
+		}
+		return blockRow(found.Block, found.Hash, found.Sequence)
 	}
 	return directory.Row{}, fmt.Errorf("no rows of %q", collection)
 }
@@ -92,6 +98,12 @@ func (db *DB) selectRows(ctx context.Context, environment, collection string, s 
 			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
 		})
 		return read(found, err, func(r dbsqlc.SelectSecretsRow) (directory.Row, error) { return secretRow(r.Secret, r.Hash, r.Sequence) })
+	case directory.Blocks:
+		found, err := db.q.SelectBlocks(ctx, dbsqlc.SelectBlocksParams{
+			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Consumer: s.Consumer, ApiKey: s.APIKey,
+			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
+		})
+		return read(found, err, func(r dbsqlc.SelectBlocksRow) (directory.Row, error) { return blockRow(r.Block, r.Hash, r.Sequence) })
 	}
 	return nil, fmt.Errorf("no rows of %q", collection)
 }
@@ -110,6 +122,9 @@ func getRows(ctx context.Context, q *dbsqlc.Queries, environment, collection str
 	case directory.Secrets:
 		found, err := q.GetSecrets(ctx, dbsqlc.GetSecretsParams{Environment: environment, Ids: ids})
 		return read(found, err, func(r dbsqlc.GetSecretsRow) (directory.Row, error) { return secretRow(r.Secret, r.Hash, r.Sequence) })
+	case directory.Blocks:
+		found, err := q.GetBlocks(ctx, dbsqlc.GetBlocksParams{Environment: environment, Ids: ids})
+		return read(found, err, func(r dbsqlc.GetBlocksRow) (directory.Row, error) { return blockRow(r.Block, r.Hash, r.Sequence) })
 	}
 	return nil, fmt.Errorf("no rows of %q", collection)
 }
@@ -191,6 +206,17 @@ func secretRow(s dbsqlc.Secret, hash []byte, sequence int64) (directory.Row, err
 		return directory.Row{}, fmt.Errorf("labels of %s: %w", s.ID, err)
 	}
 	return rowOf(m, s.EntryKey, hash, sequence)
+}
+
+func blockRow(b dbsqlc.Block, hash []byte, sequence int64) (directory.Row, error) {
+	m := &adminv1.Block{
+		Id: b.ID, Name: b.Name, Description: b.Description, Consumer: b.Consumer, ApiKey: b.ApiKey, AddressRange: b.AddressRange,
+		ExpiresAt: timestamp(b.ExpiresAt), CreatedAt: timestamppb.New(b.CreatedAt), UpdatedAt: timestamppb.New(b.UpdatedAt),
+	}
+	if err := texts(b.Labels, &m.Labels); err != nil {
+		return directory.Row{}, fmt.Errorf("labels of %s: %w", b.ID, err)
+	}
+	return rowOf(m, b.EntryKey, hash, sequence)
 }
 
 func rowOf(m directory.Message, key, hash []byte, sequence int64) (directory.Row, error) {

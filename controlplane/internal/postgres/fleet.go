@@ -216,6 +216,11 @@ func (f *Fleet) Report(ctx context.Context, reports []fleet.LaneReport, lease ti
 		if err := queries.LockNodeLanes(ctx, params.Nodes); err != nil {
 			return err
 		}
+		if err := queries.RecordDenialAcks(ctx, dbsqlc.RecordDenialAcksParams{
+			Nodes: params.Nodes, Lanes: params.Lanes, Sessions: params.Sessions, Held: params.Held, Epochs: params.Epochs, Numbers: params.Numbers,
+		}); err != nil {
+			return err
+		}
 		if err := queries.ReportNodeLanes(ctx, params); err != nil {
 			return err
 		}

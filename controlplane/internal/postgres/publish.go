@@ -91,6 +91,10 @@ func (tx *writeTx) lock(ctx context.Context, environment, collection string, key
 		return tx.q.LockSecretsToShare(ctx, dbsqlc.LockSecretsToShareParams{Environment: environment, Keys: keys})
 	case collection == directory.Secrets:
 		return tx.q.LockSecretsToChange(ctx, dbsqlc.LockSecretsToChangeParams{Environment: environment, Keys: keys})
+	case collection == directory.Blocks && share:
+		return tx.q.LockBlocksToShare(ctx, dbsqlc.LockBlocksToShareParams{Environment: environment, Keys: keys})
+	case collection == directory.Blocks:
+		return tx.q.LockBlocksToChange(ctx, dbsqlc.LockBlocksToChangeParams{Environment: environment, Keys: keys})
 	}
 	return nil, fmt.Errorf("no rows of %q", collection)
 }

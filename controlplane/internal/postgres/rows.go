@@ -34,6 +34,7 @@ type rowsWrite struct {
 	consumers     []dbsqlc.UpsertConsumersParams
 	keys          []dbsqlc.UpsertApiKeysParams
 	secrets       []dbsqlc.UpsertSecretsParams
+	blocks        []dbsqlc.UpsertBlocksParams
 }
 
 func (w *rowsWrite) add(r publish.RowChange) error {
@@ -71,6 +72,12 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 			Environment: w.environment, ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(),
 			EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
 		})
+	case *adminv1.Block:
+		w.blocks = append(w.blocks, dbsqlc.UpsertBlocksParams{
+			Environment: w.environment, ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(),
+			Consumer: m.GetConsumer(), ApiKey: m.GetApiKey(), AddressRange: m.GetAddressRange(), ExpiresAt: optionalTime(m.GetExpiresAt()),
+			EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
+		})
 	default:
 		return fmt.Errorf("no table for a %T", m)
 	}
@@ -80,7 +87,7 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 // run deletes first, and what refers to others before these; then writes what others refer to first. A
 // name that changes hands is let go of before it is taken.
 func (w *rowsWrite) run(ctx context.Context, q *dbsqlc.Queries) error {
-	for _, step := range []func(context.Context, *dbsqlc.Queries) error{w.remove, w.release, w.writeConsumers, w.writeKeys, w.writeSecrets} {
+	for _, step := range []func(context.Context, *dbsqlc.Queries) error{w.remove, w.release, w.writeConsumers, w.writeKeys, w.writeSecrets, w.writeBlocks} {
 		if err := step(ctx, q); err != nil {
 			return err
 		}
@@ -104,6 +111,11 @@ func (w *rowsWrite) remove(ctx context.Context, q *dbsqlc.Queries) error {
 			return fmt.Errorf("delete secrets: %w", err)
 		}
 	}
+	if ids := w.gone[directory.Blocks]; len(ids) > 0 {
+		if err := q.DeleteBlocks(ctx, dbsqlc.DeleteBlocksParams{Environment: w.environment, Ids: ids}); err != nil {
+			return fmt.Errorf("delete blocks: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -122,6 +134,11 @@ func (w *rowsWrite) release(ctx context.Context, q *dbsqlc.Queries) error {
 	if ids := w.renamed[directory.Secrets]; len(ids) > 0 {
 		if err := q.ReleaseSecretNames(ctx, dbsqlc.ReleaseSecretNamesParams{Environment: w.environment, Ids: ids}); err != nil {
 			return fmt.Errorf("rename secrets: %w", err)
+		}
+	}
+	if ids := w.renamed[directory.Blocks]; len(ids) > 0 {
+		if err := q.ReleaseBlockNames(ctx, dbsqlc.ReleaseBlockNamesParams{Environment: w.environment, Ids: ids}); err != nil {
+			return fmt.Errorf("rename blocks: %w", err)
 		}
 	}
 	return nil
@@ -147,6 +164,14 @@ func (w *rowsWrite) writeSecrets(ctx context.Context, q *dbsqlc.Queries) (failed
 	if len(w.secrets) > 0 {
 		slices.SortFunc(w.secrets, func(a, b dbsqlc.UpsertSecretsParams) int { return cmp.Compare(a.Name, b.Name) })
 		q.UpsertSecrets(ctx, w.secrets).Exec(firstOf(&failed, "secret"))
+	}
+	return failed
+}
+
+func (w *rowsWrite) writeBlocks(ctx context.Context, q *dbsqlc.Queries) (failed error) {
+	if len(w.blocks) > 0 {
+		slices.SortFunc(w.blocks, func(a, b dbsqlc.UpsertBlocksParams) int { return cmp.Compare(a.Name, b.Name) })
+		q.UpsertBlocks(ctx, w.blocks).Exec(firstOf(&failed, "block"))
 	}
 	return failed
 }

@@ -61,7 +61,7 @@ func (w *writing) rotate(ctx context.Context, i int, op Operation, t *directory.
 	if !w.refuseRotation(origin, old, request) {
 		return nil
 	}
-	next := w.successor(old, request)
+	next := w.successor(t, old, request)
 	if given := request.GetName(); given != "" {
 		w.refusals.Invalid(origin, resource.CheckName(given)...)
 	}
@@ -110,12 +110,12 @@ func (r *rows) successorsOf(consumer *row) []problem.Reference {
 }
 
 // successor is the key that takes another's place: for the same consumer, scopes and addresses.
-func (w *writing) successor(old *adminv1.ApiKey, request *adminv1.RotateApiKeyRequest) *adminv1.ApiKey {
+func (w *writing) successor(t *directory.Type, old *adminv1.ApiKey, request *adminv1.RotateApiKeyRequest) *adminv1.ApiKey {
 	made := id.New(w.now)
 	next := clone(old)
 	next.Id, next.Name, next.RotatedTo = id.Text("key", made), request.GetName(), ""
 	if next.Name == "" {
-		next.Name = serverName(made)
+		next.Name = serverName(t, made)
 	}
 	if request.GetExpiresAt() != nil {
 		next.ExpiresAt = request.GetExpiresAt()

@@ -94,9 +94,13 @@ func (s *row) describe() Change {
 }
 
 func (w *writing) warnings(s *row) []string {
-	key, ok := s.message.(*adminv1.ApiKey)
-	if !ok || s.before != nil || key.GetExpiresAt() == nil || key.GetExpiresAt().AsTime().After(w.now) {
-		return nil
+	switch m := s.message.(type) {
+	case *adminv1.ApiKey:
+		if s.before == nil && !after(m.GetExpiresAt(), w.now) {
+			return []string{fmt.Sprintf("The API key %q is expired already: it never works.", m.GetName())}
+		}
+	case *adminv1.Block:
+		return blockWarnings(m, w.now)
 	}
-	return []string{fmt.Sprintf("The API key %q is expired already: it never works.", key.GetName())}
+	return nil
 }

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -139,8 +140,8 @@ func (w *writing) decodeRow(i int, op Operation, t *directory.Type) (directory.M
 func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m directory.Message) error {
 	origin := w.batch.origin(i)
 	made := id.New(w.now)
-	if t.Collection == directory.APIKeys && m.GetName() == "" {
-		setName(m, serverName(made))
+	if m.GetName() == "" && (t.Collection == directory.APIKeys || t.Collection == directory.Blocks) {
+		setName(m, serverName(t, made))
 	}
 	w.refusals.Invalid(origin, directory.Check(m, t.New())...)
 	value := takeValue(m)
@@ -201,8 +202,11 @@ func (w *writing) resolveConsumer(s *row, key *adminv1.ApiKey) {
 func (w *writing) checkRows(ctx context.Context) error {
 	w.checkNames()
 	for _, s := range w.rows.order {
-		if key, ok := s.message.(*adminv1.ApiKey); ok {
-			w.resolveConsumer(s, key)
+		switch m := s.message.(type) {
+		case *adminv1.ApiKey:
+			w.resolveConsumer(s, m)
+		case *adminv1.Block:
+			w.resolveBlock(s, m)
 		}
 		if s.message == nil && s.before != nil {
 			if err := w.checkReferrers(ctx, s); err != nil {
@@ -297,7 +301,10 @@ func stamp(m directory.Message, before *directory.Row, now time.Time) {
 	r.Set(fields.ByName("updated_at"), protoValue(timestamppb.New(now)))
 }
 
-// serverName names a key that its maker didn't.
-func serverName(made id.ID) string { return "key-" + id.Text("key", made)[len("key_"):] }
+// serverName names a key or a block that its maker didn't.
+func serverName(t *directory.Type, made id.ID) string {
+	_, digits, _ := strings.Cut(id.Text(t.Prefix, made), "_")
+	return strings.TrimPrefix(t.Singular, "api-") + "-" + digits
+}
 
 func clone[M proto.Message](m M) M { return proto.Clone(m).(M) }

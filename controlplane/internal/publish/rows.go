@@ -113,10 +113,20 @@ func (r *rows) put(t *directory.Type, m directory.Message, origin catalog.Origin
 
 // asKept cuts times to what Postgres keeps, so that an object reads as it was answered, under the same ETag.
 func asKept(m directory.Message) directory.Message {
-	if key, ok := m.(*adminv1.ApiKey); ok && key.GetExpiresAt().IsValid() {
-		key.ExpiresAt = timestamppb.New(key.GetExpiresAt().AsTime().Truncate(time.Microsecond))
+	switch m := m.(type) {
+	case *adminv1.ApiKey:
+		m.ExpiresAt = timeAsKept(m.GetExpiresAt())
+	case *adminv1.Block:
+		m.ExpiresAt = timeAsKept(m.GetExpiresAt())
 	}
 	return m
+}
+
+func timeAsKept(t *timestamppb.Timestamp) *timestamppb.Timestamp {
+	if !t.IsValid() {
+		return t
+	}
+	return timestamppb.New(t.AsTime().Truncate(time.Microsecond))
 }
 
 // holds tells whether an object has a name after the operations so far.
@@ -213,6 +223,8 @@ func (s *row) makeEntry(sealer directory.Sealer, environment string) (*directory
 		entry, err = directory.Consumer(m)
 	case *adminv1.ApiKey:
 		entry, err = directory.APIKey(m, s.key)
+	case *adminv1.Block:
+		entry, err = directory.Block(m)
 	case *adminv1.Secret:
 		if s.value == nil {
 			return nil, nil
@@ -266,8 +278,11 @@ func (w *writing) wantedRows() (change, share map[string]map[string]bool) {
 		body := peek(op)
 		want(change, op.Collection, op.Key)
 		want(change, op.Collection, body.Name)
-		if op.Collection == directory.APIKeys {
+		if op.Collection == directory.APIKeys || op.Collection == directory.Blocks {
 			want(share, directory.Consumers, body.Consumer)
+		}
+		if op.Collection == directory.Blocks {
+			want(share, directory.APIKeys, body.APIKey)
 		}
 	}
 	if w.candidate != nil {
@@ -282,6 +297,7 @@ func (w *writing) wantedRows() (change, share map[string]map[string]bool) {
 type peeked struct {
 	Name     string `json:"name"`
 	Consumer string `json:"consumer"`
+	APIKey   string `json:"api_key"`
 }
 
 // peek reads what can be read of a body: it is decoded, and refused, elsewhere.

@@ -53,6 +53,8 @@ type DirectoryTx interface {
 	CountObjects(ctx context.Context, environment, collection string, grown int64) (uint64, error)
 	// WriteEntries writes entries with the sequences that lead to the new head, and that.
 	WriteEntries(ctx context.Context, environment string, entries []directory.Entry, head directory.Head) error
+	// WriteDenials records whom the entries let in no more, and whom they let in again.
+	WriteDenials(ctx context.Context, environment string, denials Denials) error
 }
 
 // Lock is how a row is locked.

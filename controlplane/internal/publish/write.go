@@ -175,7 +175,7 @@ func (w *writing) refuseCollection(i int, op Operation) {
 	w.refusals.Add(catalog.Refusal{Code: problem.InvalidRequest, Violation: problem.Violation{
 		Pointer: w.batch.origin(i).Operation + "/collection", Code: problem.ViolationInvalidValue,
 		Detail: "there is no such collection to write to", Given: op.Collection,
-		Allowed: "services, routes, policies, settings, consumers, api-keys, secrets",
+		Allowed: "services, routes, policies, settings, consumers, api-keys, secrets, blocks",
 	}})
 }
 
@@ -254,7 +254,7 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 	}
 	w.rows.assign(head.Sequence)
 	w.entries, w.result.Sequence = &step, step.Head.Sequence
-	return nil
+	return w.writeDenials(ctx)
 }
 
 func (w *writing) writeRevision(ctx context.Context) error {

@@ -13,12 +13,14 @@ const (
 	kindConsumer
 	kindSecret
 	kindPepper
+	kindBlock
 )
 
-// record is one entry, without a pointer: 80 bytes. Only API keys use what follows id.
+// record is one entry, without a pointer: 80 bytes. API keys use what follows id, and blocks: a target's key lies in consumer,
+// its sort and bits in scopes.
 type record struct {
 	key      digest.Key
-	id       id.ID // of the key, consumer or secret; of a pepper its version, big-endian
+	id       id.ID // of the key, consumer, secret or block; of a pepper its version, big-endian
 	consumer id.ID
 	expires  int64
 	scopes   uint32 // index of the interned set
@@ -28,7 +30,13 @@ type record struct {
 // maxAddressSets is how many sets of addresses a record can tell apart.
 const maxAddressSets = 1 << 24
 
-func (r *record) kind() kind        { return kind(r.tail) }
+func (r *record) kind() kind { return kind(r.tail) }
+
+// target returns what a block's record is about.
+func (r *record) target() target {
+	return target{sort: targetSort(r.scopes >> 8), bits: uint8(r.scopes), key: r.consumer}
+}
+
 func (r *record) addresses() uint32 { return r.tail >> 8 }
 
 // maxRecords bounds a bucket: find's product of a tag and their number is one of 32 bits.

@@ -19,6 +19,7 @@ type Change struct {
 	buckets      map[uint16]*bucket // nil in a snapshot, which is whole already
 	consumers    *tableChange[*Consumer]
 	secrets      *tableChange[[]byte]
+	blocking     *blocking
 	grownPeppers *peppers
 	peppers      *peppers
 	tree         *digest.Tree
@@ -56,6 +57,7 @@ func (c *Change) swap() {
 	s.scopes.publish()
 	s.addresses.publish()
 	s.peppers.Store(c.grownPeppers)
+	c.blocking.grow(s)
 	c.consumers.grow()
 	c.secrets.grow()
 	for at, b := range c.buckets {
@@ -63,6 +65,7 @@ func (c *Change) swap() {
 	}
 	c.consumers.shrink()
 	c.secrets.shrink()
+	c.blocking.shrink(s)
 	s.peppers.Store(c.peppers)
 	s.tree = c.tree
 }

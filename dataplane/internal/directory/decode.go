@@ -41,6 +41,8 @@ type fact struct {
 	secret   []byte
 	pepper   *apikey.Pepper
 	version  uint32
+	target   target
+	until    int64 // of a block; 0: for ever
 }
 
 var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
@@ -95,8 +97,10 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 		return f.takeSecret(body.Secret)
 	case *directoryv1.Entry_Pepper:
 		return f.takePepper(body.Pepper)
+	case *directoryv1.Entry_Block:
+		return f.takeBlock(body.Block)
 	default:
-		return digest.Key{}, fmt.Errorf("%w: neither consumer, API key, secret nor pepper", ErrMalformed)
+		return digest.Key{}, fmt.Errorf("%w: neither consumer, API key, secret, pepper nor block", ErrMalformed)
 	}
 }
 
@@ -156,6 +160,46 @@ func (f *fact) takePepper(p *directoryv1.Pepper) (digest.Key, error) {
 	f.pepper = pepper
 	binary.BigEndian.PutUint32(f.id[len(f.id)-4:], f.version)
 	return digest.KeyOf("peppers", strconv.FormatUint(uint64(f.version), 10)), nil
+}
+
+func (f *fact) takeBlock(b *directoryv1.Block) (digest.Key, error) {
+	f.kind, f.until = kindBlock, b.GetExpiresAtMs()
+	if f.until < 0 {
+		return digest.Key{}, fmt.Errorf("%w: expires_at_ms is negative", ErrMalformed)
+	}
+	if err := f.takeTarget(b); err != nil {
+		return digest.Key{}, err
+	}
+	if err := f.takeID(b.GetId()); err != nil {
+		return digest.Key{}, err
+	}
+	return digest.KeyOf("blocks", id.Text(id.Block, f.id)), nil
+}
+
+// takeTarget takes over whom a block is about. A range that IPv4 addresses are only a part of, mapped into IPv6, is refused:
+// addresses are compared unmapped, and it would block fewer than it says.
+func (f *fact) takeTarget(b *directoryv1.Block) error {
+	var named []byte
+	switch t := b.GetTarget().(type) {
+	case *directoryv1.Block_Consumer:
+		f.target.sort, named = targetConsumer, t.Consumer
+	case *directoryv1.Block_ApiKey:
+		f.target.sort, named = targetKey, t.ApiKey
+	case *directoryv1.Block_AddressRange:
+		r, err := netip.ParsePrefix(t.AddressRange)
+		if err != nil || r.Addr().Is4In6() && plainRange(r).Addr().Is6() {
+			return fmt.Errorf("%w: address_range is no CIDR", ErrMalformed)
+		}
+		f.target = rangeTarget(r)
+		return nil
+	default:
+		return fmt.Errorf("%w: a block of nobody", ErrMalformed)
+	}
+	if len(named) != len(f.target.key) {
+		return fmt.Errorf("%w: target of %d bytes", ErrMalformed, len(named))
+	}
+	f.target.key = id.ID(named)
+	return nil
 }
 
 func (f *fact) takeID(raw []byte) error {

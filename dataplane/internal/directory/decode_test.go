@@ -55,6 +55,14 @@ func TestBadEntriesAreRefused(t *testing.T) {
 		"short id":                  {key(func(k *directoryv1.ApiKey) { k.Id = own[:15] }), ErrMalformed},
 		"no consumer":               {key(func(k *directoryv1.ApiKey) { k.Consumer = nil }), ErrMalformed},
 		"expires before 1970":       {key(func(k *directoryv1.ApiKey) { k.ExpiresAtMs = -1 }), ErrMalformed},
+		"block of nobody":           {blockEntry(t, 1, &directoryv1.Block{}), ErrMalformed},
+		"block of a short id":       {blockEntry(t, 1, &directoryv1.Block{Target: &directoryv1.Block_Consumer{Consumer: own[:15]}}), ErrMalformed},
+		"block of a long id":        {blockEntry(t, 1, &directoryv1.Block{Target: &directoryv1.Block_ApiKey{ApiKey: sum[:]}}), ErrMalformed},
+		"block of one address":      {blockedRange(t, 1, "10.0.0.1", 0), ErrMalformed},
+		"block of half of IPv4":     {blockedRange(t, 1, "::ffff:0.0.0.0/95", 0), ErrMalformed},
+		"block that ends in 1969":   {blockedConsumer(t, 1, 1, -1), ErrMalformed},
+		"block of another id":       {raw(blockedConsumer(t, 2, 1, 0), blockedConsumer(t, 1, 1, 0).GetEntry()), ErrKeyMismatch},
+		"unknown field in block":    {raw(blockedConsumer(t, 1, 1, 0), wrap(5, append(wrap(1, own[:]), unknown...))), ErrUnknownField},
 		"address without bits":      {key(func(k *directoryv1.ApiKey) { k.Addresses = []string{"10.0.0.1"} }), ErrMalformed},
 	}
 	d := New()
@@ -113,7 +121,11 @@ func TestStrictKnowsEveryKindOfTheContract(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(apiKey(f, 1, 1, "read").GetKey(), apiKey(f, 1, 1, "read").GetEntry())
-	for _, change := range []*edgev1.EntryChange{consumerEntry(f, 1, &directoryv1.Consumer{Name: "n", Labels: map[string]string{"a": "b"}}), secret(f, 1, "x"), pepper(f, 1), gone(pepper(f, 2))} {
+	for _, change := range []*edgev1.EntryChange{
+		consumerEntry(f, 1, &directoryv1.Consumer{Name: "n", Labels: map[string]string{"a": "b"}}), secret(f, 1, "x"), pepper(f, 1), gone(pepper(f, 2)),
+		blockedConsumer(f, 1, 2, 0), blockedKey(f, 2, 3, 1_800_000_000_000), blockedRange(f, 3, "192.0.2.0/24", 0), blockedRange(f, 4, "2001:db8::/32", 7),
+		blockedRange(f, 5, "::ffff:192.0.2.0/120", 0), blockEntry(f, 6, &directoryv1.Block{}), gone(blockedConsumer(f, 1, 2, 0)),
+	} {
 		f.Add(change.GetKey(), change.GetEntry())
 	}
 	f.Fuzz(func(t *testing.T, key, entry []byte) {

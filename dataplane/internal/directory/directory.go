@@ -10,7 +10,7 @@ import (
 )
 
 // Directory holds the entries of one environment. Its readers (Key, Consumer, Secret, Peppers,
-// Head, Counts) may be called by any goroutine at any time; of its writers only one is at work at
+// Admit, Denied, AddressBlocked, Head, Counts) may be called by any goroutine at any time; of its writers only one is at work at
 // a time.
 type Directory struct {
 	state   atomic.Pointer[state]
@@ -42,7 +42,7 @@ type Consumer struct {
 
 // Counts is how many entries of each sort the directory holds.
 type Counts struct {
-	Keys, Consumers, Secrets, Peppers int
+	Keys, Consumers, Secrets, Peppers, Blocks int
 }
 
 // New returns an empty directory, at sequence 0.

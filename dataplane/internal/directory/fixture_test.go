@@ -69,6 +69,32 @@ func secret(t testing.TB, n int, value string) *edgev1.EntryChange {
 	return &edgev1.EntryChange{Key: key[:], Entry: stored(t, &directoryv1.Entry{Body: &directoryv1.Entry_Secret{Secret: &directoryv1.Secret{Id: own[:], Value: []byte(value)}}})}
 }
 
+// blockEntry returns the n-th block; b says of whom.
+func blockEntry(t testing.TB, n int, b *directoryv1.Block) *edgev1.EntryChange {
+	t.Helper()
+	own := idOf(n)
+	b.Id = own[:]
+	key := digest.KeyOf("blocks", id.Text("blk", own))
+	return &edgev1.EntryChange{Key: key[:], Entry: stored(t, &directoryv1.Entry{Body: &directoryv1.Entry_Block{Block: b}})}
+}
+
+func blockedConsumer(t testing.TB, n, consumer int, until int64) *edgev1.EntryChange {
+	t.Helper()
+	of := idOf(consumer)
+	return blockEntry(t, n, &directoryv1.Block{Target: &directoryv1.Block_Consumer{Consumer: of[:]}, ExpiresAtMs: until})
+}
+
+func blockedKey(t testing.TB, n, key int, until int64) *edgev1.EntryChange {
+	t.Helper()
+	of := idOf(key)
+	return blockEntry(t, n, &directoryv1.Block{Target: &directoryv1.Block_ApiKey{ApiKey: of[:]}, ExpiresAtMs: until})
+}
+
+func blockedRange(t testing.TB, n int, addresses string, until int64) *edgev1.EntryChange {
+	t.Helper()
+	return blockEntry(t, n, &directoryv1.Block{Target: &directoryv1.Block_AddressRange{AddressRange: addresses}, ExpiresAtMs: until})
+}
+
 func pepperSecret(version uint32) []byte {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint32([]byte("pepper"), version))
 	return sum[:]

@@ -5,10 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/proto/digest"
+	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
@@ -44,11 +49,89 @@ func randomChange(t testing.TB, r *rand.Rand) *edgev1.EntryChange {
 		func() *edgev1.EntryChange { return consumer(t, n, fmt.Sprint("name-", r.IntN(1000))) },
 		func() *edgev1.EntryChange { return secret(t, n, fmt.Sprint("value-", r.IntN(1000))) },
 		func() *edgev1.EntryChange { return pepper(t, uint32(1+n%5)) },
-	}[r.IntN(4)]()
+		func() *edgev1.EntryChange { return randomBlock(t, r, n) },
+	}[r.IntN(5)]()
 	if r.IntN(3) == 0 {
 		return gone(change)
 	}
 	return change
+}
+
+// Blocks in tests end at one of these times, or never.
+const blockEnds = 1000
+
+// crowd are ranges that overlap, and addresses in and around them.
+var (
+	crowd = []string{
+		"0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3/32", "10.1.2.2/31", "192.0.2.0/24",
+		"::/0", "2001:db8::/32", "2001:db8::/64", "2001:db8::1/128", "2001:db8:0:0:8000::/65", "::ffff:10.1.2.0/120",
+	}
+	passers = []string{
+		"10.1.2.3", "10.1.2.2", "10.1.2.4", "10.1.3.1", "10.9.9.9", "192.0.2.200", "203.0.113.1", "::ffff:10.1.2.3", "::ffff:203.0.113.1",
+		"2001:db8::1", "2001:db8::2", "2001:db8:0:0:9000::1", "2001:db8:1::1", "2001:db9::1", "::1", "fe80::1%eth0",
+	}
+)
+
+func randomBlock(t testing.TB, r *rand.Rand, n int) *edgev1.EntryChange {
+	t.Helper()
+	until := int64(r.IntN(4)) * blockEnds
+	switch of := r.IntN(population / 4); r.IntN(3) {
+	case 0:
+		return blockedConsumer(t, n, of, until)
+	case 1:
+		return blockedKey(t, n, of, until)
+	default:
+		return blockedRange(t, n, crowd[r.IntN(len(crowd))], until)
+	}
+}
+
+// agreeOnBlocks holds what is blocked, before and at each time at which blocks end, against a walk over all of them.
+func agreeOnBlocks(t *testing.T, d *Directory, m model) {
+	t.Helper()
+	var all []*directoryv1.Block
+	for _, change := range m {
+		var entry directoryv1.Entry
+		if err := proto.Unmarshal(change.GetEntry(), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.GetBlock() != nil {
+			all = append(all, entry.GetBlock())
+		}
+	}
+	if d.Counts().Blocks != len(all) {
+		t.Fatalf("%d blocks, want %d", d.Counts().Blocks, len(all))
+	}
+	for _, at := range []int64{blockEnds - 1, blockEnds, 2*blockEnds - 1, 2 * blockEnds, 3 * blockEnds} {
+		blocked := func(is func(*directoryv1.Block) bool) bool {
+			return slices.ContainsFunc(all, func(k *directoryv1.Block) bool {
+				until := k.GetExpiresAtMs()
+				return (until == 0 || at < until) && is(k)
+			})
+		}
+		b := d.state.Load().blocks.Load()
+		if (b == nil) != (len(all) == 0) {
+			t.Fatalf("%d blocks, and what readers look at is nil: %v", len(all), b == nil)
+		}
+		for n := range population / 4 {
+			one := idOf(n)
+			if want := blocked(func(k *directoryv1.Block) bool { return bytes.Equal(k.GetConsumer(), one[:]) }); want != (b != nil && b.consumer(one, at)) {
+				t.Fatalf("consumer %d at %d: blocked must be %v", n, at, want)
+			}
+			if want := blocked(func(k *directoryv1.Block) bool { return bytes.Equal(k.GetApiKey(), one[:]) }); want != (b != nil && b.credential(one, at)) {
+				t.Fatalf("key %d at %d: blocked must be %v", n, at, want)
+			}
+		}
+		for _, text := range passers {
+			address := netip.MustParseAddr(text)
+			want := blocked(func(k *directoryv1.Block) bool {
+				r, err := netip.ParsePrefix(k.GetAddressRange())
+				return err == nil && plainRange(r).Contains(address.Unmap().WithZone(""))
+			})
+			if got := d.AddressBlocked(address, time.UnixMilli(at)); got != want {
+				t.Fatalf("%s at %d: blocked %v, want %v", text, at, got, want)
+			}
+		}
+	}
 }
 
 // agree compares everything that readers can see.
@@ -99,6 +182,8 @@ func agree(t *testing.T, d *Directory, m model) {
 			counts.Peppers++
 		}
 	}
+	agreeOnBlocks(t, d, m)
+	counts.Blocks = d.Counts().Blocks
 	if d.Counts() != counts || len(d.Peppers()) != min(counts.Peppers, maxPeppers) {
 		t.Fatalf("%+v and %d peppers, want %+v", d.Counts(), len(d.Peppers()), counts)
 	}

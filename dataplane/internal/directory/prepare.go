@@ -35,6 +35,7 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 		buckets:   make(map[uint16]*bucket, len(facts)),
 		consumers: s.consumers.change(),
 		secrets:   s.secrets.change(),
+		blocking:  newBlocking(s.blocks.Load()),
 		peppers:   s.peppers.Load(), grownPeppers: s.peppers.Load(),
 		tree: s.tree.Clone(),
 	}
@@ -43,6 +44,7 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 			return nil, fmt.Errorf("directory: %w", err)
 		}
 	}
+	c.blocking.finish()
 	c.after.digest = c.tree.Head()
 	return c, nil
 }
@@ -95,6 +97,10 @@ func (c *Change) merge(at uint16, edits []fact) error {
 // for is replaced by put.
 func (c *Change) take(r *record, gone bool) {
 	c.after.counts.add(r.kind(), -1)
+	if r.kind() == kindBlock {
+		c.blocking.remove(r.target(), r.id) // what takes its place may be about somebody else
+		return
+	}
 	if !gone {
 		return
 	}
@@ -105,7 +111,7 @@ func (c *Change) take(r *record, gone bool) {
 		c.secrets.remove(r.id)
 	case kindPepper:
 		c.peppers = c.peppers.without(binary.BigEndian.Uint32(r.id[len(r.id)-4:]))
-	case kindKey:
+	case kindKey, kindBlock:
 	}
 }
 
@@ -120,6 +126,8 @@ func (c *Change) put(f *fact) (record, error) {
 	case kindPepper:
 		c.peppers = c.peppers.with(f.version, f.pepper)
 		c.grownPeppers = c.grownPeppers.with(f.version, f.pepper)
+	case kindBlock:
+		c.blocking.add(f.target, term{block: f.id, until: f.until})
 	case kindKey:
 	}
 	return c.target.record(f)
@@ -128,8 +136,14 @@ func (c *Change) put(f *fact) (record, error) {
 // record makes a fact's record, and interns its sets.
 func (s *state) record(f *fact) (record, error) {
 	r := record{key: f.key, id: f.id, tail: uint32(f.kind)}
-	if f.kind != kindKey {
+	switch f.kind {
+	case kindBlock:
+		r.consumer, r.expires = f.target.key, f.until
+		r.scopes = uint32(f.target.sort)<<8 | uint32(f.target.bits)
 		return r, nil
+	case kindConsumer, kindSecret, kindPepper:
+		return r, nil
+	case kindKey:
 	}
 	r.consumer = id.ID(f.apiKey.GetConsumer())
 	r.expires = f.apiKey.GetExpiresAtMs()
@@ -168,5 +182,7 @@ func (c *Counts) add(k kind, n int) {
 		c.Secrets += n
 	case kindPepper:
 		c.Peppers += n
+	case kindBlock:
+		c.Blocks += n
 	}
 }

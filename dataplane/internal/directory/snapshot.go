@@ -39,6 +39,7 @@ type builder struct {
 	buckets   [digest.Buckets][]hashed
 	consumers [tableBuckets][]row[*Consumer]
 	secrets   [tableBuckets][]row[[]byte]
+	blocking  *blocking
 }
 
 // hashed is a record not yet in its place.
@@ -47,7 +48,7 @@ type hashed struct {
 	hash   digest.Hash
 }
 
-func newBuilder() *builder { return &builder{state: newState()} }
+func newBuilder() *builder { return &builder{state: newState(), blocking: newBlocking(nil)} }
 
 func (b *builder) add(entry *edgev1.EntryChange) error {
 	f, err := decode(entry)
@@ -73,6 +74,8 @@ func (b *builder) add(entry *edgev1.EntryChange) error {
 		b.secrets[at] = append(b.secrets[at], row[[]byte]{id: f.id, value: f.secret})
 	case kindPepper:
 		b.state.peppers.Store(b.state.peppers.Load().with(f.version, f.pepper))
+	case kindBlock:
+		b.blocking.add(f.target, term{block: f.id, until: f.until})
 	case kindKey:
 	}
 	return nil
@@ -88,6 +91,9 @@ func (b *builder) finish() error {
 	}
 	fill(&b.state.consumers, &b.consumers)
 	fill(&b.state.secrets, &b.secrets)
+	b.blocking.finish()
+	b.blocking.grow(b.state)
+	b.blocking.shrink(b.state)
 	b.state.scopes.publish()
 	b.state.addresses.publish()
 	b.head.digest = b.state.tree.Head()

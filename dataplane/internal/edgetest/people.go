@@ -75,6 +75,14 @@ func (e *Edge) Revoke(t testing.TB, text string) {
 	e.commit(t, &edgev1.EntryChange{Key: sum[:]})
 }
 
+// Block adds a block; b says of whom and until when.
+func (e *Edge) Block(t testing.TB, b *directoryv1.Block) {
+	t.Helper()
+	self := id.New(e.Now)
+	b.Id = self[:]
+	e.commit(t, Entry(t, digest.KeyOf("blocks", id.Text(id.Block, self)), &directoryv1.Entry{Body: &directoryv1.Entry_Block{Block: b}}))
+}
+
 // Digest returns a key's digest under the pepper of every Edge.
 func Digest(t testing.TB, text string) apikey.Digest {
 	t.Helper()

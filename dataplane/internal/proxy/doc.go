@@ -1,9 +1,9 @@
 // Package proxy takes a request through the gateway.
 //
-// It owns the order of the steps (client address, route, stages, upstream, responders, finishers), what passes between
-// the two sides (hop-by-hop fields never do; the names by which services learn who calls are the gateway's alone), and what
-// is recorded of the end: usage and the access log. It decides nothing by itself: routes are the snapshot's, verdicts the
-// stages', targets the upstream's.
+// It owns the order of the steps (client address and the blocks on it, route, stages, upstream, responders, finishers), what
+// passes between the two sides (hop-by-hop fields never do; the names by which services learn who calls are the gateway's
+// alone), and what is recorded of the end: usage and the access log. It decides nothing by itself: blocks are the
+// directory's, routes the snapshot's, verdicts the stages', targets the upstream's.
 //
 // Data flows one way: listener → Serve → Exchange.Response → listener → Finish → usage, access log.
 package proxy

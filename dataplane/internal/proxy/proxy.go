@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
@@ -14,6 +15,8 @@ import (
 type Config struct {
 	// Snapshots holds the configuration in force.
 	Snapshots *snapshot.Holder
+	// Directory knows which addresses are blocked.
+	Directory *directory.Directory
 	// Usage counts.
 	Usage *usage.Recorder
 	// AccessLog takes a line per request; nil: none.
@@ -23,6 +26,7 @@ type Config struct {
 // Proxy takes requests through the gateway. It is safe for concurrent use.
 type Proxy struct {
 	snapshots *snapshot.Holder
+	directory *directory.Directory
 	usage     *usage.Recorder
 	log       *AccessLog
 	pool      pipeline.Pool
@@ -30,7 +34,7 @@ type Proxy struct {
 
 // New returns a proxy.
 func New(cfg Config) *Proxy {
-	return &Proxy{snapshots: cfg.Snapshots, usage: cfg.Usage, log: cfg.AccessLog}
+	return &Proxy{snapshots: cfg.Snapshots, directory: cfg.Directory, usage: cfg.Usage, log: cfg.AccessLog}
 }
 
 // Acquire returns an empty exchange.
@@ -61,6 +65,10 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 	}
 	ex.Client.Address = clientAddress(ex, current.Settings.TrustedProxies.Contains)
 	if ex.Rejection != nil { // the listener refused it
+		return nil
+	}
+	if p.directory.AddressBlocked(ex.Client.Address, ex.Started) {
+		ex.Refuse(ex.Reject(problem.Blocked, "", "the client's address is blocked"))
 		return nil
 	}
 	route, err := current.Route(ex)

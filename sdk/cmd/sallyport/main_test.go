@@ -34,6 +34,8 @@ func TestEachCommandIsOneRequest(t *testing.T) {
 		"apply dry":         {"-dry-run apply FILE", `POST /api/v1/environments/production/changes?dry_run=true application/json {"name":"orders"}`},
 		"apply and wait":    {"-wait 10s apply FILE", `POST /api/v1/environments/production/changes?wait=10s application/json {"name":"orders"}`},
 		"rollback":          {"rollback 7", "POST /api/v1/environments/production/revisions/7/rollback  "},
+		"who holds it":      {"status sequences 7", "GET /api/v1/environments/production/sequences/7/status  "},
+		"proof":             {"revocation api-keys web", "GET /api/v1/environments/production/api-keys/web/revocation  "},
 		"elsewhere":         {"-environment staging get nodes", "GET /api/v1/environments/staging/nodes  "},
 		"a slash in a key":  {"get services a/b", "GET /api/v1/environments/production/services/a%2Fb  "},
 	}

@@ -22,6 +22,8 @@ Commands:
   delete <collection> <id or name>         delete an object
   apply <file>                             apply a batch: {"message": …, "operations": […]}
   rollback <revision>                      bring a revision's configuration back
+  status revisions|sequences <number>      print which nodes hold it
+  revocation <collection> <id or name>     print the proof that api-keys, consumers or blocks let somebody in no more
 
 A file of - is standard input. "environments", "access-tokens" and "policy-kinds" belong to no environment.
 "settings" is one object: get settings, put settings <file>, patch settings <file>.
@@ -122,7 +124,10 @@ func (p *parser) command(c *call, name string, args []string) error {
 		}
 		c.path += query(map[string]string{"limit": p.limit, "cursor": p.cursor})
 		return nil
-	case name == "get", known && len(args) != n:
+	case (name == "status" || name == "revocation") && len(args) == 2:
+		c.method = http.MethodGet
+		return p.target(c, args[0], args[1], name)
+	case name == "get", name == "status", name == "revocation", known && len(args) != n:
 		return usageError("wrong number of arguments for " + name)
 	case !known:
 		return usageError(fmt.Sprintf("there is no command %q", name))

@@ -47,6 +47,11 @@ func collections() []collection {
 			Read: "secrets.read", Write: "secrets.write", Delete: "Delete",
 			Shown: "Its value is never shown.",
 		},
+		collection{
+			Collection: "blocks", One: "Block", Many: "Blocks", Object: "Block",
+			Article: "a", Words: "block", Plural: "blocks", Tag: "directory",
+			Read: "blocks.read", Write: "blocks.write", Delete: "Delete",
+		},
 	)
 }
 

@@ -96,6 +96,78 @@ func (b *UpsertApiKeysBatchResults) Close() error {
 	return b.br.Close()
 }
 
+const upsertBlocks = `-- name: UpsertBlocks :batchexec
+INSERT INTO blocks (environment, id, name, labels, description, consumer, api_key, address_range, expires_at, entry_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (environment, id) DO UPDATE
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, expires_at = excluded.expires_at, updated_at = excluded.updated_at
+`
+
+type UpsertBlocksBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type UpsertBlocksParams struct {
+	Environment  string
+	ID           string
+	Name         string
+	Labels       []byte
+	Description  string
+	Consumer     string
+	ApiKey       string
+	AddressRange string
+	ExpiresAt    *time.Time
+	EntryKey     []byte
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+func (q *Queries) UpsertBlocks(ctx context.Context, arg []UpsertBlocksParams) *UpsertBlocksBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Environment,
+			a.ID,
+			a.Name,
+			a.Labels,
+			a.Description,
+			a.Consumer,
+			a.ApiKey,
+			a.AddressRange,
+			a.ExpiresAt,
+			a.EntryKey,
+			a.CreatedAt,
+			a.UpdatedAt,
+		}
+		batch.Queue(upsertBlocks, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &UpsertBlocksBatchResults{br, len(arg), false}
+}
+
+func (b *UpsertBlocksBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *UpsertBlocksBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const upsertConsumers = `-- name: UpsertConsumers :batchexec
 INSERT INTO consumers (environment, id, name, labels, description, metadata, suspended, entry_key, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

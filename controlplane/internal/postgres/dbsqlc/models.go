@@ -38,6 +38,21 @@ type ApiKey struct {
 	UpdatedAt   time.Time
 }
 
+type Block struct {
+	Environment  string
+	ID           string
+	Name         string
+	Labels       []byte
+	Description  string
+	Consumer     string
+	ApiKey       string
+	AddressRange string
+	ExpiresAt    *time.Time
+	EntryKey     []byte
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
 type Consumer struct {
 	Environment string
 	ID          string
@@ -49,6 +64,33 @@ type Consumer struct {
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+type Denial struct {
+	Environment    string
+	Sequence       int64
+	CommitSequence int64
+	Collection     string
+	ID             string
+	Name           string
+	Cause          string
+	TakesEffectAt  time.Time
+	LiftedBy       int64
+}
+
+type DenialAck struct {
+	Environment    string
+	CommitSequence int64
+	Node           string
+	AckedAt        time.Time
+}
+
+type DenialCommit struct {
+	Environment string
+	Sequence    int64
+	AuthorID    string
+	Author      string
+	CommittedAt time.Time
 }
 
 type DirectoryCount struct {

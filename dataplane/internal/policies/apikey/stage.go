@@ -97,23 +97,23 @@ func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, *pipe
 	return directory.Key{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "unknown or revoked key")
 }
 
-// prove holds a known key against its own bounds and its consumer's state.
+// prove holds a known key against its own bounds, its consumer's state and the blocks on either.
 func (s *stage) prove(ex *pipeline.Exchange, key *directory.Key) (pipeline.Identity, *pipeline.Rejection) {
-	var nobody pipeline.Identity
-	if key.ExpiresMs != 0 && ex.Now.UnixMilli() >= key.ExpiresMs {
-		return nobody, s.unauthenticated(ex, problem.CredentialExpired, "", "expired key")
+	consumer, denied := s.directory.Admit(key, ex.Client.Address, ex.Now)
+	switch denied {
+	case "":
+		return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes}, nil
+	case problem.CredentialExpired:
+		return pipeline.Identity{}, s.unauthenticated(ex, denied, "", "expired key")
+	case problem.CredentialInvalid:
+		return pipeline.Identity{}, s.unauthenticated(ex, denied, "", "the key's consumer isn't in the directory")
+	case problem.AddressNotAllowed:
+		return pipeline.Identity{}, ex.Reject(denied, "", "the key is pinned to other addresses")
+	case problem.ConsumerSuspended:
+		return pipeline.Identity{}, ex.Reject(denied, "", "suspended consumer")
+	default:
+		return pipeline.Identity{}, ex.Reject(denied, "", "the key or its consumer is blocked")
 	}
-	if !key.Addresses.Allows(ex.Client.Address) {
-		return nobody, ex.Reject(problem.AddressNotAllowed, "", "the key is pinned to other addresses")
-	}
-	consumer, ok := s.directory.Consumer(key.Consumer)
-	if !ok {
-		return nobody, s.unauthenticated(ex, problem.CredentialInvalid, "", "the key's consumer isn't in the directory")
-	}
-	if consumer.Suspended {
-		return nobody, ex.Reject(problem.ConsumerSuspended, "", "suspended consumer")
-	}
-	return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes}, nil
 }
 
 // permits tells whether a key's scopes are all that the policy demands.

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/edgetest"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
+	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 )
 
 // edge returns an edge with one route and one api-key policy of this configuration.
@@ -100,6 +101,34 @@ func TestEachFlawOfAKeyHasItsCode(t *testing.T) {
 	if ex := e.Do(with(expiring)); verdict(ex) != "credential_expired" || ex.Response.Status != 401 {
 		t.Fatalf("at its expiry: %s", verdict(ex))
 	}
+}
+
+// Whoever is blocked is known no longer, until the block ends by itself.
+func TestABlockedKeyAndThoseOfABlockedConsumerAreRefusedUntilTheBlockEnds(t *testing.T) {
+	e := edge(t, "enforce", `{}`)
+	one, other, foreign := e.Key(t, "alice", edgetest.Key{}), e.Key(t, "alice", edgetest.Key{}), e.Key(t, "bob", edgetest.Key{})
+	ask := func(key, want string) {
+		t.Helper()
+		ex := e.Do(edgetest.Get("/", "X-Api-Key: "+key))
+		if verdict(ex) != want || ex.Identity.Known() != (want == "allowed") || want != "allowed" && ex.Response.Status != 403 {
+			t.Errorf("%s %d, want %s; identified: %v", verdict(ex), ex.Response.Status, want, ex.Identity.Known())
+		}
+	}
+	key, _ := e.Directory.Key(edgetest.Digest(t, one))
+	e.Block(t, &directoryv1.Block{Target: &directoryv1.Block_ApiKey{ApiKey: key.ID[:]}, ExpiresAtMs: e.Now.Add(time.Minute).UnixMilli()})
+	ask(one, "blocked")
+	ask(other, "allowed")
+	e.Block(t, &directoryv1.Block{Target: &directoryv1.Block_Consumer{Consumer: key.Consumer[:]}, ExpiresAtMs: e.Now.Add(2 * time.Minute).UnixMilli()})
+	ask(one, "blocked")
+	ask(other, "blocked")
+	ask(foreign, "allowed")
+	e.Advance(time.Minute)
+	ask(one, "blocked")
+	e.Advance(time.Minute - time.Millisecond)
+	ask(one, "blocked")
+	e.Advance(time.Millisecond)
+	ask(one, "allowed")
+	ask(other, "allowed")
 }
 
 func TestPlacesAreSearchedInOrderAndTheFirstDecides(t *testing.T) {

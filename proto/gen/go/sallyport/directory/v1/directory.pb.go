@@ -35,6 +35,7 @@ type Entry struct {
 	//	*Entry_ApiKey
 	//	*Entry_Secret
 	//	*Entry_Pepper
+	//	*Entry_Block
 	Body          isEntry_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -113,6 +114,15 @@ func (x *Entry) GetPepper() *Pepper {
 	return nil
 }
 
+func (x *Entry) GetBlock() *Block {
+	if x != nil {
+		if x, ok := x.Body.(*Entry_Block); ok {
+			return x.Block
+		}
+	}
+	return nil
+}
+
 type isEntry_Body interface {
 	isEntry_Body()
 }
@@ -137,6 +147,11 @@ type Entry_Pepper struct {
 	Pepper *Pepper `protobuf:"bytes,4,opt,name=pepper,proto3,oneof"`
 }
 
+type Entry_Block struct {
+	// Who is let in no more, whatever they show.
+	Block *Block `protobuf:"bytes,5,opt,name=block,proto3,oneof"`
+}
+
 func (*Entry_Consumer) isEntry_Body() {}
 
 func (*Entry_ApiKey) isEntry_Body() {}
@@ -144,6 +159,8 @@ func (*Entry_ApiKey) isEntry_Body() {}
 func (*Entry_Secret) isEntry_Body() {}
 
 func (*Entry_Pepper) isEntry_Body() {}
+
+func (*Entry_Block) isEntry_Body() {}
 
 // Consumer is who calls an API.
 type Consumer struct {
@@ -428,16 +445,139 @@ func (x *Pepper) GetValue() []byte {
 	return nil
 }
 
+// Block lets a consumer, an API key or a range of client addresses in no more, whatever they show.
+type Block struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier, 16 bytes.
+	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whom it is about; exactly one.
+	//
+	// Types that are valid to be assigned to Target:
+	//
+	//	*Block_Consumer
+	//	*Block_ApiKey
+	//	*Block_AddressRange
+	Target isBlock_Target `protobuf_oneof:"target"`
+	// Milliseconds since 1970 from which it blocks nobody; 0: never.
+	ExpiresAtMs   int64 `protobuf:"varint,5,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Block) Reset() {
+	*x = Block{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Block) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Block) ProtoMessage() {}
+
+func (x *Block) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Block.ProtoReflect.Descriptor instead.
+func (*Block) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Block) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Block) GetTarget() isBlock_Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Block) GetConsumer() []byte {
+	if x != nil {
+		if x, ok := x.Target.(*Block_Consumer); ok {
+			return x.Consumer
+		}
+	}
+	return nil
+}
+
+func (x *Block) GetApiKey() []byte {
+	if x != nil {
+		if x, ok := x.Target.(*Block_ApiKey); ok {
+			return x.ApiKey
+		}
+	}
+	return nil
+}
+
+func (x *Block) GetAddressRange() string {
+	if x != nil {
+		if x, ok := x.Target.(*Block_AddressRange); ok {
+			return x.AddressRange
+		}
+	}
+	return ""
+}
+
+func (x *Block) GetExpiresAtMs() int64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+type isBlock_Target interface {
+	isBlock_Target()
+}
+
+type Block_Consumer struct {
+	// Identifier of a consumer, 16 bytes.
+	Consumer []byte `protobuf:"bytes,2,opt,name=consumer,proto3,oneof"`
+}
+
+type Block_ApiKey struct {
+	// Identifier of an API key, 16 bytes.
+	ApiKey []byte `protobuf:"bytes,3,opt,name=api_key,json=apiKey,proto3,oneof"`
+}
+
+type Block_AddressRange struct {
+	// Range of client addresses (CIDR).
+	AddressRange string `protobuf:"bytes,4,opt,name=address_range,json=addressRange,proto3,oneof"`
+}
+
+func (*Block_Consumer) isBlock_Target() {}
+
+func (*Block_ApiKey) isBlock_Target() {}
+
+func (*Block_AddressRange) isBlock_Target() {}
+
 var File_sallyport_directory_v1_directory_proto protoreflect.FileDescriptor
 
 const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xfe\x01\n" +
+	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xb5\x02\n" +
 	"\x05Entry\x12>\n" +
 	"\bconsumer\x18\x01 \x01(\v2 .sallyport.directory.v1.ConsumerH\x00R\bconsumer\x129\n" +
 	"\aapi_key\x18\x02 \x01(\v2\x1e.sallyport.directory.v1.ApiKeyH\x00R\x06apiKey\x128\n" +
 	"\x06secret\x18\x03 \x01(\v2\x1e.sallyport.directory.v1.SecretH\x00R\x06secret\x128\n" +
-	"\x06pepper\x18\x04 \x01(\v2\x1e.sallyport.directory.v1.PepperH\x00R\x06pepperB\x06\n" +
+	"\x06pepper\x18\x04 \x01(\v2\x1e.sallyport.directory.v1.PepperH\x00R\x06pepper\x125\n" +
+	"\x05block\x18\x05 \x01(\v2\x1d.sallyport.directory.v1.BlockH\x00R\x05blockB\x06\n" +
 	"\x04body\"\xd6\x02\n" +
 	"\bConsumer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -463,7 +603,14 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"8\n" +
 	"\x06Pepper\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05valueBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
+	"\x05value\x18\x02 \x01(\fR\x05value\"\xa5\x01\n" +
+	"\x05Block\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
+	"\bconsumer\x18\x02 \x01(\fH\x00R\bconsumer\x12\x19\n" +
+	"\aapi_key\x18\x03 \x01(\fH\x00R\x06apiKey\x12%\n" +
+	"\raddress_range\x18\x04 \x01(\tH\x00R\faddressRange\x12\"\n" +
+	"\rexpires_at_ms\x18\x05 \x01(\x03R\vexpiresAtMsB\b\n" +
+	"\x06targetBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
 
 var (
 	file_sallyport_directory_v1_directory_proto_rawDescOnce sync.Once
@@ -477,28 +624,30 @@ func file_sallyport_directory_v1_directory_proto_rawDescGZIP() []byte {
 	return file_sallyport_directory_v1_directory_proto_rawDescData
 }
 
-var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_sallyport_directory_v1_directory_proto_goTypes = []any{
 	(*Entry)(nil),    // 0: sallyport.directory.v1.Entry
 	(*Consumer)(nil), // 1: sallyport.directory.v1.Consumer
 	(*ApiKey)(nil),   // 2: sallyport.directory.v1.ApiKey
 	(*Secret)(nil),   // 3: sallyport.directory.v1.Secret
 	(*Pepper)(nil),   // 4: sallyport.directory.v1.Pepper
-	nil,              // 5: sallyport.directory.v1.Consumer.LabelsEntry
-	nil,              // 6: sallyport.directory.v1.Consumer.MetadataEntry
+	(*Block)(nil),    // 5: sallyport.directory.v1.Block
+	nil,              // 6: sallyport.directory.v1.Consumer.LabelsEntry
+	nil,              // 7: sallyport.directory.v1.Consumer.MetadataEntry
 }
 var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	1, // 0: sallyport.directory.v1.Entry.consumer:type_name -> sallyport.directory.v1.Consumer
 	2, // 1: sallyport.directory.v1.Entry.api_key:type_name -> sallyport.directory.v1.ApiKey
 	3, // 2: sallyport.directory.v1.Entry.secret:type_name -> sallyport.directory.v1.Secret
 	4, // 3: sallyport.directory.v1.Entry.pepper:type_name -> sallyport.directory.v1.Pepper
-	5, // 4: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
-	6, // 5: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 4: sallyport.directory.v1.Entry.block:type_name -> sallyport.directory.v1.Block
+	6, // 5: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
+	7, // 6: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_directory_v1_directory_proto_init() }
@@ -511,6 +660,12 @@ func file_sallyport_directory_v1_directory_proto_init() {
 		(*Entry_ApiKey)(nil),
 		(*Entry_Secret)(nil),
 		(*Entry_Pepper)(nil),
+		(*Entry_Block)(nil),
+	}
+	file_sallyport_directory_v1_directory_proto_msgTypes[5].OneofWrappers = []any{
+		(*Block_Consumer)(nil),
+		(*Block_ApiKey)(nil),
+		(*Block_AddressRange)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -518,7 +673,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_directory_v1_directory_proto_rawDesc), len(file_sallyport_directory_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,61 @@
+package publish
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource/form"
+)
+
+// resolveBlock turns the name of whom a block is about into an id, or refuses that there is none such, and that a block is
+// about somebody else than it was. Whoever it is about may be gone by the time it is changed.
+func (w *writing) resolveBlock(s *row, m *adminv1.Block) {
+	before := new(adminv1.Block)
+	if s.before != nil {
+		before = s.before.Message.(*adminv1.Block)
+	}
+	m.Consumer = w.resolveTarget(s, directory.Consumers, "consumer", m.GetConsumer(), before.GetConsumer())
+	m.ApiKey = w.resolveTarget(s, directory.APIKeys, "api_key", m.GetApiKey(), before.GetApiKey())
+	if s.before != nil {
+		w.refusals.Invalid(s.origin, directory.CheckTarget(m, before)...)
+	}
+}
+
+func (w *writing) resolveTarget(s *row, collection, field, given, was string) string {
+	if given == "" || given == was {
+		return given
+	}
+	found, ok := w.rows.Resolve(collection, given)
+	if !ok {
+		t, _ := directory.ByCollection(collection)
+		w.refusals.Invalid(s.origin, problem.Violation{
+			Pointer: problem.Pointer(field), Code: problem.ViolationUnknownReference, Given: form.Given(given),
+			Detail: fmt.Sprintf("there is no %s of this id or name in this environment", t.Singular), Allowed: "the id or name of one that there is",
+		})
+		return given
+	}
+	return found
+}
+
+// blockWarnings says what the maker of a block may not have meant.
+func blockWarnings(m *adminv1.Block, now time.Time) []string {
+	var warnings []string
+	if !after(m.GetExpiresAt(), now) {
+		warnings = append(warnings, fmt.Sprintf("The block %q has expired already: it keeps nobody out.", m.GetName()))
+	}
+	if r, err := netip.ParsePrefix(m.GetAddressRange()); err == nil && r.Bits() == 0 {
+		warnings = append(warnings, fmt.Sprintf("The block %q keeps every client out, on every route.", m.GetName()))
+	}
+	return warnings
+}
+
+// after tells whether an expiry lies after a time; an absent one does.
+func after(expiry *timestamppb.Timestamp, at time.Time) bool {
+	return expiry == nil || expiry.AsTime().After(at)
+}

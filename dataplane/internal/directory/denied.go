@@ -1,0 +1,85 @@
+package directory
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/proto/apikey"
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// Bearer is who asks to be let in, or was: by what, and from where.
+type Bearer struct {
+	// Digest of the API key; zero: none.
+	Digest apikey.Digest
+	// Consumer that something else than an API key has proven; of a key it is the directory that says whose it is.
+	Consumer id.ID
+	// Address of the client.
+	Address netip.Addr
+}
+
+// Denied tells whether a bearer is let in no more at a time, and the code to refuse them with: their address, key or
+// consumer is blocked, the key is gone, has expired or is pinned to other addresses, the consumer is gone or suspended. It
+// is what decides on a request, asked again of what is still open. It takes no lock and doesn't allocate.
+func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
+	if d.AddressBlocked(who.Address, now) {
+		return problem.Blocked, true
+	}
+	if who.Digest != (apikey.Digest{}) {
+		key, ok := d.Key(who.Digest)
+		if !ok {
+			return problem.CredentialInvalid, true
+		}
+		_, code := d.Admit(&key, who.Address, now)
+		return code, code != ""
+	}
+	if who.Consumer.IsZero() {
+		return "", false
+	}
+	_, code := d.state.Load().admit(who.Consumer, now.UnixMilli())
+	return code, code != ""
+}
+
+// Admit holds a key against its own bounds, its consumer's state and the blocks on either, at a time. It returns whom the
+// key proves, or the code of what keeps it out. Blocks of addresses are not its business: they are asked about before
+// anybody looks for a key.
+func (d *Directory) Admit(key *Key, address netip.Addr, now time.Time) (*Consumer, problem.Code) {
+	at := now.UnixMilli()
+	if key.ExpiresMs != 0 && at >= key.ExpiresMs {
+		return nil, problem.CredentialExpired
+	}
+	if !key.Addresses.Allows(address) {
+		return nil, problem.AddressNotAllowed
+	}
+	s := d.state.Load()
+	consumer, code := s.admit(key.Consumer, at)
+	if code != "" {
+		return nil, code
+	}
+	if b := s.blocks.Load(); b != nil && b.credential(key.ID, at) {
+		return nil, problem.Blocked
+	}
+	return consumer, ""
+}
+
+// admit holds a consumer against its state and the blocks on it.
+func (s *state) admit(who id.ID, at int64) (*Consumer, problem.Code) {
+	consumer, ok := s.consumers.get(who)
+	switch {
+	case !ok:
+		return nil, problem.CredentialInvalid
+	case consumer.Suspended:
+		return nil, problem.ConsumerSuspended
+	}
+	if b := s.blocks.Load(); b != nil && b.consumer(who, at) {
+		return nil, problem.Blocked
+	}
+	return consumer, ""
+}
+
+// AddressBlocked tells whether a client's address is blocked at a time. It takes no lock and doesn't allocate.
+func (d *Directory) AddressBlocked(address netip.Addr, now time.Time) bool {
+	b := d.state.Load().blocks.Load()
+	return b != nil && b.address(address, now.UnixMilli())
+}
