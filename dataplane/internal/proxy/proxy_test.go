@@ -1,12 +1,21 @@
 package proxy
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"testing"
+	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
+	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
+	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -23,4 +32,56 @@ func TestANodeWithoutConfigurationRefusesAndKnowsWhom(t *testing.T) {
 	if want := netip.MustParseAddr("203.0.113.9"); ex.Client.Address != want {
 		t.Errorf("the client is %v, want its peer %v", ex.Client.Address, want)
 	}
+}
+
+// batches are what a bus was given.
+type batches struct{ all []*usagev1.Batch }
+
+func (b *batches) Publish(_ context.Context, _ string, data []byte) error {
+	batch := new(usagev1.Batch)
+	b.all = append(b.all, batch)
+	return proto.Unmarshal(data, batch) //nolint:wrapcheck // a test's
+}
+
+func TestAFinishedExchangeIsCountedForItsCredentialAndToldOfWhenItWasRejected(t *testing.T) {
+	ledger := usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)})
+	p := New(Config{Snapshots: new(snapshot.Holder), Usage: ledger.Recorder()})
+	ex := p.Acquire()
+	ex.ID, ex.Started, ex.Upstream, ex.Revision = id.New(time.Now()), time.Now(), 3*time.Millisecond, 12
+	ex.Request.Method, ex.Request.Authority, ex.Request.Path, ex.Request.Query = "GET", "api.example", "/a", "secret=1"
+	ex.Request.Header.Add("X-Api-Key", "secret")
+	ex.Client.Address = netip.MustParseAddr("192.0.2.7")
+	ex.Route = &pipeline.RouteInfo{ID: id.ID{1}}
+	ex.Identity = pipeline.Identity{Consumer: &directory.Consumer{ID: id.ID{2}}, Credential: id.ID{3}}
+	ex.Refuse(&pipeline.Rejection{Code: problem.RateLimited, Policy: "limit", PolicyID: id.ID{4}})
+	ex.Response.Status = http.StatusTooManyRequests
+	want := &usagev1.Event{
+		RequestId: id.Text(id.Request, ex.ID), Method: "GET", Host: "api.example", Path: "/a", Client: []byte{192, 0, 2, 7},
+		Route: idOf(1), Consumer: idOf(2), Credential: idOf(3), Policy: idOf(4), Status: 429, Verdict: string(problem.RateLimited),
+		Revision: 12, UpstreamUs: 3000,
+	}
+	p.Finish(ex)
+
+	bus := new(batches)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := usage.NewSender(ledger, bus, slog.New(slog.DiscardHandler)).Run(ended, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if len(bus.all) != 1 || len(bus.all[0].GetEvents()) != 1 || len(bus.all[0].GetCredentials()) != 1 {
+		t.Fatalf("the bus was given %v, want a batch with one event and one credential", bus.all)
+	}
+	event, used := bus.all[0].GetEvents()[0], bus.all[0].GetCredentials()[0]
+	want.TimeMs, want.DurationUs = event.GetTimeMs(), event.GetDurationUs()
+	if !proto.Equal(event, want) {
+		t.Errorf("told of as %v, want %v", event, want)
+	}
+	if id.ID(used.GetCredential()) != (id.ID{3}) || id.ID(used.GetConsumer()) != (id.ID{2}) || used.GetRequests() != 1 || used.GetLastUsedMs() != event.GetTimeMs() {
+		t.Errorf("the credential's count is %v", used)
+	}
+}
+
+func idOf(first byte) []byte {
+	of := id.ID{first}
+	return of[:]
 }
