@@ -195,8 +195,8 @@ func TestNobodyHasTheEndOfAnAnswerBeforeItIsFinished(t *testing.T) {
 				ended <- errors.Join(err, conn.Close())
 			}()
 			select {
-			case <-ended:
-				t.Errorf("%d bytes, length %d: the client had all of the answer before it was finished", size, length)
+			case err := <-ended:
+				t.Errorf("%d bytes, length %d: the client had all of the answer before it was finished (%v)", size, length, err)
 				close(handler.finish)
 				continue
 			case <-time.After(20 * time.Millisecond): // it is to see that nothing happens

@@ -70,14 +70,18 @@ type book struct {
 	allBytes int64 // of the journal when it was last begun
 }
 
-// take adds a round, which was drained up to these positions, and returns how many counters folded.
-func (b *book) take(heads []uint64, more round) int {
+// take adds a round, which was drained up to these positions, and returns how many counters folded. It calls written once the
+// round survives the process: requests go on while the disk makes it last.
+func (b *book) take(heads []uint64, more round, written func()) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	admitted, dropped := b.waiting.admit(more.events)
 	more.events, more.dropped = admitted, more.dropped+dropped
 	if b.durable {
-		_ = b.write(b.counts(heads, more)) // else in memory
+		entry, err := b.counts(heads, more)
+		_ = b.write(entry, err, written) // else in memory
+	} else {
+		written()
 	}
 	b.heads = append(b.heads[:0], heads...)
 	b.tally.merge(more.tally)
@@ -92,11 +96,13 @@ func (b *book) take(heads []uint64, more round) int {
 	return folded
 }
 
-// write writes an entry, and returns whether what it says may be done: it lasts, or the book goes on in memory.
-func (b *book) write(entry spool.Entry, err error) bool {
+// write writes an entry, and returns whether what it says may be done: it lasts, or the book goes on in memory. It calls written
+// in between, when it survives the process or never will.
+func (b *book) write(entry spool.Entry, err error, written func()) bool {
 	if err == nil {
 		err = b.folder.Journal().Append(entry)
 	}
+	written()
 	if err == nil {
 		err = b.folder.Journal().Sync()
 	}
@@ -168,7 +174,7 @@ func (b *book) next() *batch {
 		// Only invalid UTF-8 could do it, and every string in a batch is of our own making.
 		panic(fmt.Sprintf("marshal usage batch: %v", err))
 	}
-	if b.durable && !b.write(spool.Entry{Kind: entryBatch, Body: data}, nil) {
+	if b.durable && !b.write(spool.Entry{Kind: entryBatch, Body: data}, nil, func() {}) {
 		return nil
 	}
 	if err := b.applyBatch(data); err != nil {

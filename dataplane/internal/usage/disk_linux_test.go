@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// smallDisk is a file system of a few megabytes; only root may have one.
+// smallDisk is a file system with room for one ring and little more; only root may have one.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=14m"); err != nil {
 		t.Skipf("needs to mount a small file system: %v", err)
 	}
 	t.Cleanup(func() {

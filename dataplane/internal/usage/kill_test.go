@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -119,7 +120,7 @@ func TestKilledInTheMiddleOfAnEntryEachRequestIsCountedOnce(t *testing.T) {
 func TestManyBootsThatDieLeaveEachRequestCountedOnce(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a history to repeat
+			random := rand.New(rand.NewPCG(seed, 1))
 			dir, bus := t.TempDir(), newBus()
 			bus.fail = func(int) (bool, error) {
 				switch random.IntN(5) {
@@ -181,9 +182,32 @@ func TestWhatAnEarlierBootLeftIsSentUnderItsNameFirst(t *testing.T) {
 	if want := "[zfirst 1 zfirst 2 asecond 1]"; fmt.Sprint(got) != want {
 		t.Errorf("sent %v, want %v", got, want)
 	}
-	if string(bus.messages[testNode+".zfirst.1"]) != string(underway.data) {
+	if !bytes.Equal(bus.messages[testNode+".zfirst.1"], underway.data) {
 		t.Error("a batch that may have been sent changed")
 	}
+}
+
+// While one process takes over from another both live: neither touches what the other counts, until it has ended.
+func TestTwoBootsAtOnceLeaveEachOtherAloneAndTheLaterTakesUpWhatIsLeft(t *testing.T) {
+	dir, bus := t.TempDir(), newBus()
+	old := Open(config(t, dir, "old"))
+	old.Recorder().Record(0, request(0))
+	later := Open(config(t, dir, "later"))
+	defer func() { _ = later.close() }()
+	if n := len(later.books()); n != 1 {
+		t.Fatalf("the later process has %d books, want its own alone", n)
+	}
+	later.Recorder().Record(0, request(1))
+	old.Recorder().Record(0, request(2))
+	if err := old.close(); err != nil {
+		t.Fatal(err)
+	}
+	later.keep()
+	later.tend()
+	if !NewSender(later, bus, slog.New(slog.DiscardHandler)).round(t.Context()) {
+		t.Fatal("something is left")
+	}
+	bus.sums(t).expect(t, 3)
 }
 
 func TestWhatAnotherNodeCountedIsPutAside(t *testing.T) {

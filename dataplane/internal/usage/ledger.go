@@ -15,7 +15,8 @@ import (
 const (
 	// keepInterval is how long a request is in the ring alone: what a power loss may cost.
 	keepInterval = 100 * time.Millisecond
-	// mendInterval is between attempts to have a disk that failed.
+	// mendInterval is between attempts to have a disk that failed, and between looks for boots that have ended: two live at once while one
+	// process takes over from another.
 	mendInterval = 10 * time.Second
 )
 
@@ -37,7 +38,7 @@ type Ledger struct {
 
 	ring *spool.Ring
 	cap  *minuteCap
-	last time.Time // attempt to have the disk
+	last time.Time // that the disk was looked after
 
 	mu      sync.Mutex
 	earlier []*book
@@ -54,13 +55,21 @@ func Open(cfg Config) *Ledger {
 	if cfg.Dir == "" {
 		return l
 	}
-	l.takeUp()
-	l.mend()
+	l.tend()
 	return l
 }
 
 // Recorder is what fills the ledger.
 func (l *Ledger) Recorder() *Recorder { return l.recorder }
+
+// tend looks after the disk: for boots that have ended, and for what it didn't take.
+func (l *Ledger) tend() {
+	l.last = time.Now()
+	l.takeUp()
+	if !l.durable() || slices.ContainsFunc(l.books(), (*book).lame) {
+		l.mend()
+	}
+}
 
 // takeUp reads what earlier boots left.
 func (l *Ledger) takeUp() {
@@ -68,11 +77,15 @@ func (l *Ledger) takeUp() {
 	if err != nil {
 		l.cfg.Log.Error("usage of an earlier boot can't be read now; it stays on the disk", "error", err)
 	}
+	var found []*book
 	for _, folder := range folders {
 		if b := l.read(folder); b != nil {
-			l.earlier = append(l.earlier, b)
+			found = append(found, b)
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.earlier = append(l.earlier, found...)
 	slices.SortStableFunc(l.earlier, func(a, b *book) int { return a.began.Compare(b.began) })
 }
 
@@ -122,7 +135,6 @@ func (l *Ledger) readRing(b *book) {
 
 // mend has the disk again, or for the first time. What earlier boots left comes first: it gives the room of their rings back.
 func (l *Ledger) mend() {
-	l.last = time.Now()
 	for _, b := range l.books() {
 		if err := b.mend(); err != nil {
 			l.cfg.Log.Error("usage isn't on the disk, which doesn't take it", "boot", b.origin.Boot, "error", err)
@@ -187,13 +199,14 @@ func (l *Ledger) keep() {
 	l.events.Add(uint64(len(more.events)))
 	l.dropped.Add(more.dropped)
 	if !more.empty() {
-		l.folded.Add(uint64(l.current.take(heads, more)))
-		if l.ring != nil {
-			l.ring.Release(heads)
-		}
+		l.folded.Add(uint64(l.current.take(heads, more, func() {
+			if l.ring != nil {
+				l.ring.Release(heads)
+			}
+		})))
 	}
-	if l.cfg.Dir != "" && time.Since(l.last) >= mendInterval && (!l.durable() || slices.ContainsFunc(l.books(), (*book).lame)) {
-		l.mend()
+	if l.cfg.Dir != "" && time.Since(l.last) >= mendInterval {
+		l.tend()
 	}
 }
 
@@ -225,8 +238,9 @@ func (l *Ledger) done(b *book) {
 	}
 }
 
-// close lets go of the disk. Nothing may be recorded any more.
+// close lets go of the disk, with what was recorded late in its journal.
 func (l *Ledger) close() error {
+	l.keep()
 	var failed error
 	for _, b := range l.books() {
 		failed = errors.Join(failed, b.end())

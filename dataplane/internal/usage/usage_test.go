@@ -10,15 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
 	"github.com/sallyport/sallyport/proto/id"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	testNode        = "node_test"

@@ -42,11 +42,10 @@ func replayContent(content []byte, heads []uint64, visit func(*Record)) error {
 		names = append(names, name)
 	}
 	var rec Record
-	for stripe := range uint64(Stripes) {
-		head := uint64(0)
-		if stripe < uint64(len(heads)) {
-			head = heads[stripe]
-		}
+	from := make([]uint64, Stripes)
+	copy(from, heads)
+	for i, head := range from {
+		stripe := uint64(i)
 		for position := head; position-head < slots; position++ {
 			if wholeRecord(content, salt, stripe, position, names, &rec) {
 				visit(&rec)

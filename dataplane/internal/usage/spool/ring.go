@@ -20,8 +20,8 @@ var order = binary.LittleEndian
 const (
 	// Stripes bounds how many requests can be recorded without meeting each other.
 	Stripes = 64
-	// slots of a stripe: of all stripes together a second and more at 50,000 requests a second. Power of two.
-	slots = 1024
+	// slots of a stripe: all stripes together hold more than two seconds of 50,000 requests a second. Power of two.
+	slots = 2048
 
 	headerBytes = 64
 	nameBytes   = 72
@@ -92,7 +92,8 @@ func (r *Ring) record(stripe, position uint64) *[recordWords]uint64 {
 	return (*[recordWords]uint64)(unsafe.Pointer(&r.memory[at])) //nolint:gosec // mapped words; recordsAt and records are aligned to them
 }
 
-// Append records a request on a stripe; false: there was no room, and it isn't recorded.
+// Append records a request on a stripe, or on another one if that is full: few stripes are in use where few requests are at work
+// at once. False: there was no room at all, and it isn't recorded.
 func (r *Ring) Append(on uint32, rec *Record) (taken bool) {
 	if r.broken.Load() {
 		return false
@@ -101,25 +102,31 @@ func (r *Ring) Append(on uint32, rec *Record) (taken bool) {
 	if !ok {
 		return false
 	}
-	number := uint64(on % Stripes)
-	s := &r.stripes[number]
-	position := s.tail.Load()
+	for i := range uint64(Stripes) {
+		stripe := (uint64(on) + i) % Stripes
+		if position, claimed := r.claim(stripe); claimed {
+			return r.store(stripe, position, rec, verdict)
+		}
+	}
+	return false
+}
+
+// claim takes the next position of a stripe; false: the stripe is full.
+func (r *Ring) claim(stripe uint64) (position uint64, claimed bool) {
+	s := &r.stripes[stripe]
 	for {
-		if position-s.head.Load() >= slots {
-			return false
+		position = s.tail.Load()
+		used := position - s.head.Load()
+		if used >= slots {
+			return 0, false
 		}
 		if s.tail.CompareAndSwap(position, position+1) {
-			break
+			if used == slots/2 {
+				r.hurry()
+			}
+			return position, true
 		}
-		position = s.tail.Load()
 	}
-	if !r.store(number, position, rec, verdict) {
-		return false
-	}
-	if position-s.head.Load() == slots/2 {
-		r.hurry()
-	}
-	return true
 }
 
 // store writes a record where it was claimed. A file that was cut short under us, or a disk that fails, shows as a fault: the ring is

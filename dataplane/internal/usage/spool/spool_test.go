@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -81,22 +82,26 @@ func TestWhatWasRecordedAndNotDrainedIsReplayedOnce(t *testing.T) {
 	}
 }
 
-func TestAFullStripeTakesNothingUntilThereIsRoom(t *testing.T) {
+func TestAFullRingTakesNothingUntilThereIsRoom(t *testing.T) {
 	_, _, ring := open(t)
-	for n := range uint64(slots) {
-		if !ring.Append(1, numbered(n)) {
-			t.Fatalf("record %d of %d wasn't taken", n, slots)
+	for n := range uint64(Stripes * slots) {
+		if !ring.Append(1, numbered(n)) { // one stripe takes what another has no room for
+			t.Fatalf("record %d of %d wasn't taken", n, Stripes*slots)
 		}
 	}
 	if ring.Append(1, numbered(0)) {
-		t.Fatal("a full stripe took a record: it wrote over one that isn't kept elsewhere")
+		t.Fatal("a full ring took a record: it wrote over one that isn't kept elsewhere")
 	}
 	select {
 	case <-ring.Wake():
 	default:
-		t.Error("nobody was told that a stripe fills up")
+		t.Error("nobody was told that the ring fills up")
 	}
-	heads := ring.Drain(nil, func(*Record) {})
+	drained := map[uint64]bool{}
+	heads := ring.Drain(nil, func(r *Record) { drained[r.RequestBytes] = true })
+	if len(drained) != Stripes*slots {
+		t.Errorf("%d records came out, want %d", len(drained), Stripes*slots)
+	}
 	if ring.Append(1, numbered(0)) {
 		t.Fatal("what was drained and isn't released was written over")
 	}
@@ -113,7 +118,8 @@ func TestRecordsOfManyWritersAllArrive(t *testing.T) {
 	for w := range uint64(writers) {
 		running.Go(func() {
 			for n := range uint64(each) {
-				for !ring.Append(uint32(w%3), numbered(w*each+n)) { //nolint:revive // the drain below makes room
+				for !ring.Append(uint32(w%3), numbered(w*each+n)) {
+					runtime.Gosched() // until the drain below has made room
 				}
 			}
 		})
