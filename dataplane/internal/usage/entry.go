@@ -26,8 +26,13 @@ const (
 	entryStored = 4
 )
 
-// maxHeads bounds the positions of an entry: those of a ring, and those of builds with larger ones.
-const maxHeads = 4096
+const (
+	// maxHeads bounds the positions of an entry: those of a ring, and those of builds with larger ones.
+	maxHeads = 4096
+	// maxVerdict and maxEvent bound what is believed of a counter and of a single request, in bytes; no batch that the bus takes could hold more.
+	maxVerdict = 64
+	maxEvent   = 16 << 10
+)
 
 // prefixed bytes, and numbers, are as encoding/binary's uvarint has them.
 
@@ -192,6 +197,11 @@ func (b *book) applyCounts(data []byte) error {
 		}
 		b.tally.use(key, counts)
 	}
+	for _, event := range m.GetEvents() {
+		if proto.Size(event) > maxEvent {
+			return errors.New("a single request is told of at too great length")
+		}
+	}
 	b.waiting.add(m.GetEvents(), m.GetEventsDropped())
 	return nil
 }
@@ -275,7 +285,7 @@ func readCounter(c *usagev1.Counter) (Key, Counts, error) {
 		return Key{}, Counts{}, err
 	}
 	consumer, err := readID(c.GetConsumer())
-	if err != nil || c.GetStatusClass() > worstClass || c.GetRequests() == 0 {
+	if err != nil || c.GetStatusClass() < 1 || c.GetStatusClass() > worstClass || c.GetRequests() == 0 || c.GetVerdict() == "" || len(c.GetVerdict()) > maxVerdict {
 		return Key{}, Counts{}, errors.Join(errors.New("a counter is none"), err)
 	}
 	return Key{Minute: c.GetMinute(), Route: route, Consumer: consumer, StatusClass: uint8(c.GetStatusClass()), Verdict: c.GetVerdict()},

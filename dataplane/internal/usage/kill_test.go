@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 )
@@ -305,23 +306,66 @@ func TestADiskThatTakesNothingAtFirstIsHadLater(t *testing.T) {
 	drained(t, copyOf(t, dir), newBus()).expect(t, 150)
 }
 
-// Whatever a journal says, it is taken or refused: nothing panics, and no batch counts more than what was counted.
+// Whatever a journal says, it is taken or refused: nothing panics, and the batches made of it count what it counted.
 func FuzzBook(f *testing.F) {
-	b := &book{origin: Origin{Node: "n", Environment: "e", Boot: "b"}, log: slog.New(slog.DiscardHandler), tally: newTally()}
+	empty := func() *book {
+		return &book{origin: Origin{Node: "n", Environment: "e", Boot: "b"}, log: slog.New(slog.DiscardHandler), tally: newTally()}
+	}
+	b := empty()
 	all, err := b.all()
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(all.Body, []byte{0}, []byte{1}, uint8(entryStored))
-	f.Fuzz(func(_ *testing.T, all, second, third []byte, kind uint8) {
-		b := &book{origin: Origin{Node: "n", Environment: "e", Boot: "b"}, log: slog.New(slog.DiscardHandler), tally: newTally()}
-		if b.apply(spool.Entry{Kind: entryAll, Body: all}) != nil {
+	b.began = time.Now()
+	more := round{tally: newTally(), dropped: 3}
+	for n := range 20 {
+		q := request(n)
+		more.record(&q.Record)
+		more.events = append(more.events, q.event())
+	}
+	counts, err := b.counts([]uint64{1, 2, 3}, more)
+	if err != nil {
+		f.Fatal(err)
+	}
+	b.take(nil, more, func() {})
+	f.Add(all.Body, counts.Body, []byte{1}, uint8(entryStored))
+	f.Add(all.Body, counts.Body, b.next().data, uint8(entryBatch))
+	f.Fuzz(func(t *testing.T, all, second, third []byte, kind uint8) {
+		b := empty()
+		if b.apply(spool.Entry{Kind: entryAll, Body: all}) != nil || b.apply(spool.Entry{Kind: entryCounts, Body: second}) != nil {
 			return
 		}
-		_ = b.apply(spool.Entry{Kind: entryCounts, Body: second})
 		_ = b.apply(spool.Entry{Kind: kind, Body: third})
-		for next := b.next(); next != nil; next = b.next() {
+		if b.underway != nil {
 			b.stored()
 		}
+		waits, batched := b.tally.requests(), tally{}
+		for next := b.next(); next != nil; next = b.next() {
+			message, err := b.read(next.data, next.number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batched.counters = map[Key]Counts{}
+			for _, c := range message.GetCounters() {
+				key, counts, err := readCounter(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				batched.count(key, counts)
+			}
+			waits -= batched.requests()
+			b.stored()
+		}
+		if waits != 0 {
+			t.Errorf("the batches are %d requests short of what was counted", int64(waits))
+		}
 	})
+}
+
+// requests is the sum of all counters.
+func (t *tally) requests() (n uint64) {
+	for _, counts := range t.counters {
+		n += counts.Requests
+	}
+	return n
 }
