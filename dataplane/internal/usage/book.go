@@ -93,6 +93,7 @@ func (b *book) take(heads []uint64, more round, written func()) int {
 			b.lose(err)
 		}
 	}
+	b.shorten()
 	return folded
 }
 
@@ -229,16 +230,21 @@ func (b *book) stored() {
 	if !b.durable {
 		return
 	}
-	journal := b.folder.Journal()
 	// It needs no sync: if it is lost the batch is sent again, and counts once.
-	if err := journal.Append(spool.Entry{Kind: entryStored, Body: binary.AppendUvarint(nil, number)}); err != nil {
+	if err := b.folder.Journal().Append(spool.Entry{Kind: entryStored, Body: binary.AppendUvarint(nil, number)}); err != nil {
 		b.lose(err)
 		return
 	}
-	if journal.Size() > max(journalBytes, journalGrowth*b.allBytes) {
-		if err := b.begin(); err != nil {
-			b.log.Warn("the journal of usage can't be begun anew; it goes on growing", "error", err)
-		}
+	b.shorten()
+}
+
+// shorten begins a journal anew that has outgrown what it says.
+func (b *book) shorten() {
+	if !b.durable || b.folder.Journal().Size() <= max(journalBytes, journalGrowth*b.allBytes) {
+		return
+	}
+	if err := b.begin(); err != nil {
+		b.log.Warn("the journal of usage can't be begun anew; it goes on growing", "error", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // copyOf copies a spool as a kill would leave it now. The copy is nobody's: its locks are held by no process.
@@ -249,6 +250,26 @@ func TestCountsThatFoldedAreCountedOnceAfterAKill(t *testing.T) {
 	}
 	if got := drained(t, copyOf(t, dir), newBus()).requests; got != minutes {
 		t.Errorf("%d requests were counted, want %d", got, minutes)
+	}
+}
+
+func TestTheJournalStaysShortWhileTheBusIsAway(t *testing.T) {
+	ledger := Open(config(t, t.TempDir(), "first"))
+	defer func() { _ = ledger.close() }()
+	const counters, rounds = 4000, 40
+	for range rounds {
+		for n := range counters {
+			q := request(1)
+			q.Consumer = id.ID{byte(n), byte(n >> 8)}
+			ledger.Recorder().Record(uint32(n), q)
+		}
+		ledger.keep()
+	}
+	if got, most := ledger.current.bytes(), int64(journalBytes+counters*200); got > most {
+		t.Errorf("the journal of %d counters has %d bytes, want %d at most", counters, got, most)
+	}
+	if got := drained(t, copyOf(t, ledger.cfg.Dir), newBus()).requests; got != counters*rounds {
+		t.Errorf("%d requests were counted, want %d", got, counters*rounds)
 	}
 }
 
