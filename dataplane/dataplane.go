@@ -84,7 +84,7 @@ type node struct {
 	metrics    *pipeline.Metrics
 	connection *grpc.ClientConn
 	syncer     *configsync.Syncer
-	recorder   *usage.Recorder
+	usage      *usage.Ledger
 	bus        *usage.Bus
 	sender     *usage.Sender
 	accessLog  *proxy.AccessLog
@@ -95,7 +95,7 @@ func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node
 	kinds := policies.All()
 	n := &node{
 		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
-		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), recorder: usage.NewRecorder(),
+		directory: directory.New(), metrics: pipeline.NewMetrics(kinds),
 	}
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Kinds: kinds, Logger: cfg.Logger, Metrics: n.metrics,
@@ -107,8 +107,11 @@ func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node
 	return n, errors.Join(n.openState(), n.connect(), n.connectBus())
 }
 
-// stateDir is where state lies, in the data directory.
-const stateDir = "state"
+// stateDir and usageDir are where state and usage lie, in the data directory.
+const (
+	stateDir = "state"
+	usageDir = "usage"
+)
 
 func (n *node) openState() (err error) {
 	n.state, err = state.Open(state.Config{
@@ -136,7 +139,8 @@ func (n *node) connectBus() (err error) {
 	n.bus, err = usage.Connect(usage.BusConfig{
 		URLs: n.identity.BusURLs(), TLS: n.identity.TLS(), JWT: n.identity.BusJWT, Sign: n.identity.BusSign, Origin: origin, Log: n.cfg.Logger,
 	})
-	n.sender = usage.NewSender(n.recorder, n.bus, origin, n.cfg.Logger)
+	n.usage = usage.Open(usage.Config{Dir: filepath.Join(n.cfg.DataDir, usageDir), Origin: origin, Log: n.cfg.Logger})
+	n.sender = usage.NewSender(n.usage, n.bus, n.cfg.Logger)
 	return err //nolint:wrapcheck // says what
 }
 
@@ -174,7 +178,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
 		return listener.Run(serving, listener.Config{
 			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
-			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Directory: n.directory, Usage: n.recorder, AccessLog: n.accessLog}),
+			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Directory: n.directory, Usage: n.usage.Recorder(), AccessLog: n.accessLog}),
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what

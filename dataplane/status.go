@@ -58,11 +58,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	laneSamples(one, "configuration", at.Revision, configuration)
 	laneSamples(one, "directory", at.Sequence, directory)
 	n.stateSamples(one)
-	stats := n.sender.Stats()
-	one(admin.UsageBatches, float64(stats.Sent), "stored")
-	one(admin.UsageBatches, float64(stats.Failed), "failed")
-	one(admin.UsageWaiting, float64(stats.Waiting))
-	one(admin.UsageFolded, float64(stats.Folded))
+	n.usageSamples(one)
 	one(admin.BusConnected, truth(n.bus.Connected()))
 	one(admin.CertificateRemaining, time.Until(n.identity.Expires()).Seconds())
 	renewed, failed := n.renewer.Renewals()
@@ -105,6 +101,22 @@ func (n *node) stateSamples(one func(string, float64, ...string)) {
 		one(admin.StateAlarms, float64(s.Refused), l.name, "state_refused")
 	}
 	one(admin.RevisionBlocked, float64(n.state.Blocked().Number))
+}
+
+func (n *node) usageSamples(one func(string, float64, ...string)) {
+	s := n.sender.Stats()
+	one(admin.UsageBatches, float64(s.Sent), "stored")
+	one(admin.UsageBatches, float64(s.Failed), "failed")
+	one(admin.UsageWaiting, float64(s.Waiting))
+	one(admin.UsageFolded, float64(s.Folded), "bus_away")
+	one(admin.UsageFolded, float64(s.Capped), "too_many_in_a_minute")
+	one(admin.UsageEvents, float64(s.Events), "kept")
+	one(admin.UsageEvents, float64(s.EventsDropped), "dropped")
+	one(admin.UsageDurable, truth(s.Durable))
+	one(admin.UsageUnspooled, float64(s.Unspooled))
+	one(admin.UsageRefused, float64(s.Refused))
+	one(admin.UsageEarlierBoots, float64(s.Earlier))
+	one(admin.UsageJournalBytes, float64(s.Bytes))
 }
 
 func truth(b bool) float64 {

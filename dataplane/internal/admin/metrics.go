@@ -35,6 +35,12 @@ const (
 	UsageBatches         = "sallyport_edge_usage_batches_total"
 	UsageWaiting         = "sallyport_edge_usage_waiting_counters"
 	UsageFolded          = "sallyport_edge_usage_folded_counters_total"
+	UsageEvents          = "sallyport_edge_usage_events_total"
+	UsageDurable         = "sallyport_edge_usage_durable"
+	UsageUnspooled       = "sallyport_edge_usage_unspooled_requests_total"
+	UsageRefused         = "sallyport_edge_usage_refused_boots_total"
+	UsageEarlierBoots    = "sallyport_edge_usage_earlier_boots"
+	UsageJournalBytes    = "sallyport_edge_usage_journal_bytes"
 	BusConnected         = "sallyport_edge_bus_connected"
 	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
 	CertificateRenewals  = "sallyport_edge_certificate_renewals_total"
@@ -58,7 +64,13 @@ func Metrics() []Metric {
 		{Name: RevisionBlocked, Help: "Revision that is refused since the process died on it twice; 0: none.", Gauge: true},
 		{Name: UsageBatches, Help: "Batches of usage, by whether the bus took them.", Labels: []string{"outcome"}},
 		{Name: UsageWaiting, Help: "Counters of usage that wait for the bus.", Gauge: true},
-		{Name: UsageFolded, Help: "Counters of usage folded because the bus was away for long."},
+		{Name: UsageFolded, Help: "Counters of usage that gave up detail, by why.", Labels: []string{"reason"}},
+		{Name: UsageEvents, Help: "Single requests, by whether there was room to keep them; of dropped ones the rejected alone.", Labels: []string{"outcome"}},
+		{Name: UsageDurable, Help: "1 while what is counted survives the process.", Gauge: true},
+		{Name: UsageUnspooled, Help: "Requests counted in memory alone: the disk didn't take them, or not fast enough."},
+		{Name: UsageRefused, Help: "Earlier boots whose usage was put aside, because it could not be believed."},
+		{Name: UsageEarlierBoots, Help: "Earlier boots that left usage which the bus hasn't taken.", Gauge: true},
+		{Name: UsageJournalBytes, Help: "What the journals of usage take on the disk.", Gauge: true},
 		{Name: BusConnected, Help: "1 while the bus is there.", Gauge: true},
 		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
 		{Name: CertificateRenewals, Help: "Attempts to renew the node's certificate, by outcome.", Labels: []string{"outcome"}},

@@ -3,6 +3,7 @@ package listener
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -154,6 +155,57 @@ func TestAnExchangeIsFinishedOnceThoughTheAnswerBreaks(t *testing.T) {
 	defer answer.Body.Close()
 	if body, err := io.ReadAll(answer.Body); err == nil {
 		t.Errorf("a broken answer looked whole: %q", body)
+	}
+}
+
+// counting is slow to finish.
+type counting struct {
+	echo
+
+	finish chan struct{}
+}
+
+func (c *counting) Finish(ex *pipeline.Exchange) {
+	<-c.finish
+	c.echo.Finish(ex)
+}
+
+// An answer that a client has seen whole is one that was counted, though the edge dies right then.
+func TestNobodyHasTheEndOfAnAnswerBeforeItIsFinished(t *testing.T) {
+	for _, size := range []int{1, 100, 2047, 2048, 2049, 4096, 4097, 32 << 10, 32<<10 + 1, 1 << 20} {
+		for _, length := range []int64{int64(size), -1} {
+			handler := &counting{finish: make(chan struct{})}
+			handler.serve = func(ex *pipeline.Exchange) {
+				ex.Response.Status = http.StatusOK
+				ex.Response.Body, ex.Response.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", size))), length
+			}
+			conn, err := net.Dial("tcp", start(t, handler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() {
+				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err == nil {
+					_, err = io.Copy(io.Discard, answer.Body)
+				}
+				ended <- errors.Join(err, conn.Close())
+			}()
+			select {
+			case err := <-ended:
+				t.Errorf("%d bytes, length %d: the client had all of the answer before it was finished (%v)", size, length, err)
+				close(handler.finish)
+				continue
+			case <-time.After(20 * time.Millisecond): // it is to see that nothing happens
+			}
+			close(handler.finish)
+			if err := <-ended; err != nil {
+				t.Errorf("%d bytes, length %d: %v", size, length, err)
+			}
+		}
 	}
 }
 

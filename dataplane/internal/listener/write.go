@@ -67,7 +67,7 @@ func copyBody(w http.ResponseWriter, out *pipeline.Response) bool {
 	for {
 		n, err := out.Body.Read(buffer[:])
 		if n > 0 {
-			written, writeErr := w.Write(buffer[:n])
+			written, writeErr := writePiece(w, buffer[:n], !stream && out.BodyBytes+int64(n) >= out.ContentLength)
 			out.BodyBytes += int64(written)
 			if writeErr != nil {
 				return false
@@ -83,6 +83,22 @@ func copyBody(w http.ResponseWriter, out *pipeline.Response) bool {
 			return false
 		}
 	}
+}
+
+// writePiece writes a piece of a body. The last byte of the last one goes by itself: net/http keeps so little until the handler has returned, and
+// with it the exchange is finished. So nobody has the end of an answer before it is counted. Other answers end with
+// what net/http itself sends then: the last chunk, or the connection's end.
+func writePiece(w io.Writer, piece []byte, last bool) (int, error) {
+	if !last || len(piece) < 2 {
+		return w.Write(piece) //nolint:wrapcheck // its text goes nowhere
+	}
+	body, end := piece[:len(piece)-1], piece[len(piece)-1:]
+	written, err := w.Write(body)
+	if err != nil {
+		return written, err //nolint:wrapcheck // its text goes nowhere
+	}
+	ended, err := w.Write(end)
+	return written + ended, err //nolint:wrapcheck // its text goes nowhere
 }
 
 // bodyless reports whether the answer has no body whatever its header says (RFC 9110, section 6.4.1).

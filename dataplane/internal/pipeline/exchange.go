@@ -26,6 +26,8 @@ type Exchange struct {
 	Started time.Time
 	// Now is when the first stage ran, wall clock and monotonic: the one time that all stages decide by.
 	Now time.Time
+	// Upstream is how long the service took until its answer began; 0: it wasn't asked.
+	Upstream time.Duration
 	// Context ends when the client goes away or the edge gives up on the request.
 	Context context.Context
 

@@ -1,6 +1,9 @@
 package pipeline
 
-import "github.com/sallyport/sallyport/proto/problem"
+import (
+	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/problem"
+)
 
 // Rejection is a refusal of a request.
 //
@@ -14,6 +17,8 @@ type Rejection struct {
 	Reason string
 	// Policy is the name of the policy that refused; the loop fills it. "" when no policy did.
 	Policy string
+	// PolicyID is that policy's id; zero when no policy did.
+	PolicyID id.ID
 	// Header holds fields that the answer needs (WWW-Authenticate, Retry-After, Allow).
 	Header Header
 }
@@ -25,7 +30,7 @@ func (r *Rejection) Error() string { return string(r.Code) + ": " + r.Reason }
 // next one takes its place.
 func (ex *Exchange) Reject(code problem.Code, detail, reason string) *Rejection {
 	r := &ex.draft
-	r.Code, r.Detail, r.Reason, r.Policy = code, detail, reason, ""
+	r.Code, r.Detail, r.Reason, r.Policy, r.PolicyID = code, detail, reason, "", id.ID{}
 	r.Header.Reset()
 	return r
 }
@@ -46,7 +51,7 @@ func (ex *Exchange) Refuse(r *Rejection) {
 // copyToDraft copies a rejection that may belong to several requests.
 func (ex *Exchange) copyToDraft(r *Rejection) {
 	draft := ex.Reject(r.Code, r.Detail, r.Reason)
-	draft.Policy = r.Policy
+	draft.Policy, draft.PolicyID = r.Policy, r.PolicyID
 	for _, f := range r.Header.Fields() {
 		draft.Header.Add(f.Name, f.Value)
 	}

@@ -187,7 +187,7 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 	first := ex.Rejection == nil
 	ex.Refuse(r)
 	if first {
-		ex.Rejection.Policy = st.policy.Name
+		ex.Rejection.Policy, ex.Rejection.PolicyID = st.policy.Name, st.policy.ID
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
+	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -81,9 +82,11 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		return route.Stages
 	}
 	prepareRequest(ex)
+	asked := time.Now()
 	if err := route.Service.Sender.Send(ex); err != nil {
 		refuse(ex, err)
 	}
+	ex.Upstream = time.Since(asked)
 	return route.Stages
 }
 
@@ -104,24 +107,38 @@ func (p *Proxy) record(ex *pipeline.Exchange, now time.Time) {
 	if ex.Dry {
 		return
 	}
-	key := usage.Key{
-		Minute:      now.Unix() / 60,
-		StatusClass: uint8(ex.Response.Status / 100),
-		Verdict:     string(ex.Verdict),
+	q := usage.Request{
+		Record: spool.Record{
+			TimeMs:        now.UnixMilli(),
+			Credential:    ex.Identity.Credential,
+			Status:        uint16(ex.Response.Status),
+			Verdict:       string(ex.Verdict),
+			RequestBytes:  uint64(max(ex.Request.BodyBytes, 0)),
+			ResponseBytes: uint64(max(ex.Response.BodyBytes, 0)),
+			DurationUs:    microseconds(now.Sub(ex.Started)),
+		},
+		ID:     ex.ID,
+		Method: ex.Request.Method, Host: ex.Request.Authority, Path: ex.Request.Path,
+		Client:     ex.Client.Address,
+		Revision:   ex.Revision,
+		UpstreamUs: microseconds(ex.Upstream),
 	}
 	if ex.Route != nil {
-		key.Route = ex.Route.ID
+		q.Route = ex.Route.ID
 	}
 	if ex.Identity.Known() {
-		key.Consumer = ex.Identity.Consumer.ID
+		q.Consumer = ex.Identity.Consumer.ID
 	}
-	p.usage.Record(ex.Stripe(), key, usage.Counts{
-		Requests:      1,
-		RequestBytes:  uint64(max(ex.Request.BodyBytes, 0)),
-		ResponseBytes: uint64(max(ex.Response.BodyBytes, 0)),
-		DurationUs:    uint64(max(now.Sub(ex.Started).Microseconds(), 0)),
-	})
+	if ex.Rejection != nil {
+		q.Policy = ex.Rejection.PolicyID
+	}
+	if q.Verdict == "" {
+		q.Verdict = string(problem.Internal) // it failed by a fault of ours before anybody decided
+	}
+	p.usage.Record(ex.Stripe(), &q)
 }
+
+func microseconds(d time.Duration) uint64 { return uint64(max(d.Microseconds(), 0)) }
 
 // refuse makes any error a refusal: what is no rejection is a fault of ours, and stays inside.
 func refuse(ex *pipeline.Exchange, err error) {

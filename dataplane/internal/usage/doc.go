@@ -1,10 +1,21 @@
 // Package usage counts what a node answered, and sends the counts back.
 //
-// It owns the counters per (minute, route, consumer, status class, verdict), the batches made of them, and their way to
-// JetStream: one batch is under way at a time, under a number that names it for ever, and is kept and sent again until
-// the bus says that it is stored. It does not own the connection, which a Publisher hides, nor what the counts are used for.
+// It owns the counters per (minute, route, consumer, status class, verdict), the counts per credential, what is told of single
+// requests, the batches made of them, and their way to JetStream: one batch is under way at a time, under a number that
+// names it for ever, and is kept and sent again until the bus says that it is stored. It does not own the files (spool does), nor the
+// connection, which a Publisher hides, nor what the counts are used for.
 //
-// Data flows: Finish of an exchange → Recorder.Record (a stripe of its own, no lock that requests share) → Collect →
-// batch → Publisher. When the bus is away for long, counts fold into ever coarser
-// buckets: minutes, hours, verdicts and routes are lost in that order, counts and consumers never.
+// Data flows: Finish of an exchange → Recorder.Record → the spool's ring → ten times a second the Ledger's keeper → the book of
+// this boot, in the spool's journal first → batch, in the journal first → Publisher. A process that dies leaves its ring and its
+// journal; the next one takes up what they hold and sends it under the boot and the numbers that it had.
+//
+// What is counted is what was answered: a request is recorded before the last byte of its answer is sent. If the process is
+// killed, each answer that a client had whole counts once; of those that were on their way at that moment some count, and their
+// clients may have seen them broken. Never less than what was seen, and never more than that and what was on its way. Single
+// requests wait in memory for the keeper: a kill costs those of the last tenth of a second, never their counts.
+//
+// Where the disk takes nothing, and where the ring is full because it is slow, requests are counted in memory, and a metric says so.
+//
+// Two bounds give detail up, and counts and consumers never. Of a minute that has too many counters new ones lose the code of their
+// rejection, then their route. When the bus is away for long counts fold into hours and days, and then lose the same.
 package usage

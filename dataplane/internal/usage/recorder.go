@@ -1,94 +1,92 @@
 package usage
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
+	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
-// Key is what requests are counted together by.
-type Key struct {
-	// Minute since 1970.
-	Minute int64
-	// Route is zero when none matched.
-	Route id.ID
-	// Consumer is zero when none was known.
-	Consumer id.ID
-	// StatusClass is 1 to 5.
-	StatusClass uint8
-	// Verdict is "allowed" or the code of the rejection.
-	Verdict string
+// Request is an answered request, as far as it is counted and told of. Its texts may lie in memory that is another request's
+// once Record has returned.
+type Request struct {
+	// Record is what is counted.
+	spool.Record
+	// ID that the client was given with the answer.
+	ID id.ID
+	// Method, Host and Path as asked for; the path is the canonical one, without the query.
+	Method, Host, Path string
+	// Client is its address.
+	Client netip.Addr
+	// Policy that rejected it; zero: none did.
+	Policy id.ID
+	// Revision it was decided by.
+	Revision uint64
+	// UpstreamUs is how long the service took until its answer began, in microseconds.
+	UpstreamUs uint64
 }
 
-// Counts add up.
-type Counts struct {
-	Requests, RequestBytes, ResponseBytes, DurationUs uint64
-}
-
-func (c *Counts) add(more Counts) {
-	c.Requests += more.Requests
-	c.RequestBytes += more.RequestBytes
-	c.ResponseBytes += more.ResponseBytes
-	c.DurationUs += more.DurationUs
-}
-
-// stripes bounds how many goroutines can count without meeting each other.
-const stripes = 64
-
-// Recorder counts. Each exchange counts on a stripe that its pool slot brought along, so that requests on different
-// processors practically never meet.
+// Recorder takes every answered request. Each exchange records on a stripe that its pool slot brought along, so that requests on
+// different processors practically never meet.
 type Recorder struct {
-	next    atomic.Uint32
-	stripes [stripes]stripe
+	ring    atomic.Pointer[spool.Ring] // nil: memory alone
+	events  events
+	stripes [spool.Stripes]stripe
 }
 
+// stripe counts in memory what the ring has no room for.
 type stripe struct {
-	mu     sync.Mutex
-	counts map[Key]*Counts
-	_      [40]byte // a cache line of its own
+	nth     atomic.Uint64 // requests
+	spilled atomic.Uint64 // of them, in memory alone
+
+	mu    sync.Mutex
+	tally tally
+	_     [24]byte // a cache line of its own
 }
 
-// NewRecorder returns an empty recorder.
+// NewRecorder returns a recorder that counts in memory alone, until a Ledger gives it a ring.
 func NewRecorder() *Recorder {
 	r := new(Recorder)
 	for i := range r.stripes {
-		r.stripes[i].counts = make(map[Key]*Counts)
+		r.stripes[i].tally = newTally()
 	}
 	return r
 }
 
-// Stripe hands out a stripe; whoever counts often asks once and keeps it.
-func (r *Recorder) Stripe() uint32 { return r.next.Add(1) % stripes }
-
-// Record counts one answered request.
-func (r *Recorder) Record(on uint32, key Key, counts Counts) {
-	s := &r.stripes[on%stripes]
-	s.mu.Lock()
-	total := s.counts[key]
-	if total == nil {
-		total = new(Counts)
-		s.counts[key] = total
+// Record counts one answered request. Once it returns the count survives the process: the answer's end is sent after that.
+func (r *Recorder) Record(on uint32, q *Request) {
+	s := &r.stripes[on%spool.Stripes]
+	if ring := r.ring.Load(); ring == nil || !ring.Append(on, &q.Record) {
+		s.spill(&q.Record)
 	}
-	total.add(counts)
+	r.events.offer(q, s.nth.Add(1))
+}
+
+func (s *stripe) spill(record *spool.Record) {
+	s.spilled.Add(1)
+	s.mu.Lock()
+	s.tally.record(record)
 	s.mu.Unlock()
 }
 
-// collect moves everything counted so far into dst.
-func (r *Recorder) collect(dst map[Key]Counts) {
+// collect moves what was counted in memory into a tally.
+func (r *Recorder) collect(into *tally) {
 	for i := range r.stripes {
 		s := &r.stripes[i]
 		s.mu.Lock()
-		for key, counts := range s.counts {
-			if counts.Requests == 0 {
-				delete(s.counts, key) // idle for a whole round
-				continue
-			}
-			total := dst[key]
-			total.add(*counts)
-			dst[key] = total
-			*counts = Counts{}
-		}
+		into.merge(s.tally)
+		s.tally.clear()
 		s.mu.Unlock()
 	}
+}
+
+// spilled returns how many requests were counted in memory alone.
+func (r *Recorder) spilled() uint64 {
+	var n uint64
+	for i := range r.stripes {
+		n += r.stripes[i].spilled.Load()
+	}
+	return n
 }

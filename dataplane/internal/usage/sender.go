@@ -4,13 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"google.golang.org/protobuf/proto"
-
-	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
-	"github.com/sallyport/sallyport/proto/id"
 )
 
 const (
@@ -20,13 +16,6 @@ const (
 	publishTimeout = 5 * time.Second
 	// retryPause is between attempts once the sender is to end.
 	retryPause = 200 * time.Millisecond
-	// batchCounters bounds a batch: about 60 bytes each.
-	batchCounters = 4096
-	// pendingCounters bounds what waits while the bus is away; beyond it counts fold.
-	pendingCounters = 200_000
-	// minutesPerHour and minutesPerDay are what folding turns minutes into.
-	minutesPerHour = 60
-	minutesPerDay  = 24 * 60
 )
 
 // Publisher gets a batch stored: it returns nil only once the bus has said so. message names the batch, so that one sent
@@ -35,195 +24,145 @@ type Publisher interface {
 	Publish(ctx context.Context, message string, data []byte) error
 }
 
-// Origin names where batches come from.
-type Origin struct {
-	// Node and Environment are ids.
-	Node, Environment string
-	// Boot is random per start of the process.
-	Boot string
-}
-
-// Sender sends what a Recorder counted.
+// Sender sends what a Ledger holds.
 type Sender struct {
-	recorder  *Recorder
+	ledger    *Ledger
 	publisher Publisher
-	origin    Origin
 	log       *slog.Logger
 
-	pending map[Key]Counts // never attempted: may still merge and fold
-	number  uint64         // of the batch under way, or the last one
-
-	sent, failed, folded atomic.Uint64
-	waiting              atomic.Int64
+	sent, failed atomic.Uint64
 }
 
 // NewSender returns a sender; Run makes it send.
-func NewSender(recorder *Recorder, publisher Publisher, origin Origin, log *slog.Logger) *Sender {
-	return &Sender{recorder: recorder, publisher: publisher, origin: origin, log: log, pending: make(map[Key]Counts)}
+func NewSender(ledger *Ledger, publisher Publisher, log *slog.Logger) *Sender {
+	return &Sender{ledger: ledger, publisher: publisher, log: log}
 }
 
-// Stats are counts since the start, but for Waiting.
+// Stats are counts since the start, but for those from Durable on.
 type Stats struct {
-	// Sent batches, Failed attempts, Folded counters.
-	Sent, Failed, Folded uint64
-	// Waiting counters, not yet in a batch.
-	Waiting int64
+	// Sent batches, Failed attempts.
+	Sent, Failed uint64
+	// Folded counters, because the bus was away for long; Capped ones, because a minute had too many.
+	Folded, Capped uint64
+	// Events kept of single requests, and EventsDropped of rejected ones.
+	Events, EventsDropped uint64
+	// Unspooled requests, counted in memory alone.
+	Unspooled uint64
+	// Refused boots, whose counts could not be believed.
+	Refused uint64
+	// Durable: what is recorded now survives the process.
+	Durable bool
+	// Waiting counters, Earlier boots that left some, and the Bytes that all of it has on the disk.
+	Waiting, Earlier, Bytes int64
 }
 
-// Stats returns the sender's own counters.
+// Stats returns what became of usage.
 func (s *Sender) Stats() Stats {
-	return Stats{Sent: s.sent.Load(), Failed: s.failed.Load(), Folded: s.folded.Load(), Waiting: s.waiting.Load()}
+	l := s.ledger
+	stats := Stats{
+		Sent: s.sent.Load(), Failed: s.failed.Load(), Folded: l.folded.Load(), Capped: l.capped.Load(),
+		Events: l.events.Load(), EventsDropped: l.dropped.Load(), Unspooled: l.recorder.spilled(), Refused: l.refused.Load(),
+		Durable: l.durable(),
+	}
+	books := l.books()
+	stats.Earlier = int64(len(books) - 1)
+	for _, b := range books {
+		counters, _ := b.left()
+		stats.Waiting += int64(counters)
+		stats.Bytes += b.bytes()
+	}
+	return stats
 }
 
-// Run sends until ctx ends, and then what is left, within drain.
+// Run keeps and sends until ctx ends, and then sends what is left, within drain. What is left after that is an error, unless the
+// disk has it for the next start. Nothing may be recorded once ctx has ended.
 func (s *Sender) Run(ctx context.Context, drain time.Duration) error {
+	var keeper sync.WaitGroup
+	keeper.Go(func() { s.ledger.run(ctx) })
 	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
-	var underway *batch
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
-			underway = s.round(ctx, underway)
+			s.round(ctx)
 		}
 	}
+	keeper.Wait()
+	s.ledger.keep()
+	err := s.drain(ctx, drain)
+	if closed := s.ledger.close(); closed != nil {
+		s.log.Warn("the spool of usage wasn't closed in good order; what is in it counts at the next start", "error", closed)
+	}
+	return err
+}
+
+func (s *Sender) drain(ctx context.Context, drain time.Duration) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	for {
-		underway = s.round(last, underway)
-		if underway == nil && len(s.pending) == 0 {
-			return nil
-		}
+	for !s.round(last) {
 		select {
 		case <-last.Done():
-			return fmt.Errorf("usage of %d counters was not taken by the bus before the end", len(s.pending)+underway.size())
+			return s.left()
 		case <-time.After(retryPause):
 		}
 	}
+	return nil
 }
 
-// batch is one numbered message; its bytes never change once it was attempted.
-type batch struct {
-	number   uint64
-	counters int
-	data     []byte
-}
-
-func (b *batch) size() int {
-	if b == nil {
-		return 0
-	}
-	return b.counters
-}
-
-// round sends what it can, and returns the batch that is still under way.
-func (s *Sender) round(ctx context.Context, underway *batch) *batch {
-	s.recorder.collect(s.pending)
-	s.fold()
-	for {
-		if underway == nil {
-			if underway = s.next(); underway == nil {
-				return nil
-			}
+func (s *Sender) left() error {
+	lost, kept := 0, 0
+	for _, b := range s.ledger.books() {
+		counters, durable := b.left()
+		if durable || b.earlier {
+			kept += counters
+		} else {
+			lost += counters
 		}
-		if err := s.publish(ctx, underway); err != nil {
+	}
+	if kept > 0 {
+		s.log.Warn("the bus didn't take all usage before the end; the disk keeps it for the next start", "counters", kept)
+	}
+	if lost > 0 {
+		return fmt.Errorf("usage of %d counters was not taken by the bus before the end", lost)
+	}
+	return nil
+}
+
+// round sends what it can, the oldest first, and returns whether that was all.
+func (s *Sender) round(ctx context.Context) (all bool) {
+	all = true
+	for _, b := range s.ledger.books() {
+		if !s.send(ctx, b) {
+			return false
+		}
+		if b.idle() {
+			s.ledger.done(b)
+		} else {
+			all = false // the disk doesn't take what would become of it: the others need not wait for that
+		}
+	}
+	return all
+}
+
+// send sends what a book has to send; false: the bus didn't take it.
+func (s *Sender) send(ctx context.Context, b *book) bool {
+	for batch := b.next(); batch != nil; batch = b.next() {
+		if err := s.publish(ctx, b.origin, batch); err != nil {
 			s.failed.Add(1)
-			s.log.Warn("usage not taken by the bus, kept", "batch", underway.number, "counters_waiting", len(s.pending), "error", err)
-			return underway
+			counters, _ := b.left()
+			s.log.Warn("usage not taken by the bus, kept", "boot", b.origin.Boot, "batch", batch.number, "counters_waiting", counters, "error", err)
+			return false
 		}
 		s.sent.Add(1)
-		underway = nil
+		b.stored()
 	}
+	return true
 }
 
-func (s *Sender) publish(ctx context.Context, b *batch) error {
+func (s *Sender) publish(ctx context.Context, from Origin, b *batch) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	message := fmt.Sprintf("%s.%s.%d", s.origin.Node, s.origin.Boot, b.number)
+	message := fmt.Sprintf("%s.%s.%d", from.Node, from.Boot, b.number)
 	return s.publisher.Publish(ctx, message, b.data) //nolint:wrapcheck // logged as it is
-}
-
-// next makes a batch of up to batchCounters pending counters; nil: nothing is pending.
-func (s *Sender) next() *batch {
-	if len(s.pending) == 0 {
-		s.waiting.Store(0)
-		return nil
-	}
-	s.number++
-	message := &usagev1.Batch{Node: s.origin.Node, Environment: s.origin.Environment, Boot: s.origin.Boot, Number: s.number}
-	for key, counts := range s.pending {
-		if len(message.Counters) == batchCounters {
-			break
-		}
-		message.Counters = append(message.Counters, counter(key, counts))
-		delete(s.pending, key)
-	}
-	s.waiting.Store(int64(len(s.pending)))
-	data, err := proto.Marshal(message)
-	if err != nil {
-		// Only invalid UTF-8 could do it, and every string in a batch is of our own making.
-		panic(fmt.Sprintf("marshal usage batch: %v", err))
-	}
-	return &batch{number: s.number, counters: len(message.GetCounters()), data: data}
-}
-
-// Folded is the verdict of counters that gave theirs up.
-const Folded = "folded"
-
-// folds are what is given up, one after the other, while too much waits. Who called is never given up, since that is what
-// is billed: what is left in the end is bounded by consumers and days.
-var folds = [...]struct {
-	to   string
-	into func(Key) Key
-}{
-	{"hours", func(k Key) Key { k.Minute -= k.Minute % minutesPerHour; return k }},
-	{"days", func(k Key) Key { k.Minute -= k.Minute % minutesPerDay; return k }},
-	{"days without verdict", func(k Key) Key { k.Minute -= k.Minute % minutesPerDay; k.Verdict = Folded; return k }},
-	{"days without verdict and route", func(k Key) Key {
-		k.Minute -= k.Minute % minutesPerDay
-		k.Verdict, k.Route = Folded, id.ID{}
-		return k
-	}},
-}
-
-// fold merges counters when too many wait.
-func (s *Sender) fold() {
-	for _, fold := range folds {
-		before := len(s.pending)
-		if before <= pendingCounters {
-			return
-		}
-		folded := make(map[Key]Counts)
-		for key, counts := range s.pending {
-			key = fold.into(key)
-			total := folded[key]
-			total.add(counts)
-			folded[key] = total
-		}
-		s.pending = folded
-		if len(folded) == before {
-			continue
-		}
-		s.folded.Add(uint64(before - len(folded)))
-		s.log.Warn("usage folded: the bus has been away for long", "to", fold.to, "counters_before", before, "counters_after", len(folded))
-	}
-}
-
-func counter(key Key, counts Counts) *usagev1.Counter {
-	c := &usagev1.Counter{
-		Minute:        key.Minute,
-		StatusClass:   uint32(key.StatusClass),
-		Verdict:       key.Verdict,
-		Requests:      counts.Requests,
-		RequestBytes:  counts.RequestBytes,
-		ResponseBytes: counts.ResponseBytes,
-		DurationUs:    counts.DurationUs,
-	}
-	if !key.Route.IsZero() {
-		c.Route = key.Route[:]
-	}
-	if !key.Consumer.IsZero() {
-		c.Consumer = key.Consumer[:]
-	}
-	return c
 }

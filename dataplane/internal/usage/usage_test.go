@@ -3,7 +3,6 @@ package usage
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"sync"
@@ -11,25 +10,30 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+const (
+	testNode        = "node_test"
+	testEnvironment = "env_test"
+)
 
-// ledger stores each message once, as JetStream does by its id, and can be told to fail.
-type ledger struct {
+// bus stores each message once, as the control plane counts each number of a boot once, and can be told to fail.
+type bus struct {
 	mu       sync.Mutex
 	messages map[string][]byte
-	numbers  []uint64
+	order    []*usagev1.Batch
 	fail     func(attempt int) (store bool, err error)
 	attempts int
 }
 
-func (l *ledger) Publish(_ context.Context, message string, data []byte) error {
+func newBus() *bus { return &bus{messages: map[string][]byte{}} }
+
+func (l *bus) Publish(_ context.Context, message string, data []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.attempts++
@@ -41,37 +45,110 @@ func (l *ledger) Publish(_ context.Context, message string, data []byte) error {
 		return errors.New("one message id, two contents")
 	}
 	if store && l.messages[message] == nil {
-		l.messages[message] = data
-		var b usagev1.Batch
-		if proto.Unmarshal(data, &b) == nil {
-			l.numbers = append(l.numbers, b.GetNumber())
+		batch := new(usagev1.Batch)
+		if err := proto.Unmarshal(data, batch); err != nil {
+			return err //nolint:wrapcheck // a test's
 		}
+		l.messages[message] = data
+		l.order = append(l.order, batch)
 	}
 	return err
 }
 
-func (l *ledger) requests(t *testing.T) uint64 {
+// clone is the bus as it is now.
+func (l *bus) clone() *bus {
+	c := newBus()
+	c.order = append(c.order, l.order...)
+	for message, data := range l.messages {
+		c.messages[message] = data
+	}
+	return c
+}
+
+// sums are what a bus was told, each batch once.
+type sums struct {
+	tally
+
+	requests uint64
+	events   []*usagev1.Event
+	dropped  uint64
+}
+
+func (l *bus) sums(t *testing.T) sums {
 	t.Helper()
-	var total uint64
-	for _, data := range l.messages {
-		var b usagev1.Batch
-		if err := proto.Unmarshal(data, &b); err != nil {
-			t.Fatal(err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := sums{tally: newTally()}
+	for _, batch := range l.order {
+		for _, c := range batch.GetCounters() {
+			key, counts, err := readCounter(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.count(key, counts)
+			s.requests += counts.Requests
 		}
-		for _, c := range b.GetCounters() {
-			total += c.GetRequests()
+		for _, c := range batch.GetCredentials() {
+			key, counts, err := readCredential(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.use(key, counts)
+		}
+		s.events = append(s.events, batch.GetEvents()...)
+		s.dropped += batch.GetEventsDropped()
+	}
+	return s
+}
+
+func config(t *testing.T, dir, boot string) Config {
+	t.Helper()
+	return Config{Dir: dir, Origin: Origin{Node: testNode, Environment: testEnvironment, Boot: boot}, Log: slog.New(slog.DiscardHandler)}
+}
+
+// request is the n-th of many that differ in all that is counted.
+func request(n int) *Request {
+	q := &Request{Record: spool.Record{
+		TimeMs: 1_780_000_000_000 + int64(n)*7_000, Status: 200, Verdict: Allowed, RequestBytes: uint64(n % 100), ResponseBytes: 3, DurationUs: 5,
+	}}
+	q.Route, q.Consumer, q.Credential = id.ID{1, byte(n % 3)}, id.ID{2, byte(n % 5)}, id.ID{3, byte(n % 5)}
+	if n%11 == 0 {
+		q.Status, q.Verdict, q.Credential = 401, "credential_missing", id.ID{}
+	}
+	return q
+}
+
+// expect says where a bus wasn't told exactly of the first n requests.
+func (s sums) expect(t *testing.T, n int) {
+	t.Helper()
+	want := newTally()
+	for i := range n {
+		want.record(&request(i).Record)
+	}
+	if s.requests != uint64(n) {
+		t.Errorf("%d requests were counted, want %d", s.requests, n)
+	}
+	for key, counts := range want.counters {
+		if s.counters[key] != counts {
+			t.Fatalf("%+v: counted %+v, want %+v", key, s.counters[key], counts)
 		}
 	}
-	return total
+	for key, counts := range want.credentials {
+		if s.credentials[key] != counts {
+			t.Fatalf("%+v: counted %+v, want %+v", key, s.credentials[key], counts)
+		}
+	}
+	if len(s.counters) != len(want.counters) || len(s.credentials) != len(want.credentials) {
+		t.Errorf("%d counters and %d of credentials, want %d and %d", len(s.counters), len(s.credentials), len(want.counters), len(want.credentials))
+	}
 }
 
 func record(r *Recorder, n int) {
 	var wg sync.WaitGroup
-	for range 8 {
+	for on := range uint32(8) {
 		wg.Go(func() {
-			on := r.Stripe()
 			for i := range n / 8 {
-				r.Record(on, Key{Minute: int64(i % 3), Route: id.ID{byte(i % 7)}, StatusClass: 2, Verdict: "allowed"}, Counts{Requests: 1})
+				r.Record(on, request(i))
 			}
 		})
 	}
@@ -79,110 +156,141 @@ func record(r *Recorder, n int) {
 }
 
 func TestEveryRequestIsCountedOnceThoughTheBusFailsOrForgetsToAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		bus := &ledger{messages: map[string][]byte{}}
-		bus.fail = func(attempt int) (bool, error) {
-			switch attempt % 4 {
-			case 1:
-				return false, errors.New("away")
-			case 2:
-				return true, errors.New("stored, but the answer was lost")
-			default:
-				return true, nil
-			}
-		}
-		recorder := NewRecorder()
-		sender := NewSender(recorder, bus, Origin{Node: "n", Environment: "e", Boot: "b"}, slog.New(slog.DiscardHandler))
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- sender.Run(ctx, time.Minute) }()
-		for range 5 {
-			record(recorder, 8000)
-			time.Sleep(1500 * time.Millisecond)
-		}
-		stop()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
-		if got := bus.requests(t); got != 40000 {
-			t.Errorf("the ledger holds %d requests, want 40000", got)
-		}
-		for i, number := range bus.numbers {
-			if number != uint64(i+1) {
-				t.Fatalf("batches are numbered %v, want 1, 2, 3 …", bus.numbers)
-			}
-		}
-	})
-}
-
-func TestWhatIsNotTakenBeforeTheEndIsAnError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		bus := &ledger{messages: map[string][]byte{}, fail: func(int) (bool, error) { return false, errors.New("away") }}
-		recorder := NewRecorder()
-		record(recorder, 8)
-		sender := NewSender(recorder, bus, Origin{}, slog.New(slog.DiscardHandler))
-		ctx, stop := context.WithCancel(t.Context())
-		stop()
-		if err := sender.Run(ctx, time.Second); err == nil {
-			t.Error("lost usage went unmentioned")
-		}
-	})
-}
-
-func TestFoldingLosesDetailAndNoCount(t *testing.T) {
-	sender := NewSender(NewRecorder(), nil, Origin{}, slog.New(slog.DiscardHandler))
-	for i := range pendingCounters + 1 {
-		sender.pending[Key{Minute: int64(i), Verdict: "allowed"}] = Counts{Requests: 2, RequestBytes: 3}
-	}
-	sender.fold()
-	if len(sender.pending) > pendingCounters/minutesPerHour+2 {
-		t.Errorf("%d counters after folding", len(sender.pending))
-	}
-	var total Counts
-	for _, c := range sender.pending {
-		total.add(c)
-	}
-	if want := uint64(pendingCounters + 1); total.Requests != 2*want || total.RequestBytes != 3*want {
-		t.Errorf("folded to %+v, want %d requests and %d bytes", total, 2*want, 3*want)
+	for name, dir := range map[string]string{"in memory": "", "on the disk": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bus := newBus()
+				bus.fail = func(attempt int) (bool, error) {
+					switch attempt % 4 {
+					case 1:
+						return false, errors.New("away")
+					case 2:
+						return true, errors.New("stored, but the answer was lost")
+					default:
+						return true, nil
+					}
+				}
+				ledger := Open(config(t, dir, "boot"))
+				sender := NewSender(ledger, bus, slog.New(slog.DiscardHandler))
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- sender.Run(ctx, time.Minute) }()
+				for range 5 {
+					record(ledger.Recorder(), 8000)
+					time.Sleep(1500 * time.Millisecond)
+				}
+				stop()
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+				if got := bus.sums(t).requests; got != 40000 {
+					t.Errorf("the bus holds %d requests, want 40000", got)
+				}
+				for i, batch := range bus.order {
+					if batch.GetNumber() != uint64(i+1) {
+						t.Fatalf("batch %d has the number %d", i+1, batch.GetNumber())
+					}
+				}
+			})
+		})
 	}
 }
 
-func TestFoldingGivesUpVerdictsAndRoutesButNeverWhoCalled(t *testing.T) {
-	const consumers, perConsumer = 1000, 600
-	sender := NewSender(NewRecorder(), nil, Origin{}, slog.New(slog.DiscardHandler))
-	for i := range consumers * perConsumer { // all on one day: only verdict and route tell a consumer's counters apart
-		key := Key{Verdict: []string{"allowed", "rate_limited"}[i%2], Route: id.ID{byte(i / 2 % 256), byte(i % 3)}}
-		binary.BigEndian.PutUint64(key.Consumer[:], uint64(i/perConsumer)+1)
-		total := sender.pending[key]
-		total.Requests++
-		sender.pending[key] = total
+func TestWhatIsNotTakenBeforeTheEndIsAnErrorUnlessTheDiskHasIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		dir  string
+		lost bool
+	}{"in memory": {"", true}, "on the disk": {t.TempDir(), false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bus := newBus()
+				bus.fail = func(int) (bool, error) { return false, errors.New("away") }
+				ledger := Open(config(t, test.dir, "boot"))
+				record(ledger.Recorder(), 8)
+				ctx, stop := context.WithCancel(t.Context())
+				stop()
+				if err := NewSender(ledger, bus, slog.New(slog.DiscardHandler)).Run(ctx, time.Second); (err != nil) != test.lost {
+					t.Errorf("the end was %v; lost: %v", err, test.lost)
+				}
+			})
+		})
 	}
-	sender.fold()
-	if len(sender.pending) > pendingCounters {
-		t.Errorf("%d counters wait, more than %d", len(sender.pending), pendingCounters)
-	}
-	byConsumer := map[id.ID]uint64{}
-	for key, counts := range sender.pending {
-		byConsumer[key.Consumer] += counts.Requests
-	}
-	if len(byConsumer) != consumers {
-		t.Fatalf("%d consumers are left of %d", len(byConsumer), consumers)
-	}
-	for consumer, requests := range byConsumer {
-		if requests != perConsumer {
-			t.Fatalf("%x has %d requests, want %d", consumer, requests, perConsumer)
+}
+
+func TestABatchFitsTheBusHoweverMuchWaits(t *testing.T) {
+	ledger := Open(config(t, "", "boot"))
+	const counters = 9_000
+	for n := range counters {
+		q := request(1)
+		q.Consumer, q.Credential = id.ID{byte(n), byte(n >> 8), 1}, id.ID{byte(n), byte(n >> 8), 2}
+		q.Path = string(bytes.Repeat([]byte("x"), 2*maxText))
+		ledger.Recorder().Record(0, q)
+		if n%100 == 0 {
+			ledger.keep()
 		}
+	}
+	ledger.keep()
+	bus := newBus()
+	if !NewSender(ledger, bus, slog.New(slog.DiscardHandler)).round(t.Context()) {
+		t.Fatal("the bus took all, and something is left")
+	}
+	for _, data := range bus.messages {
+		if len(data) > batchBytes+maxText {
+			t.Errorf("a batch has %d bytes, want %d at most", len(data), batchBytes)
+		}
+	}
+	if got := bus.sums(t); got.requests != counters || len(got.credentials) != counters {
+		t.Errorf("the bus was told of %d requests and %d credentials, want %d of both", got.requests, len(got.credentials), counters)
 	}
 }
 
 func BenchmarkRecord(b *testing.B) {
-	r := NewRecorder()
-	key := Key{Minute: 1, Route: id.ID{1}, Consumer: id.ID{2}, StatusClass: 2, Verdict: "allowed"}
+	for name, dir := range map[string]string{"memory": "", "ring": b.TempDir()} {
+		b.Run(name, func(b *testing.B) {
+			ledger := Open(Config{Dir: dir, Origin: Origin{Boot: "boot"}, Log: slog.New(slog.DiscardHandler)})
+			defer func() { _ = ledger.close() }()
+			q := request(1)
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				ledger.recorder.Record(1, q)
+				if ledger.ring != nil && n%512 == 0 {
+					b.StopTimer()
+					ledger.ring.Release(ledger.ring.Drain(nil, func(*spool.Record) {}))
+					b.StartTimer()
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkKeep is the keeper's price of one request: draining, adding up, and the journal.
+func BenchmarkKeep(b *testing.B) {
+	ledger := Open(Config{Dir: b.TempDir(), Origin: Origin{Boot: "boot"}, Log: slog.New(slog.DiscardHandler)})
+	defer func() { _ = ledger.close() }()
 	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		on := r.Stripe()
-		for pb.Next() {
-			r.Record(on, key, Counts{Requests: 1})
+	for n := 0; b.Loop(); n++ {
+		ledger.recorder.Record(uint32(n/512), request(n%2000))
+		if n%5000 == 0 {
+			ledger.keep()
 		}
-	})
+	}
+}
+
+// BenchmarkBatch is the price of making a batch of 4,000 counters, and of dropping it.
+func BenchmarkBatch(b *testing.B) {
+	ledger := Open(Config{Dir: b.TempDir(), Origin: Origin{Boot: "boot"}, Log: slog.New(slog.DiscardHandler)})
+	defer func() { _ = ledger.close() }()
+	for b.Loop() {
+		b.StopTimer()
+		for n := range 4000 {
+			q := request(n)
+			q.Consumer = id.ID{byte(n), byte(n >> 8)}
+			ledger.recorder.Record(uint32(n), q)
+		}
+		ledger.keep()
+		b.StartTimer()
+		for ledger.current.next() != nil {
+			ledger.current.stored()
+		}
+	}
 }

@@ -1,0 +1,316 @@
+package usage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
+	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
+	"github.com/sallyport/sallyport/proto/id"
+)
+
+// Kinds of entries of a boot's journal.
+const (
+	// entryAll says all that is to be known: when the boot began, the number of its last batch, how far the ring is in it (nothing: all of it,
+	// there is no ring any more), the batch under way, what waits.
+	entryAll = 1
+	// entryCounts adds what was drained of the ring: the positions it was drained to, the counts.
+	entryCounts = 2
+	// entryBatch takes a batch out of what waits: its message, which never changes from here on.
+	entryBatch = 3
+	// entryStored drops the batch under way: the bus has it. Its number.
+	entryStored = 4
+)
+
+const (
+	// maxHeads bounds the positions of an entry: those of a ring, and those of builds with larger ones.
+	maxHeads = 4096
+	// maxVerdict and maxEvent bound what is believed of a counter and of a single request, in bytes; no batch that the bus takes could hold more.
+	maxVerdict = 64
+	maxEvent   = 16 << 10
+)
+
+// prefixed bytes, and numbers, are as encoding/binary's uvarint has them.
+
+func appendHeads(b []byte, heads []uint64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(heads)))
+	for _, head := range heads {
+		b = binary.AppendUvarint(b, head)
+	}
+	return b
+}
+
+var errShort = errors.New("it ends too early")
+
+func cutNumber(b []byte) (n uint64, rest []byte, err error) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 {
+		return 0, nil, errShort
+	}
+	return n, b[size:], nil
+}
+
+func cutHeads(b []byte) (heads []uint64, rest []byte, err error) {
+	count, rest, err := cutNumber(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if count > maxHeads {
+		return nil, nil, fmt.Errorf("it has %d positions", count)
+	}
+	for range count {
+		var head uint64
+		if head, rest, err = cutNumber(rest); err != nil {
+			return nil, nil, err
+		}
+		heads = append(heads, head)
+	}
+	return heads, rest, nil
+}
+
+func cutBytes(b []byte) (cut, rest []byte, err error) {
+	size, rest, err := cutNumber(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if size > uint64(len(rest)) {
+		return nil, nil, errShort
+	}
+	return rest[:size], rest[size:], nil
+}
+
+// all describes the book.
+func (b *book) all() (spool.Entry, error) {
+	body := binary.AppendUvarint(nil, uint64(max(b.began.UnixMilli(), 0)))
+	body = binary.AppendUvarint(body, b.number)
+	body = appendHeads(body, b.heads)
+	var underway []byte
+	if b.underway != nil {
+		underway = b.underway.data
+	}
+	body = binary.AppendUvarint(body, uint64(len(underway)))
+	body = append(body, underway...)
+	body, err := proto.MarshalOptions{}.MarshalAppend(body, b.message(b.tally, b.waiting.events, b.waiting.dropped))
+	return spool.Entry{Kind: entryAll, Body: body}, err //nolint:wrapcheck // by who reports it
+}
+
+func (b *book) counts(heads []uint64, more round) (spool.Entry, error) {
+	body, err := proto.MarshalOptions{}.MarshalAppend(appendHeads(nil, heads), b.message(more.tally, more.events, more.dropped))
+	return spool.Entry{Kind: entryCounts, Body: body}, err //nolint:wrapcheck // by who reports it
+}
+
+// message says counts in a batch's words.
+func (b *book) message(t tally, events []*usagev1.Event, dropped uint64) *usagev1.Batch {
+	m := &usagev1.Batch{
+		Node: b.origin.Node, Environment: b.origin.Environment, Boot: b.origin.Boot,
+		Counters:      make([]*usagev1.Counter, 0, len(t.counters)),
+		Credentials:   make([]*usagev1.CredentialCount, 0, len(t.credentials)),
+		Events:        events,
+		EventsDropped: dropped,
+	}
+	for key, counts := range t.counters {
+		m.Counters = append(m.Counters, counter(key, counts))
+	}
+	for key, counts := range t.credentials {
+		m.Credentials = append(m.Credentials, credentialCount(key, counts))
+	}
+	return m
+}
+
+// apply repeats what an entry says.
+func (b *book) apply(e spool.Entry) error {
+	if (e.Kind == entryAll) != b.began.IsZero() {
+		return errors.New("the entry that says all isn't the first, or isn't alone")
+	}
+	switch e.Kind {
+	case entryAll:
+		return b.applyAll(e.Body)
+	case entryCounts:
+		heads, rest, err := cutHeads(e.Body)
+		if err != nil {
+			return err
+		}
+		b.heads = heads
+		return b.applyCounts(rest)
+	case entryBatch:
+		return b.applyBatch(e.Body)
+	case entryStored:
+		number, rest, err := cutNumber(e.Body)
+		if err != nil || len(rest) > 0 || b.underway == nil || number != b.underway.number {
+			return errors.New("it drops a batch that isn't under way")
+		}
+		b.underway = nil
+		return nil
+	}
+	return fmt.Errorf("its kind is %d", e.Kind)
+}
+
+func (b *book) applyAll(body []byte) error {
+	began, rest, err := cutNumber(body)
+	if err != nil {
+		return err
+	}
+	b.began = time.UnixMilli(int64(began))
+	if b.number, rest, err = cutNumber(rest); err != nil {
+		return err
+	}
+	if b.heads, rest, err = cutHeads(rest); err != nil {
+		return err
+	}
+	underway, rest, err := cutBytes(rest)
+	if err != nil {
+		return err
+	}
+	if len(underway) > 0 {
+		if b.number == 0 {
+			return errors.New("a batch is under way that has no number")
+		}
+		if _, err := b.read(underway, b.number); err != nil {
+			return err
+		}
+		b.underway = &batch{number: b.number, data: append([]byte(nil), underway...)}
+	}
+	return b.applyCounts(rest)
+}
+
+// applyCounts adds what a message counts.
+func (b *book) applyCounts(data []byte) error {
+	m, err := b.read(data, 0)
+	if err != nil {
+		return err
+	}
+	for _, c := range m.GetCounters() {
+		key, counts, err := readCounter(c)
+		if err != nil {
+			return err
+		}
+		b.tally.count(key, counts)
+	}
+	for _, c := range m.GetCredentials() {
+		key, counts, err := readCredential(c)
+		if err != nil {
+			return err
+		}
+		b.tally.use(key, counts)
+	}
+	for _, event := range m.GetEvents() {
+		if proto.Size(event) > maxEvent {
+			return errors.New("a single request is told of at too great length")
+		}
+	}
+	b.waiting.add(m.GetEvents(), m.GetEventsDropped())
+	return nil
+}
+
+var errNotWaiting = errors.New("a batch holds what didn't wait")
+
+// applyBatch takes what a message counts out of what waits.
+func (b *book) applyBatch(data []byte) error {
+	m, err := b.read(data, b.number+1)
+	if err != nil {
+		return err
+	}
+	if b.underway != nil {
+		return errors.New("two batches are under way")
+	}
+	for _, c := range m.GetCounters() {
+		key, counts, err := readCounter(c)
+		if err != nil || b.tally.counters[key] != counts {
+			return errors.Join(errNotWaiting, err)
+		}
+		delete(b.tally.counters, key)
+	}
+	for _, c := range m.GetCredentials() {
+		key, counts, err := readCredential(c)
+		if err != nil || b.tally.credentials[key] != counts {
+			return errors.Join(errNotWaiting, err)
+		}
+		delete(b.tally.credentials, key)
+	}
+	if len(m.GetEvents()) > len(b.waiting.events) || m.GetEventsDropped() > b.waiting.dropped {
+		return errNotWaiting
+	}
+	b.waiting.remove(len(m.GetEvents()), m.GetEventsDropped())
+	b.number++
+	b.underway = &batch{number: b.number, data: append([]byte(nil), data...)}
+	return nil
+}
+
+// read reads a message of this book.
+func (b *book) read(data []byte, number uint64) (*usagev1.Batch, error) {
+	m := new(usagev1.Batch)
+	if err := proto.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("read what was counted: %w", err)
+	}
+	if m.GetNode() != b.origin.Node || m.GetEnvironment() != b.origin.Environment {
+		return nil, errForeign
+	}
+	if m.GetBoot() != b.origin.Boot || m.GetNumber() != number {
+		return nil, fmt.Errorf("it is batch %d of boot %.64q, want %d of %q", m.GetNumber(), m.GetBoot(), number, b.origin.Boot)
+	}
+	return m, nil
+}
+
+// errForeign says that counts are another node's: this one may not report them.
+var errForeign = errors.New("it was counted by another node, or in another environment")
+
+func counter(key Key, counts Counts) *usagev1.Counter {
+	return &usagev1.Counter{
+		Minute:        key.Minute,
+		Route:         idBytes(key.Route),
+		Consumer:      idBytes(key.Consumer),
+		StatusClass:   uint32(key.StatusClass),
+		Verdict:       key.Verdict,
+		Requests:      counts.Requests,
+		RequestBytes:  counts.RequestBytes,
+		ResponseBytes: counts.ResponseBytes,
+		DurationUs:    counts.DurationUs,
+	}
+}
+
+func credentialCount(key CredentialKey, counts CredentialCounts) *usagev1.CredentialCount {
+	return &usagev1.CredentialCount{
+		Credential: idBytes(key.Credential), Consumer: idBytes(key.Consumer), Hour: key.Hour,
+		Requests: counts.Requests, LastUsedMs: counts.LastUsedMs,
+	}
+}
+
+func readCounter(c *usagev1.Counter) (Key, Counts, error) {
+	route, err := readID(c.GetRoute())
+	if err != nil {
+		return Key{}, Counts{}, err
+	}
+	consumer, err := readID(c.GetConsumer())
+	if err != nil || c.GetStatusClass() < 1 || c.GetStatusClass() > worstClass || c.GetRequests() == 0 || c.GetVerdict() == "" || len(c.GetVerdict()) > maxVerdict {
+		return Key{}, Counts{}, errors.Join(errors.New("a counter is none"), err)
+	}
+	return Key{Minute: c.GetMinute(), Route: route, Consumer: consumer, StatusClass: uint8(c.GetStatusClass()), Verdict: c.GetVerdict()},
+		Counts{Requests: c.GetRequests(), RequestBytes: c.GetRequestBytes(), ResponseBytes: c.GetResponseBytes(), DurationUs: c.GetDurationUs()}, nil
+}
+
+func readCredential(c *usagev1.CredentialCount) (CredentialKey, CredentialCounts, error) {
+	credential, err := readID(c.GetCredential())
+	if err != nil {
+		return CredentialKey{}, CredentialCounts{}, err
+	}
+	consumer, err := readID(c.GetConsumer())
+	if err != nil || c.GetRequests() == 0 {
+		return CredentialKey{}, CredentialCounts{}, errors.Join(errors.New("a credential's count is none"), err)
+	}
+	return CredentialKey{Credential: credential, Consumer: consumer, Hour: c.GetHour()},
+		CredentialCounts{Requests: c.GetRequests(), LastUsedMs: c.GetLastUsedMs()}, nil
+}
+
+func readID(b []byte) (id.ID, error) {
+	switch len(b) {
+	case 0:
+		return id.ID{}, nil
+	case len(id.ID{}):
+		return id.ID(b), nil
+	}
+	return id.ID{}, fmt.Errorf("an id has %d bytes", len(b))
+}
