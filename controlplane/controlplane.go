@@ -87,6 +87,7 @@ type plane struct {
 	lanes    *fleet.Lanes
 	roster   *fleet.Roster
 	consumer *bus.Consumer
+	upkeep   *usage.Upkeep
 	embedded *bus.Server
 
 	// Faces.
@@ -100,7 +101,7 @@ type plane struct {
 
 func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
-	fleetStats, usageStats := new(fleet.Stats), new(usage.Stats)
+	fleetStats, usageStats, upkeepStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats)
 	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
@@ -108,10 +109,11 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	configuration := catalog.New(db, log)
+	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
 	var errs [3]error
 	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats})
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats})
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
@@ -203,6 +205,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.commits.Run(standing) })
 	ground.Go(func() error { return p.lanes.Run(standing) })
 	ground.Go(func() error { return p.roster.Run(standing) })
+	ground.Go(func() error { return p.upkeep.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestEveryMetricIsServedWithItsCount(t *testing.T) {
-	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats)}
+	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats)}
 	sources.Fleet.Nacks.Add(3)
 	sources.Fleet.Sessions.Add(2)
 	metrics, err := NewMetrics(sources)
