@@ -283,34 +283,78 @@ type AccessTokenList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
-// AnsweredRequest defines model for AnsweredRequest.
+// AnsweredRequest AnsweredRequest is one request that a node answered: a rejected one, or one of a sample of the others.
 type AnsweredRequest struct {
-	RequestID      string    `json:"request_id,omitempty,omitzero"`
-	Time           time.Time `json:"time,omitempty,omitzero"`
-	Node           string    `json:"node,omitempty,omitzero"`
-	Method         string    `json:"method,omitempty,omitzero"`
-	Host           string    `json:"host,omitempty,omitzero"`
-	Path           string    `json:"path,omitempty,omitzero"`
-	Client         string    `json:"client,omitempty,omitzero"`
-	Route          string    `json:"route,omitempty,omitzero"`
-	RouteName      string    `json:"route_name,omitempty,omitzero"`
-	Consumer       string    `json:"consumer,omitempty,omitzero"`
-	ConsumerName   string    `json:"consumer_name,omitempty,omitzero"`
-	Credential     string    `json:"credential,omitempty,omitzero"`
-	CredentialName string    `json:"credential_name,omitempty,omitzero"`
-	Status         int       `json:"status,omitempty,omitzero"`
-	Verdict        string    `json:"verdict,omitempty,omitzero"`
-	Policy         string    `json:"policy,omitempty,omitzero"`
-	PolicyName     string    `json:"policy_name,omitempty,omitzero"`
-	Revision       int       `json:"revision,omitempty,omitzero"`
-	DurationUs     int       `json:"duration_us,omitempty,omitzero"`
-	UpstreamUs     int       `json:"upstream_us,omitempty,omitzero"`
-	RequestBytes   int       `json:"request_bytes,omitempty,omitzero"`
-	ResponseBytes  int       `json:"response_bytes,omitempty,omitzero"`
+	// RequestID The id that the client was given ("req_…").
+	RequestID string `json:"request_id,omitempty,omitzero"`
+
+	// Time When it was answered.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Node Node that answered it, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Method Method.
+	Method string `json:"method,omitempty,omitzero"`
+
+	// Host Host, as asked for.
+	Host string `json:"host,omitempty,omitzero"`
+
+	// Path Canonical path, without the query, cut to 512 bytes.
+	Path string `json:"path,omitempty,omitzero"`
+
+	// Client Address of the client; "" when it isn't known.
+	Client string `json:"client,omitempty,omitzero"`
+
+	// Route Route, by id; "" when none matched.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// RouteName Its name, or the one it had last.
+	RouteName string `json:"route_name,omitempty,omitzero"`
+
+	// Consumer Consumer, by id; "" when none was known.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// ConsumerName Its name, or the one it had last.
+	ConsumerName string `json:"consumer_name,omitempty,omitzero"`
+
+	// Credential Credential, by id; "" when none was known.
+	Credential string `json:"credential,omitempty,omitzero"`
+
+	// CredentialName Its name, or the one it had last.
+	CredentialName string `json:"credential_name,omitempty,omitzero"`
+
+	// Status Status of the answer.
+	Status int `json:"status,omitempty,omitzero"`
+
+	// Verdict "allowed", or the code of the rejection.
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Policy Policy that rejected it, by id; "" when none did.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// PolicyName Its name, or the one it had last.
+	PolicyName string `json:"policy_name,omitempty,omitzero"`
+
+	// Revision Revision that it was decided by.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// DurationUs From first byte in to last byte out, in microseconds.
+	DurationUs int `json:"duration_us,omitempty,omitzero"`
+
+	// UpstreamUs Of which the service took, in microseconds.
+	UpstreamUs int `json:"upstream_us,omitempty,omitzero"`
+
+	// RequestBytes Bytes of the request's body.
+	RequestBytes int `json:"request_bytes,omitempty,omitzero"`
+
+	// ResponseBytes Bytes of the response's body.
+	ResponseBytes int `json:"response_bytes,omitempty,omitzero"`
 }
 
 // AnsweredRequestList A page of requests.
 type AnsweredRequestList struct {
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
 	Coverage UsageCoverage     `json:"coverage"`
 	Data     []AnsweredRequest `json:"data"`
 
@@ -360,7 +404,9 @@ type APIKey struct {
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
 
 	// UpdatedAt When it was last changed.
-	UpdatedAt  time.Time `json:"updated_at,omitempty,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+
+	// LastUsedAt When it was last used, as far as nodes have reported; absent: never. It belongs to no version of the key.
 	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
 }
 
@@ -1084,15 +1130,28 @@ type Upstream struct {
 	Timeouts Timeouts `json:"timeouts,omitempty,omitzero"`
 }
 
-// UsageCoverage defines model for UsageCoverage.
+// UsageCoverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
 type UsageCoverage struct {
-	From            time.Time   `json:"from,omitempty,omitzero"`
-	To              time.Time   `json:"to,omitempty,omitzero"`
-	Complete        bool        `json:"complete,omitempty,omitzero"`
-	MissingBatches  int         `json:"missing_batches,omitempty,omitzero"`
-	SilentNodes     int         `json:"silent_nodes,omitempty,omitzero"`
-	DroppedRequests int         `json:"dropped_requests,omitempty,omitzero"`
-	Nodes           []UsageNode `json:"nodes,omitempty,omitzero"`
+	// From First time that counts.
+	From time.Time `json:"from,omitempty,omitzero"`
+
+	// To First time that no longer counts.
+	To time.Time `json:"to,omitempty,omitzero"`
+
+	// Complete Nothing is known to be missing: no batch, and every node that may have answered requests can be heard.
+	Complete bool `json:"complete,omitempty,omitzero"`
+
+	// MissingBatches Batches that nodes have sent and that never arrived.
+	MissingBatches int `json:"missing_batches,omitempty,omitzero"`
+
+	// SilentNodes Nodes that can't be heard, and that may have answered requests since they last were.
+	SilentNodes int `json:"silent_nodes,omitempty,omitzero"`
+
+	// DroppedRequests Rejected requests that were counted and that nodes had no room to list.
+	DroppedRequests int `json:"dropped_requests,omitempty,omitzero"`
+
+	// Nodes The nodes, those with something missing first; at most 200.
+	Nodes []UsageNode `json:"nodes,omitempty,omitzero"`
 }
 
 // UsageCredentialFilter Only credentials of which a field has one of these values, comma-separated.
@@ -1104,19 +1163,33 @@ type UsageCredentialFilter struct {
 	Credential string `json:"credential,omitempty,omitzero"`
 }
 
-// UsageCredentialRow defines model for UsageCredentialRow.
+// UsageCredentialRow UsageCredentialRow is how often one credential was used.
 type UsageCredentialRow struct {
-	Time           time.Time `json:"time,omitempty,omitzero"`
-	Credential     string    `json:"credential,omitempty,omitzero"`
-	CredentialName string    `json:"credential_name,omitempty,omitzero"`
-	Consumer       string    `json:"consumer,omitempty,omitzero"`
-	ConsumerName   string    `json:"consumer_name,omitempty,omitzero"`
-	Requests       int       `json:"requests,omitempty,omitzero"`
-	LastUsedAt     time.Time `json:"last_used_at,omitempty,omitzero"`
+	// Time Begin of the time bucket; absent without one.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Credential Credential, by id.
+	Credential string `json:"credential,omitempty,omitzero"`
+
+	// CredentialName Its name, or the one it had last; "" when it isn't known.
+	CredentialName string `json:"credential_name,omitempty,omitzero"`
+
+	// Consumer Consumer that it proves, by id.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// ConsumerName The consumer's name, or the one it had last; "" when it isn't known.
+	ConsumerName string `json:"consumer_name,omitempty,omitzero"`
+
+	// Requests Requests that it proved.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// LastUsedAt When it was last used, whatever time is asked for.
+	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
 }
 
 // UsageCredentialRowList Rows of an answer about credentials; all of them.
 type UsageCredentialRowList struct {
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
 	Coverage UsageCoverage        `json:"coverage"`
 	Data     []UsageCredentialRow `json:"data"`
 
@@ -1139,15 +1212,28 @@ type UsageFilter struct {
 	Verdict string `json:"verdict,omitempty,omitzero"`
 }
 
-// UsageNode defines model for UsageNode.
+// UsageNode UsageNode is what is known of one node's usage in the time that an answer covers.
 type UsageNode struct {
-	Node            string    `json:"node,omitempty,omitzero"`
-	Name            string    `json:"name,omitempty,omitzero"`
-	Batches         int       `json:"batches,omitempty,omitzero"`
-	MissingBatches  int       `json:"missing_batches,omitempty,omitzero"`
-	DroppedRequests int       `json:"dropped_requests,omitempty,omitzero"`
-	LastBatchAt     time.Time `json:"last_batch_at,omitempty,omitzero"`
-	SilentSince     time.Time `json:"silent_since,omitempty,omitzero"`
+	// Node Node, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Name Name that it gave itself; "" when it is no longer known.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Batches Batches that arrived.
+	Batches int `json:"batches,omitempty,omitzero"`
+
+	// MissingBatches Batches that never arrived, though later ones did.
+	MissingBatches int `json:"missing_batches,omitempty,omitzero"`
+
+	// DroppedRequests Rejected requests that it counted and had no room to list.
+	DroppedRequests int `json:"dropped_requests,omitempty,omitzero"`
+
+	// LastBatchAt When its latest batch was counted; absent: none was.
+	LastBatchAt time.Time `json:"last_batch_at,omitempty,omitzero"`
+
+	// SilentSince Since when it can't be heard; absent when it can, or when it can't have answered requests.
+	SilentSince time.Time `json:"silent_since,omitempty,omitzero"`
 }
 
 // UsageRow UsageRow is one line of a usage answer. Fields that are not grouped by are absent.
@@ -1177,13 +1263,18 @@ type UsageRow struct {
 	ResponseBytes int `json:"response_bytes,omitempty,omitzero"`
 
 	// DurationUs Sum of the times taken, in microseconds.
-	DurationUs   int    `json:"duration_us,omitempty,omitzero"`
-	RouteName    string `json:"route_name,omitempty,omitzero"`
+	DurationUs int `json:"duration_us,omitempty,omitzero"`
+
+	// RouteName Name of the route, or the one it had last; "" when there is none.
+	RouteName string `json:"route_name,omitempty,omitzero"`
+
+	// ConsumerName Name of the consumer, or the one it had last; "" when there is none.
 	ConsumerName string `json:"consumer_name,omitempty,omitzero"`
 }
 
 // UsageRowList Rows of a usage answer; all of them.
 type UsageRowList struct {
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
 	Coverage UsageCoverage `json:"coverage"`
 	Data     []UsageRow    `json:"data"`
 

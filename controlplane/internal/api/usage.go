@@ -180,7 +180,7 @@ func (f *filters) entries(field, collection string) []string {
 func (f *filters) bucket(allowed ...string) time.Duration {
 	text := f.x.query.Get("bucket")
 	length, known := map[string]time.Duration{"1m": time.Minute, "1h": time.Hour, "1d": 24 * time.Hour}[text]
-	if f.x.query.Has("bucket") && !(known && slices.Contains(allowed, text)) {
+	if f.x.query.Has("bucket") && (!known || !slices.Contains(allowed, text)) {
 		f.violations = append(f.violations, invalidParameter("bucket", "There is no bucket of this length.", text, strings.Join(allowed, ", ")))
 	}
 	return length

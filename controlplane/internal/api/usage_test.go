@@ -143,13 +143,13 @@ func TestAnswersSayWhatTheyCover(t *testing.T) {
 	}
 	paths := []string{at("usage"), at("usage", "credentials"), at("requests")}
 	for _, path := range paths {
-		if got := coverage(path); got["complete"] != true || got["dropped_requests"] != 2.0 || len(got.list("nodes")) != 1 {
+		if got := coverage(path); got["complete"] != true || got["missing_batches"] != 0.0 || got["dropped_requests"] != 2.0 || len(got.list("nodes")) != 1 {
 			t.Errorf("%s: %v", path, got)
 		}
 	}
 	c.count(4, 1)
 	for _, path := range paths {
-		if got := coverage(path); got["complete"] == true || got["missing_batches"] != 2.0 || got.list("nodes")[0]["missing_batches"] != 2.0 {
+		if got := coverage(path); got["complete"] != false || got["missing_batches"] != 2.0 || got.list("nodes")[0]["missing_batches"] != 2.0 {
 			t.Errorf("%s: %v", path, got)
 		}
 	}

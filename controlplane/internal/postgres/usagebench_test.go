@@ -23,6 +23,7 @@ func BenchmarkIngest(b *testing.B) {
 }
 
 func benchmarkIngest(b *testing.B, distinct bool) {
+	b.Helper()
 	const nodes, counters = 16, 3000
 	db, err := postgres.Open(b.Context(), postgrestest.Database(b, postgres.Migrate))
 	if err != nil {

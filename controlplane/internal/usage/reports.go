@@ -296,15 +296,20 @@ func (r *Reports) coverage(ctx context.Context, environment string, from, to tim
 	if err != nil {
 		return nil, err
 	}
-	c := &adminv1.UsageCoverage{From: timestamppb.New(from), To: timestamppb.New(to)}
+	var missing, dropped uint64
+	var silent uint32
 	for _, h := range heard {
-		c.MissingBatches += h.Missing
-		c.DroppedRequests += h.Dropped
+		missing = min(missing+h.Missing, mostSum)
+		dropped = min(dropped+h.Dropped, mostSum)
 		if !h.SilentSince.IsZero() {
-			c.SilentNodes++
+			silent++
 		}
 	}
-	c.Complete = c.GetMissingBatches() == 0 && c.GetSilentNodes() == 0
+	complete := missing == 0 && silent == 0
+	c := &adminv1.UsageCoverage{
+		From: timestamppb.New(from), To: timestamppb.New(to), Complete: &complete,
+		MissingBatches: &missing, SilentNodes: &silent, DroppedRequests: &dropped,
+	}
 	slices.SortStableFunc(heard, func(a, b Heard) int {
 		return cmp.Or(cmp.Compare(b.Missing, a.Missing), b.SilentSince.Compare(a.SilentSince))
 	})

@@ -7,11 +7,11 @@ import (
 
 // How long what is kept: after the end of what a partition spans it is kept for so long, and then dropped.
 const (
-	KeepMinutes     = 48 * time.Hour
-	KeepHours       = 400 * 24 * time.Hour
+	KeepMinuteRows     = 48 * time.Hour
+	KeepHourRows       = 400 * 24 * time.Hour
 	KeepRequests    = 7 * 24 * time.Hour
 	KeepCredentials = 90 * 24 * time.Hour // by the hour; last uses are kept for ever
-	keepNames       = KeepHours + 31*24*time.Hour
+	keepNames       = KeepHourRows + 31*24*time.Hour
 )
 
 const (
@@ -38,8 +38,8 @@ type table struct {
 // tables are all of them.
 func tables() []table {
 	return []table{
-		{"usage_minutes", time.Minute, KeepMinutes, every(6 * time.Hour), after(6 * time.Hour)},
-		{"usage_hours", time.Hour, KeepHours, month, nextMonth},
+		{"usage_minutes", time.Minute, KeepMinuteRows, every(6 * time.Hour), after(6 * time.Hour)},
+		{"usage_hours", time.Hour, KeepHourRows, month, nextMonth},
 		{"usage_credentials", time.Hour, KeepCredentials, month, nextMonth},
 		{"usage_events", time.Millisecond, KeepRequests, every(24 * time.Hour), after(24 * time.Hour)},
 	}
@@ -120,10 +120,10 @@ type periods struct {
 
 func periodsAt(now time.Time) periods {
 	minute := func(t time.Time) int64 { return t.Unix() / 60 }
-	oldest := minute(now.Add(-KeepHours))
+	oldest := minute(now.Add(-KeepHourRows))
 	return periods{
 		nowMinute: minute(now), lastMinute: minute(now.Add(maxAhead)),
-		firstMinute:         minute(now.Add(-KeepMinutes)) + 1, // a whole one
+		firstMinute:         minute(now.Add(-KeepMinuteRows)) + 1, // a whole one
 		oldestMinute:        oldest - oldest%minutesPerHour + minutesPerHour,
 		firstCredentialHour: now.Add(-KeepCredentials).Unix()/3600 + 1,
 		nowMs:               now.UnixMilli(), firstEventMs: now.Add(-KeepRequests).UnixMilli(),

@@ -84,8 +84,8 @@ func TestPartitionsAreThereAheadAndNoneOfTheKeptIsEverDropped(t *testing.T) {
 
 func TestPartitionIsKeptUntilAllOfItIsOld(t *testing.T) {
 	for name, end := range map[string]time.Time{
-		"usage_minutes_2026071506":     time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC).Add(usage.KeepMinutes),
-		"usage_hours_2026070100":       time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC).Add(usage.KeepHours),
+		"usage_minutes_2026071506":     time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC).Add(usage.KeepMinuteRows),
+		"usage_hours_2026070100":       time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC).Add(usage.KeepHourRows),
 		"usage_credentials_2026020100": time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Add(usage.KeepCredentials),
 		"usage_events_2026071500":      time.Date(2026, 7, 16, 0, 0, 0, 0, time.UTC).Add(usage.KeepRequests),
 	} {

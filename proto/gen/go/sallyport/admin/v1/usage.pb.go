@@ -30,13 +30,13 @@ type UsageCoverage struct {
 	// First time that no longer counts.
 	To *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
 	// Nothing is known to be missing: no batch, and every node that may have answered requests can be heard.
-	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	Complete *bool `protobuf:"varint,3,opt,name=complete,proto3,oneof" json:"complete,omitempty"`
 	// Batches that nodes have sent and that never arrived.
-	MissingBatches uint64 `protobuf:"varint,4,opt,name=missing_batches,json=missingBatches,proto3" json:"missing_batches,omitempty"`
+	MissingBatches *uint64 `protobuf:"varint,4,opt,name=missing_batches,json=missingBatches,proto3,oneof" json:"missing_batches,omitempty"`
 	// Nodes that can't be heard, and that may have answered requests since they last were.
-	SilentNodes uint32 `protobuf:"varint,5,opt,name=silent_nodes,json=silentNodes,proto3" json:"silent_nodes,omitempty"`
+	SilentNodes *uint32 `protobuf:"varint,5,opt,name=silent_nodes,json=silentNodes,proto3,oneof" json:"silent_nodes,omitempty"`
 	// Rejected requests that were counted and that nodes had no room to list.
-	DroppedRequests uint64 `protobuf:"varint,6,opt,name=dropped_requests,json=droppedRequests,proto3" json:"dropped_requests,omitempty"`
+	DroppedRequests *uint64 `protobuf:"varint,6,opt,name=dropped_requests,json=droppedRequests,proto3,oneof" json:"dropped_requests,omitempty"`
 	// The nodes, those with something missing first; at most 200.
 	Nodes         []*UsageNode `protobuf:"bytes,7,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -88,29 +88,29 @@ func (x *UsageCoverage) GetTo() *timestamppb.Timestamp {
 }
 
 func (x *UsageCoverage) GetComplete() bool {
-	if x != nil {
-		return x.Complete
+	if x != nil && x.Complete != nil {
+		return *x.Complete
 	}
 	return false
 }
 
 func (x *UsageCoverage) GetMissingBatches() uint64 {
-	if x != nil {
-		return x.MissingBatches
+	if x != nil && x.MissingBatches != nil {
+		return *x.MissingBatches
 	}
 	return 0
 }
 
 func (x *UsageCoverage) GetSilentNodes() uint32 {
-	if x != nil {
-		return x.SilentNodes
+	if x != nil && x.SilentNodes != nil {
+		return *x.SilentNodes
 	}
 	return 0
 }
 
 func (x *UsageCoverage) GetDroppedRequests() uint64 {
-	if x != nil {
-		return x.DroppedRequests
+	if x != nil && x.DroppedRequests != nil {
+		return *x.DroppedRequests
 	}
 	return 0
 }
@@ -561,15 +561,19 @@ var File_sallyport_admin_v1_usage_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/admin/v1/usage.proto\x12\x12sallyport.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n" +
+	"\x1esallyport/admin/v1/usage.proto\x12\x12sallyport.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x03\n" +
 	"\rUsageCoverage\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1a\n" +
-	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12'\n" +
-	"\x0fmissing_batches\x18\x04 \x01(\x04R\x0emissingBatches\x12!\n" +
-	"\fsilent_nodes\x18\x05 \x01(\rR\vsilentNodes\x12)\n" +
-	"\x10dropped_requests\x18\x06 \x01(\x04R\x0fdroppedRequests\x123\n" +
-	"\x05nodes\x18\a \x03(\v2\x1d.sallyport.admin.v1.UsageNodeR\x05nodes\"\xa0\x02\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1f\n" +
+	"\bcomplete\x18\x03 \x01(\bH\x00R\bcomplete\x88\x01\x01\x12,\n" +
+	"\x0fmissing_batches\x18\x04 \x01(\x04H\x01R\x0emissingBatches\x88\x01\x01\x12&\n" +
+	"\fsilent_nodes\x18\x05 \x01(\rH\x02R\vsilentNodes\x88\x01\x01\x12.\n" +
+	"\x10dropped_requests\x18\x06 \x01(\x04H\x03R\x0fdroppedRequests\x88\x01\x01\x123\n" +
+	"\x05nodes\x18\a \x03(\v2\x1d.sallyport.admin.v1.UsageNodeR\x05nodesB\v\n" +
+	"\t_completeB\x12\n" +
+	"\x10_missing_batchesB\x0f\n" +
+	"\r_silent_nodesB\x13\n" +
+	"\x11_dropped_requests\"\xa0\x02\n" +
 	"\tUsageNode\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -662,6 +666,7 @@ func file_sallyport_admin_v1_usage_proto_init() {
 	if File_sallyport_admin_v1_usage_proto != nil {
 		return
 	}
+	file_sallyport_admin_v1_usage_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
