@@ -112,6 +112,7 @@ CREATE TABLE usage_names (
     deleted_at  timestamptz      NOT NULL,
     PRIMARY KEY (environment, id)
 );
+CREATE INDEX usage_names_deleted ON usage_names (deleted_at);
 
 -- When partitions were last seen to, by the database's clock, and until when none is dropped because
 -- that clock had jumped.
