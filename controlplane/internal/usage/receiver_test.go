@@ -228,6 +228,13 @@ func FuzzReceive(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(subject.Usage(environment, node), data)
+	full := good(2)
+	full.Credentials = []*usagev1.CredentialCount{{Credential: make([]byte, 16), Hour: noonMinute / 60, Requests: 3, LastUsedMs: noon.UnixMilli()}}
+	full.Events = []*usagev1.Event{{TimeMs: noon.UnixMilli(), Status: 401, Verdict: "x", Path: "/", Client: []byte{1, 2, 3, 4}}}
+	if data, err = proto.Marshal(full); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(subject.Usage(environment, node), data)
 	f.Add("sallyport.usage.a.b", []byte("x"))
 	f.Fuzz(func(t *testing.T, on string, data []byte) {
 		l := &ledger{}
@@ -239,5 +246,57 @@ func FuzzReceive(f *testing.F) {
 		if len(l.taken) == 1 && subject.Usage(l.taken[0].GetEnvironment(), l.taken[0].GetNode()) != on {
 			t.Fatalf("%s was counted for another", on)
 		}
+		if len(l.taken) == 1 {
+			checkIntake(t, l.taken[0])
+		}
 	})
+}
+
+// checkIntake makes sure that whatever batch is taken counts exactly what it says, in rows that a partition
+// holds and texts that the database can.
+func checkIntake(t *testing.T, batch *usagev1.Batch) {
+	t.Helper()
+	in := usage.Tally([]*usagev1.Batch{batch}, noon)
+	var said, counted, used, uses uint64
+	for _, c := range batch.GetCounters() {
+		said += c.GetRequests()
+	}
+	for _, h := range in.Hours {
+		counted += uint64(h.Requests)
+	}
+	for _, c := range batch.GetCredentials() {
+		used += c.GetRequests()
+	}
+	for _, u := range in.Uses {
+		uses += uint64(u.Requests)
+		if u.LastUsed.After(noon) {
+			t.Fatalf("used in the future: %+v", u)
+		}
+	}
+	if len(batch.GetCounters()) < 256 && said != counted || len(batch.GetCredentials()) < 256 && used != uses { // more may reach where sums stop
+		t.Fatalf("%d requests counted of %d, %d uses of %d", counted, said, uses, used)
+	}
+	held := func(table string, at int64) bool {
+		return slices.ContainsFunc(usage.Wanted(noon), func(p usage.Partition) bool { return p.Table == table && p.From <= at && at < p.To })
+	}
+	for _, r := range in.Minutes {
+		if !held("usage_minutes", r.Minute) {
+			t.Fatalf("no partition for %+v", r)
+		}
+	}
+	for _, r := range in.Hours {
+		if !held("usage_hours", r.Minute/60) {
+			t.Fatalf("no partition for %+v", r)
+		}
+	}
+	for _, c := range in.Credentials {
+		if !held("usage_credentials", c.Hour) {
+			t.Fatalf("no partition for %+v", c)
+		}
+	}
+	for _, r := range in.Requests {
+		if !held("usage_events", r.TimeMs) || strings.ContainsRune(r.ID+r.Method+r.Host+r.Path, 0) || len(r.Path) > 512 {
+			t.Fatalf("can't be listed: %+v", r)
+		}
+	}
 }

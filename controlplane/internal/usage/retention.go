@@ -7,8 +7,8 @@ import (
 
 // How long what is kept: after the end of what a partition spans it is kept for so long, and then dropped.
 const (
-	KeepMinuteRows     = 48 * time.Hour
-	KeepHourRows       = 400 * 24 * time.Hour
+	KeepMinuteRows  = 48 * time.Hour
+	KeepHourRows    = 400 * 24 * time.Hour
 	KeepRequests    = 7 * 24 * time.Hour
 	KeepCredentials = 90 * 24 * time.Hour // by the hour; last uses are kept for ever
 	keepNames       = KeepHourRows + 31*24*time.Hour

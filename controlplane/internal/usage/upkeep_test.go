@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
@@ -163,4 +164,37 @@ func TestPassThatFailedIsTriedAgain(t *testing.T) {
 	if err := upkeep.Pass(t.Context()); err != nil || stats.Dropped.Load() == 0 || len(usage.Expired(s.names, later)) != 0 {
 		t.Errorf("%d dropped: %v", stats.Dropped.Load(), err)
 	}
+}
+
+// absent is a database that doesn't answer the first times.
+type absent struct {
+	*shelf
+	left int
+}
+
+func (a *absent) Exclusively(ctx context.Context, f func(context.Context) error) (bool, error) {
+	if a.left > 0 {
+		a.left--
+		return false, errors.New("gone")
+	}
+	return a.shelf.Exclusively(ctx, f)
+}
+
+func TestUpkeepGoesOnAfterTheDatabaseWasAwayAndEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &absent{shelf: &shelf{clock: usage.Clock{Now: noon}}, left: 3}
+		stats := new(usage.UpkeepStats)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- usage.NewUpkeep(store, slog.New(slog.DiscardHandler), stats).Run(ctx) }()
+		time.Sleep(3*time.Minute + time.Second)
+		synctest.Wait()
+		if missing := store.missing(noon); stats.Failed.Load() != 3 || len(missing) != 0 {
+			t.Errorf("%d passes failed; there are no %v", stats.Failed.Load(), missing)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
