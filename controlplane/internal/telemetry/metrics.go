@@ -67,6 +67,7 @@ func (s Sources) list() []metric {
 		{name: requests, help: "Single requests that nodes told of.", labels: result("listed"), counter: &s.Usage.Requests},
 		{name: requests, help: "Single requests that nodes told of.", labels: result("expired"), counter: &s.Usage.Expired},
 		{name: requests, help: "Single requests that nodes told of.", labels: result("dropped"), counter: &s.Usage.Dropped},
+		{name: requests, help: "Single requests that nodes told of.", labels: result("unlistable"), counter: &s.Usage.Unlistable},
 		{name: "sallyport_control_usage_lag_milliseconds", help: "How long the oldest batch of the latest group had been on the bus.", gauge: &s.Usage.LagMs},
 		{name: "sallyport_control_usage_partitions_dropped_total", help: "Expired partitions of usage that were dropped.", counter: &s.Upkeep.Dropped},
 		{name: "sallyport_control_usage_upkeep_failed_total", help: "Passes over the partitions of usage that failed.", counter: &s.Upkeep.Failed},

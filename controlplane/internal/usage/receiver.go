@@ -52,7 +52,9 @@ type Stats struct {
 	Requests atomic.Uint64 // requests listed
 	Expired  atomic.Uint64 // requests too old to be listed
 	Dropped  atomic.Uint64 // rejected requests that nodes had no room to list
-	LagMs    atomic.Int64  // how long the latest group's oldest batch had been on the bus
+	// Unlistable are requests of which a node says what can't be.
+	Unlistable atomic.Uint64
+	LagMs      atomic.Int64 // how long the latest group's oldest batch had been on the bus
 }
 
 func (s *Stats) add(t Taken) {
@@ -63,6 +65,7 @@ func (s *Stats) add(t Taken) {
 	s.Requests.Add(uint64(t.Requests))
 	s.Expired.Add(uint64(t.Expired))
 	s.Dropped.Add(uint64(t.Dropped))
+	s.Unlistable.Add(uint64(t.Unlistable))
 }
 
 // Receiver takes batches off the bus.

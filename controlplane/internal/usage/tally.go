@@ -92,6 +92,8 @@ type Taken struct {
 	Requests int // listed
 	Expired  int // requests that are too old to be listed
 	Dropped  int // rejected requests that nodes had no room to list, as they say
+	// Unlistable are requests of which a node says what can't be.
+	Unlistable int
 }
 
 // tally adds up one group of batches.
@@ -108,9 +110,13 @@ type tally struct {
 // what is too old for the minutes counts in its hour, and what lies outside of all that is kept, as only
 // a wrong clock says, counts as of now.
 func Tally(batches []*usagev1.Batch, now time.Time) Intake {
+	counters := 0
+	for _, b := range batches {
+		counters += len(b.GetCounters())
+	}
 	t := tally{
 		periods: periodsAt(now),
-		minutes: map[Key]Sums{}, hours: map[Key]Sums{},
+		minutes: make(map[Key]Sums, counters), hours: map[Key]Sums{},
 		credentials: map[CredentialKey]CredentialCount{}, uses: map[CredentialKey]CredentialUse{},
 	}
 	for _, b := range batches {
@@ -185,6 +191,10 @@ func (t *tally) use(environment string, c *usagev1.CredentialCount) {
 }
 
 func (t *tally) list(b *usagev1.Batch, e *usagev1.Event) {
+	if !isListable(e) {
+		t.intake.Taken.Unlistable++
+		return
+	}
 	at := min(e.GetTimeMs(), t.periods.nowMs)
 	if at < t.periods.firstEventMs {
 		t.intake.Taken.Expired++

@@ -148,6 +148,11 @@ func TestWhatAStrangerWroteIsMadeFitAndNoReasonToLoseCounts(t *testing.T) {
 	b.Events = []*usagev1.Event{
 		{TimeMs: noon.UnixMilli(), Status: 400, Verdict: "bad_request", Method: "G\x00T", Host: strings.Repeat("é", 400), Path: "/a\nb\u0085c", Client: []byte{192, 0, 2, 1}},
 		{TimeMs: noon.Add(-8 * 24 * time.Hour).UnixMilli(), Status: 400, Verdict: "bad_request"},
+		{TimeMs: noon.UnixMilli(), Status: 400, Verdict: "x", Client: make([]byte, 5)},
+		{TimeMs: noon.UnixMilli(), Status: 400, Verdict: "x", Policy: []byte("abc")},
+		{TimeMs: noon.UnixMilli(), Status: 70_000, Verdict: "x"},
+		{TimeMs: noon.UnixMilli(), Status: 400, Verdict: "No code"},
+		{TimeMs: noon.UnixMilli(), Status: 400, Verdict: "x", Revision: 1 << 63},
 	}
 	l := &ledger{}
 	r, _ := newReceiver(l)
@@ -155,7 +160,7 @@ func TestWhatAStrangerWroteIsMadeFitAndNoReasonToLoseCounts(t *testing.T) {
 		t.Fatalf("%v", verdict)
 	}
 	in := usage.Tally(l.taken, noon)
-	if len(in.Requests) != 1 || in.Taken.Expired != 1 {
+	if len(in.Requests) != 1 || in.Taken.Expired != 1 || in.Taken.Unlistable != 5 || len(in.Hours) != 1 {
 		t.Fatalf("%+v", in.Taken)
 	}
 	got := in.Requests[0]
