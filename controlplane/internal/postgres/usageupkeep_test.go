@@ -182,3 +182,35 @@ func TestDropGivesUpOnAPartitionThatIsInUse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestCountingGoesOnWhilePartitionsComeAndGo(t *testing.T) {
+	u := usageDatabase(t)
+	if _, err := u.Ingest(t.Context(), []*usagev1.Batch{batch("n", "b", 1, counter(minute, 1))}); err != nil {
+		t.Fatal(err)
+	}
+	const writers, rounds = 3, 15
+	var all sync.WaitGroup
+	for n := range writers {
+		all.Go(func() {
+			for round := range rounds {
+				b := batch("n"+string(rune('a'+n)), "b", uint64(round+1), counter(minute, 1), counter(minute-60, 1))
+				if _, err := u.Ingest(t.Context(), []*usagev1.Batch{b}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		old := time.Now().AddDate(-2, 0, 0).UTC().Truncate(6 * time.Hour)
+		p := usage.Partition{Table: "usage_minutes", Name: "usage_minutes_" + old.Format("2006010215"), From: old.Unix() / 60, To: old.Unix()/60 + 360}
+		for range rounds {
+			if err := errors.Join(u.Create(t.Context(), []usage.Partition{p}), u.Drop(t.Context(), p.Name)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	all.Wait()
+	if got := total(t, u); got != 1+writers*rounds*2 {
+		t.Errorf("%d counted", got)
+	}
+}
