@@ -91,6 +91,7 @@ type plane struct {
 	limits   *limits.Limits
 	sweeper  *denials.Sweeper
 	consumer *bus.Consumer
+	upkeep   *usage.Upkeep
 	embedded *bus.Server
 
 	// Faces.
@@ -104,7 +105,7 @@ type plane struct {
 
 func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
-	fleetStats, usageStats, limitStats := new(fleet.Stats), new(usage.Stats), new(limits.Stats)
+	fleetStats, usageStats, upkeepStats, limitStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats), new(limits.Stats)
 	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.limits = limits.New(db, log, limitStats)
@@ -115,10 +116,11 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	configuration, entries := catalog.New(db, log), directory.New(db)
 	publisher := publish.New(db, configuration, c.vault, log)
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
+	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
 	var errs [3]error
 	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Limits: limitStats})
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats})
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
@@ -214,6 +216,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.roster.Run(standing) })
 	ground.Go(func() error { return p.limits.Run(standing) })
 	ground.Go(func() error { return p.sweeper.Run(standing) })
+	ground.Go(func() error { return p.upkeep.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

@@ -229,16 +229,37 @@ func (e GetUsageParamsGroupBy) Valid() bool {
 
 // Defines values for GetUsageParamsBucket.
 const (
-	N1H GetUsageParamsBucket = "1h"
-	N1M GetUsageParamsBucket = "1m"
+	GetUsageParamsBucketN1D GetUsageParamsBucket = "1d"
+	GetUsageParamsBucketN1H GetUsageParamsBucket = "1h"
+	GetUsageParamsBucketN1M GetUsageParamsBucket = "1m"
 )
 
 // Valid indicates whether the value is a known member of the GetUsageParamsBucket enum.
 func (e GetUsageParamsBucket) Valid() bool {
 	switch e {
-	case N1H:
+	case GetUsageParamsBucketN1D:
 		return true
-	case N1M:
+	case GetUsageParamsBucketN1H:
+		return true
+	case GetUsageParamsBucketN1M:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetCredentialUsageParamsBucket.
+const (
+	GetCredentialUsageParamsBucketN1D GetCredentialUsageParamsBucket = "1d"
+	GetCredentialUsageParamsBucketN1H GetCredentialUsageParamsBucket = "1h"
+)
+
+// Valid indicates whether the value is a known member of the GetCredentialUsageParamsBucket enum.
+func (e GetCredentialUsageParamsBucket) Valid() bool {
+	switch e {
+	case GetCredentialUsageParamsBucketN1D:
+		return true
+	case GetCredentialUsageParamsBucketN1H:
 		return true
 	default:
 		return false
@@ -272,6 +293,85 @@ type AccessToken struct {
 // AccessTokenList A page of access tokens.
 type AccessTokenList struct {
 	Data []AccessToken `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// AnsweredRequest AnsweredRequest is one request that a node answered: a rejected one, or one of a sample of the others.
+type AnsweredRequest struct {
+	// RequestID The id that the client was given ("req_…").
+	RequestID string `json:"request_id,omitempty,omitzero"`
+
+	// Time When it was answered.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Node Node that answered it, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Method Method.
+	Method string `json:"method,omitempty,omitzero"`
+
+	// Host Host, as asked for.
+	Host string `json:"host,omitempty,omitzero"`
+
+	// Path Canonical path, without the query, cut to 512 bytes.
+	Path string `json:"path,omitempty,omitzero"`
+
+	// Client Address of the client; "" when it isn't known.
+	Client string `json:"client,omitempty,omitzero"`
+
+	// Route Route, by id; "" when none matched.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// RouteName Its name, or the one it had last.
+	RouteName string `json:"route_name,omitempty,omitzero"`
+
+	// Consumer Consumer, by id; "" when none was known.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// ConsumerName Its name, or the one it had last.
+	ConsumerName string `json:"consumer_name,omitempty,omitzero"`
+
+	// Credential Credential, by id; "" when none was known.
+	Credential string `json:"credential,omitempty,omitzero"`
+
+	// CredentialName Its name, or the one it had last.
+	CredentialName string `json:"credential_name,omitempty,omitzero"`
+
+	// Status Status of the answer.
+	Status int `json:"status,omitempty,omitzero"`
+
+	// Verdict "allowed", or the code of the rejection.
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Policy Policy that rejected it, by id; "" when none did.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// PolicyName Its name, or the one it had last.
+	PolicyName string `json:"policy_name,omitempty,omitzero"`
+
+	// Revision Revision that it was decided by.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// DurationUs From first byte in to last byte out, in microseconds.
+	DurationUs int `json:"duration_us,omitempty,omitzero"`
+
+	// UpstreamUs Of which the service took, in microseconds.
+	UpstreamUs int `json:"upstream_us,omitempty,omitzero"`
+
+	// RequestBytes Bytes of the request's body.
+	RequestBytes int `json:"request_bytes,omitempty,omitzero"`
+
+	// ResponseBytes Bytes of the response's body.
+	ResponseBytes int `json:"response_bytes,omitempty,omitzero"`
+}
+
+// AnsweredRequestList A page of requests.
+type AnsweredRequestList struct {
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
+	Coverage UsageCoverage     `json:"coverage"`
+	Data     []AnsweredRequest `json:"data"`
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
@@ -320,6 +420,9 @@ type APIKey struct {
 
 	// UpdatedAt When it was last changed.
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+
+	// LastUsedAt When it was last used, as far as nodes have reported; absent: never. It belongs to no version of the key.
+	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
 }
 
 // APIKeyList A page of API keys.
@@ -874,6 +977,33 @@ type Referrer struct {
 	Pointer string `json:"pointer,omitempty,omitzero"`
 }
 
+// RequestFilter Only requests of which a field has one of these values, comma-separated.
+type RequestFilter struct {
+	// Client Addresses of clients, or ranges of them (CIDR).
+	Client string `json:"client,omitempty,omitzero"`
+
+	// Consumer Ids or names of consumers; an empty one: none known.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Credential Ids or names of API keys; an empty one: none known.
+	Credential string `json:"credential,omitempty,omitzero"`
+
+	// Node Ids of nodes.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// RequestID Ids of requests, as clients were given them.
+	RequestID string `json:"request_id,omitempty,omitzero"`
+
+	// Route Ids or names of routes; an empty one: none matched.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// Status Statuses, 100 to 999.
+	Status string `json:"status,omitempty,omitzero"`
+
+	// Verdict "allowed", or codes of rejections.
+	Verdict string `json:"verdict,omitempty,omitzero"`
+}
+
 // Revision Revision is one numbered state of an environment's configuration.
 type Revision struct {
 	// Number Number, gap-free from 1.
@@ -1172,6 +1302,73 @@ type Upstream struct {
 	Timeouts Timeouts `json:"timeouts,omitempty,omitzero"`
 }
 
+// UsageCoverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
+type UsageCoverage struct {
+	// From First time that counts.
+	From time.Time `json:"from,omitempty,omitzero"`
+
+	// To First time that no longer counts.
+	To time.Time `json:"to,omitempty,omitzero"`
+
+	// Complete Nothing is known to be missing: no batch, and every node that may have answered requests can be heard.
+	Complete bool `json:"complete,omitempty,omitzero"`
+
+	// MissingBatches Batches that nodes have sent and that never arrived.
+	MissingBatches int `json:"missing_batches,omitempty,omitzero"`
+
+	// SilentNodes Nodes that can't be heard, and that may have answered requests since they last were.
+	SilentNodes int `json:"silent_nodes,omitempty,omitzero"`
+
+	// DroppedRequests Rejected requests that were counted and that nodes had no room to list.
+	DroppedRequests int `json:"dropped_requests,omitempty,omitzero"`
+
+	// Nodes The nodes, those with something missing first; at most 200.
+	Nodes []UsageNode `json:"nodes,omitempty,omitzero"`
+}
+
+// UsageCredentialFilter Only credentials of which a field has one of these values, comma-separated.
+type UsageCredentialFilter struct {
+	// Consumer Ids or names of consumers.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Credential Ids or names of API keys.
+	Credential string `json:"credential,omitempty,omitzero"`
+}
+
+// UsageCredentialRow UsageCredentialRow is how often one credential was used.
+type UsageCredentialRow struct {
+	// Time Begin of the time bucket; absent without one.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Credential Credential, by id.
+	Credential string `json:"credential,omitempty,omitzero"`
+
+	// CredentialName Its name, or the one it had last; "" when it isn't known.
+	CredentialName string `json:"credential_name,omitempty,omitzero"`
+
+	// Consumer Consumer that it proves, by id.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// ConsumerName The consumer's name, or the one it had last; "" when it isn't known.
+	ConsumerName string `json:"consumer_name,omitempty,omitzero"`
+
+	// Requests Requests that it proved.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// LastUsedAt When it was last used, whatever time is asked for.
+	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
+}
+
+// UsageCredentialRowList Rows of an answer about credentials; all of them.
+type UsageCredentialRowList struct {
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
+	Coverage UsageCoverage        `json:"coverage"`
+	Data     []UsageCredentialRow `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
 // UsageFilter Only requests whose field has one of these values, comma-separated.
 type UsageFilter struct {
 	// Consumer Ids or names of consumers; an empty one: none known.
@@ -1185,6 +1382,30 @@ type UsageFilter struct {
 
 	// Verdict "allowed", or codes of rejections.
 	Verdict string `json:"verdict,omitempty,omitzero"`
+}
+
+// UsageNode UsageNode is what is known of one node's usage in the time that an answer covers.
+type UsageNode struct {
+	// Node Node, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Name Name that it gave itself; "" when it is no longer known.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Batches Batches that arrived.
+	Batches int `json:"batches,omitempty,omitzero"`
+
+	// MissingBatches Batches that never arrived, though later ones did.
+	MissingBatches int `json:"missing_batches,omitempty,omitzero"`
+
+	// DroppedRequests Rejected requests that it counted and had no room to list.
+	DroppedRequests int `json:"dropped_requests,omitempty,omitzero"`
+
+	// LastBatchAt When its latest batch was counted; absent: none was.
+	LastBatchAt time.Time `json:"last_batch_at,omitempty,omitzero"`
+
+	// SilentSince Since when it can't be heard; absent when it can, or when it can't have answered requests.
+	SilentSince time.Time `json:"silent_since,omitempty,omitzero"`
 }
 
 // UsageRow UsageRow is one line of a usage answer. Fields that are not grouped by are absent.
@@ -1215,11 +1436,19 @@ type UsageRow struct {
 
 	// DurationUs Sum of the times taken, in microseconds.
 	DurationUs int `json:"duration_us,omitempty,omitzero"`
+
+	// RouteName Name of the route, or the one it had last; "" when there is none.
+	RouteName string `json:"route_name,omitempty,omitzero"`
+
+	// ConsumerName Name of the consumer, or the one it had last; "" when there is none.
+	ConsumerName string `json:"consumer_name,omitempty,omitzero"`
 }
 
 // UsageRowList Rows of a usage answer; all of them.
 type UsageRowList struct {
-	Data []UsageRow `json:"data"`
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
+	Coverage UsageCoverage `json:"coverage"`
+	Data     []UsageRow    `json:"data"`
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
@@ -1708,6 +1937,24 @@ type PutPolicyParams struct {
 // PutPolicyParamsIfNoneMatch defines parameters for PutPolicy.
 type PutPolicyParamsIfNoneMatch string
 
+// ListRequestsParams defines parameters for ListRequests.
+type ListRequestsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From First time (RFC 3339); a day before `to` when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To First time that no longer counts (RFC 3339); now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Filter Only requests of which a field has one of these values, comma-separated (`filter[verdict]=rate_limited`).
+	Filter *RequestFilter `json:"filter,omitempty"`
+}
+
 // ListRevisionsParams defines parameters for ListRevisions.
 type ListRevisionsParams struct {
 	// Limit How many objects a page holds at most.
@@ -2052,7 +2299,7 @@ type GetUsageParams struct {
 	// GroupBy What to count apart, comma-separated; nothing gives one row with the sums.
 	GroupBy *[]GetUsageParamsGroupBy `form:"group_by,omitempty" json:"group_by,omitempty"`
 
-	// Bucket Length of a time bucket, with `group_by=time`; when absent 1m for up to six hours, else 1h.
+	// Bucket Length of a time bucket, with `group_by=time`; when absent 1m for up to six hours of the last 48, else 1h. Minutes are kept for 48 hours, hours for 400 days.
 	Bucket *GetUsageParamsBucket `form:"bucket,omitempty" json:"bucket,omitempty"`
 
 	// Filter Only requests whose field has one of these values, comma-separated (`filter[route]=orders,items`).
@@ -2064,6 +2311,24 @@ type GetUsageParamsGroupBy string
 
 // GetUsageParamsBucket defines parameters for GetUsage.
 type GetUsageParamsBucket string
+
+// GetCredentialUsageParams defines parameters for GetCredentialUsage.
+type GetCredentialUsageParams struct {
+	// From Time in the first hour that counts (RFC 3339); a day before `to` when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Time behind the last hour that counts (RFC 3339); now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Bucket Length of a time bucket; when absent each credential has one row.
+	Bucket *GetCredentialUsageParamsBucket `form:"bucket,omitempty" json:"bucket,omitempty"`
+
+	// Filter Only credentials of which a field has one of these values, comma-separated.
+	Filter *UsageCredentialFilter `json:"filter,omitempty"`
+}
+
+// GetCredentialUsageParamsBucket defines parameters for GetCredentialUsage.
+type GetCredentialUsageParamsBucket string
 
 // CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
 type CreateAccessTokenJSONRequestBody = AccessToken
@@ -2663,6 +2928,20 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/policies/{key} (the `PutPolicy` operationId).
 	PutPolicy(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutPolicyParams, body PutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListRequests List requests
+	//
+	// The newest first, kept for 7 days. Rejected requests are all in it, as far as nodes had room for them (`coverage.dropped_requests` counts the others); of allowed ones it is a sample.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/requests (the `ListRequests` operationId).
+	ListRequests(ctx context.Context, environment EnvironmentKey, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRequest Read a request
+	//
+	// By the id that the client was given with its answer (`req_…`).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
+	GetRequest(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRevisions List revisions, latest first
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/revisions (the `ListRevisions` operationId).
@@ -2959,8 +3238,17 @@ type ClientInterface interface {
 
 	// GetUsage Count requests
 	//
+	// Exact counts. What begins or ends within an hour whose minutes aren't kept any more counts as a whole hour; `coverage` says which time that gives, and what is known to be missing in it.
+	//
 	// Corresponds with GET /api/v1/environments/{environment}/usage (the `GetUsage` operationId).
 	GetUsage(ctx context.Context, environment EnvironmentKey, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCredentialUsage Count requests by credential
+	//
+	// Whole hours, kept for 90 days. Credentials that are gone are in it too.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/usage/credentials (the `GetCredentialUsage` operationId).
+	GetCredentialUsage(ctx context.Context, environment EnvironmentKey, params *GetCredentialUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOpenAPI Read this document
 	//
@@ -4025,6 +4313,40 @@ func (c *Client) PutPolicy(ctx context.Context, environment EnvironmentKey, key 
 	return c.Client.Do(req)
 }
 
+// ListRequests List requests
+//
+// The newest first, kept for 7 days. Rejected requests are all in it, as far as nodes had room for them (`coverage.dropped_requests` counts the others); of allowed ones it is a sample.
+//
+// Corresponds with GET /api/v1/environments/{environment}/requests (the `ListRequests` operationId).
+func (c *Client) ListRequests(ctx context.Context, environment EnvironmentKey, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRequestsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRequest Read a request
+//
+// By the id that the client was given with its answer (`req_…`).
+//
+// Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
+func (c *Client) GetRequest(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRequestRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRevisions List revisions, latest first
 //
 // Corresponds with GET /api/v1/environments/{environment}/revisions (the `ListRevisions` operationId).
@@ -4711,9 +5033,28 @@ func (c *Client) PutSettings(ctx context.Context, environment EnvironmentKey, pa
 
 // GetUsage Count requests
 //
+// Exact counts. What begins or ends within an hour whose minutes aren't kept any more counts as a whole hour; `coverage` says which time that gives, and what is known to be missing in it.
+//
 // Corresponds with GET /api/v1/environments/{environment}/usage (the `GetUsage` operationId).
 func (c *Client) GetUsage(ctx context.Context, environment EnvironmentKey, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetUsageRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCredentialUsage Count requests by credential
+//
+// Whole hours, kept for 90 days. Credentials that are gone are in it too.
+//
+// Corresponds with GET /api/v1/environments/{environment}/usage/credentials (the `GetCredentialUsage` operationId).
+func (c *Client) GetCredentialUsage(ctx context.Context, environment EnvironmentKey, params *GetCredentialUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCredentialUsageRequest(c.Server, environment, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8180,6 +8521,156 @@ func NewPutPolicyRequestWithBody(server string, environment EnvironmentKey, key 
 	return req, nil
 }
 
+// NewListRequestsRequest constructs an http.Request for the ListRequests method
+func NewListRequestsRequest(server string, environment EnvironmentKey, params *ListRequestsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/requests", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetRequestRequest constructs an http.Request for the GetRequest method
+func NewGetRequestRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/requests/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRevisionsRequest constructs an http.Request for the ListRevisions method
 func NewListRevisionsRequest(server string, environment EnvironmentKey, params *ListRevisionsParams) (*http.Request, error) {
 	var err error
@@ -10700,6 +11191,103 @@ func NewGetUsageRequest(server string, environment EnvironmentKey, params *GetUs
 	return req, nil
 }
 
+// NewGetCredentialUsageRequest constructs an http.Request for the GetCredentialUsage method
+func NewGetCredentialUsageRequest(server string, environment EnvironmentKey, params *GetCredentialUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/usage/credentials", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Bucket != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "bucket", *params.Bucket, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetOpenAPIRequest constructs an http.Request for the GetOpenAPI method
 func NewGetOpenAPIRequest(server string) (*http.Request, error) {
 	var err error
@@ -11375,6 +11963,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/policies/{key} (the `PutPolicy` operationId).
 	PutPolicyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutPolicyParams, body PutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPolicyResponse, error)
 
+	// ListRequestsWithResponse List requests
+	//
+	// The newest first, kept for 7 days. Rejected requests are all in it, as far as nodes had room for them (`coverage.dropped_requests` counts the others); of allowed ones it is a sample.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/requests (the `ListRequests` operationId).
+	ListRequestsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*ListRequestsResponse, error)
+
+	// GetRequestWithResponse Read a request
+	//
+	// By the id that the client was given with its answer (`req_…`).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
+	GetRequestWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetRequestResponse, error)
+
 	// ListRevisionsWithResponse List revisions, latest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11701,10 +12307,21 @@ type ClientWithResponsesInterface interface {
 
 	// GetUsageWithResponse Count requests
 	//
+	// Exact counts. What begins or ends within an hour whose minutes aren't kept any more counts as a whole hour; `coverage` says which time that gives, and what is known to be missing in it.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/usage (the `GetUsage` operationId).
 	GetUsageWithResponse(ctx context.Context, environment EnvironmentKey, params *GetUsageParams, reqEditors ...RequestEditorFn) (*GetUsageResponse, error)
+
+	// GetCredentialUsageWithResponse Count requests by credential
+	//
+	// Whole hours, kept for 90 days. Credentials that are gone are in it too.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/usage/credentials (the `GetCredentialUsage` operationId).
+	GetCredentialUsageWithResponse(ctx context.Context, environment EnvironmentKey, params *GetCredentialUsageParams, reqEditors ...RequestEditorFn) (*GetCredentialUsageResponse, error)
 
 	// GetOpenAPIWithResponse Read this document
 	//
@@ -14206,6 +14823,102 @@ func (r PutPolicyResponse) ContentType() string {
 	return ""
 }
 
+type ListRequestsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AnsweredRequestList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRequestsResponse) GetJSON200() *AnsweredRequestList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListRequestsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRequestsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRequestsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRequestsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRequestsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AnsweredRequest
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRequestResponse) GetJSON200() *AnsweredRequest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListRevisionsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -15857,6 +16570,54 @@ func (r GetUsageResponse) ContentType() string {
 	return ""
 }
 
+type GetCredentialUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UsageCredentialRowList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCredentialUsageResponse) GetJSON200() *UsageCredentialRowList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetCredentialUsageResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCredentialUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCredentialUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCredentialUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCredentialUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetOpenAPIResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -16939,6 +17700,36 @@ func (c *ClientWithResponses) PutPolicyWithResponse(ctx context.Context, environ
 	return ParsePutPolicyResponse(rsp)
 }
 
+// ListRequestsWithResponse List requests
+//
+// The newest first, kept for 7 days. Rejected requests are all in it, as far as nodes had room for them (`coverage.dropped_requests` counts the others); of allowed ones it is a sample.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/requests (the `ListRequests` operationId).
+func (c *ClientWithResponses) ListRequestsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*ListRequestsResponse, error) {
+	rsp, err := c.ListRequests(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRequestsResponse(rsp)
+}
+
+// GetRequestWithResponse Read a request
+//
+// By the id that the client was given with its answer (`req_…`).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
+func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetRequestResponse, error) {
+	rsp, err := c.GetRequest(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRequestResponse(rsp)
+}
+
 // ListRevisionsWithResponse List revisions, latest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17499,6 +18290,8 @@ func (c *ClientWithResponses) PutSettingsWithResponse(ctx context.Context, envir
 
 // GetUsageWithResponse Count requests
 //
+// Exact counts. What begins or ends within an hour whose minutes aren't kept any more counts as a whole hour; `coverage` says which time that gives, and what is known to be missing in it.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/environments/{environment}/usage (the `GetUsage` operationId).
@@ -17508,6 +18301,21 @@ func (c *ClientWithResponses) GetUsageWithResponse(ctx context.Context, environm
 		return nil, err
 	}
 	return ParseGetUsageResponse(rsp)
+}
+
+// GetCredentialUsageWithResponse Count requests by credential
+//
+// Whole hours, kept for 90 days. Credentials that are gone are in it too.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/usage/credentials (the `GetCredentialUsage` operationId).
+func (c *ClientWithResponses) GetCredentialUsageWithResponse(ctx context.Context, environment EnvironmentKey, params *GetCredentialUsageParams, reqEditors ...RequestEditorFn) (*GetCredentialUsageResponse, error) {
+	rsp, err := c.GetCredentialUsage(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCredentialUsageResponse(rsp)
 }
 
 // GetOpenAPIWithResponse Read this document
@@ -19982,6 +20790,72 @@ func ParsePutPolicyResponse(rsp *http.Response) (*PutPolicyResponse, error) {
 	return response, nil
 }
 
+// ParseListRequestsResponse parses an HTTP response from a ListRequestsWithResponse call
+func ParseListRequestsResponse(rsp *http.Response) (*ListRequestsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRequestsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AnsweredRequestList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetRequestResponse parses an HTTP response from a GetRequestWithResponse call
+func ParseGetRequestResponse(rsp *http.Response) (*GetRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AnsweredRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListRevisionsResponse parses an HTTP response from a ListRevisionsWithResponse call
 func ParseListRevisionsResponse(rsp *http.Response) (*ListRevisionsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -21622,6 +22496,39 @@ func ParseGetUsageResponse(rsp *http.Response) (*GetUsageResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest UsageRowList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetCredentialUsageResponse parses an HTTP response from a GetCredentialUsageWithResponse call
+func ParseGetCredentialUsageResponse(rsp *http.Response) (*GetCredentialUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCredentialUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UsageCredentialRowList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

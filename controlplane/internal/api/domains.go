@@ -68,9 +68,12 @@ type (
 		Revocation(ctx context.Context, environment *adminv1.Environment, collection, key string) (*adminv1.Revocation, error)
 	}
 
-	// Usage counts requests.
+	// Usage answers what was asked of the edge. With each answer comes what it covers.
 	Usage interface {
-		Query(ctx context.Context, environment string, q usage.Query) ([]*adminv1.UsageRow, error)
+		Query(ctx context.Context, environment string, q usage.Query) ([]*adminv1.UsageRow, *adminv1.UsageCoverage, error)
+		Credentials(ctx context.Context, environment string, q usage.CredentialQuery) ([]*adminv1.UsageCredentialRow, *adminv1.UsageCoverage, error)
+		Requests(ctx context.Context, environment string, q usage.RequestQuery) (listing.Page[*adminv1.AnsweredRequest], *adminv1.UsageCoverage, error)
+		Request(ctx context.Context, environment, requestID string) (*adminv1.AnsweredRequest, error)
 	}
 
 	// Limits answers how near an environment is to what it may hold.

@@ -49,6 +49,15 @@ func (x *exchange) sendObject(status int, m proto.Message) error {
 
 // sendPage writes a page of a list.
 func sendPage[T any](x *exchange, page listing.Page[T], message func(T) proto.Message) error {
+	body, err := appendPage(page, message)
+	if err != nil {
+		return err
+	}
+	return x.echo.Blob(http.StatusOK, mediaJSON, append(body, '}'))
+}
+
+// appendPage returns a page of a list that is still open for further members.
+func appendPage[T any](page listing.Page[T], message func(T) proto.Message) ([]byte, error) {
 	body := []byte(`{"data":[`)
 	for i, item := range page.Items {
 		if i > 0 {
@@ -56,17 +65,14 @@ func sendPage[T any](x *exchange, page listing.Page[T], message func(T) proto.Me
 		}
 		var err error
 		if body, err = resource.Append(body, message(item)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	body = append(body, `],"next_cursor":`...)
 	if page.Next == "" {
-		body = append(body, "null}"...)
-	} else {
-		body = strconv.AppendQuote(body, page.Next) // base64url: needs no escape that differs from JSON's
-		body = append(body, '}')
+		return append(body, "null"...), nil
 	}
-	return x.echo.Blob(http.StatusOK, mediaJSON, body)
+	return strconv.AppendQuote(body, page.Next), nil // base64url: needs no escape that differs from JSON's
 }
 
 // itself is for sendPage of messages.

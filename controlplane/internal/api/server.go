@@ -126,7 +126,11 @@ func (s *Server) handlers() map[string]handler {
 		"deleteJoinToken": s.deleteJoinToken,
 		"listNodes":       s.listNodes,
 		"getNode":         s.getNode,
-		"getUsage":        s.getUsage,
+
+		"getUsage":           s.getUsage,
+		"getCredentialUsage": s.getCredentialUsage,
+		"listRequests":       s.listRequests,
+		"getRequest":         s.getRequest,
 
 		"listPolicyKinds":   s.listPolicyKinds,
 		"getPolicyKind":     s.getPolicyKind,

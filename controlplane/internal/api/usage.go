@@ -1,9 +1,13 @@
 package api
 
 import (
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 
@@ -13,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource"
 )
 
 func (s *Server) getUsage(x *exchange) error {
@@ -24,70 +29,178 @@ func (s *Server) getUsage(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.Usage.Query(x.context(), environment.GetId(), q)
+	rows, coverage, err := s.Usage.Query(x.context(), environment.GetId(), q)
 	if err != nil {
 		return err
 	}
-	return sendPage(x, listing.Page[*adminv1.UsageRow]{Items: rows}, itself)
+	return sendCovered(x, listing.Page[*adminv1.UsageRow]{Items: rows}, coverage)
+}
+
+func (s *Server) getCredentialUsage(x *exchange) error {
+	environment, err := s.environment(x)
+	if err != nil {
+		return err
+	}
+	f := s.filtersOf(x, environment.GetId())
+	q := usage.CredentialQuery{Bucket: f.bucket("1h", "1d"), Credentials: f.credentials(), Consumers: f.consumers()}
+	q.From, q.To = f.span()
+	if err := f.done(); err != nil {
+		return err
+	}
+	rows, coverage, err := s.Usage.Credentials(x.context(), environment.GetId(), q)
+	if err != nil {
+		return err
+	}
+	return sendCovered(x, listing.Page[*adminv1.UsageCredentialRow]{Items: rows}, coverage)
+}
+
+func (s *Server) listRequests(x *exchange) error {
+	environment, err := s.environment(x)
+	if err != nil {
+		return err
+	}
+	page, err := x.listQuery()
+	if err != nil {
+		return err
+	}
+	f := s.filtersOf(x, environment.GetId())
+	q := usage.RequestQuery{
+		Page: page, Routes: f.routes(), Consumers: f.consumers(), Credentials: f.credentials(), Nodes: f.texts("node"),
+		Verdicts: f.texts("verdict"), RequestIDs: f.texts("request_id"), Clients: f.texts("client"),
+		Statuses: f.numbers("status", "100 to 999"),
+	}
+	q.From, q.To = f.span()
+	if err := f.done(); err != nil {
+		return err
+	}
+	found, coverage, err := s.Usage.Requests(x.context(), environment.GetId(), q)
+	if err != nil {
+		return err
+	}
+	return sendCovered(x, found, coverage)
+}
+
+func (s *Server) getRequest(x *exchange) error {
+	environment, key, err := s.keyed(x)
+	if err != nil {
+		return err
+	}
+	found, err := s.Usage.Request(x.context(), environment.GetId(), key)
+	if err != nil {
+		return err
+	}
+	return x.send(http.StatusOK, found)
+}
+
+// sendCovered writes a page of an answer about usage, and what it covers.
+func sendCovered[M proto.Message](x *exchange, page listing.Page[M], coverage *adminv1.UsageCoverage) error {
+	body, err := appendPage(page, itself)
+	if err != nil {
+		return err
+	}
+	if body, err = resource.Append(append(body, `,"coverage":`...), coverage); err != nil {
+		return err
+	}
+	return x.echo.Blob(http.StatusOK, mediaJSON, append(body, '}'))
 }
 
 // usageQuery reads the question; what can be asked at all, the domain says.
 func (s *Server) usageQuery(x *exchange, environment string) (usage.Query, error) {
-	var q usage.Query
-	var violations []problem.Violation
-	q.From, violations = x.time("from", violations)
-	q.To, violations = x.time("to", violations)
-	switch text := x.query.Get("bucket"); text {
-	case "1m":
-		q.Bucket = time.Minute
-	case "1h":
-		q.Bucket = time.Hour
-	default:
-		if x.query.Has("bucket") {
-			violations = append(violations, invalidParameter("bucket", "There is no bucket of this length.", text, "1m, 1h"))
-		}
+	f := s.filtersOf(x, environment)
+	q := usage.Query{
+		Bucket: f.bucket("1m", "1h", "1d"), Routes: f.routes(), Consumers: f.consumers(),
+		StatusClasses: f.numbers("status_class", "1 to 5"), Verdicts: f.texts("verdict"),
 	}
+	q.From, q.To = f.span()
 	if x.query.Has("group_by") {
 		for dimension := range strings.SplitSeq(x.query.Get("group_by"), ",") {
 			q.GroupBy = append(q.GroupBy, usage.Dimension(dimension))
 		}
 	}
-	violations = append(violations, s.usageFilter(x, environment, &q)...)
-	return q, problem.Invalid(violations...)
+	return q, f.done()
 }
 
-// usageFilter reads filter[…]. Names of routes and consumers that are there now stand for their ids.
-func (s *Server) usageFilter(x *exchange, environment string, q *usage.Query) []problem.Violation {
-	var violations []problem.Violation
-	for field, text := range x.filter {
-		values := strings.Split(text, ",")
-		switch field {
-		case "route":
-			q.Routes = resolve(values, func(name string) (string, error) {
-				found, err := s.Catalog.Get(x.context(), environment, catalog.Routes, name)
-				return found.ID, err
-			})
-		case "consumer":
-			q.Consumers = resolve(values, func(name string) (string, error) {
-				found, err := s.Directory.Get(x.context(), environment, directory.Consumers, name)
-				return found.ID, err
-			})
-		case "status_class":
-			for _, value := range values {
-				class, err := strconv.ParseUint(value, 10, 8)
-				if err != nil {
-					violations = append(violations, invalidParameter("filter/status_class", "This is no class of statuses.", value, "1 to 5"))
-					continue
-				}
-				q.StatusClasses = append(q.StatusClasses, uint32(class))
-			}
-		case "verdict":
-			q.Verdicts = values
-		default:
-			violations = append(violations, listing.UnknownFilter(field, "route, consumer, status_class, verdict"))
+// filters reads the query of a question about usage. What it isn't asked for can't be filtered by.
+type filters struct {
+	server      *Server
+	x           *exchange
+	environment string
+	read        []string
+	violations  []problem.Violation
+}
+
+func (s *Server) filtersOf(x *exchange, environment string) *filters {
+	return &filters{server: s, x: x, environment: environment}
+}
+
+// texts returns the values of filter[field], nil when it isn't there.
+func (f *filters) texts(field string) []string {
+	f.read = append(f.read, field)
+	text, given := f.x.filter[field]
+	if !given {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
+
+// numbers returns the values of filter[field] as numbers.
+func (f *filters) numbers(field, allowed string) []uint32 {
+	var numbers []uint32
+	for _, value := range f.texts(field) {
+		number, err := strconv.ParseUint(value, 10, 16)
+		if err != nil {
+			f.violations = append(f.violations, invalidParameter("filter/"+field, "This is no number of this kind.", value, allowed))
+			continue
+		}
+		numbers = append(numbers, uint32(number))
+	}
+	return numbers
+}
+
+// routes, consumers and credentials: names of what is there now stand for their ids.
+func (f *filters) routes() []string {
+	return resolve(f.texts("route"), func(name string) (string, error) {
+		found, err := f.server.Catalog.Get(f.x.context(), f.environment, catalog.Routes, name)
+		return found.ID, err
+	})
+}
+
+func (f *filters) consumers() []string { return f.entries("consumer", directory.Consumers) }
+
+func (f *filters) credentials() []string { return f.entries("credential", directory.APIKeys) }
+
+func (f *filters) entries(field, collection string) []string {
+	return resolve(f.texts(field), func(name string) (string, error) {
+		found, err := f.server.Directory.Get(f.x.context(), f.environment, collection, name)
+		return found.ID, err
+	})
+}
+
+// bucket returns the length of a time bucket; 0 when none is asked for.
+func (f *filters) bucket(allowed ...string) time.Duration {
+	text := f.x.query.Get("bucket")
+	length, known := map[string]time.Duration{"1m": time.Minute, "1h": time.Hour, "1d": 24 * time.Hour}[text]
+	if f.x.query.Has("bucket") && (!known || !slices.Contains(allowed, text)) {
+		f.violations = append(f.violations, invalidParameter("bucket", "There is no bucket of this length.", text, strings.Join(allowed, ", ")))
+	}
+	return length
+}
+
+// span returns the time asked for; zero where nothing is said.
+func (f *filters) span() (from, to time.Time) {
+	from, f.violations = f.x.time("from", f.violations)
+	to, f.violations = f.x.time("to", f.violations)
+	return from, to
+}
+
+// done returns everything that was wrong.
+func (f *filters) done() error {
+	for field := range f.x.filter {
+		if !slices.Contains(f.read, field) {
+			f.violations = append(f.violations, listing.UnknownFilter(field, strings.Join(f.read, ", ")))
 		}
 	}
-	return violations
+	return problem.Invalid(f.violations...)
 }
 
 // resolve replaces names by ids. What can't be found stays as it is: the domain refuses it.
@@ -110,7 +223,7 @@ func (x *exchange) time(name string, violations []problem.Violation) (time.Time,
 	}
 	text := x.query.Get(name)
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || t.Year() < 1970 {
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
 		violations = append(violations, invalidParameter(name, "This is no time.", text, "RFC 3339, as in 2026-01-31T00:00:00Z"))
 	}
 	return t, violations

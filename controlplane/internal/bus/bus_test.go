@@ -195,11 +195,16 @@ func TestWhatANodePublishesIsReceivedOnce(t *testing.T) {
 	identity := newIdentity()
 	conn, _ := i.connect(server, identity)
 	own := subject.Usage(identity.Environment, identity.Node)
+	before := time.Now()
 	publish(t, conn, own, "one")
 	publish(t, conn, own, "two")
 	for _, want := range []string{"one", "two"} {
-		if got := <-r.got; got.Subject != own || string(got.Data) != want {
+		got := <-r.got
+		if got.Subject != own || string(got.Data) != want {
 			t.Errorf("got %q on %s", got.Data, got.Subject)
+		}
+		if got.SentAt.Before(before) || got.SentAt.After(time.Now()) {
+			t.Errorf("the bus took it at %v", got.SentAt)
 		}
 	}
 }

@@ -102,6 +102,9 @@ func (c *Consumer) receive(ctx context.Context, messages []jetstream.Msg) {
 	deliveries := make([]usage.Delivery, len(messages))
 	for i, m := range messages {
 		deliveries[i] = usage.Delivery{Subject: m.Subject(), Data: m.Data()}
+		if metadata, err := m.Metadata(); err == nil {
+			deliveries[i].SentAt = metadata.Timestamp
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveTimeout)
 	defer cancel()

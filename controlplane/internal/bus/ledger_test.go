@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -63,7 +64,7 @@ func TestUsageCountsOnceAfterTheConsumerAndTheBusDied(t *testing.T) {
 		t.Helper()
 		data, err := proto.Marshal(&usagev1.Batch{
 			Node: identity.Node, Environment: identity.Environment, Boot: "b", Number: n,
-			Counters: []*usagev1.Counter{{Minute: 29_000_000, StatusClass: 2, Verdict: "allowed", Requests: each}},
+			Counters: []*usagev1.Counter{{Minute: time.Now().Unix() / 60, StatusClass: 2, Verdict: "allowed", Requests: each}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -86,6 +87,44 @@ func TestUsageCountsOnceAfterTheConsumerAndTheBusDied(t *testing.T) {
 	i.consume(server, d)
 	for stats.Counted.Load() < batches || stats.Duplicates.Load() == 0 {
 		<-d.took
+	}
+	rows, err := db.Usage().Usage(t.Context(), identity.Environment, usage.Question{ToMinute: 1 << 40, BucketMinutes: 1, Limit: 2})
+	if err != nil || len(rows) != 1 || rows[0].Requests != batches*each {
+		t.Errorf("%s, %v", fmt.Sprint(rows), err)
+	}
+}
+
+func TestReplicasThatReceiveFromOneStreamCountEachBatchOnce(t *testing.T) {
+	db, err := postgres.Open(t.Context(), postgrestest.Database(t, postgres.Migrate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	stats := new(usage.Stats)
+	receiver := usage.NewReceiver(db.Usage(), slog.New(slog.DiscardHandler), stats)
+	i := install(t)
+	server := i.start()
+	identity := newIdentity()
+	conn, _ := i.connect(server, identity)
+	// Each loses the first answers that it gives, so that what it has counted comes again, to either.
+	took := make(chan struct{}, 1)
+	one := &dying{real: receiver, left: 1, died: make(chan struct{}, 1), took: took}
+	other := &dying{real: receiver, left: 1, died: make(chan struct{}, 1), took: took}
+	i.consume(server, one)
+	i.consume(server, other)
+	const batches, each = 60, 7
+	for n := range uint64(batches) {
+		data, err := proto.Marshal(&usagev1.Batch{
+			Node: identity.Node, Environment: identity.Environment, Boot: "b", Number: n + 1,
+			Counters: []*usagev1.Counter{{Minute: time.Now().Unix() / 60, StatusClass: 2, Verdict: "allowed", Requests: each}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish(t, conn, subject.Usage(identity.Environment, identity.Node), string(data))
+	}
+	for stats.Counted.Load() < batches || stats.Duplicates.Load() == 0 {
+		<-took
 	}
 	rows, err := db.Usage().Usage(t.Context(), identity.Environment, usage.Question{ToMinute: 1 << 40, BucketMinutes: 1, Limit: 2})
 	if err != nil || len(rows) != 1 || rows[0].Requests != batches*each {

@@ -24,6 +24,9 @@ const (
 	Peppers   = "peppers" // no collection of the API
 )
 
+// lastUsed is the field of an API key that is counted and not written: it is in no version of it.
+const lastUsed = "last_used_at"
+
 // Message is what people see of a row: *adminv1.Consumer, *adminv1.ApiKey, *adminv1.Secret or *adminv1.Block.
 type Message interface {
 	proto.Message
@@ -99,7 +102,7 @@ func (r Row) Object(t *Type) (Object, error) {
 // entry's sequence. (Not with its hash: a tag that follows from a secret's value lets it be guessed.)
 func ETag(r Row) (string, error) {
 	bare := proto.Clone(r.Message)
-	Clear(bare, "created_at", "updated_at")
+	Clear(bare, "created_at", "updated_at", lastUsed)
 	stored, err := resource.Stored(bare)
 	if err != nil {
 		return "", fmt.Errorf("etag of %s: %w", r.Message.GetId(), err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
@@ -13,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	"github.com/sallyport/sallyport/proto/digest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 var _ directory.Store = (*DB)(nil)
@@ -21,7 +23,7 @@ var _ directory.Store = (*DB)(nil)
 func (db *DB) Row(ctx context.Context, environment, collection, key string) (directory.Row, error) {
 	row, err := db.findRow(ctx, environment, collection, key)
 	if err == nil {
-		return row, nil
+		return row, db.addLastUses(ctx, environment, []directory.Row{row})
 	}
 	if _, missing := db.q.GetPosition(ctx, environment); missing != nil {
 		return directory.Row{}, noEnvironment(missing, environment)
@@ -73,7 +75,36 @@ func (db *DB) SelectRows(ctx context.Context, environment, collection string, s 
 		return nil, err
 	}
 	rows, err := db.selectRows(ctx, environment, collection, s, labels)
-	return rows, translate(err)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return rows, db.addLastUses(ctx, environment, rows)
+}
+
+// addLastUses says of API keys, for those who read them, when they were last used. Writers don't see it: it is
+// no part of what they change.
+func (db *DB) addLastUses(ctx context.Context, environment string, rows []directory.Row) error {
+	keys := make(map[[16]byte]*adminv1.ApiKey, len(rows))
+	var credentials []pgtype.UUID
+	for _, row := range rows {
+		key, isKey := row.Message.(*adminv1.ApiKey)
+		raw, err := id.Parse(id.APIKey, row.Message.GetId())
+		if isKey && err == nil {
+			keys[raw] = key
+			credentials = append(credentials, uuid(raw))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := db.q.ListLastUses(ctx, dbsqlc.ListLastUsesParams{Environment: environment, Credentials: credentials})
+	if err != nil {
+		return fmt.Errorf("last use of API keys: %w", translate(err))
+	}
+	for _, f := range found {
+		keys[f.Credential.Bytes].LastUsedAt = timestamppb.New(f.LastUsedAt)
+	}
+	return nil
 }
 
 func (db *DB) selectRows(ctx context.Context, environment, collection string, s directory.Selection, l labels) ([]directory.Row, error) {

@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
+	"net/netip"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -15,37 +17,105 @@ import (
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
 )
 
-// Usage keeps what was counted: it is usage.Store.
+// Usage keeps what was counted: it is usage.Ledger, usage.Store and usage.Partitions.
 type Usage struct {
 	pool    *pgxpool.Pool
 	queries *dbsqlc.Queries
 }
 
-var _ usage.Store = (*Usage)(nil)
+var _ usage.Ledger = (*Usage)(nil)
 
 // Usage returns what this database counted.
 func (db *DB) Usage() *Usage { return &Usage{pool: db.pool, queries: db.q} }
 
 // Ingest counts those batches that were never counted. Their receipts and their counts are one
-// transaction: the receipts' row locks make a batch that two replicas hold at once count once.
-func (u *Usage) Ingest(ctx context.Context, batches []*usagev1.Batch) (counted int, err error) {
+// transaction: the receipts' row locks make a batch that two replicas hold at once count once. A new
+// database, and one whose clock went ahead, has no partitions yet for now: they are made, once.
+func (u *Usage) Ingest(ctx context.Context, batches []*usagev1.Batch) (usage.Taken, error) {
+	taken, err := u.ingest(ctx, batches)
+	if lacksPartition(err) {
+		if err = u.makePartitions(ctx); err == nil {
+			taken, err = u.ingest(ctx, batches)
+		}
+	}
+	if err != nil {
+		return usage.Taken{}, fmt.Errorf("ingest usage: %w", untakeable(err))
+	}
+	return taken, nil
+}
+
+func (u *Usage) ingest(ctx context.Context, batches []*usagev1.Batch) (taken usage.Taken, err error) {
 	err = pgx.BeginFunc(ctx, u.pool, func(tx pgx.Tx) error {
 		queries := u.queries.WithTx(tx)
-		fresh, err := takeReceipts(ctx, queries, batches)
+		fresh, err := lockReceipts(ctx, queries, batches)
 		if err != nil || len(fresh) == 0 {
 			return err
 		}
-		counted = len(fresh)
-		return queries.AddUsageMinutes(ctx, minutesParams(usage.Merge(fresh)))
+		now, err := queries.UsageTime(ctx)
+		if err != nil {
+			return err
+		}
+		intake := usage.Tally(fresh, now)
+		taken = intake.Taken
+		return addIntake(ctx, queries, fresh, &intake)
 	})
-	if err != nil {
-		return 0, fmt.Errorf("ingest usage: %w", translate(err))
-	}
-	return counted, nil
+	return taken, err
 }
 
-// takeReceipts returns the batches that were never counted, each once, and notes that they are now.
-func takeReceipts(ctx context.Context, queries *dbsqlc.Queries, batches []*usagev1.Batch) ([]*usagev1.Batch, error) {
+// addIntake adds to each table in a fixed order, and to the rows of each in a fixed order, so that
+// transactions that add to the same rows wait for each other and never in a circle.
+func addIntake(ctx context.Context, queries *dbsqlc.Queries, fresh []*usagev1.Batch, in *usage.Intake) error {
+	if err := queries.ReceiptUsageBatches(ctx, receiptParams(fresh, in.FirstMinutes)); err != nil {
+		return err
+	}
+	if err := queries.AddUsageMinutes(ctx, minutesParams(in.Minutes)); err != nil {
+		return err
+	}
+	if err := queries.AddUsageHours(ctx, hoursParams(in.Hours)); err != nil {
+		return err
+	}
+	if len(in.Uses) > 0 {
+		if err := queries.AddUsageCredentials(ctx, credentialsParams(in.Credentials)); err != nil {
+			return err
+		}
+		if err := queries.AddCredentialUse(ctx, usesParams(in.Uses)); err != nil {
+			return err
+		}
+	}
+	if len(in.Requests) == 0 {
+		return nil
+	}
+	_, err := queries.AddUsageEvents(ctx, eventsParams(in.Requests))
+	return err
+}
+
+// SQLSTATEs of rows that a table can't have.
+const (
+	checkViolation     = "23514"
+	classDataException = "22"
+	classIntegrity     = "23"
+)
+
+// lacksPartition tells whether a row had no partition to go to.
+func lacksPartition(err error) bool {
+	var failed *pgconn.PgError
+	return errors.As(err, &failed) && failed.Code == checkViolation && failed.ConstraintName == ""
+}
+
+// untakeable is the error of an ingest as its callers know it: rows that no table takes today none takes
+// tomorrow.
+func untakeable(err error) error {
+	var failed *pgconn.PgError
+	if errors.As(err, &failed) && !lacksPartition(err) &&
+		(strings.HasPrefix(failed.Code, classDataException) || strings.HasPrefix(failed.Code, classIntegrity)) {
+		return fmt.Errorf("%w: %w", usage.ErrBatch, err)
+	}
+	return translate(err)
+}
+
+// lockReceipts returns the batches that were never counted, each once, and locks out others that hold
+// batches of the same boots.
+func lockReceipts(ctx context.Context, queries *dbsqlc.Queries, batches []*usagev1.Batch) ([]*usagev1.Batch, error) {
 	distinct := distinctBatches(batches)
 	var nodes, boots, environments []string
 	var numbers, places []int64
@@ -67,14 +137,19 @@ func takeReceipts(ctx context.Context, queries *dbsqlc.Queries, batches []*usage
 		return nil, err
 	}
 	taken := make([]*usagev1.Batch, len(fresh))
-	var receipt dbsqlc.ReceiptUsageBatchesParams
 	for i, place := range fresh {
-		b := distinct[place]
-		taken[i] = b
-		receipt.Nodes, receipt.Boots = append(receipt.Nodes, b.GetNode()), append(receipt.Boots, b.GetBoot())
-		receipt.Numbers = append(receipt.Numbers, int64(b.GetNumber()))
+		taken[i] = distinct[place]
 	}
-	return taken, queries.ReceiptUsageBatches(ctx, receipt)
+	return taken, nil
+}
+
+func receiptParams(fresh []*usagev1.Batch, firstMinutes []int64) dbsqlc.ReceiptUsageBatchesParams {
+	p := dbsqlc.ReceiptUsageBatchesParams{Minutes: firstMinutes}
+	for _, b := range fresh {
+		p.Nodes, p.Boots = append(p.Nodes, b.GetNode()), append(p.Boots, b.GetBoot())
+		p.Numbers, p.Dropped = append(p.Numbers, int64(b.GetNumber())), append(p.Dropped, int64(b.GetEventsDropped()))
+	}
+	return p
 }
 
 // distinctBatches drops batches that are there twice: a group may hold a message and its redelivery.
@@ -113,89 +188,55 @@ func minutesParams(rollups []usage.Rollup) dbsqlc.AddUsageMinutesParams {
 	return p
 }
 
-// dimensionColumns are the expressions behind what usage is grouped by; one that isn't grouped by is
-// a constant.
-var dimensionColumns = []struct {
-	dimension        usage.Dimension
-	grouped, omitted string
-}{
-	{usage.ByTime, "minute - minute % $4", "0::bigint"},
-	{usage.ByRoute, "route", "'00000000-0000-0000-0000-000000000000'::uuid"},
-	{usage.ByConsumer, "consumer", "'00000000-0000-0000-0000-000000000000'::uuid"},
-	{usage.ByStatusClass, "status_class", "0::smallint"},
-	{usage.ByVerdict, "verdict", "''"},
+func hoursParams(rollups []usage.Rollup) dbsqlc.AddUsageHoursParams {
+	m := minutesParams(rollups)
+	for i := range m.Minutes {
+		m.Minutes[i] /= 60
+	}
+	return dbsqlc.AddUsageHoursParams{
+		Environments: m.Environments, Hours: m.Minutes, Routes: m.Routes, Consumers: m.Consumers,
+		StatusClasses: m.StatusClasses, Verdicts: m.Verdicts,
+		Requests: m.Requests, RequestBytes: m.RequestBytes, ResponseBytes: m.ResponseBytes, DurationsUs: m.DurationsUs,
+	}
 }
 
-// Usage returns the rows that answer a checked question. The statement's text depends on what is
-// grouped by and filtered, never on a value.
-func (u *Usage) Usage(ctx context.Context, environment string, q usage.Question) ([]usage.Row, error) {
-	sql, args := usageSQL(environment, q)
-	rows, err := u.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("ask for usage: %w", translate(err))
+func credentialsParams(counts []usage.CredentialCount) dbsqlc.AddUsageCredentialsParams {
+	var p dbsqlc.AddUsageCredentialsParams
+	for i := range counts {
+		c := &counts[i]
+		p.Environments, p.Hours = append(p.Environments, c.Environment), append(p.Hours, c.Hour)
+		p.Credentials, p.Consumers = append(p.Credentials, uuid(c.Credential)), append(p.Consumers, uuid(c.Consumer))
+		p.Requests = append(p.Requests, c.Requests)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (usage.Row, error) {
-		r := usage.Row{Key: usage.Key{Environment: environment}}
-		err := row.Scan(&r.Minute, &r.Route, &r.Consumer, &r.StatusClass, &r.Verdict,
-			&r.Requests, &r.RequestBytes, &r.ResponseBytes, &r.DurationUs)
-		return r, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read usage: %w", translate(err))
-	}
-	return found, nil
+	return p
 }
 
-func usageSQL(environment string, q usage.Question) (sql string, args []any) {
-	args = []any{environment, q.FromMinute, q.ToMinute, q.BucketMinutes, q.Limit}
-	var selected, grouped []string
-	for i, column := range dimensionColumns {
-		expression := column.omitted
-		for _, d := range q.GroupBy {
-			if d == column.dimension {
-				expression = column.grouped
-				grouped = append(grouped, strconv.Itoa(i+1))
-			}
+func usesParams(uses []usage.CredentialUse) dbsqlc.AddCredentialUseParams {
+	var p dbsqlc.AddCredentialUseParams
+	for i := range uses {
+		u := &uses[i]
+		p.Environments, p.Credentials = append(p.Environments, u.Environment), append(p.Credentials, uuid(u.Credential))
+		p.LastUsedAt, p.Requests = append(p.LastUsedAt, u.LastUsed), append(p.Requests, u.Requests)
+	}
+	return p
+}
+
+func eventsParams(requests []usage.Request) []dbsqlc.AddUsageEventsParams {
+	p := make([]dbsqlc.AddUsageEventsParams, len(requests))
+	for i := range requests {
+		r := &requests[i]
+		var client *netip.Addr
+		if r.Client.IsValid() {
+			client = &r.Client
 		}
-		selected = append(selected, expression)
+		p[i] = dbsqlc.AddUsageEventsParams{
+			Environment: r.Environment, TimeMs: r.TimeMs, RequestID: r.ID, Node: r.Node, Method: r.Method, Host: r.Host, Path: r.Path, Client: client,
+			Route: uuid(r.Route), Consumer: uuid(r.Consumer), Credential: uuid(r.Credential), Policy: uuid(r.Policy),
+			Status: r.Status, Verdict: r.Verdict, Revision: r.Revision, DurationUs: r.DurationUs, UpstreamUs: r.UpstreamUs,
+			RequestBytes: r.RequestBytes, ResponseBytes: r.ResponseBytes,
+		}
 	}
-	where := ""
-	filter := func(column string, values any) {
-		args = append(args, values)
-		where += " AND " + column + " = ANY($" + strconv.Itoa(len(args)) + ")"
-	}
-	if len(q.Routes) > 0 {
-		filter("route", uuids(q.Routes))
-	}
-	if len(q.Consumers) > 0 {
-		filter("consumer", uuids(q.Consumers))
-	}
-	if len(q.StatusClasses) > 0 {
-		filter("status_class", q.StatusClasses)
-	}
-	if len(q.Verdicts) > 0 {
-		filter("verdict", q.Verdicts)
-	}
-	var b strings.Builder
-	b.WriteString("SELECT " + strings.Join(selected, ", "))
-	for _, column := range []string{"requests", "request_bytes", "response_bytes", "duration_us"} {
-		b.WriteString(", least(sum(" + column + "), 9223372036854775807)::bigint") // a sum of bigints is numeric
-	}
-	b.WriteString(" FROM usage_minutes WHERE environment = $1 AND minute >= $2 AND minute < $3 AND $4::bigint > 0" + where)
-	if len(grouped) > 0 {
-		list := strings.Join(grouped, ", ")
-		b.WriteString(" GROUP BY " + list + " ORDER BY " + list)
-	} else {
-		b.WriteString(" HAVING count(*) > 0")
-	}
-	b.WriteString(" LIMIT $5")
-	return b.String(), args
+	return p
 }
 
-func uuids(ids [][16]byte) []pgtype.UUID {
-	list := make([]pgtype.UUID, len(ids))
-	for i, raw := range ids {
-		list[i] = pgtype.UUID{Bytes: raw, Valid: true}
-	}
-	return list
-}
+func uuid(raw [16]byte) pgtype.UUID { return pgtype.UUID{Bytes: raw, Valid: true} }

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"testing"
@@ -24,7 +25,8 @@ func usageDatabase(t *testing.T) *postgres.Usage {
 	return db.Usage()
 }
 
-const minute = 30_000_000
+// minute is the first of an hour of today or yesterday.
+var minute = time.Now().Unix()/3600*60 - 3*60
 
 func batch(node, boot string, number uint64, counters ...*usagev1.Counter) *usagev1.Batch {
 	return &usagev1.Batch{Node: node, Environment: "env_1", Boot: boot, Number: number, Counters: counters}
@@ -63,8 +65,8 @@ func TestBatchCountsOnceHoweverOftenItComes(t *testing.T) {
 	}
 	for i, g := range groups {
 		counted, err := u.Ingest(t.Context(), g.batches)
-		if err != nil || counted != g.counted || total(t, u) != g.total {
-			t.Errorf("group %d: %d counted, %d in all: %v", i, counted, total(t, u), err)
+		if err != nil || counted.Batches != g.counted || total(t, u) != g.total {
+			t.Errorf("group %d: %d counted, %d in all: %v", i, counted.Batches, total(t, u), err)
 		}
 	}
 }
@@ -73,8 +75,8 @@ func TestIngestThatFailsCountsNothingAndCanBeTriedAgain(t *testing.T) {
 	u := usageDatabase(t)
 	good := batch("n", "b", 1, counter(minute, 10))
 	bad := batch("n", "b", 2, &usagev1.Counter{Minute: minute, StatusClass: 9, Verdict: "x", Requests: 1})
-	if _, err := u.Ingest(t.Context(), []*usagev1.Batch{good, bad}); err == nil {
-		t.Fatal("a class of status that isn't was taken")
+	if _, err := u.Ingest(t.Context(), []*usagev1.Batch{good, bad}); !errors.Is(err, usage.ErrBatch) {
+		t.Fatalf("a class of status that isn't was taken: %v", err)
 	}
 	if got := total(t, u); got != 0 {
 		t.Errorf("%d counted", got)
@@ -84,14 +86,15 @@ func TestIngestThatFailsCountsNothingAndCanBeTriedAgain(t *testing.T) {
 	if _, err := u.Ingest(gone, []*usagev1.Batch{good}); err == nil {
 		t.Error("it was taken after the end")
 	}
-	if counted, err := u.Ingest(t.Context(), []*usagev1.Batch{good}); err != nil || counted != 1 || total(t, u) != 10 {
-		t.Errorf("%d counted: %v", counted, err)
+	if counted, err := u.Ingest(t.Context(), []*usagev1.Batch{good}); err != nil || counted.Batches != 1 || total(t, u) != 10 {
+		t.Errorf("%d counted: %v", counted.Batches, err)
 	}
 }
 
 func TestReplicasThatHoldTheSameBatchesCountThemOnce(t *testing.T) {
 	u := usageDatabase(t)
 	const replicas, rounds, nodes = 4, 10, 8
+	credentials := []id.ID{id.New(time.Now()), id.New(time.Now()), id.New(time.Now())}
 	var all sync.WaitGroup
 	for replica := range replicas {
 		all.Go(func() {
@@ -99,7 +102,10 @@ func TestReplicasThatHoldTheSameBatchesCountThemOnce(t *testing.T) {
 				var group []*usagev1.Batch
 				for i := range nodes { // in another order each
 					node := string(rune('a' + (i*5+replica*3)%nodes))
-					group = append(group, batch(node, "b", uint64(round+1), counter(minute+int64(i%3), 1)))
+					b := batch(node, "b", uint64(round+1), counter(minute+int64(i%3), 1))
+					b.Credentials = []*usagev1.CredentialCount{{Credential: credentials[i%3][:], Hour: minute / 60, Requests: 1, LastUsedMs: minute * 60_000}}
+					b.Events = []*usagev1.Event{{TimeMs: minute * 60_000, RequestId: "req_x", Status: 401, Verdict: "x"}}
+					group = append(group, b)
 				}
 				if _, err := u.Ingest(t.Context(), group); err != nil {
 					t.Error(err)
@@ -111,7 +117,25 @@ func TestReplicasThatHoldTheSameBatchesCountThemOnce(t *testing.T) {
 	if got := total(t, u); got != rounds*nodes {
 		t.Errorf("%d counted, want %d", got, rounds*nodes)
 	}
+	hours := usage.Question{FromMinute: minute, ToMinute: minute + 60, FromHour: minute / 60, ToHour: minute/60 + 1, BucketMinutes: 60, Limit: 2}
+	if rows, err := u.Usage(t.Context(), "env_1", hours); err != nil || len(rows) != 1 || rows[0].Requests != rounds*nodes {
+		t.Errorf("by the hour %v, %v", rows, err)
+	}
+	keys, err := u.Credentials(t.Context(), "env_1", usage.CredentialQuestion{FromHour: minute / 60, ToHour: minute/60 + 1, Limit: 10})
+	var used int64
+	for _, k := range keys {
+		used += k.Requests
+	}
+	if err != nil || len(keys) != 3 || used != rounds*nodes {
+		t.Errorf("credentials %v, %v", keys, err)
+	}
+	listed, err := u.Requests(t.Context(), "env_1", everyRequest)
+	if err != nil || len(listed) != rounds*nodes {
+		t.Errorf("%d requests listed: %v", len(listed), err)
+	}
 }
+
+var everyRequest = usage.RequestQuestion{ToMs: math.MaxInt64, BeforeMs: math.MaxInt64, BeforeNumber: math.MaxInt64, Limit: 1000}
 
 func TestUsageIsGroupedAndFiltered(t *testing.T) {
 	u := usageDatabase(t)

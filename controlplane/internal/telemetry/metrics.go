@@ -16,8 +16,10 @@ import (
 
 // Sources are what is counted elsewhere.
 type Sources struct {
-	Fleet  *fleet.Stats
-	Usage  *usage.Stats
+	Fleet *fleet.Stats
+	Usage *usage.Stats
+	// Upkeep is that of usage's partitions.
+	Upkeep *usage.UpkeepStats
 	Limits *limits.Stats
 }
 
@@ -39,6 +41,7 @@ func (s Sources) list() []metric {
 		sent       = "sallyport_control_sync_sent_total"
 		answers    = "sallyport_control_sync_answers_total"
 		batches    = "sallyport_control_usage_batches_total"
+		requests   = "sallyport_control_usage_requests_total"
 	)
 	return []metric{
 		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("enrolled"), counter: &s.Fleet.Enrolled},
@@ -61,6 +64,17 @@ func (s Sources) list() []metric {
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("duplicate"), counter: &s.Usage.Duplicates},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("refused"), counter: &s.Usage.Refused},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("retried"), counter: &s.Usage.Retried},
+		{name: "sallyport_control_usage_rows_total", help: "Counters of batches counted.", counter: &s.Usage.Counters},
+		{name: "sallyport_control_usage_late_rows_total", help: "Counters counted by the hour alone: their minute isn't kept any more.", counter: &s.Usage.Late},
+		{name: "sallyport_control_usage_moved_rows_total", help: "Counters counted as of now, for a node whose clock is wrong.", counter: &s.Usage.Moved},
+		{name: requests, help: "Single requests that nodes told of.", labels: result("listed"), counter: &s.Usage.Requests},
+		{name: requests, help: "Single requests that nodes told of.", labels: result("expired"), counter: &s.Usage.Expired},
+		{name: requests, help: "Single requests that nodes told of.", labels: result("dropped"), counter: &s.Usage.Dropped},
+		{name: requests, help: "Single requests that nodes told of.", labels: result("unlistable"), counter: &s.Usage.Unlistable},
+		{name: "sallyport_control_usage_lag_milliseconds", help: "How long the oldest batch of the latest group had been on the bus.", gauge: &s.Usage.LagMs},
+		{name: "sallyport_control_usage_partitions_dropped_total", help: "Expired partitions of usage that were dropped.", counter: &s.Upkeep.Dropped},
+		{name: "sallyport_control_usage_upkeep_failed_total", help: "Passes over the partitions of usage that failed.", counter: &s.Upkeep.Failed},
+		{name: "sallyport_control_usage_upkeep_held", help: "1 while no usage is dropped because the database's clock jumped.", gauge: &s.Upkeep.Held},
 	}
 }
 

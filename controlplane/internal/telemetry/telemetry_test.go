@@ -15,7 +15,7 @@ import (
 )
 
 func TestEveryMetricIsServedWithItsCount(t *testing.T) {
-	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Limits: new(limits.Stats)}
+	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats), Limits: new(limits.Stats)}
 	sources.Fleet.Nacks.Add(3)
 	sources.Fleet.Sessions.Add(2)
 	metrics, err := NewMetrics(sources)

@@ -3,34 +3,23 @@ package usage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
-
-	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
-	"github.com/sallyport/sallyport/proto/id"
-	"github.com/sallyport/sallyport/proto/subject"
 )
 
-// Limits of a batch.
-const (
-	maxCounters    = 20_000
-	maxVerdict     = 64 // bytes
-	maxBoot        = 64 // bytes
-	idSize         = 16
-	maxSum         = 1 << 52 // of one counter: no node sums up more in a minute
-	maxFutureMins  = 24 * 60 // how far a node's clock may be ahead of ours
-	maxBatchNumber = 1 << 62
-)
+// maxRowsAtOnce is how many rows of batches one transaction takes, so that a backlog goes in step by step: what
+// is committed is acked, however long the rest takes.
+const maxRowsAtOnce = 50_000
 
 // Delivery is one message of the usage stream.
 type Delivery struct {
 	Subject string // the bus lets a node publish on its own subject alone
 	Data    []byte // a usagev1.Batch
+	// SentAt is when the bus took it; zero: not known.
+	SentAt time.Time
 }
 
 // Verdict is what became of a delivery.
@@ -43,34 +32,53 @@ const (
 	Refused                  // never to be counted: don't deliver it again
 )
 
-// Store keeps what was counted.
-type Store interface {
+// Ledger takes what is counted.
+type Ledger interface {
 	// Ingest counts those batches, in one transaction, whose (node, boot, number) was never counted
-	// before, and returns how many these were.
-	Ingest(ctx context.Context, batches []*usagev1.Batch) (counted int, err error)
-	// Usage returns the rows that answer a checked question, in the order of its dimensions.
-	Usage(ctx context.Context, environment string, q Question) ([]Row, error)
+	// before. An error that is [ErrBatch] says that they will never be taken.
+	Ingest(ctx context.Context, batches []*usagev1.Batch) (Taken, error)
 }
 
-// Stats counts deliveries.
+// Stats counts what is received.
 type Stats struct {
 	Counted    atomic.Uint64 // batches counted
 	Duplicates atomic.Uint64 // batches that had been counted before
 	Refused    atomic.Uint64 // batches that were no good, or not the sender's
 	Retried    atomic.Uint64 // batches that could not be taken now
+
+	Counters atomic.Uint64 // rows of batches counted
+	Late     atomic.Uint64 // of these, too old for the minutes
+	Moved    atomic.Uint64 // of these and of credentials', counted as of now for a wrong clock
+	Requests atomic.Uint64 // requests listed
+	Expired  atomic.Uint64 // requests too old to be listed
+	Dropped  atomic.Uint64 // rejected requests that nodes had no room to list
+	// Unlistable are requests of which a node says what can't be.
+	Unlistable atomic.Uint64
+	LagMs      atomic.Int64 // how long the latest group's oldest batch had been on the bus
+}
+
+func (s *Stats) add(t Taken) {
+	s.Counted.Add(uint64(t.Batches))
+	s.Counters.Add(uint64(t.Counters))
+	s.Late.Add(uint64(t.Late))
+	s.Moved.Add(uint64(t.Moved))
+	s.Requests.Add(uint64(t.Requests))
+	s.Expired.Add(uint64(t.Expired))
+	s.Dropped.Add(uint64(t.Dropped))
+	s.Unlistable.Add(uint64(t.Unlistable))
 }
 
 // Receiver takes batches off the bus.
 type Receiver struct {
-	store Store
-	log   *slog.Logger
-	stats *Stats
-	now   func() time.Time
+	ledger Ledger
+	log    *slog.Logger
+	stats  *Stats
+	now    func() time.Time
 }
 
-// NewReceiver returns a receiver that counts into store.
-func NewReceiver(store Store, log *slog.Logger, stats *Stats) *Receiver {
-	return &Receiver{store: store, log: log, stats: stats, now: time.Now}
+// NewReceiver returns a receiver that counts into a ledger.
+func NewReceiver(ledger Ledger, log *slog.Logger, stats *Stats) *Receiver {
+	return &Receiver{ledger: ledger, log: log, stats: stats, now: time.Now}
 }
 
 // Receive counts a group of deliveries and answers each, in their order. What the database refuses
@@ -79,8 +87,12 @@ func (r *Receiver) Receive(ctx context.Context, deliveries []Delivery) []Verdict
 	verdicts := make([]Verdict, len(deliveries))
 	batches := make([]*usagev1.Batch, 0, len(deliveries))
 	places := make([]int, 0, len(deliveries))
+	var oldest time.Time
 	for i, delivery := range deliveries {
-		batch, err := r.check(delivery)
+		if at := delivery.SentAt; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+		batch, err := check(delivery)
 		if err != nil {
 			verdicts[i] = Refused
 			r.stats.Refused.Add(1)
@@ -89,10 +101,29 @@ func (r *Receiver) Receive(ctx context.Context, deliveries []Delivery) []Verdict
 		}
 		batches, places = append(batches, batch), append(places, i)
 	}
-	for i, verdict := range r.ingest(ctx, batches) {
-		verdicts[places[i]] = verdict
+	for len(batches) > 0 {
+		n := groupSize(batches)
+		for i, verdict := range r.ingest(ctx, batches[:n]) {
+			verdicts[places[i]] = verdict
+		}
+		batches, places = batches[n:], places[n:]
+	}
+	if !oldest.IsZero() {
+		r.stats.LagMs.Store(max(r.now().Sub(oldest).Milliseconds(), 0))
 	}
 	return verdicts
+}
+
+// groupSize returns how many of the batches, at least one, go into one transaction.
+func groupSize(batches []*usagev1.Batch) int {
+	rows := 0
+	for i, b := range batches {
+		rows += len(b.GetCounters()) + len(b.GetCredentials()) + len(b.GetEvents())
+		if rows > maxRowsAtOnce {
+			return max(i, 1)
+		}
+	}
+	return len(batches)
 }
 
 func (r *Receiver) ingest(ctx context.Context, batches []*usagev1.Batch) []Verdict {
@@ -105,6 +136,12 @@ func (r *Receiver) ingest(ctx context.Context, batches []*usagev1.Batch) []Verdi
 		for i := range verdicts {
 			verdicts[i] = Committed
 		}
+		return verdicts
+	}
+	if len(batches) == 1 && errors.Is(err, ErrBatch) {
+		verdicts[0] = Refused
+		r.stats.Refused.Add(1)
+		r.log.Error("a usage batch was refused by the database", "node", batches[0].GetNode(), "number", batches[0].GetNumber(), "error", err)
 		return verdicts
 	}
 	if len(batches) == 1 || ctx.Err() != nil {
@@ -133,96 +170,19 @@ func allRetry(verdicts []Verdict) bool {
 }
 
 func (r *Receiver) take(ctx context.Context, batches []*usagev1.Batch) error {
-	counted, err := r.store.Ingest(ctx, batches)
+	taken, err := r.ledger.Ingest(ctx, batches)
 	if err != nil {
 		return err
 	}
-	r.stats.Counted.Add(uint64(counted))
-	r.stats.Duplicates.Add(uint64(len(batches) - counted))
+	r.stats.add(taken)
+	r.stats.Duplicates.Add(uint64(len(batches) - taken.Batches))
 	return nil
 }
 
 // Ingest counts one batch, which needs no check of its sender.
 func (r *Receiver) Ingest(ctx context.Context, batch *usagev1.Batch) error {
-	if err := r.checkBatch(batch); err != nil {
+	if err := checkBatch(batch); err != nil {
 		return err
 	}
 	return r.take(ctx, []*usagev1.Batch{batch})
-}
-
-// ErrBatch says that a batch is no good.
-var ErrBatch = errors.New("bad usage batch")
-
-func (r *Receiver) check(delivery Delivery) (*usagev1.Batch, error) {
-	environment, node, err := subject.ParseUsage(delivery.Subject)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBatch, err)
-	}
-	batch := &usagev1.Batch{}
-	if err := proto.Unmarshal(delivery.Data, batch); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBatch, err)
-	}
-	if batch.GetNode() != node || batch.GetEnvironment() != environment {
-		return nil, fmt.Errorf("%w: sent by node %s of %s, in the name of %.64q of %.64q",
-			ErrBatch, node, environment, batch.GetNode(), batch.GetEnvironment())
-	}
-	return batch, r.checkBatch(batch)
-}
-
-// checkBatch makes sure that the database can take the batch, so that what it then refuses is its
-// own fault and worth another try.
-func (r *Receiver) checkBatch(batch *usagev1.Batch) error {
-	if _, err := id.Parse(id.Node, batch.GetNode()); err != nil {
-		return fmt.Errorf("%w: node: %w", ErrBatch, err)
-	}
-	if _, err := id.Parse(id.Environment, batch.GetEnvironment()); err != nil {
-		return fmt.Errorf("%w: environment: %w", ErrBatch, err)
-	}
-	if !plain(batch.GetBoot(), maxBoot) || batch.GetBoot() == "" {
-		return fmt.Errorf("%w: boot", ErrBatch)
-	}
-	if n := batch.GetNumber(); n == 0 || n > maxBatchNumber {
-		return fmt.Errorf("%w: number %d", ErrBatch, n)
-	}
-	if n := len(batch.GetCounters()); n > maxCounters {
-		return fmt.Errorf("%w: %d counters", ErrBatch, n)
-	}
-	latest := r.now().Unix()/60 + maxFutureMins
-	for i, c := range batch.GetCounters() {
-		if err := checkCounter(c, latest); err != nil {
-			return fmt.Errorf("%w: counter %d: %w", ErrBatch, i, err)
-		}
-	}
-	return nil
-}
-
-func checkCounter(c *usagev1.Counter, latest int64) error {
-	switch {
-	case c.GetMinute() <= 0 || c.GetMinute() > latest:
-		return fmt.Errorf("minute %d", c.GetMinute())
-	case len(c.GetRoute()) != 0 && len(c.GetRoute()) != idSize:
-		return errors.New("route")
-	case len(c.GetConsumer()) != 0 && len(c.GetConsumer()) != idSize:
-		return errors.New("consumer")
-	case c.GetStatusClass() < 1 || c.GetStatusClass() > 5:
-		return fmt.Errorf("status class %d", c.GetStatusClass())
-	case c.GetVerdict() == "" || !plain(c.GetVerdict(), maxVerdict):
-		return errors.New("verdict")
-	case max(c.GetRequests(), c.GetRequestBytes(), c.GetResponseBytes(), c.GetDurationUs()) > maxSum:
-		return errors.New("a sum is out of range")
-	}
-	return nil
-}
-
-// plain tells whether a text is short, valid and without control characters.
-func plain(s string, limit int) bool {
-	if len(s) > limit || !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range s {
-		if c < 0x20 || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -18,23 +19,22 @@ import (
 	"github.com/sallyport/sallyport/proto/subject"
 )
 
-// ledger is a usage.Store that notes what it is given; the real one is Postgres.
+// ledger is a usage.Ledger that notes what it is given; the real one is Postgres.
 type ledger struct {
-	usage.Store
 	taken  []*usagev1.Batch
 	calls  int
 	refuse func([]*usagev1.Batch) error
 }
 
-func (l *ledger) Ingest(_ context.Context, batches []*usagev1.Batch) (int, error) {
+func (l *ledger) Ingest(_ context.Context, batches []*usagev1.Batch) (usage.Taken, error) {
 	l.calls++
 	if l.refuse != nil {
 		if err := l.refuse(batches); err != nil {
-			return 0, err
+			return usage.Taken{}, err
 		}
 	}
 	l.taken = append(l.taken, batches...)
-	return len(batches), nil
+	return usage.Taken{Batches: len(batches)}, nil
 }
 
 func newReceiver(l *ledger) (*usage.Receiver, *usage.Stats) {
@@ -89,10 +89,16 @@ func TestBatchThatTheDatabaseCouldNotTakeIsRefusedBeforeIt(t *testing.T) {
 		"class 65538":       func(b *usagev1.Batch) { b.Counters[0].StatusClass = 1<<16 + 2 },
 		"no verdict":        func(b *usagev1.Batch) { b.Counters[0].Verdict = "" },
 		"long verdict":      func(b *usagev1.Batch) { b.Counters[0].Verdict = strings.Repeat("x", 65) },
-		"minute 0":          func(b *usagev1.Batch) { b.Counters[0].Minute = 0 },
-		"a far minute":      func(b *usagev1.Batch) { b.Counters[0].Minute = time.Now().Unix()/60 + 10_000 },
+		"no code":           func(b *usagev1.Batch) { b.Counters[0].Verdict = "Rate limited" },
 		"overflowing sum":   func(b *usagev1.Batch) { b.Counters[0].Requests = 1 << 60 },
 		"too many counters": func(b *usagev1.Batch) { b.Counters = make([]*usagev1.Counter, 20_001) },
+		"too many keys":     func(b *usagev1.Batch) { b.Credentials = make([]*usagev1.CredentialCount, 20_001) },
+		"too many events":   func(b *usagev1.Batch) { b.Events = make([]*usagev1.Event, 10_001) },
+		"dropped too many":  func(b *usagev1.Batch) { b.EventsDropped = 1 << 60 },
+		"no credential":     func(b *usagev1.Batch) { b.Credentials = []*usagev1.CredentialCount{{Requests: 1}} },
+		"used too often": func(b *usagev1.Batch) {
+			b.Credentials = []*usagev1.CredentialCount{{Credential: make([]byte, 16), Requests: 1 << 60}}
+		},
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,19 +153,75 @@ func TestDatabaseThatIsAwayIsNotAskedForEachBatch(t *testing.T) {
 	}
 }
 
-func TestCountersOfManyBatchesAddUp(t *testing.T) {
-	one, two := good(1), good(2)
-	two.Counters = append(two.Counters, &usagev1.Counter{Minute: 999, StatusClass: 4, Verdict: "x", Requests: 5, RequestBytes: 6, ResponseBytes: 7, DurationUs: 8})
-	merged := usage.Merge([]*usagev1.Batch{one, two})
-	if len(merged) != 2 || merged[0].Minute != 999 || merged[1].Requests != 2 ||
-		merged[0].Sums != (usage.Sums{Requests: 5, RequestBytes: 6, ResponseBytes: 7, DurationUs: 8}) {
-		t.Errorf("%+v", merged)
+func TestBatchThatTheDatabaseWillNeverTakeIsRefusedAndHoldsUpNobody(t *testing.T) {
+	l := &ledger{refuse: func(batches []*usagev1.Batch) error {
+		for _, b := range batches {
+			if b.GetNumber() == 3 {
+				return fmt.Errorf("%w: no table takes it", usage.ErrBatch)
+			}
+		}
+		return nil
+	}}
+	r, stats := newReceiver(l)
+	var deliveries []usage.Delivery
+	for n := range uint64(8) {
+		deliveries = append(deliveries, deliver(t, good(n+1)))
+	}
+	for i, verdict := range r.Receive(t.Context(), deliveries) {
+		if want := map[bool]usage.Verdict{true: usage.Refused, false: usage.Committed}[i == 2]; verdict != want {
+			t.Errorf("batch %d: %v", i+1, verdict)
+		}
+	}
+	if stats.Refused.Load() != 1 || stats.Retried.Load() != 0 || stats.Counted.Load() != 7 {
+		t.Errorf("%d refused, %d retried, %d counted", stats.Refused.Load(), stats.Retried.Load(), stats.Counted.Load())
+	}
+}
+
+func TestBacklogIsTakenInStepsThatAreAckedByThemselves(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &ledger{}
+	l.refuse = func(batches []*usagev1.Batch) error {
+		if l.calls == 2 { // the time is up after the first step
+			cancel()
+			return ctx.Err()
+		}
+		return nil
+	}
+	r, _ := newReceiver(l)
+	var deliveries []usage.Delivery
+	for n := range uint64(4) {
+		b := good(n + 1)
+		for len(b.Counters) < 20_000 {
+			b.Counters = append(b.Counters, b.Counters[0])
+		}
+		deliveries = append(deliveries, deliver(t, b))
+	}
+	verdicts := r.Receive(ctx, deliveries)
+	if !slices.Equal(verdicts[:2], []usage.Verdict{usage.Committed, usage.Committed}) || verdicts[3] == usage.Refused || len(l.taken) < 2 {
+		t.Errorf("%v", verdicts)
+	}
+}
+
+func TestLagIsThatOfTheOldestBatch(t *testing.T) {
+	r, stats := newReceiver(&ledger{})
+	old, fresh := deliver(t, good(1)), deliver(t, good(2))
+	old.SentAt, fresh.SentAt = time.Now().Add(-time.Hour), time.Now()
+	r.Receive(t.Context(), []usage.Delivery{fresh, old})
+	if lag := time.Duration(stats.LagMs.Load()) * time.Millisecond; lag < time.Hour || lag > 2*time.Hour {
+		t.Errorf("%v", lag)
 	}
 }
 
 func FuzzReceive(f *testing.F) {
 	data, err := proto.Marshal(good(1))
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(subject.Usage(environment, node), data)
+	full := good(2)
+	full.Credentials = []*usagev1.CredentialCount{{Credential: make([]byte, 16), Hour: noonMinute / 60, Requests: 3, LastUsedMs: noon.UnixMilli()}}
+	full.Events = []*usagev1.Event{{TimeMs: noon.UnixMilli(), Status: 401, Verdict: "x", Path: "/", Client: []byte{1, 2, 3, 4}}}
+	if data, err = proto.Marshal(full); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(subject.Usage(environment, node), data)
@@ -174,5 +236,57 @@ func FuzzReceive(f *testing.F) {
 		if len(l.taken) == 1 && subject.Usage(l.taken[0].GetEnvironment(), l.taken[0].GetNode()) != on {
 			t.Fatalf("%s was counted for another", on)
 		}
+		if len(l.taken) == 1 {
+			checkIntake(t, l.taken[0])
+		}
 	})
+}
+
+// checkIntake makes sure that whatever batch is taken counts exactly what it says, in rows that a partition
+// holds and texts that the database can.
+func checkIntake(t *testing.T, batch *usagev1.Batch) {
+	t.Helper()
+	in := usage.Tally([]*usagev1.Batch{batch}, noon)
+	var said, counted, used, uses uint64
+	for _, c := range batch.GetCounters() {
+		said += c.GetRequests()
+	}
+	for _, h := range in.Hours {
+		counted += uint64(h.Requests)
+	}
+	for _, c := range batch.GetCredentials() {
+		used += c.GetRequests()
+	}
+	for _, u := range in.Uses {
+		uses += uint64(u.Requests)
+		if u.LastUsed.After(noon) {
+			t.Fatalf("used in the future: %+v", u)
+		}
+	}
+	if len(batch.GetCounters()) < 256 && said != counted || len(batch.GetCredentials()) < 256 && used != uses { // more may reach where sums stop
+		t.Fatalf("%d requests counted of %d, %d uses of %d", counted, said, uses, used)
+	}
+	held := func(table string, at int64) bool {
+		return slices.ContainsFunc(usage.Wanted(noon), func(p usage.Partition) bool { return p.Table == table && p.From <= at && at < p.To })
+	}
+	for _, r := range in.Minutes {
+		if !held("usage_minutes", r.Minute) {
+			t.Fatalf("no partition for %+v", r)
+		}
+	}
+	for _, r := range in.Hours {
+		if !held("usage_hours", r.Minute/60) {
+			t.Fatalf("no partition for %+v", r)
+		}
+	}
+	for _, c := range in.Credentials {
+		if !held("usage_credentials", c.Hour) {
+			t.Fatalf("no partition for %+v", c)
+		}
+	}
+	for _, r := range in.Requests {
+		if !held("usage_events", r.TimeMs) || strings.ContainsRune(r.ID+r.Method+r.Host+r.Path, 0) || len(r.Path) > 512 {
+			t.Fatalf("can't be listed: %+v", r)
+		}
+	}
 }

@@ -1,8 +1,9 @@
 package usage
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,61 +11,38 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
-// Dimension is what usage can be grouped by.
-type Dimension string
-
-// Dimensions.
-const (
-	ByTime        Dimension = "time"
-	ByRoute       Dimension = "route"
-	ByConsumer    Dimension = "consumer"
-	ByStatusClass Dimension = "status_class"
-	ByVerdict     Dimension = "verdict"
-)
-
-// Dimensions returns all of them, in the order in which rows are sorted.
-func Dimensions() []Dimension {
-	return []Dimension{ByTime, ByRoute, ByConsumer, ByStatusClass, ByVerdict}
-}
-
-// Limits of a question.
-const (
-	defaultSpan = 24 * time.Hour
-	maxRows     = 10_000
-	maxFilter   = 100
-)
-
-// Query is what a caller asks, as the face read it. Empty filters let everything pass.
-type Query struct {
-	From, To      time.Time     // [From, To); zero: the day before To, and now
-	GroupBy       []Dimension   // none: one row for all
-	Bucket        time.Duration // of ByTime: a minute or an hour; 0: a minute up to six hours, else an hour
-	Routes        []string      // "rt_…", or "" for requests that no route matched
-	Consumers     []string      // "con_…", or "" for requests of nobody known
-	StatusClasses []uint32      // 1 to 5
-	Verdicts      []string
-}
-
-// Question is a Query that was checked, as the store takes it.
-type Question struct {
-	FromMinute, ToMinute int64 // [FromMinute, ToMinute), since 1970
-	GroupBy              []Dimension
-	BucketMinutes        int64
-	Routes, Consumers    [][16]byte
-	StatusClasses        []int16
-	Verdicts             []string
-	Limit                int // rows; one more is read to know that there are more
+// Store answers questions that were checked.
+type Store interface {
+	// Usage returns rows in the order of their dimensions.
+	Usage(ctx context.Context, environment string, q Question) ([]Row, error)
+	// Credentials returns rows in the order of time and credential.
+	Credentials(ctx context.Context, environment string, q CredentialQuestion) ([]CredentialRow, error)
+	// Requests returns the newest first.
+	Requests(ctx context.Context, environment string, q RequestQuestion) ([]Request, error)
+	// Request returns a request by the id that its client was given; problem.NotFound when it isn't listed.
+	Request(ctx context.Context, environment, requestID string) (Request, error)
+	// Heard returns, of each node, what was heard of it for a time.
+	Heard(ctx context.Context, environment string, from, to time.Time) ([]Heard, error)
+	// Names returns the names of routes, policies, consumers and API keys, of deleted ones the last.
+	Names(ctx context.Context, environment string, ids []string) (map[string]string, error)
 }
 
 // Row is one line of an answer. Of Key only what was grouped by is filled.
 type Row struct {
 	Key
 	Sums
+}
+
+// CredentialRow is one line of an answer about credentials.
+type CredentialRow struct {
+	CredentialCount           // Hour: the bucket's first, or 0
+	LastUsed        time.Time // ever
 }
 
 // Reports answers questions about usage.
@@ -76,119 +54,173 @@ type Reports struct {
 // NewReports returns the reports on store.
 func NewReports(store Store) *Reports { return &Reports{store: store, now: time.Now} }
 
-// Query returns the rows that answer q, sorted by time, route, consumer, status class and verdict.
-// An answer of more than 10,000 rows is refused: it must be asked for in parts.
-func (r *Reports) Query(ctx context.Context, environment string, q Query) ([]*adminv1.UsageRow, error) {
+// Query returns the rows that answer q, sorted by time, route, consumer, status class and verdict, and what
+// they cover. An answer of more than 10,000 rows is refused: it must be asked for in parts.
+func (r *Reports) Query(ctx context.Context, environment string, q Query) ([]*adminv1.UsageRow, *adminv1.UsageCoverage, error) {
 	question, err := q.question(r.now())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	// What it covers is read first: a batch that comes in between then is in the rows and not in the
+	// coverage, never the other way round.
+	coverage, err := r.coverage(ctx, environment, time.Unix(question.FromMinute*60, 0), time.Unix(question.ToMinute*60, 0))
+	if err != nil {
+		return nil, nil, err
 	}
 	rows, err := r.store.Usage(ctx, environment, question)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(rows) > maxRows {
-		return nil, problem.Errorf(problem.TooLarge, "the answer has more than %d rows: ask for less time, or group by less", maxRows)
+		return nil, nil, tooLong()
+	}
+	var ids []string
+	for i := range rows {
+		ids = append(ids, idText(id.Route, rows[i].Route), idText(id.Consumer, rows[i].Consumer))
+	}
+	names, err := r.names(ctx, environment, ids)
+	if err != nil {
+		return nil, nil, err
 	}
 	answer := make([]*adminv1.UsageRow, len(rows))
 	for i := range rows {
-		answer[i] = rows[i].message(question.GroupBy)
+		answer[i] = rows[i].message(question.GroupBy, names)
 	}
-	return answer, nil
+	return answer, coverage, nil
 }
 
-func (q Query) question(now time.Time) (Question, error) {
-	to, from := q.To, q.From
-	if to.IsZero() {
-		to = now
+// Credentials returns how often credentials were used, sorted by time and credential.
+func (r *Reports) Credentials(ctx context.Context, environment string, q CredentialQuery) ([]*adminv1.UsageCredentialRow, *adminv1.UsageCoverage, error) {
+	question, err := q.question(r.now())
+	if err != nil {
+		return nil, nil, err
 	}
-	if from.IsZero() {
-		from = to.Add(-defaultSpan)
+	coverage, err := r.coverage(ctx, environment, time.Unix(question.FromHour*3600, 0), time.Unix(question.ToHour*3600, 0))
+	if err != nil {
+		return nil, nil, err
 	}
-	out := Question{
-		FromMinute: from.Unix() / 60,
-		ToMinute:   (to.Unix() + 59) / 60,
-		Verdicts:   q.Verdicts,
-		Limit:      maxRows + 1,
+	rows, err := r.store.Credentials(ctx, environment, question)
+	if err != nil {
+		return nil, nil, err
 	}
-	var violations []problem.Violation
-	bad := func(pointer, code, detail, given, allowed string) {
-		violations = append(violations, problem.Violation{Pointer: pointer, Code: code, Detail: detail, Given: given, Allowed: allowed})
+	if len(rows) > maxRows {
+		return nil, nil, tooLong()
 	}
-	if !from.Before(to) {
-		bad("/from", problem.ViolationOutOfRange, "The time asked for is empty: from must be before to.", from.Format(time.RFC3339), "before "+to.Format(time.RFC3339))
+	var ids []string
+	for i := range rows {
+		ids = append(ids, idText(id.APIKey, rows[i].Credential), idText(id.Consumer, rows[i].Consumer))
 	}
-	out.BucketMinutes = bucketMinutes(q.Bucket, to.Sub(from))
-	if out.BucketMinutes == 0 {
-		bad("/bucket", problem.ViolationInvalidValue, "Usage is kept by the minute.", q.Bucket.String(), "1m or 1h")
+	names, err := r.names(ctx, environment, ids)
+	if err != nil {
+		return nil, nil, err
 	}
-	for i, d := range q.GroupBy {
-		if !slices.Contains(Dimensions(), d) {
-			bad(problem.Pointer("group_by", i), problem.ViolationInvalidValue, "Usage can't be grouped by this.", fmt.Sprintf("%.64s", d), allowedDimensions())
+	answer := make([]*adminv1.UsageCredentialRow, len(rows))
+	for i := range rows {
+		answer[i] = rows[i].message(names)
+		if question.BucketHours > 0 {
+			answer[i].Time = timestamppb.New(time.Unix(rows[i].Hour*3600, 0))
 		}
 	}
-	for _, d := range Dimensions() { // each once, in a fixed order
-		if slices.Contains(q.GroupBy, d) {
-			out.GroupBy = append(out.GroupBy, d)
-		}
-	}
-	for i, class := range q.StatusClasses {
-		if class < 1 || class > 5 {
-			bad(problem.Pointer("filter", "status_class", i), problem.ViolationOutOfRange, "There is no such class of status codes.", strconv.FormatUint(uint64(class), 10), "1 to 5")
-			continue
-		}
-		out.StatusClasses = append(out.StatusClasses, int16(class))
-	}
-	out.Routes = parseIDs(id.Route, "route", q.Routes, bad)
-	out.Consumers = parseIDs(id.Consumer, "consumer", q.Consumers, bad)
-	for i, verdict := range q.Verdicts {
-		if !plain(verdict, maxVerdict) {
-			bad(problem.Pointer("filter", "verdict", i), problem.ViolationInvalidValue, "There is no such verdict.", "", "")
-		}
-	}
-	if max(len(q.Routes), len(q.Consumers), len(q.StatusClasses), len(q.Verdicts)) > maxFilter {
-		bad("/filter", problem.ViolationTooMany, "A filter lists too many values.", "", fmt.Sprintf("at most %d", maxFilter))
-	}
-	return out, problem.Invalid(violations...)
+	return answer, coverage, nil
 }
 
-// bucketMinutes returns 0 for a bucket that isn't kept.
-func bucketMinutes(bucket, span time.Duration) int64 {
-	switch {
-	case bucket == time.Minute, bucket == 0 && span <= 6*time.Hour:
-		return 1
-	case bucket == time.Hour, bucket == 0:
-		return 60
+// Requests returns a page of single requests, the newest first.
+func (r *Reports) Requests(ctx context.Context, environment string, q RequestQuery) (listing.Page[*adminv1.AnsweredRequest], *adminv1.UsageCoverage, error) {
+	var page listing.Page[*adminv1.AnsweredRequest]
+	question, err := q.question(r.now())
+	if err != nil {
+		return page, nil, err
 	}
-	return 0
+	plan, err := q.Page.Plan()
+	if err != nil {
+		return page, nil, err
+	}
+	if question.BeforeMs, question.BeforeNumber, err = parsePlace(plan.After); err != nil {
+		return page, nil, err
+	}
+	question.Limit = plan.Limit + 1
+	coverage, err := r.coverage(ctx, environment, time.UnixMilli(question.FromMs), time.UnixMilli(question.ToMs))
+	if err != nil {
+		return page, nil, err
+	}
+	found, err := r.store.Requests(ctx, environment, question)
+	if err != nil {
+		return page, nil, err
+	}
+	places := listing.PageOf(plan, found, func(f Request) string { return place(f.TimeMs, f.Number) })
+	page.Next = places.Next
+	page.Items, err = r.requestMessages(ctx, environment, places.Items)
+	return page, coverage, err
 }
 
-func allowedDimensions() string {
-	names := make([]string, 0, len(Dimensions()))
-	for _, d := range Dimensions() {
-		names = append(names, string(d))
+// Request returns a single request by the id that its client was given.
+func (r *Reports) Request(ctx context.Context, environment, requestID string) (*adminv1.AnsweredRequest, error) {
+	found, err := r.store.Request(ctx, environment, requestID)
+	if err != nil {
+		return nil, err
 	}
-	return strings.Join(names, ", ")
+	messages, err := r.requestMessages(ctx, environment, []Request{found})
+	if err != nil {
+		return nil, err
+	}
+	return messages[0], nil
 }
 
-func parseIDs(prefix, field string, texts []string, bad func(pointer, code, detail, given, allowed string)) [][16]byte {
-	var ids [][16]byte
-	for i, text := range texts {
-		if text == "" {
-			ids = append(ids, [16]byte{})
-			continue
-		}
-		parsed, err := id.Parse(prefix, text)
-		if err != nil {
-			bad(problem.Pointer("filter", field, i), problem.ViolationInvalidFormat, "This is not an id.", fmt.Sprintf("%.64s", text), prefix+"_…, or empty for none")
-			continue
-		}
-		ids = append(ids, parsed)
+func (r *Reports) requestMessages(ctx context.Context, environment string, found []Request) ([]*adminv1.AnsweredRequest, error) {
+	var ids []string
+	for i := range found {
+		f := &found[i]
+		ids = append(ids, idText(id.Route, f.Route), idText(id.Consumer, f.Consumer), idText(id.APIKey, f.Credential), idText(id.Policy, f.Policy))
 	}
-	return ids
+	names, err := r.names(ctx, environment, ids)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]*adminv1.AnsweredRequest, len(found))
+	for i := range found {
+		messages[i] = found[i].message(names)
+	}
+	return messages, nil
 }
 
-func (r *Row) message(grouped []Dimension) *adminv1.UsageRow {
+func (r *Reports) names(ctx context.Context, environment string, ids []string) (map[string]string, error) {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) > 0 && ids[0] == "" {
+		ids = ids[1:]
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return r.store.Names(ctx, environment, ids)
+}
+
+func tooLong() error {
+	return problem.Errorf(problem.TooLarge, "the answer has more than %d rows: ask for less time, or group by less", maxRows)
+}
+
+// place names a request in the order of lists.
+func place(ms, number int64) string {
+	return strconv.FormatInt(ms, 10) + "." + strconv.FormatInt(number, 10)
+}
+
+// parsePlace returns the place of the last request of the page before; without one, behind all.
+func parsePlace(text string) (ms, number int64, err error) {
+	if text == "" {
+		return math.MaxInt64, math.MaxInt64, nil
+	}
+	first, second, _ := strings.Cut(text, ".")
+	ms, err = strconv.ParseInt(first, 10, 64)
+	number, wrong := strconv.ParseInt(second, 10, 64)
+	if err != nil || wrong != nil {
+		return 0, 0, problem.Invalid(problem.Violation{
+			Pointer: "/cursor", Code: problem.ViolationInvalidValue, Detail: "The cursor is of another list.",
+		})
+	}
+	return ms, number, nil
+}
+
+func (r *Row) message(grouped []Dimension, names map[string]string) *adminv1.UsageRow {
 	row := &adminv1.UsageRow{
 		Requests:      uint64(r.Requests),
 		RequestBytes:  uint64(r.RequestBytes),
@@ -200,9 +232,9 @@ func (r *Row) message(grouped []Dimension) *adminv1.UsageRow {
 		case ByTime:
 			row.Time = timestamppb.New(time.Unix(r.Minute*60, 0))
 		case ByRoute:
-			row.Route = idText(id.Route, r.Route)
+			row.Route, row.RouteName = named(id.Route, r.Route, names)
 		case ByConsumer:
-			row.Consumer = idText(id.Consumer, r.Consumer)
+			row.Consumer, row.ConsumerName = named(id.Consumer, r.Consumer, names)
 		case ByStatusClass:
 			class := uint32(r.StatusClass)
 			row.StatusClass = &class
@@ -214,10 +246,86 @@ func (r *Row) message(grouped []Dimension) *adminv1.UsageRow {
 	return row
 }
 
-func idText(prefix string, raw [16]byte) *string {
-	text := ""
-	if !id.ID(raw).IsZero() {
-		text = id.Text(prefix, raw)
+func named(prefix string, raw [16]byte, names map[string]string) (text, name *string) {
+	found := idText(prefix, raw)
+	called := names[found]
+	return &found, &called
+}
+
+func (r *CredentialRow) message(names map[string]string) *adminv1.UsageCredentialRow {
+	credential, consumer := idText(id.APIKey, r.Credential), idText(id.Consumer, r.Consumer)
+	return &adminv1.UsageCredentialRow{
+		Credential: credential, CredentialName: names[credential], Consumer: consumer, ConsumerName: names[consumer],
+		Requests: uint64(r.Requests), LastUsedAt: timestamppb.New(r.LastUsed),
 	}
-	return &text
+}
+
+func (r *Request) message(names map[string]string) *adminv1.AnsweredRequest {
+	route, consumer := idText(id.Route, r.Route), idText(id.Consumer, r.Consumer)
+	credential, policy := idText(id.APIKey, r.Credential), idText(id.Policy, r.Policy)
+	m := &adminv1.AnsweredRequest{
+		RequestId: r.ID, Time: timestamppb.New(time.UnixMilli(r.TimeMs)), Node: r.Node,
+		Method: r.Method, Host: r.Host, Path: r.Path,
+		Route: route, RouteName: names[route], Consumer: consumer, ConsumerName: names[consumer],
+		Credential: credential, CredentialName: names[credential], Policy: policy, PolicyName: names[policy],
+		Status: uint32(r.Status), Verdict: r.Verdict, Revision: uint64(r.Revision),
+		DurationUs: uint64(r.DurationUs), UpstreamUs: uint64(r.UpstreamUs),
+		RequestBytes: uint64(r.RequestBytes), ResponseBytes: uint64(r.ResponseBytes),
+	}
+	if r.Client.IsValid() {
+		m.Client = r.Client.String()
+	}
+	return m
+}
+
+// Heard is what is known of a node's batches for a time.
+type Heard struct {
+	Node, Name       string
+	Batches, Missing uint64
+	Dropped          uint64    // rejected requests that it had no room to list
+	LastBatch        time.Time // of all times; zero: none
+	SilentSince      time.Time // zero: it can be heard, or can't have answered requests in that time
+}
+
+// maxNodes is how many nodes an answer lists.
+const maxNodes = 200
+
+// coverage says what an answer for a time covers, and what is known to be missing in it.
+func (r *Reports) coverage(ctx context.Context, environment string, from, to time.Time) (*adminv1.UsageCoverage, error) {
+	heard, err := r.store.Heard(ctx, environment, from, to)
+	if err != nil {
+		return nil, err
+	}
+	var missing, dropped uint64
+	var silent uint32
+	for _, h := range heard {
+		missing = min(missing+h.Missing, mostSum)
+		dropped = min(dropped+h.Dropped, mostSum)
+		if !h.SilentSince.IsZero() {
+			silent++
+		}
+	}
+	complete := missing == 0 && silent == 0
+	c := &adminv1.UsageCoverage{
+		From: timestamppb.New(from), To: timestamppb.New(to), Complete: &complete,
+		MissingBatches: &missing, SilentNodes: &silent, DroppedRequests: &dropped,
+	}
+	slices.SortStableFunc(heard, func(a, b Heard) int {
+		return cmp.Or(cmp.Compare(b.Missing, a.Missing), b.SilentSince.Compare(a.SilentSince))
+	})
+	for _, h := range heard[:min(len(heard), maxNodes)] {
+		c.Nodes = append(c.Nodes, h.message())
+	}
+	return c, nil
+}
+
+func (h Heard) message() *adminv1.UsageNode {
+	m := &adminv1.UsageNode{Node: h.Node, Name: h.Name, Batches: h.Batches, MissingBatches: h.Missing, DroppedRequests: h.Dropped}
+	if !h.LastBatch.IsZero() {
+		m.LastBatchAt = timestamppb.New(h.LastBatch)
+	}
+	if !h.SilentSince.IsZero() {
+		m.SilentSince = timestamppb.New(h.SilentSince)
+	}
+	return m
 }

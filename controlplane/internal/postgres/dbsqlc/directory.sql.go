@@ -58,7 +58,10 @@ func (q *Queries) AdvanceDirectory(ctx context.Context, arg AdvanceDirectoryPara
 }
 
 const deleteApiKeys = `-- name: DeleteApiKeys :exec
-DELETE FROM api_keys WHERE environment = $1 AND id = ANY($2::text[])
+WITH gone AS (DELETE FROM api_keys k WHERE k.environment = $1 AND k.id = ANY($2::text[]) RETURNING k.environment, k.id, k.name)
+INSERT INTO usage_names (environment, id, name, deleted_at)
+SELECT environment, id, name, now() FROM gone
+ON CONFLICT (environment, id) DO UPDATE SET name = excluded.name, deleted_at = excluded.deleted_at
 `
 
 type DeleteApiKeysParams struct {
@@ -66,13 +69,17 @@ type DeleteApiKeysParams struct {
 	Ids         []string
 }
 
+// Usage still has to say which they were.
 func (q *Queries) DeleteApiKeys(ctx context.Context, arg DeleteApiKeysParams) error {
 	_, err := q.db.Exec(ctx, deleteApiKeys, arg.Environment, arg.Ids)
 	return err
 }
 
 const deleteConsumers = `-- name: DeleteConsumers :exec
-DELETE FROM consumers WHERE environment = $1 AND id = ANY($2::text[])
+WITH gone AS (DELETE FROM consumers c WHERE c.environment = $1 AND c.id = ANY($2::text[]) RETURNING c.environment, c.id, c.name)
+INSERT INTO usage_names (environment, id, name, deleted_at)
+SELECT environment, id, name, now() FROM gone
+ON CONFLICT (environment, id) DO UPDATE SET name = excluded.name, deleted_at = excluded.deleted_at
 `
 
 type DeleteConsumersParams struct {
@@ -80,6 +87,7 @@ type DeleteConsumersParams struct {
 	Ids         []string
 }
 
+// Usage still has to say who they were.
 func (q *Queries) DeleteConsumers(ctx context.Context, arg DeleteConsumersParams) error {
 	_, err := q.db.Exec(ctx, deleteConsumers, arg.Environment, arg.Ids)
 	return err

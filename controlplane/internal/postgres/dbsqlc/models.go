@@ -5,6 +5,7 @@
 package dbsqlc
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -64,6 +65,13 @@ type Consumer struct {
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+type CredentialLastUse struct {
+	Environment string
+	Credential  pgtype.UUID
+	LastUsedAt  time.Time
+	Requests    int64
 }
 
 type Denial struct {
@@ -235,6 +243,50 @@ type Secret struct {
 	UpdatedAt   time.Time
 }
 
+type UsageCredential struct {
+	Environment string
+	Hour        int64
+	Credential  pgtype.UUID
+	Consumer    pgtype.UUID
+	Requests    int64
+}
+
+type UsageEvent struct {
+	Environment   string
+	TimeMs        int64
+	Number        int64
+	RequestID     string
+	Node          string
+	Method        string
+	Host          string
+	Path          string
+	Client        *netip.Addr
+	Route         pgtype.UUID
+	Consumer      pgtype.UUID
+	Credential    pgtype.UUID
+	Policy        pgtype.UUID
+	Status        int16
+	Verdict       string
+	Revision      int64
+	DurationUs    int64
+	UpstreamUs    int64
+	RequestBytes  int64
+	ResponseBytes int64
+}
+
+type UsageHour struct {
+	Environment   string
+	Hour          int64
+	Route         pgtype.UUID
+	Consumer      pgtype.UUID
+	StatusClass   int16
+	Verdict       string
+	Requests      int64
+	RequestBytes  int64
+	ResponseBytes int64
+	DurationUs    int64
+}
+
 type UsageMinute struct {
 	Environment   string
 	Minute        int64
@@ -248,11 +300,26 @@ type UsageMinute struct {
 	DurationUs    int64
 }
 
-type UsageReceipt struct {
-	Node        string
-	Boot        string
+type UsageName struct {
 	Environment string
-	Numbers     pgtype.Multirange[pgtype.Range[pgtype.Int8]]
-	FirstAt     time.Time
-	LatestAt    time.Time
+	ID          string
+	Name        string
+	DeletedAt   time.Time
+}
+
+type UsageReceipt struct {
+	Node          string
+	Boot          string
+	Environment   string
+	Numbers       pgtype.Multirange[pgtype.Range[pgtype.Int8]]
+	FirstAt       time.Time
+	LatestAt      time.Time
+	FirstMinute   *int64
+	EventsDropped int64
+}
+
+type UsageUpkeep struct {
+	One       bool
+	PassedAt  time.Time
+	HeldUntil time.Time
 }

@@ -7,9 +7,126 @@ package dbsqlc
 
 import (
 	"context"
+	"net/netip"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 )
+
+const addCredentialUse = `-- name: AddCredentialUse :exec
+INSERT INTO credential_last_use AS l (environment, credential, last_used_at, requests)
+SELECT unnest($1::text[]), unnest($2::uuid[]), unnest($3::timestamptz[]), unnest($4::bigint[])
+ON CONFLICT (environment, credential) DO UPDATE
+SET last_used_at = greatest(l.last_used_at, excluded.last_used_at),
+    requests     = least(l.requests + excluded.requests, 1::bigint << 61)
+`
+
+type AddCredentialUseParams struct {
+	Environments []string
+	Credentials  []pgtype.UUID
+	LastUsedAt   []time.Time
+	Requests     []int64
+}
+
+func (q *Queries) AddCredentialUse(ctx context.Context, arg AddCredentialUseParams) error {
+	_, err := q.db.Exec(ctx, addCredentialUse,
+		arg.Environments,
+		arg.Credentials,
+		arg.LastUsedAt,
+		arg.Requests,
+	)
+	return err
+}
+
+const addUsageCredentials = `-- name: AddUsageCredentials :exec
+INSERT INTO usage_credentials AS c (environment, hour, credential, consumer, requests)
+SELECT unnest($1::text[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::uuid[]), unnest($5::bigint[])
+ON CONFLICT (environment, hour, credential) DO UPDATE
+SET requests = least(c.requests + excluded.requests, 1::bigint << 61)
+`
+
+type AddUsageCredentialsParams struct {
+	Environments []string
+	Hours        []int64
+	Credentials  []pgtype.UUID
+	Consumers    []pgtype.UUID
+	Requests     []int64
+}
+
+func (q *Queries) AddUsageCredentials(ctx context.Context, arg AddUsageCredentialsParams) error {
+	_, err := q.db.Exec(ctx, addUsageCredentials,
+		arg.Environments,
+		arg.Hours,
+		arg.Credentials,
+		arg.Consumers,
+		arg.Requests,
+	)
+	return err
+}
+
+type AddUsageEventsParams struct {
+	Environment   string
+	TimeMs        int64
+	RequestID     string
+	Node          string
+	Method        string
+	Host          string
+	Path          string
+	Client        *netip.Addr
+	Route         pgtype.UUID
+	Consumer      pgtype.UUID
+	Credential    pgtype.UUID
+	Policy        pgtype.UUID
+	Status        int16
+	Verdict       string
+	Revision      int64
+	DurationUs    int64
+	UpstreamUs    int64
+	RequestBytes  int64
+	ResponseBytes int64
+}
+
+const addUsageHours = `-- name: AddUsageHours :exec
+INSERT INTO usage_hours AS h (environment, hour, route, consumer, status_class, verdict,
+                              requests, request_bytes, response_bytes, duration_us)
+SELECT unnest($1::text[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::uuid[]),
+       unnest($5::smallint[]), unnest($6::text[]),
+       unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::bigint[]), unnest($10::bigint[])
+ON CONFLICT (environment, hour, route, consumer, status_class, verdict) DO UPDATE
+SET requests       = least(h.requests + excluded.requests, 1::bigint << 61),
+    request_bytes  = least(h.request_bytes + excluded.request_bytes, 1::bigint << 61),
+    response_bytes = least(h.response_bytes + excluded.response_bytes, 1::bigint << 61),
+    duration_us    = least(h.duration_us + excluded.duration_us, 1::bigint << 61)
+`
+
+type AddUsageHoursParams struct {
+	Environments  []string
+	Hours         []int64
+	Routes        []pgtype.UUID
+	Consumers     []pgtype.UUID
+	StatusClasses []int16
+	Verdicts      []string
+	Requests      []int64
+	RequestBytes  []int64
+	ResponseBytes []int64
+	DurationsUs   []int64
+}
+
+func (q *Queries) AddUsageHours(ctx context.Context, arg AddUsageHoursParams) error {
+	_, err := q.db.Exec(ctx, addUsageHours,
+		arg.Environments,
+		arg.Hours,
+		arg.Routes,
+		arg.Consumers,
+		arg.StatusClasses,
+		arg.Verdicts,
+		arg.Requests,
+		arg.RequestBytes,
+		arg.ResponseBytes,
+		arg.DurationsUs,
+	)
+	return err
+}
 
 const addUsageMinutes = `-- name: AddUsageMinutes :exec
 INSERT INTO usage_minutes AS m (environment, minute, route, consumer, status_class, verdict,
@@ -37,7 +154,7 @@ type AddUsageMinutesParams struct {
 	DurationsUs   []int64
 }
 
-// A sum stops where usage.Merge stops.
+// A sum stops where those of usage.Tally stop.
 func (q *Queries) AddUsageMinutes(ctx context.Context, arg AddUsageMinutesParams) error {
 	_, err := q.db.Exec(ctx, addUsageMinutes,
 		arg.Environments,
@@ -72,6 +189,120 @@ type AddUsageReceiptsParams struct {
 func (q *Queries) AddUsageReceipts(ctx context.Context, arg AddUsageReceiptsParams) error {
 	_, err := q.db.Exec(ctx, addUsageReceipts, arg.Nodes, arg.Boots, arg.Environments)
 	return err
+}
+
+const forgetUsageNames = `-- name: ForgetUsageNames :exec
+DELETE FROM usage_names WHERE deleted_at < $1
+`
+
+func (q *Queries) ForgetUsageNames(ctx context.Context, deletedBefore time.Time) error {
+	_, err := q.db.Exec(ctx, forgetUsageNames, deletedBefore)
+	return err
+}
+
+const getRequest = `-- name: GetRequest :one
+SELECT environment, time_ms, number, request_id, node, method, host, path, client, route, consumer, credential, policy, status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes FROM usage_events
+WHERE environment = $1 AND request_id = $2
+ORDER BY time_ms DESC, number DESC
+LIMIT 1
+`
+
+type GetRequestParams struct {
+	Environment string
+	RequestID   string
+}
+
+func (q *Queries) GetRequest(ctx context.Context, arg GetRequestParams) (UsageEvent, error) {
+	row := q.db.QueryRow(ctx, getRequest, arg.Environment, arg.RequestID)
+	var i UsageEvent
+	err := row.Scan(
+		&i.Environment,
+		&i.TimeMs,
+		&i.Number,
+		&i.RequestID,
+		&i.Node,
+		&i.Method,
+		&i.Host,
+		&i.Path,
+		&i.Client,
+		&i.Route,
+		&i.Consumer,
+		&i.Credential,
+		&i.Policy,
+		&i.Status,
+		&i.Verdict,
+		&i.Revision,
+		&i.DurationUs,
+		&i.UpstreamUs,
+		&i.RequestBytes,
+		&i.ResponseBytes,
+	)
+	return i, err
+}
+
+const getUsageUpkeep = `-- name: GetUsageUpkeep :many
+SELECT now()::timestamptz AS now, u.passed_at, u.held_until FROM (SELECT 1) AS one LEFT JOIN usage_upkeep u ON true
+`
+
+type GetUsageUpkeepRow struct {
+	Now       time.Time
+	PassedAt  *time.Time
+	HeldUntil *time.Time
+}
+
+func (q *Queries) GetUsageUpkeep(ctx context.Context) ([]GetUsageUpkeepRow, error) {
+	rows, err := q.db.Query(ctx, getUsageUpkeep)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GetUsageUpkeepRow
+	for rows.Next() {
+		var i GetUsageUpkeepRow
+		if err := rows.Scan(&i.Now, &i.PassedAt, &i.HeldUntil); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listLastUses = `-- name: ListLastUses :many
+SELECT credential, last_used_at FROM credential_last_use
+WHERE environment = $1 AND credential = ANY($2::uuid[])
+`
+
+type ListLastUsesParams struct {
+	Environment string
+	Credentials []pgtype.UUID
+}
+
+type ListLastUsesRow struct {
+	Credential pgtype.UUID
+	LastUsedAt time.Time
+}
+
+func (q *Queries) ListLastUses(ctx context.Context, arg ListLastUsesParams) ([]ListLastUsesRow, error) {
+	rows, err := q.db.Query(ctx, listLastUses, arg.Environment, arg.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLastUsesRow
+	for rows.Next() {
+		var i ListLastUsesRow
+		if err := rows.Scan(&i.Credential, &i.LastUsedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listNewUsageBatches = `-- name: ListNewUsageBatches :many
@@ -115,6 +346,137 @@ func (q *Queries) ListNewUsageBatches(ctx context.Context, arg ListNewUsageBatch
 	return items, nil
 }
 
+const listUsageCoverage = `-- name: ListUsageCoverage :many
+WITH heard AS (
+    SELECT b.node, least(sum(b.batches), 1::bigint << 61)::bigint AS batches,
+           least(sum(b.latest - b.batches), 1::bigint << 61)::bigint AS missing, least(sum(b.dropped), 1::bigint << 61)::bigint AS dropped
+    FROM (SELECT r.node, r.events_dropped AS dropped, coalesce(upper(r.numbers) - 1, 0) AS latest,
+                 (SELECT coalesce(sum(upper(n.span) - lower(n.span)), 0)::bigint FROM unnest(r.numbers) AS n (span)) AS batches
+          FROM usage_receipts r
+          WHERE r.environment = $3 AND r.latest_at >= $4
+            AND (r.first_minute IS NULL OR r.first_minute < $5::bigint OR NOT r.numbers @> 1::bigint)) AS b
+    GROUP BY b.node
+), known AS (
+    SELECT n.id, n.name, n.enabled, n.enrolled_at, n.certificate_expires_at,
+           (SELECT max(r.latest_at) FROM usage_receipts r WHERE r.node = n.id) AS latest_at,
+           (SELECT max(l.seen_at) FROM node_lanes l WHERE l.node = n.id) AS seen_at,
+           EXISTS (SELECT 1 FROM node_lanes l WHERE l.node = n.id AND l.connected_until > now()) AS connected
+    FROM nodes n WHERE n.environment = $3
+)
+SELECT coalesce(k.id, h.node)::text AS node, coalesce(k.name, '')::text AS name,
+       coalesce(h.batches, 0)::bigint AS batches, coalesce(h.missing, 0)::bigint AS missing, coalesce(h.dropped, 0)::bigint AS dropped,
+       coalesce(k.latest_at, 'epoch')::timestamptz AS latest_at,
+       coalesce(k.enabled AND NOT k.connected AND greatest(k.enrolled_at, k.latest_at, k.seen_at) < least($1::timestamptz, now())
+        AND k.certificate_expires_at > $2::timestamptz, false)::boolean AS silent,
+       coalesce(greatest(k.enrolled_at, k.latest_at, k.seen_at), 'epoch')::timestamptz AS heard_at
+FROM known k FULL JOIN heard h ON h.node = k.id
+WHERE h.node IS NOT NULL OR k.enabled
+ORDER BY node
+`
+
+type ListUsageCoverageParams struct {
+	ToTime      time.Time
+	AliveAfter  time.Time
+	Environment string
+	FromTime    time.Time
+	ToMinute    int64
+}
+
+type ListUsageCoverageRow struct {
+	Node     string
+	Name     string
+	Batches  int64
+	Missing  int64
+	Dropped  int64
+	LatestAt time.Time
+	Silent   bool
+	HeardAt  time.Time
+}
+
+// Of each node: what was heard of the boots whose batches matter to a time, and since when nothing is.
+func (q *Queries) ListUsageCoverage(ctx context.Context, arg ListUsageCoverageParams) ([]ListUsageCoverageRow, error) {
+	rows, err := q.db.Query(ctx, listUsageCoverage,
+		arg.ToTime,
+		arg.AliveAfter,
+		arg.Environment,
+		arg.FromTime,
+		arg.ToMinute,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListUsageCoverageRow
+	for rows.Next() {
+		var i ListUsageCoverageRow
+		if err := rows.Scan(
+			&i.Node,
+			&i.Name,
+			&i.Batches,
+			&i.Missing,
+			&i.Dropped,
+			&i.LatestAt,
+			&i.Silent,
+			&i.HeardAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUsageNames = `-- name: ListUsageNames :many
+SELECT o.id, o.name, 0 AS rank FROM objects o
+WHERE o.environment = $1 AND o.collection IN ('routes', 'policies') AND o.id = ANY($2::text[])
+UNION ALL
+SELECT c.id, c.name, 0 FROM consumers c WHERE c.environment = $1 AND c.id = ANY($2::text[])
+UNION ALL
+SELECT k.id, k.name, 0 FROM api_keys k WHERE k.environment = $1 AND k.id = ANY($2::text[])
+UNION ALL
+SELECT n.id, n.name, 1 FROM usage_names n WHERE n.environment = $1 AND n.id = ANY($2::text[])
+UNION ALL
+(SELECT DISTINCT ON (r.id) r.id, r.name, 1 FROM revision_changes r
+ WHERE r.environment = $1 AND r.collection IN ('routes', 'policies') AND r.id = ANY($2::text[])
+ ORDER BY r.id, r.revision DESC)
+ORDER BY rank, id
+`
+
+type ListUsageNamesParams struct {
+	Environment string
+	Ids         []string
+}
+
+type ListUsageNamesRow struct {
+	ID   string
+	Name string
+	Rank int32
+}
+
+// Of each id the name that it has, or had last: the lowest rank counts.
+func (q *Queries) ListUsageNames(ctx context.Context, arg ListUsageNamesParams) ([]ListUsageNamesRow, error) {
+	rows, err := q.db.Query(ctx, listUsageNames, arg.Environment, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListUsageNamesRow
+	for rows.Next() {
+		var i ListUsageNamesRow
+		if err := rows.Scan(&i.ID, &i.Name, &i.Rank); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockUsageReceipts = `-- name: LockUsageReceipts :exec
 SELECT FROM usage_receipts
 WHERE (node, boot) IN (SELECT unnest($1::text[]), unnest($2::text[]))
@@ -133,11 +495,29 @@ func (q *Queries) LockUsageReceipts(ctx context.Context, arg LockUsageReceiptsPa
 	return err
 }
 
+const putUsageUpkeep = `-- name: PutUsageUpkeep :exec
+INSERT INTO usage_upkeep (passed_at, held_until) VALUES ($1, $2)
+ON CONFLICT (one) DO UPDATE SET passed_at = excluded.passed_at, held_until = excluded.held_until
+`
+
+type PutUsageUpkeepParams struct {
+	PassedAt  time.Time
+	HeldUntil time.Time
+}
+
+func (q *Queries) PutUsageUpkeep(ctx context.Context, arg PutUsageUpkeepParams) error {
+	_, err := q.db.Exec(ctx, putUsageUpkeep, arg.PassedAt, arg.HeldUntil)
+	return err
+}
+
 const receiptUsageBatches = `-- name: ReceiptUsageBatches :exec
 UPDATE usage_receipts r
-SET numbers = r.numbers + n.numbers, latest_at = now()
-FROM (SELECT i.node, i.boot, range_agg(int8range(i.number, i.number, '[]')) AS numbers
-      FROM (SELECT unnest($1::text[]) AS node, unnest($2::text[]) AS boot, unnest($3::bigint[]) AS number) AS i
+SET numbers = r.numbers + n.numbers, latest_at = now(),
+    first_minute = least(r.first_minute, n.first_minute), -- passes over NULLs
+    events_dropped = least(r.events_dropped + n.dropped, 1::bigint << 61)
+FROM (SELECT i.node, i.boot, range_agg(int8range(i.number, i.number, '[]')) AS numbers, min(i.minute) AS first_minute, sum(i.dropped) AS dropped
+      FROM (SELECT unnest($1::text[]) AS node, unnest($2::text[]) AS boot, unnest($3::bigint[]) AS number,
+                   unnest($4::bigint[]) AS minute, unnest($5::bigint[]) AS dropped) AS i
       GROUP BY i.node, i.boot) AS n
 WHERE r.node = n.node AND r.boot = n.boot
 `
@@ -146,9 +526,185 @@ type ReceiptUsageBatchesParams struct {
 	Nodes   []string
 	Boots   []string
 	Numbers []int64
+	Minutes []int64
+	Dropped []int64
 }
 
 func (q *Queries) ReceiptUsageBatches(ctx context.Context, arg ReceiptUsageBatchesParams) error {
-	_, err := q.db.Exec(ctx, receiptUsageBatches, arg.Nodes, arg.Boots, arg.Numbers)
+	_, err := q.db.Exec(ctx, receiptUsageBatches,
+		arg.Nodes,
+		arg.Boots,
+		arg.Numbers,
+		arg.Minutes,
+		arg.Dropped,
+	)
 	return err
+}
+
+const selectRequests = `-- name: SelectRequests :many
+SELECT environment, time_ms, number, request_id, node, method, host, path, client, route, consumer, credential, policy, status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes FROM usage_events
+WHERE environment = $1 AND time_ms >= $2 AND time_ms < $3
+  AND (time_ms, number) < ($4::bigint, $5::bigint)
+  AND (cardinality($6::uuid[]) = 0 OR route = ANY($6::uuid[]))
+  AND (cardinality($7::uuid[]) = 0 OR consumer = ANY($7::uuid[]))
+  AND (cardinality($8::uuid[]) = 0 OR credential = ANY($8::uuid[]))
+  AND (cardinality($9::text[]) = 0 OR verdict = ANY($9::text[]))
+  AND (cardinality($10::smallint[]) = 0 OR status = ANY($10::smallint[]))
+  AND (cardinality($11::text[]) = 0 OR node = ANY($11::text[]))
+  AND (cardinality($12::text[]) = 0 OR request_id = ANY($12::text[]))
+  AND (cardinality($13::text[]) = 0 OR client <<= ANY(CAST($13::text[] AS inet[])))
+ORDER BY time_ms DESC, number DESC
+LIMIT $14
+`
+
+type SelectRequestsParams struct {
+	Environment  string
+	FromMs       int64
+	ToMs         int64
+	BeforeMs     int64
+	BeforeNumber int64
+	Routes       []pgtype.UUID
+	Consumers    []pgtype.UUID
+	Credentials  []pgtype.UUID
+	Verdicts     []string
+	Statuses     []int16
+	Nodes        []string
+	RequestIds   []string
+	Clients      []string
+	Most         int32
+}
+
+// Newest first, from behind (before_ms, before_number).
+func (q *Queries) SelectRequests(ctx context.Context, arg SelectRequestsParams) ([]UsageEvent, error) {
+	rows, err := q.db.Query(ctx, selectRequests,
+		arg.Environment,
+		arg.FromMs,
+		arg.ToMs,
+		arg.BeforeMs,
+		arg.BeforeNumber,
+		arg.Routes,
+		arg.Consumers,
+		arg.Credentials,
+		arg.Verdicts,
+		arg.Statuses,
+		arg.Nodes,
+		arg.RequestIds,
+		arg.Clients,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UsageEvent
+	for rows.Next() {
+		var i UsageEvent
+		if err := rows.Scan(
+			&i.Environment,
+			&i.TimeMs,
+			&i.Number,
+			&i.RequestID,
+			&i.Node,
+			&i.Method,
+			&i.Host,
+			&i.Path,
+			&i.Client,
+			&i.Route,
+			&i.Consumer,
+			&i.Credential,
+			&i.Policy,
+			&i.Status,
+			&i.Verdict,
+			&i.Revision,
+			&i.DurationUs,
+			&i.UpstreamUs,
+			&i.RequestBytes,
+			&i.ResponseBytes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sumCredentials = `-- name: SumCredentials :many
+SELECT (CASE WHEN $1::bigint = 0 THEN 0 ELSE c.hour - c.hour % greatest($1::bigint, 1) END)::bigint AS hour,
+       c.credential, c.consumer, least(sum(c.requests), 9223372036854775807)::bigint AS requests,
+       max(l.last_used_at)::timestamptz AS last_used_at
+FROM usage_credentials c
+JOIN credential_last_use l ON l.environment = c.environment AND l.credential = c.credential
+WHERE c.environment = $2 AND c.hour >= $3 AND c.hour < $4
+  AND (cardinality($5::uuid[]) = 0 OR c.credential = ANY($5::uuid[]))
+  AND (cardinality($6::uuid[]) = 0 OR c.consumer = ANY($6::uuid[]))
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3
+LIMIT $7
+`
+
+type SumCredentialsParams struct {
+	BucketHours int64
+	Environment string
+	FromHour    int64
+	ToHour      int64
+	Credentials []pgtype.UUID
+	Consumers   []pgtype.UUID
+	Most        int32
+}
+
+type SumCredentialsRow struct {
+	Hour       int64
+	Credential pgtype.UUID
+	Consumer   pgtype.UUID
+	Requests   int64
+	LastUsedAt time.Time
+}
+
+// One row per credential and time; the time is 0 when there is no bucket.
+func (q *Queries) SumCredentials(ctx context.Context, arg SumCredentialsParams) ([]SumCredentialsRow, error) {
+	rows, err := q.db.Query(ctx, sumCredentials,
+		arg.BucketHours,
+		arg.Environment,
+		arg.FromHour,
+		arg.ToHour,
+		arg.Credentials,
+		arg.Consumers,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SumCredentialsRow
+	for rows.Next() {
+		var i SumCredentialsRow
+		if err := rows.Scan(
+			&i.Hour,
+			&i.Credential,
+			&i.Consumer,
+			&i.Requests,
+			&i.LastUsedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const usageTime = `-- name: UsageTime :one
+SELECT now()::timestamptz
+`
+
+func (q *Queries) UsageTime(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, usageTime)
+	var column_1 time.Time
+	err := row.Scan(&column_1)
+	return column_1, err
 }

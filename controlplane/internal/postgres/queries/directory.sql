@@ -142,10 +142,18 @@ ON CONFLICT (environment, id) DO UPDATE
 SET name = excluded.name, labels = excluded.labels, description = excluded.description, updated_at = excluded.updated_at;
 
 -- name: DeleteConsumers :exec
-DELETE FROM consumers WHERE environment = @environment AND id = ANY(@ids::text[]);
+-- Usage still has to say who they were.
+WITH gone AS (DELETE FROM consumers c WHERE c.environment = @environment AND c.id = ANY(@ids::text[]) RETURNING c.environment, c.id, c.name)
+INSERT INTO usage_names (environment, id, name, deleted_at)
+SELECT environment, id, name, now() FROM gone
+ON CONFLICT (environment, id) DO UPDATE SET name = excluded.name, deleted_at = excluded.deleted_at;
 
 -- name: DeleteApiKeys :exec
-DELETE FROM api_keys WHERE environment = @environment AND id = ANY(@ids::text[]);
+-- Usage still has to say which they were.
+WITH gone AS (DELETE FROM api_keys k WHERE k.environment = @environment AND k.id = ANY(@ids::text[]) RETURNING k.environment, k.id, k.name)
+INSERT INTO usage_names (environment, id, name, deleted_at)
+SELECT environment, id, name, now() FROM gone
+ON CONFLICT (environment, id) DO UPDATE SET name = excluded.name, deleted_at = excluded.deleted_at;
 
 -- name: DeleteSecrets :exec
 DELETE FROM secrets WHERE environment = @environment AND id = ANY(@ids::text[]);

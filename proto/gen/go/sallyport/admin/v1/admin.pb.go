@@ -267,7 +267,9 @@ type ApiKey struct {
 	// When it was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was last changed.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// When it was last used, as far as nodes have reported; absent: never. It belongs to no version of the key.
+	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -396,6 +398,13 @@ func (x *ApiKey) GetCreatedAt() *timestamppb.Timestamp {
 func (x *ApiKey) GetUpdatedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *ApiKey) GetLastUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedAt
 	}
 	return nil
 }
@@ -1804,7 +1813,11 @@ type UsageRow struct {
 	// Bytes of response bodies.
 	ResponseBytes uint64 `protobuf:"varint,8,opt,name=response_bytes,json=responseBytes,proto3" json:"response_bytes,omitempty"`
 	// Sum of the times taken, in microseconds.
-	DurationUs    uint64 `protobuf:"varint,9,opt,name=duration_us,json=durationUs,proto3" json:"duration_us,omitempty"`
+	DurationUs uint64 `protobuf:"varint,9,opt,name=duration_us,json=durationUs,proto3" json:"duration_us,omitempty"`
+	// Name of the route, or the one it had last; "" when there is none.
+	RouteName *string `protobuf:"bytes,10,opt,name=route_name,json=routeName,proto3,oneof" json:"route_name,omitempty"`
+	// Name of the consumer, or the one it had last; "" when there is none.
+	ConsumerName  *string `protobuf:"bytes,11,opt,name=consumer_name,json=consumerName,proto3,oneof" json:"consumer_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1900,6 +1913,20 @@ func (x *UsageRow) GetDurationUs() uint64 {
 		return x.DurationUs
 	}
 	return 0
+}
+
+func (x *UsageRow) GetRouteName() string {
+	if x != nil && x.RouteName != nil {
+		return *x.RouteName
+	}
+	return ""
+}
+
+func (x *UsageRow) GetConsumerName() string {
+	if x != nil && x.ConsumerName != nil {
+		return *x.ConsumerName
+	}
+	return ""
 }
 
 // PolicyKind is a type of policy.
@@ -2289,7 +2316,7 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x05\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x06\n" +
 	"\x06ApiKey\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12>\n" +
@@ -2312,7 +2339,9 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\x12A\n" +
 	"\n" +
-	"updated_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x1a9\n" +
+	"updated_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x12D\n" +
+	"\flast_used_at\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\n" +
+	"lastUsedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb5\x01\n" +
@@ -2452,7 +2481,7 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12/\n" +
 	"\x06object\x18\x05 \x01(\v2\x17.google.protobuf.StructR\x06object\"5\n" +
 	"\x0fRollbackRequest\x12\"\n" +
-	"\amessage\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\amessage\"\xfa\x02\n" +
+	"\amessage\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\amessage\"\xe9\x03\n" +
 	"\bUsageRow\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x19\n" +
 	"\x05route\x18\x02 \x01(\tH\x00R\x05route\x88\x01\x01\x12\x1f\n" +
@@ -2463,12 +2492,18 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\rrequest_bytes\x18\a \x01(\x04R\frequestBytes\x12%\n" +
 	"\x0eresponse_bytes\x18\b \x01(\x04R\rresponseBytes\x12\x1f\n" +
 	"\vduration_us\x18\t \x01(\x04R\n" +
-	"durationUsB\b\n" +
+	"durationUs\x12\"\n" +
+	"\n" +
+	"route_name\x18\n" +
+	" \x01(\tH\x04R\trouteName\x88\x01\x01\x12(\n" +
+	"\rconsumer_name\x18\v \x01(\tH\x05R\fconsumerName\x88\x01\x01B\b\n" +
 	"\x06_routeB\v\n" +
 	"\t_consumerB\x0f\n" +
 	"\r_status_classB\n" +
 	"\n" +
-	"\b_verdict\"\xbb\x01\n" +
+	"\b_verdictB\r\n" +
+	"\v_route_nameB\x10\n" +
+	"\x0e_consumer_name\"\xbb\x01\n" +
 	"\n" +
 	"PolicyKind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -2558,39 +2593,40 @@ var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	28, // 6: sallyport.admin.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
 	28, // 7: sallyport.admin.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
 	28, // 8: sallyport.admin.v1.ApiKey.updated_at:type_name -> google.protobuf.Timestamp
-	29, // 9: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	28, // 10: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	27, // 11: sallyport.admin.v1.Secret.labels:type_name -> sallyport.admin.v1.Secret.LabelsEntry
-	28, // 12: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
-	28, // 13: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
-	28, // 14: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 15: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
-	28, // 16: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 17: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
-	28, // 18: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
-	28, // 19: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
-	28, // 20: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	28, // 21: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
-	10, // 22: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
-	11, // 23: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
-	28, // 24: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
-	30, // 25: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
-	30, // 26: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
-	12, // 27: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
-	30, // 28: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
-	14, // 29: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
-	12, // 30: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
-	17, // 31: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
-	30, // 32: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
-	28, // 33: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
-	30, // 34: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
-	22, // 35: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
-	23, // 36: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	28, // 9: sallyport.admin.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
+	29, // 10: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
+	28, // 11: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	27, // 12: sallyport.admin.v1.Secret.labels:type_name -> sallyport.admin.v1.Secret.LabelsEntry
+	28, // 13: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
+	28, // 14: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
+	28, // 15: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
+	28, // 16: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
+	28, // 17: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	28, // 18: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
+	28, // 19: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
+	28, // 20: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
+	28, // 21: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	28, // 22: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
+	10, // 23: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
+	11, // 24: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
+	28, // 25: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
+	30, // 26: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
+	30, // 27: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
+	12, // 28: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
+	30, // 29: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
+	14, // 30: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
+	12, // 31: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
+	17, // 32: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
+	30, // 33: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
+	28, // 34: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
+	30, // 35: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
+	22, // 36: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
+	23, // 37: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_admin_proto_init() }
