@@ -527,6 +527,7 @@ type JoinToken struct {
 
 	// CreatedAt When it was created.
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+	Group     string    `json:"group,omitempty,omitzero"`
 }
 
 // JoinTokenList A page of join tokens.
@@ -570,7 +571,13 @@ type Node struct {
 	SeenAt time.Time `json:"seen_at,omitempty,omitzero"`
 
 	// CertificateExpiresAt When its certificate ends.
-	CertificateExpiresAt time.Time `json:"certificate_expires_at,omitempty,omitzero"`
+	CertificateExpiresAt time.Time         `json:"certificate_expires_at,omitempty,omitzero"`
+	Labels               map[string]string `json:"labels,omitempty,omitzero"`
+	Group                string            `json:"group,omitempty,omitzero"`
+	Enabled              bool              `json:"enabled,omitempty,omitzero"`
+	Boot                 string            `json:"boot,omitempty,omitzero"`
+	StartedAt            time.Time         `json:"started_at,omitempty,omitzero"`
+	LeftAt               time.Time         `json:"left_at,omitempty,omitzero"`
 }
 
 // NodeError NodeError is why a node refused an object.

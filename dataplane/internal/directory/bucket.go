@@ -13,6 +13,7 @@ const (
 	kindConsumer
 	kindSecret
 	kindPepper
+	kindFleet
 )
 
 // record is one entry, without a pointer: 80 bytes. Only API keys use what follows id.

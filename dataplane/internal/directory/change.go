@@ -21,6 +21,7 @@ type Change struct {
 	secrets      *tableChange[[]byte]
 	grownPeppers *peppers
 	peppers      *peppers
+	fleet        *Fleet
 	tree         *digest.Tree
 }
 
@@ -64,5 +65,6 @@ func (c *Change) swap() {
 	c.consumers.shrink()
 	c.secrets.shrink()
 	s.peppers.Store(c.peppers)
+	s.fleet.Store(c.fleet)
 	s.tree = c.tree
 }

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type fact struct {
 	secret   []byte
 	pepper   *apikey.Pepper
 	version  uint32
+	fleet    *Fleet
 }
 
 var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
@@ -95,8 +97,10 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 		return f.takeSecret(body.Secret)
 	case *directoryv1.Entry_Pepper:
 		return f.takePepper(body.Pepper)
+	case *directoryv1.Entry_Fleet:
+		return f.takeFleet(body.Fleet)
 	default:
-		return digest.Key{}, fmt.Errorf("%w: neither consumer, API key, secret nor pepper", ErrMalformed)
+		return digest.Key{}, fmt.Errorf("%w: none of the facts that this build knows", ErrMalformed)
 	}
 }
 
@@ -156,6 +160,22 @@ func (f *fact) takePepper(p *directoryv1.Pepper) (digest.Key, error) {
 	f.pepper = pepper
 	binary.BigEndian.PutUint32(f.id[len(f.id)-4:], f.version)
 	return digest.KeyOf("peppers", strconv.FormatUint(uint64(f.version), 10)), nil
+}
+
+func (f *fact) takeFleet(fleet *directoryv1.Fleet) (digest.Key, error) {
+	f.kind = kindFleet
+	nodes := make([]id.ID, len(fleet.GetNodes()))
+	for i, raw := range fleet.GetNodes() {
+		if len(raw) != len(id.ID{}) {
+			return digest.Key{}, fmt.Errorf("%w: nodes[%d] of %d bytes", ErrMalformed, i, len(raw))
+		}
+		nodes[i] = id.ID(raw)
+		if i > 0 && bytes.Compare(nodes[i-1][:], nodes[i][:]) >= 0 {
+			return digest.Key{}, fmt.Errorf("%w: nodes[%d] isn't behind the one before", ErrMalformed, i)
+		}
+	}
+	f.fleet = &Fleet{Nodes: nodes}
+	return digest.KeyOf("fleets", "fleet"), nil
 }
 
 func (f *fact) takeID(raw []byte) error {

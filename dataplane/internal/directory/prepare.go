@@ -36,7 +36,8 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 		consumers: s.consumers.change(),
 		secrets:   s.secrets.change(),
 		peppers:   s.peppers.Load(), grownPeppers: s.peppers.Load(),
-		tree: s.tree.Clone(),
+		fleet: s.fleet.Load(),
+		tree:  s.tree.Clone(),
 	}
 	for at, edits := range byBucket(facts) {
 		if err := c.merge(at, edits); err != nil {
@@ -105,6 +106,8 @@ func (c *Change) take(r *record, gone bool) {
 		c.secrets.remove(r.id)
 	case kindPepper:
 		c.peppers = c.peppers.without(binary.BigEndian.Uint32(r.id[len(r.id)-4:]))
+	case kindFleet:
+		c.fleet = nil
 	case kindKey:
 	}
 }
@@ -120,6 +123,8 @@ func (c *Change) put(f *fact) (record, error) {
 	case kindPepper:
 		c.peppers = c.peppers.with(f.version, f.pepper)
 		c.grownPeppers = c.grownPeppers.with(f.version, f.pepper)
+	case kindFleet:
+		c.fleet = f.fleet
 	case kindKey:
 	}
 	return c.target.record(f)
@@ -168,5 +173,6 @@ func (c *Counts) add(k kind, n int) {
 		c.Secrets += n
 	case kindPepper:
 		c.Peppers += n
+	case kindFleet: // there is one, or none
 	}
 }

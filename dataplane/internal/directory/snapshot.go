@@ -73,6 +73,8 @@ func (b *builder) add(entry *edgev1.EntryChange) error {
 		b.secrets[at] = append(b.secrets[at], row[[]byte]{id: f.id, value: f.secret})
 	case kindPepper:
 		b.state.peppers.Store(b.state.peppers.Load().with(f.version, f.pepper))
+	case kindFleet:
+		b.state.fleet.Store(f.fleet)
 	case kindKey:
 	}
 	return nil

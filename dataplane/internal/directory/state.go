@@ -13,6 +13,7 @@ type state struct {
 	consumers table[*Consumer]
 	secrets   table[[]byte]
 	peppers   atomic.Pointer[peppers]
+	fleet     atomic.Pointer[Fleet]
 	scopes    interned[scopes]
 	addresses interned[addresses]
 	head      atomic.Pointer[head]
