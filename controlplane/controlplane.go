@@ -86,6 +86,8 @@ type plane struct {
 	commits  *postgres.Listener
 	lanes    *fleet.Lanes
 	roster   *fleet.Roster
+	members  *fleet.Members
+	asking   *fleet.Inquiries
 	consumer *bus.Consumer
 	embedded *bus.Server
 
@@ -104,10 +106,13 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
-	nodes := fleet.NewNodes(db.Fleet(), p.roster)
-	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
-	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	configuration := catalog.New(db, log)
+	publisher := publish.New(db, configuration, c.vault, log)
+	p.members = fleet.NewMembers(publisher, log)
+	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
+	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log)
+	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats).Telling(p.members)
+	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 
 	var errs [3]error
 	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
@@ -115,15 +120,17 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
-		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Logger: log,
+		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Inquiries: p.asking, Logger: log,
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),
-		Publisher:    publish.New(db, configuration, c.vault, log),
+		Publisher:    publisher,
 		Catalog:      configuration,
 		Directory:    directory.New(db),
 		JoinTokens:   joinTokens,
 		Nodes:        nodes,
+		NodeGroups:   fleet.NewGroups(db.Fleet()),
+		Inquiries:    p.asking,
 		Usage:        usage.NewReports(db.Usage()),
 		Tokens:       access.NewTokens(db),
 		Ready:        db.Ping,
@@ -203,6 +210,8 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.commits.Run(standing) })
 	ground.Go(func() error { return p.lanes.Run(standing) })
 	ground.Go(func() error { return p.roster.Run(standing) })
+	ground.Go(func() error { return p.members.Run(standing) })
+	ground.Go(func() error { return p.asking.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

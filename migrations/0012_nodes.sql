@@ -28,7 +28,7 @@ CREATE INDEX nodes_node_group ON nodes (node_group) WHERE node_group IS NOT NULL
 -- Which process a stream is of: during a hand-over a node has two.
 ALTER TABLE node_lanes
     ADD COLUMN boot       text        NOT NULL DEFAULT '',
-    ADD COLUMN started_at timestamptz NOT NULL DEFAULT '-infinity';
+    ADD COLUMN started_at timestamptz NOT NULL DEFAULT '0001-01-01T00:00:00Z';
 
 -- Questions to nodes whose stream another replica has. They live for seconds: a crash of the database may lose them.
 CREATE UNLOGGED TABLE inquiries (

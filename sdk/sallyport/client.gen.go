@@ -527,7 +527,9 @@ type JoinToken struct {
 
 	// CreatedAt When it was created.
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
-	Group     string    `json:"group,omitempty,omitzero"`
+
+	// Group Group, by id or name, that nodes which enrol with it belong to; absent: none.
+	Group string `json:"group,omitempty,omitzero"`
 }
 
 // JoinTokenList A page of join tokens.
@@ -571,13 +573,25 @@ type Node struct {
 	SeenAt time.Time `json:"seen_at,omitempty,omitzero"`
 
 	// CertificateExpiresAt When its certificate ends.
-	CertificateExpiresAt time.Time         `json:"certificate_expires_at,omitempty,omitzero"`
-	Labels               map[string]string `json:"labels,omitempty,omitzero"`
-	Group                string            `json:"group,omitempty,omitzero"`
-	Enabled              bool              `json:"enabled,omitempty,omitzero"`
-	Boot                 string            `json:"boot,omitempty,omitzero"`
-	StartedAt            time.Time         `json:"started_at,omitempty,omitzero"`
-	LeftAt               time.Time         `json:"left_at,omitempty,omitzero"`
+	CertificateExpiresAt time.Time `json:"certificate_expires_at,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Group Group, by id; absent: none.
+	Group string `json:"group,omitempty,omitzero"`
+
+	// Enabled It may be served; an operator can disable it.
+	Enabled bool `json:"enabled,omitempty,omitzero"`
+
+	// Boot Boot of its process; of two during a hand-over the newer.
+	Boot string `json:"boot,omitempty,omitzero"`
+
+	// StartedAt When that process started, by the node's clock.
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// LeftAt When it said goodbye; absent: it hasn't, and has its share in limits of the whole fleet.
+	LeftAt time.Time `json:"left_at,omitempty,omitzero"`
 }
 
 // NodeError NodeError is why a node refused an object.
@@ -596,6 +610,145 @@ type NodeError struct {
 
 	// Message In words.
 	Message string `json:"message,omitempty,omitzero"`
+}
+
+// NodeGroup NodeGroup is a set of nodes of one environment that something is done to together.
+type NodeGroup struct {
+	// ID Identifier, set by the server ("ng_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's groups.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What it is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Nodes Nodes in it.
+	Nodes int `json:"nodes,omitempty,omitzero"`
+
+	// CreatedAt When it was created.
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+}
+
+// NodeGroupList A page of groups of nodes.
+type NodeGroupList struct {
+	Data []NodeGroup `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// NodeHealth NodeHealth is what a node answered when it was asked how it is.
+type NodeHealth struct {
+	// Node Node, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Answered It answered; else code, detail and seen_at say why not.
+	Answered bool `json:"answered,omitempty,omitzero"`
+
+	// Code Why it didn't ("node_unreachable").
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail In words.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// SeenAt When it was last heard of.
+	SeenAt time.Time `json:"seen_at,omitempty,omitzero"`
+
+	// AnsweredAt When it answered.
+	AnsweredAt time.Time `json:"answered_at,omitempty,omitzero"`
+
+	// Boot Boot of the process that answered.
+	Boot string `json:"boot,omitempty,omitzero"`
+
+	// Build Build of its binary.
+	Build string `json:"build,omitempty,omitzero"`
+
+	// Capability What it understands.
+	Capability int `json:"capability,omitempty,omitzero"`
+
+	// StartedAt When the process started.
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// Ready It takes requests.
+	Ready bool `json:"ready,omitempty,omitzero"`
+
+	// Draining It stops, and lets requests under way end.
+	Draining bool `json:"draining,omitempty,omitzero"`
+
+	// Configuration NodeLane is where a node is in one lane.
+	Configuration NodeLane `json:"configuration,omitempty,omitzero"`
+
+	// Directory NodeLane is where a node is in one lane.
+	Directory NodeLane `json:"directory,omitempty,omitzero"`
+
+	// Requests Requests under way.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// Connections Connections of clients that are open.
+	Connections int `json:"connections,omitempty,omitzero"`
+
+	// MemoryBytes Memory that its process has from the operating system, in bytes.
+	MemoryBytes int `json:"memory_bytes,omitempty,omitzero"`
+
+	// Goroutines Goroutines.
+	Goroutines int `json:"goroutines,omitempty,omitzero"`
+
+	// BusConnected The bus is connected.
+	BusConnected bool `json:"bus_connected,omitempty,omitzero"`
+
+	// UsageWaiting Counters of usage that wait for the bus.
+	UsageWaiting int `json:"usage_waiting,omitempty,omitzero"`
+
+	// CertificateExpiresAt When its certificate ends.
+	CertificateExpiresAt time.Time `json:"certificate_expires_at,omitempty,omitzero"`
+
+	// BlockedRevision Revision that it refuses since its process died on it twice; 0: none.
+	BlockedRevision int `json:"blocked_revision,omitempty,omitzero"`
+
+	// Fleet Nodes that it shares limits of the whole fleet with, itself included; 0: it has no share.
+	Fleet int `json:"fleet,omitempty,omitzero"`
+
+	// Troubles Latest errors, newest first.
+	Troubles []NodeTrouble `json:"troubles,omitempty,omitzero"`
+}
+
+// NodeHealthList A page of nodes' answers.
+type NodeHealthList struct {
+	Data []NodeHealth `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// NodeLane NodeLane is where a node is in one lane.
+type NodeLane struct {
+	// Epoch Epoch.
+	Epoch int `json:"epoch,omitempty,omitzero"`
+
+	// Number Revision or sequence.
+	Number int `json:"number,omitempty,omitzero"`
+
+	// Digest Digest that the node computed, in hexadecimal.
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// Connected Its stream is open.
+	Connected bool `json:"connected,omitempty,omitzero"`
+
+	// ConfirmedAt When the control plane last vouched for it.
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// Durable What it holds lasts on its disk.
+	Durable bool `json:"durable,omitempty,omitzero"`
 }
 
 // NodeList A page of nodes.
@@ -628,6 +781,15 @@ type NodeStatus struct {
 
 	// AnsweredAt When it answered.
 	AnsweredAt time.Time `json:"answered_at,omitempty,omitzero"`
+}
+
+// NodeTrouble NodeTrouble is an error that a node met.
+type NodeTrouble struct {
+	// Time When.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Message What.
+	Message string `json:"message,omitempty,omitzero"`
 }
 
 // Operation Operation is one step of a batch.
@@ -1087,6 +1249,9 @@ type EnvironmentKey = string
 // Filter defines model for filter.
 type Filter map[string]string
 
+// Force defines model for force.
+type Force = bool
+
 // IfMatch defines model for if_match.
 type IfMatch = string
 
@@ -1152,6 +1317,10 @@ type CreateAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1161,6 +1330,10 @@ type CreateAPIKeyParams struct {
 type DeleteAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1178,6 +1351,10 @@ type PatchAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1190,6 +1367,10 @@ type PatchAPIKeyParams struct {
 type PutAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1210,6 +1391,10 @@ type RotateAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1222,6 +1407,10 @@ type RotateAPIKeyParams struct {
 type ApplyChangesParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1248,6 +1437,10 @@ type CreateConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1257,6 +1450,10 @@ type CreateConsumerParams struct {
 type DeleteConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1274,6 +1471,10 @@ type PatchConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1286,6 +1487,10 @@ type PatchConsumerParams struct {
 type PutConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1310,6 +1515,39 @@ type ListJoinTokensParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListNodeGroupsParams defines parameters for ListNodeGroups.
+type ListNodeGroupsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// PatchNodeGroupApplicationMergePatchPlusJSONBody defines parameters for PatchNodeGroup.
+type PatchNodeGroupApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// ListNodeHealthParams defines parameters for ListNodeHealth.
+type ListNodeHealthParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
 // ListNodesParams defines parameters for ListNodes.
 type ListNodesParams struct {
 	// Limit How many objects a page holds at most.
@@ -1317,7 +1555,16 @@ type ListNodesParams struct {
 
 	// Cursor Where to go on, as `next_cursor` of the page before says.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
 }
+
+// PatchNodeApplicationMergePatchPlusJSONBody defines parameters for PatchNode.
+type PatchNodeApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // ListPoliciesParams defines parameters for ListPolicies.
 type ListPoliciesParams struct {
@@ -1339,6 +1586,10 @@ type CreatePolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1348,6 +1599,10 @@ type CreatePolicyParams struct {
 type DeletePolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1365,6 +1620,10 @@ type PatchPolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1377,6 +1636,10 @@ type PatchPolicyParams struct {
 type PutPolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1412,6 +1675,10 @@ type RollbackRevisionParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1437,6 +1704,10 @@ type CreateRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1446,6 +1717,10 @@ type CreateRouteParams struct {
 type DeleteRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1463,6 +1738,10 @@ type PatchRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1475,6 +1754,10 @@ type PatchRouteParams struct {
 type PutRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1510,6 +1793,10 @@ type CreateSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1519,6 +1806,10 @@ type CreateSecretParams struct {
 type DeleteSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1536,6 +1827,10 @@ type PatchSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1548,6 +1843,10 @@ type PatchSecretParams struct {
 type PutSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1583,6 +1882,10 @@ type CreateServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1592,6 +1895,10 @@ type CreateServiceParams struct {
 type DeleteServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1609,6 +1916,10 @@ type PatchServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1621,6 +1932,10 @@ type PatchServiceParams struct {
 type PutServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1644,6 +1959,10 @@ type PatchSettingsParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
@@ -1656,6 +1975,10 @@ type PatchSettingsParams struct {
 type PutSettingsParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: a node that doesn't understand it
+	// (capability_missing). A dry run names such things among its warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -1721,6 +2044,15 @@ type PutConsumerJSONRequestBody = Consumer
 
 // CreateJoinTokenJSONRequestBody defines body for CreateJoinToken for application/json ContentType.
 type CreateJoinTokenJSONRequestBody = JoinToken
+
+// CreateNodeGroupJSONRequestBody defines body for CreateNodeGroup for application/json ContentType.
+type CreateNodeGroupJSONRequestBody = NodeGroup
+
+// PatchNodeGroupApplicationMergePatchPlusJSONRequestBody defines body for PatchNodeGroup for application/merge-patch+json ContentType.
+type PatchNodeGroupApplicationMergePatchPlusJSONRequestBody = PatchNodeGroupApplicationMergePatchPlusJSONBody
+
+// PatchNodeApplicationMergePatchPlusJSONRequestBody defines body for PatchNode for application/merge-patch+json ContentType.
+type PatchNodeApplicationMergePatchPlusJSONRequestBody = PatchNodeApplicationMergePatchPlusJSONBody
 
 // CreatePolicyJSONRequestBody defines body for CreatePolicy for application/json ContentType.
 type CreatePolicyJSONRequestBody = Policy
@@ -2103,6 +2435,63 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/join-tokens/{key} (the `GetJoinToken` operationId).
 	GetJoinToken(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListNodeGroups List groups of nodes
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+	ListNodeGroups(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNodeGroupWithBody Create a group of nodes
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNodeGroup Create a group of nodes
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroup(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteNodeGroup Delete a group of nodes
+	//
+	// 409 with the referrers while nodes or join tokens are in it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+	DeleteNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNodeGroup Read a group of nodes
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+	GetNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeGroupWithBody Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeGroupWithApplicationMergePatchPlusJSONBody Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNodeHealth Ask edge nodes how they are
+	//
+	// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+	// labels are those of the nodes.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+	ListNodeHealth(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListNodes List edge nodes
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/nodes (the `ListNodes` operationId).
@@ -2112,6 +2501,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 	GetNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeWithBody Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeWithApplicationMergePatchPlusJSONBody Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNodeHealth Ask an edge node how it is
+	//
+	// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+	// within 5 s.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+	GetNodeHealth(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPolicies List policies
 	//
@@ -3121,6 +3538,143 @@ func (c *Client) GetJoinToken(ctx context.Context, environment EnvironmentKey, k
 	return c.Client.Do(req)
 }
 
+// ListNodeGroups List groups of nodes
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+func (c *Client) ListNodeGroups(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodeGroupsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNodeGroupWithBody Create a group of nodes
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *Client) CreateNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNodeGroupRequestWithBody(c.Server, environment, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNodeGroup Create a group of nodes
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *Client) CreateNodeGroup(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNodeGroupRequest(c.Server, environment, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteNodeGroup Delete a group of nodes
+//
+// 409 with the referrers while nodes or join tokens are in it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+func (c *Client) DeleteNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteNodeGroupRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNodeGroup Read a group of nodes
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+func (c *Client) GetNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNodeGroupRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeGroupWithBody Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *Client) PatchNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeGroupRequestWithBody(c.Server, environment, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeGroupWithApplicationMergePatchPlusJSONBody Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *Client) PatchNodeGroupWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeGroupRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNodeHealth Ask edge nodes how they are
+//
+// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+// labels are those of the nodes.
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+func (c *Client) ListNodeHealth(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodeHealthRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListNodes List edge nodes
 //
 // Corresponds with GET /api/v1/environments/{environment}/nodes (the `ListNodes` operationId).
@@ -3141,6 +3695,64 @@ func (c *Client) ListNodes(ctx context.Context, environment EnvironmentKey, para
 // Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 func (c *Client) GetNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetNodeRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeWithBody Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *Client) PatchNodeWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeRequestWithBody(c.Server, environment, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeWithApplicationMergePatchPlusJSONBody Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *Client) PatchNodeWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNodeHealth Ask an edge node how it is
+//
+// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+// within 5 s.
+//
+// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+func (c *Client) GetNodeHealth(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNodeHealthRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -4535,6 +5147,18 @@ func NewCreateAPIKeyRequestWithBody(server string, environment EnvironmentKey, p
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -4608,6 +5232,18 @@ func NewDeleteAPIKeyRequest(server string, environment EnvironmentKey, key Objec
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4764,6 +5400,18 @@ func NewPatchAPIKeyRequestWithBody(server string, environment EnvironmentKey, ke
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -4863,6 +5511,18 @@ func NewPutAPIKeyRequestWithBody(server string, environment EnvironmentKey, key 
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4991,6 +5651,18 @@ func NewRotateAPIKeyRequestWithBody(server string, environment EnvironmentKey, k
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5083,6 +5755,18 @@ func NewApplyChangesRequestWithBody(server string, environment EnvironmentKey, p
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5275,6 +5959,18 @@ func NewCreateConsumerRequestWithBody(server string, environment EnvironmentKey,
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5348,6 +6044,18 @@ func NewDeleteConsumerRequest(server string, environment EnvironmentKey, key Obj
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5504,6 +6212,18 @@ func NewPatchConsumerRequestWithBody(server string, environment EnvironmentKey, 
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5603,6 +6323,18 @@ func NewPutConsumerRequestWithBody(server string, environment EnvironmentKey, ke
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5868,6 +6600,383 @@ func NewGetJoinTokenRequest(server string, environment EnvironmentKey, key Objec
 	return req, nil
 }
 
+// NewListNodeGroupsRequest constructs an http.Request for the ListNodeGroups method
+func NewListNodeGroupsRequest(server string, environment EnvironmentKey, params *ListNodeGroupsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateNodeGroupRequest calls the generic CreateNodeGroup builder with application/json body
+func NewCreateNodeGroupRequest(server string, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateNodeGroupRequestWithBody(server, environment, "application/json", bodyReader)
+}
+
+// NewCreateNodeGroupRequestWithBody constructs an http.Request for the CreateNodeGroup method, with any body, and a specified content type
+func NewCreateNodeGroupRequestWithBody(server string, environment EnvironmentKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteNodeGroupRequest constructs an http.Request for the DeleteNodeGroup method
+func NewDeleteNodeGroupRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetNodeGroupRequest constructs an http.Request for the GetNodeGroup method
+func NewGetNodeGroupRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchNodeGroupRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchNodeGroup builder with application/merge-patch+json body
+func NewPatchNodeGroupRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchNodeGroupRequestWithBody(server, environment, key, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchNodeGroupRequestWithBody constructs an http.Request for the PatchNodeGroup method, with any body, and a specified content type
+func NewPatchNodeGroupRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListNodeHealthRequest constructs an http.Request for the ListNodeHealth method
+func NewListNodeHealthRequest(server string, environment EnvironmentKey, params *ListNodeHealthParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-health", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListNodesRequest constructs an http.Request for the ListNodes method
 func NewListNodesRequest(server string, environment EnvironmentKey, params *ListNodesParams) (*http.Request, error) {
 	var err error
@@ -5927,6 +7036,30 @@ func NewListNodesRequest(server string, environment EnvironmentKey, params *List
 
 		}
 
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -5965,6 +7098,101 @@ func NewGetNodeRequest(server string, environment EnvironmentKey, key ObjectKey)
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchNodeRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchNode builder with application/merge-patch+json body
+func NewPatchNodeRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchNodeRequestWithBody(server, environment, key, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchNodeRequestWithBody constructs an http.Request for the PatchNode method, with any body, and a specified content type
+func NewPatchNodeRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetNodeHealthRequest constructs an http.Request for the GetNodeHealth method
+func NewGetNodeHealthRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s/health", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -6137,6 +7365,18 @@ func NewCreatePolicyRequestWithBody(server string, environment EnvironmentKey, p
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6210,6 +7450,18 @@ func NewDeletePolicyRequest(server string, environment EnvironmentKey, key Objec
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6366,6 +7618,18 @@ func NewPatchPolicyRequestWithBody(server string, environment EnvironmentKey, ke
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6465,6 +7729,18 @@ func NewPutPolicyRequestWithBody(server string, environment EnvironmentKey, key 
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6775,6 +8051,18 @@ func NewRollbackRevisionRequestWithBody(server string, environment EnvironmentKe
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6999,6 +8287,18 @@ func NewCreateRouteRequestWithBody(server string, environment EnvironmentKey, pa
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7072,6 +8372,18 @@ func NewDeleteRouteRequest(server string, environment EnvironmentKey, key Object
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7228,6 +8540,18 @@ func NewPatchRouteRequestWithBody(server string, environment EnvironmentKey, key
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7327,6 +8651,18 @@ func NewPutRouteRequestWithBody(server string, environment EnvironmentKey, key O
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7545,6 +8881,18 @@ func NewCreateSecretRequestWithBody(server string, environment EnvironmentKey, p
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7618,6 +8966,18 @@ func NewDeleteSecretRequest(server string, environment EnvironmentKey, key Objec
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7774,6 +9134,18 @@ func NewPatchSecretRequestWithBody(server string, environment EnvironmentKey, ke
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -7873,6 +9245,18 @@ func NewPutSecretRequestWithBody(server string, environment EnvironmentKey, key 
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8091,6 +9475,18 @@ func NewCreateServiceRequestWithBody(server string, environment EnvironmentKey, 
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -8164,6 +9560,18 @@ func NewDeleteServiceRequest(server string, environment EnvironmentKey, key Obje
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8320,6 +9728,18 @@ func NewPatchServiceRequestWithBody(server string, environment EnvironmentKey, k
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -8419,6 +9839,18 @@ func NewPutServiceRequestWithBody(server string, environment EnvironmentKey, key
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8574,6 +10006,18 @@ func NewPatchSettingsRequestWithBody(server string, environment EnvironmentKey, 
 
 		}
 
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -8666,6 +10110,18 @@ func NewPutSettingsRequestWithBody(server string, environment EnvironmentKey, pa
 		if params.DryRun != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9303,6 +10759,71 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/join-tokens/{key} (the `GetJoinToken` operationId).
 	GetJoinTokenWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetJoinTokenResponse, error)
 
+	// ListNodeGroupsWithResponse List groups of nodes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+	ListNodeGroupsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*ListNodeGroupsResponse, error)
+
+	// CreateNodeGroupWithBodyWithResponse Create a group of nodes
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error)
+
+	// CreateNodeGroupWithResponse Create a group of nodes
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error)
+
+	// DeleteNodeGroupWithResponse Delete a group of nodes
+	//
+	// 409 with the referrers while nodes or join tokens are in it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+	DeleteNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DeleteNodeGroupResponse, error)
+
+	// GetNodeGroupWithResponse Read a group of nodes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+	GetNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeGroupResponse, error)
+
+	// PatchNodeGroupWithBodyWithResponse Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error)
+
+	// PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error)
+
+	// ListNodeHealthWithResponse Ask edge nodes how they are
+	//
+	// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+	// labels are those of the nodes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+	ListNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*ListNodeHealthResponse, error)
+
 	// ListNodesWithResponse List edge nodes
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9316,6 +10837,36 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 	GetNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeResponse, error)
+
+	// PatchNodeWithBodyWithResponse Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error)
+
+	// PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error)
+
+	// GetNodeHealthWithResponse Ask an edge node how it is
+	//
+	// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+	// within 5 s.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+	GetNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeHealthResponse, error)
 
 	// ListPoliciesWithResponse List policies
 	//
@@ -11174,6 +12725,309 @@ func (r GetJoinTokenResponse) ContentType() string {
 	return ""
 }
 
+type ListNodeGroupsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeGroupList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodeGroupsResponse) GetJSON200() *NodeGroupList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListNodeGroupsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodeGroupsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodeGroupsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodeGroupsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodeGroupsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateNodeGroupResponse201Headers the declared response headers of an HTTP 201 response for CreateNodeGroup
+type CreateNodeGroupResponse201Headers struct {
+	ETag     string
+	Location string
+}
+
+type CreateNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NodeGroup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateNodeGroupResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateNodeGroupResponse) GetJSON201() *NodeGroup {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetNodeGroupResponse200Headers the declared response headers of an HTTP 200 response for GetNodeGroup
+type GetNodeGroupResponse200Headers struct {
+	ETag string
+}
+
+type GetNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeGroup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetNodeGroupResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNodeGroupResponse) GetJSON200() *NodeGroup {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchNodeGroupResponse200Headers the declared response headers of an HTTP 200 response for PatchNodeGroup
+type PatchNodeGroupResponse200Headers struct {
+	ETag string
+}
+
+type PatchNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeGroup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchNodeGroupResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchNodeGroupResponse) GetJSON200() *NodeGroup {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListNodeHealthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeHealthList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodeHealthResponse) GetJSON200() *NodeHealthList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListNodeHealthResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodeHealthResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodeHealthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodeHealthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodeHealthResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListNodesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11271,6 +13125,109 @@ func (r GetNodeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchNodeResponse200Headers the declared response headers of an HTTP 200 response for PatchNode
+type PatchNodeResponse200Headers struct {
+	ETag string
+}
+
+type PatchNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchNodeResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchNodeResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetNodeHealthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeHealth
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNodeHealthResponse) GetJSON200() *NodeHealth {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetNodeHealthResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNodeHealthResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNodeHealthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNodeHealthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNodeHealthResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13991,6 +15948,119 @@ func (c *ClientWithResponses) GetJoinTokenWithResponse(ctx context.Context, envi
 	return ParseGetJoinTokenResponse(rsp)
 }
 
+// ListNodeGroupsWithResponse List groups of nodes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+func (c *ClientWithResponses) ListNodeGroupsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*ListNodeGroupsResponse, error) {
+	rsp, err := c.ListNodeGroups(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodeGroupsResponse(rsp)
+}
+
+// CreateNodeGroupWithBodyWithResponse Create a group of nodes
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *ClientWithResponses) CreateNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error) {
+	rsp, err := c.CreateNodeGroupWithBody(ctx, environment, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNodeGroupResponse(rsp)
+}
+
+// CreateNodeGroupWithResponse Create a group of nodes
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *ClientWithResponses) CreateNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error) {
+	rsp, err := c.CreateNodeGroup(ctx, environment, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNodeGroupResponse(rsp)
+}
+
+// DeleteNodeGroupWithResponse Delete a group of nodes
+//
+// 409 with the referrers while nodes or join tokens are in it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+func (c *ClientWithResponses) DeleteNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DeleteNodeGroupResponse, error) {
+	rsp, err := c.DeleteNodeGroup(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteNodeGroupResponse(rsp)
+}
+
+// GetNodeGroupWithResponse Read a group of nodes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+func (c *ClientWithResponses) GetNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeGroupResponse, error) {
+	rsp, err := c.GetNodeGroup(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNodeGroupResponse(rsp)
+}
+
+// PatchNodeGroupWithBodyWithResponse Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *ClientWithResponses) PatchNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error) {
+	rsp, err := c.PatchNodeGroupWithBody(ctx, environment, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeGroupResponse(rsp)
+}
+
+// PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *ClientWithResponses) PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error) {
+	rsp, err := c.PatchNodeGroupWithApplicationMergePatchPlusJSONBody(ctx, environment, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeGroupResponse(rsp)
+}
+
+// ListNodeHealthWithResponse Ask edge nodes how they are
+//
+// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+// labels are those of the nodes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+func (c *ClientWithResponses) ListNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*ListNodeHealthResponse, error) {
+	rsp, err := c.ListNodeHealth(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodeHealthResponse(rsp)
+}
+
 // ListNodesWithResponse List edge nodes
 //
 // Returns a wrapper object for the known response body format(s).
@@ -14015,6 +16085,54 @@ func (c *ClientWithResponses) GetNodeWithResponse(ctx context.Context, environme
 		return nil, err
 	}
 	return ParseGetNodeResponse(rsp)
+}
+
+// PatchNodeWithBodyWithResponse Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *ClientWithResponses) PatchNodeWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error) {
+	rsp, err := c.PatchNodeWithBody(ctx, environment, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeResponse(rsp)
+}
+
+// PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *ClientWithResponses) PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error) {
+	rsp, err := c.PatchNodeWithApplicationMergePatchPlusJSONBody(ctx, environment, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeResponse(rsp)
+}
+
+// GetNodeHealthWithResponse Ask an edge node how it is
+//
+// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+// within 5 s.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+func (c *ClientWithResponses) GetNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeHealthResponse, error) {
+	rsp, err := c.GetNodeHealth(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNodeHealthResponse(rsp)
 }
 
 // ListPoliciesWithResponse List policies
@@ -16158,6 +18276,246 @@ func ParseGetJoinTokenResponse(rsp *http.Response) (*GetJoinTokenResponse, error
 	return response, nil
 }
 
+// ParseListNodeGroupsResponse parses an HTTP response from a ListNodeGroupsWithResponse call
+func ParseListNodeGroupsResponse(rsp *http.Response) (*ListNodeGroupsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodeGroupsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeGroupList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateNodeGroupResponse parses an HTTP response from a CreateNodeGroupWithResponse call
+func ParseCreateNodeGroupResponse(rsp *http.Response) (*CreateNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NodeGroup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateNodeGroupResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteNodeGroupResponse parses an HTTP response from a DeleteNodeGroupWithResponse call
+func ParseDeleteNodeGroupResponse(rsp *http.Response) (*DeleteNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetNodeGroupResponse parses an HTTP response from a GetNodeGroupWithResponse call
+func ParseGetNodeGroupResponse(rsp *http.Response) (*GetNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeGroup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetNodeGroupResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchNodeGroupResponse parses an HTTP response from a PatchNodeGroupWithResponse call
+func ParsePatchNodeGroupResponse(rsp *http.Response) (*PatchNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeGroup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchNodeGroupResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListNodeHealthResponse parses an HTTP response from a ListNodeHealthWithResponse call
+func ParseListNodeHealthResponse(rsp *http.Response) (*ListNodeHealthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodeHealthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeHealthList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListNodesResponse parses an HTTP response from a ListNodesWithResponse call
 func ParseListNodesResponse(rsp *http.Response) (*ListNodesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16232,6 +18590,85 @@ func ParseGetNodeResponse(rsp *http.Response) (*GetNodeResponse, error) {
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchNodeResponse parses an HTTP response from a PatchNodeWithResponse call
+func ParsePatchNodeResponse(rsp *http.Response) (*PatchNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchNodeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetNodeHealthResponse parses an HTTP response from a GetNodeHealthWithResponse call
+func ParseGetNodeHealthResponse(rsp *http.Response) (*GetNodeHealthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNodeHealthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeHealth
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -36,7 +36,7 @@ func (s *Server) applyChanges(x *exchange) error {
 	}
 	result, err := s.Publisher.Apply(x.context(), publish.Batch{
 		Environment: environment.GetId(), Author: x.actor, Message: wanted.GetMessage(),
-		Operations: operations, DryRun: opts.dryRun, Prefixed: true,
+		Operations: operations, DryRun: opts.dryRun, Force: opts.force, Prefixed: true,
 	})
 	if err != nil {
 		return err
@@ -64,7 +64,9 @@ func (s *Server) rollbackRevision(x *exchange) error {
 	if err := problem.Invalid(validate.Message(&wanted)...); err != nil {
 		return err
 	}
-	result, err := s.Publisher.Rollback(x.context(), environment.GetId(), number, x.actor, wanted.GetMessage(), opts.dryRun)
+	result, err := s.Publisher.Rollback(x.context(), publish.Batch{
+		Environment: environment.GetId(), RollbackTo: number, Author: x.actor, Message: wanted.GetMessage(), DryRun: opts.dryRun, Force: opts.force,
+	})
 	if err != nil {
 		return err
 	}

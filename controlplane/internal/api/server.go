@@ -21,6 +21,8 @@ type Config struct {
 	Directory    Directory
 	JoinTokens   JoinTokens
 	Nodes        Nodes
+	NodeGroups   NodeGroups
+	Inquiries    Inquiries
 	Usage        Usage
 	Tokens       Tokens
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
@@ -137,5 +139,6 @@ func (s *Server) handlers() map[string]handler {
 		"getReadiness": s.getReadiness,
 	}
 	s.addCollections(handlers)
+	s.addNodes(handlers)
 	return handlers
 }

@@ -71,13 +71,16 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	configuration := catalog.New(db, log)
 	all := environments.New(db, vault)
+	nodes := fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats)))
 	w.server, err = api.New(api.Config{
 		Environments: all,
 		Publisher:    publish.New(db, configuration, vault, log),
 		Catalog:      configuration,
 		Directory:    directory.New(db),
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
-		Nodes:        fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats))),
+		Nodes:        nodes,
+		NodeGroups:   fleet.NewGroups(db.Fleet()),
+		Inquiries:    fleet.NewInquiries(nodes, db.Fleet(), postgres.NewListener(db, log), log),
 		Usage:        usage.NewReports(db.Usage()),
 		Tokens:       w.tokens,
 		Ready:        w.ready,

@@ -26,6 +26,7 @@ const maxWait = 60 * time.Second
 // options are what every write can be asked.
 type options struct {
 	dryRun bool
+	force  bool          // make it although something speaks against it that its author may decide on
 	wait   time.Duration // 0: don't
 }
 
@@ -155,7 +156,7 @@ func (s *Server) write(x *exchange, c collection, op publish.Operation) error {
 		return err
 	}
 	result, err := s.Publisher.Apply(x.context(), publish.Batch{
-		Environment: environment.GetId(), Author: x.actor, Operations: []publish.Operation{op}, DryRun: opts.dryRun,
+		Environment: environment.GetId(), Author: x.actor, Operations: []publish.Operation{op}, DryRun: opts.dryRun, Force: opts.force,
 	})
 	if err != nil {
 		return err
@@ -202,18 +203,8 @@ func (x *exchange) ifMatch() string {
 func (x *exchange) options() (options, error) {
 	var opts options
 	var violations []problem.Violation
-	switch text := x.query.Get("dry_run"); text {
-	case "true":
-		opts.dryRun = true
-	case "false":
-	default:
-		if x.query.Has("dry_run") {
-			violations = append(violations, problem.Violation{
-				Pointer: "/dry_run", Code: problem.ViolationInvalidValue, Detail: "This is neither true nor false.",
-				Given: shorten(text), Allowed: "true, false",
-			})
-		}
-	}
+	opts.dryRun, violations = x.truth("dry_run", violations)
+	opts.force, violations = x.truth("force", violations)
 	if x.query.Has("wait") {
 		text := x.query.Get("wait")
 		wait, err := time.ParseDuration(text)
@@ -226,6 +217,15 @@ func (x *exchange) options() (options, error) {
 		opts.wait = wait
 	}
 	return opts, problem.Invalid(violations...)
+}
+
+// truth reads a query parameter that is true or false; false when it is absent.
+func (x *exchange) truth(name string, violations []problem.Violation) (bool, []problem.Violation) {
+	text := x.query.Get(name)
+	if x.query.Has(name) && text != "true" && text != "false" {
+		violations = append(violations, invalidParameter(name, "This is neither true nor false.", text, "true, false"))
+	}
+	return text == "true", violations
 }
 
 // announce sets the headers that tell what a write made and, if asked to wait, how many nodes have it.

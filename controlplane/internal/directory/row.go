@@ -21,6 +21,7 @@ const (
 	APIKeys   = "api-keys"
 	Secrets   = "secrets"
 	Peppers   = "peppers" // no collection of the API
+	Fleets    = "fleets"  // no collection of the API
 )
 
 // Message is what people see of a row: *adminv1.Consumer, *adminv1.ApiKey or *adminv1.Secret.

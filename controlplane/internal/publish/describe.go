@@ -19,7 +19,7 @@ func (w *writing) describe() error {
 		for _, e := range w.candidate.Edits() {
 			w.result.Changes = append(w.result.Changes, e.Change())
 		}
-		w.result.Warnings = w.candidate.Warnings()
+		w.result.Warnings = slices.Concat(w.notes, w.candidate.Warnings())
 	}
 	for _, s := range w.rows.order {
 		if s.changed() {

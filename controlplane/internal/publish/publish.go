@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/apikey"
@@ -62,9 +61,10 @@ func (p *Publisher) pepper(ctx context.Context, tx DirectoryTx, environment stri
 }
 
 // Rollback makes a revision that brings the configuration of an earlier one back, after the same checks
-// as any other. The directory stays: a revoked key stays revoked.
-func (p *Publisher) Rollback(ctx context.Context, environment string, to uint64, author access.Actor, message string, dryRun bool) (Result, error) {
-	return p.write(ctx, Batch{Environment: environment, Author: author, Message: message, DryRun: dryRun, RollbackTo: to}, true)
+// as any other: batch.RollbackTo says which. The directory stays: a revoked key stays revoked.
+func (p *Publisher) Rollback(ctx context.Context, batch Batch) (Result, error) {
+	batch.Operations = nil
+	return p.write(ctx, batch, true)
 }
 
 // Apply writes a batch. Its errors are *problem.Error: InvalidRequest with every violation, NotFound,

@@ -90,6 +90,7 @@ type writing struct {
 	rows        *rows
 	steps       []step
 	refusals    catalog.Refusals
+	notes       []string // warnings that aren't about one object alone
 
 	result  Result
 	next    *catalog.Head   // nil: no revision is made
@@ -183,6 +184,11 @@ func (w *writing) check(ctx context.Context) error {
 			return err
 		}
 		w.refusals.Join(refusals)
+		if w.refusals.Empty() {
+			if err := w.checkCapability(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	if err := w.checkRows(ctx); err != nil {
 		return err
@@ -199,7 +205,12 @@ func (w *writing) plan(ctx context.Context) error {
 	if w.candidate != nil && len(w.candidate.Edits()) > 0 {
 		w.result.Revision = w.environment.Configuration.Revision + 1
 	}
-	if n := w.rows.assign(environment.Sequence); n > 0 {
+	n := w.rows.assign(environment.Sequence)
+	fleet, err := w.missingFleet(ctx)
+	if err != nil {
+		return err
+	}
+	if n += uint64(len(fleet)); n > 0 {
 		w.result.Sequence = environment.Sequence + n
 	}
 	if err := w.describe(); err != nil {
@@ -228,12 +239,19 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 		return fmt.Errorf("write rows: %w", err)
 	}
 	entries := w.rows.entries()
-	if len(entries) == 0 {
+	if len(entries) == 0 && !w.sharesAmongFleet() {
 		return nil
 	}
 	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)
 	if err != nil {
 		return fmt.Errorf("lock directory: %w", err)
+	}
+	fleet, err := w.missingFleet(ctx)
+	if err != nil {
+		return err
+	}
+	if entries = append(entries, fleet...); len(entries) == 0 {
+		return nil
 	}
 	step, err := w.digests.Prepare(ctx, w.tx, w.batch.Environment, head, entries)
 	if err != nil {

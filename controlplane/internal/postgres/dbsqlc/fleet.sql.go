@@ -10,11 +10,9 @@ import (
 	"time"
 )
 
-const arriveNode = `-- name: ArriveNode :one
+const arriveNode = `-- name: ArriveNode :exec
 UPDATE nodes SET boot = $1, started_at = $2, left_at = NULL
 WHERE environment = $3 AND id = $4
-  AND (started_at IS NULL OR started_at <= $2 OR left_at IS NOT NULL)
-RETURNING id
 `
 
 type ArriveNodeParams struct {
@@ -24,17 +22,14 @@ type ArriveNodeParams struct {
 	ID          string
 }
 
-// A process of the node is here: the newest one has the say about whether the node has left.
-func (q *Queries) ArriveNode(ctx context.Context, arg ArriveNodeParams) (string, error) {
-	row := q.db.QueryRow(ctx, arriveNode,
+func (q *Queries) ArriveNode(ctx context.Context, arg ArriveNodeParams) error {
+	_, err := q.db.Exec(ctx, arriveNode,
 		arg.Boot,
 		arg.StartedAt,
 		arg.Environment,
 		arg.ID,
 	)
-	var id string
-	err := row.Scan(&id)
-	return id, err
+	return err
 }
 
 const deleteJoinToken = `-- name: DeleteJoinToken :execrows
@@ -396,6 +391,31 @@ func (q *Queries) ListFleet(ctx context.Context, environment string) ([]string, 
 	return items, nil
 }
 
+const listFleetEnvironments = `-- name: ListFleetEnvironments :many
+SELECT environment FROM directory_entries
+WHERE key = $1 AND hash IS NOT NULL
+`
+
+func (q *Queries) ListFleetEnvironments(ctx context.Context, key []byte) ([]string, error) {
+	rows, err := q.db.Query(ctx, listFleetEnvironments, key)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var environment string
+		if err := rows.Scan(&environment); err != nil {
+			return nil, err
+		}
+		items = append(items, environment)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listGroupReferrers = `-- name: ListGroupReferrers :many
 SELECT 'nodes'::text AS collection, n.id, n.name FROM nodes n WHERE n.node_group = $2::text
 UNION ALL
@@ -655,6 +675,30 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 	return items, nil
 }
 
+const lockNode = `-- name: LockNode :one
+SELECT boot, started_at, left_at FROM nodes
+WHERE environment = $1 AND id = $2
+FOR NO KEY UPDATE
+`
+
+type LockNodeParams struct {
+	Environment string
+	ID          string
+}
+
+type LockNodeRow struct {
+	Boot      string
+	StartedAt *time.Time
+	LeftAt    *time.Time
+}
+
+func (q *Queries) LockNode(ctx context.Context, arg LockNodeParams) (LockNodeRow, error) {
+	row := q.db.QueryRow(ctx, lockNode, arg.Environment, arg.ID)
+	var i LockNodeRow
+	err := row.Scan(&i.Boot, &i.StartedAt, &i.LeftAt)
+	return i, err
+}
+
 const lockNodeLanes = `-- name: LockNodeLanes :exec
 SELECT FROM node_lanes
 WHERE node = ANY($1::text[])
@@ -668,15 +712,14 @@ func (q *Queries) LockNodeLanes(ctx context.Context, nodes []string) error {
 }
 
 const patchNode = `-- name: PatchNode :execrows
-UPDATE nodes SET name = $1, labels = $2, node_group = $3, enabled = $4
-WHERE environment = $5 AND id = $6
+UPDATE nodes SET name = $1, labels = $2, node_group = $3
+WHERE environment = $4 AND id = $5
 `
 
 type PatchNodeParams struct {
 	Name        string
 	Labels      []byte
 	NodeGroup   *string
-	Enabled     bool
 	Environment string
 	ID          string
 }
@@ -686,7 +729,6 @@ func (q *Queries) PatchNode(ctx context.Context, arg PatchNodeParams) (int64, er
 		arg.Name,
 		arg.Labels,
 		arg.NodeGroup,
-		arg.Enabled,
 		arg.Environment,
 		arg.ID,
 	)

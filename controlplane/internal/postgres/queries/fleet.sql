@@ -124,15 +124,17 @@ JOIN node_lanes d ON d.node = n.id AND d.lane = 2 AND d.connected_until > now()
 WHERE n.environment = @environment AND n.enabled;
 
 -- name: PatchNode :execrows
-UPDATE nodes SET name = @name, labels = @labels, node_group = sqlc.narg(node_group), enabled = @enabled
+UPDATE nodes SET name = @name, labels = @labels, node_group = sqlc.narg(node_group)
 WHERE environment = @environment AND id = @id;
 
--- name: ArriveNode :one
--- A process of the node is here: the newest one has the say about whether the node has left.
-UPDATE nodes SET boot = @boot, started_at = @started_at, left_at = NULL
+-- name: LockNode :one
+SELECT boot, started_at, left_at FROM nodes
 WHERE environment = @environment AND id = @id
-  AND (started_at IS NULL OR started_at <= @started_at OR left_at IS NOT NULL)
-RETURNING id;
+FOR NO KEY UPDATE;
+
+-- name: ArriveNode :exec
+UPDATE nodes SET boot = @boot, started_at = @started_at, left_at = NULL
+WHERE environment = @environment AND id = @id;
 
 -- name: LeaveNode :execrows
 UPDATE nodes SET left_at = now()
@@ -146,6 +148,10 @@ ORDER BY id;
 -- name: FleetEntryHash :one
 SELECT hash FROM directory_entries
 WHERE environment = @environment AND key = @key AND hash IS NOT NULL;
+
+-- name: ListFleetEnvironments :many
+SELECT environment FROM directory_entries
+WHERE key = @key AND hash IS NOT NULL;
 
 -- name: ListLackingNodes :many
 -- Nodes never seen, and those that have said goodbye, are left out: whether they lack anything is known when they come.
