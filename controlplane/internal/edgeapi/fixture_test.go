@@ -91,6 +91,14 @@ func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *contr
 	return c
 }
 
+// another starts a second replica on the same database.
+func (c *control) another() *control {
+	c.t.Helper()
+	other := *c
+	other.serve(c.vault, edgeapi.Times{})
+	return &other
+}
+
 func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	c.t.Helper()
 	log := slog.New(slog.DiscardHandler)
