@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 var errUnready = errors.New("the moon is in the wrong phase")
@@ -153,6 +155,24 @@ func (w *world) alteredToken(name, change string) string {
 		w.t.Fatal(err)
 	}
 	return made.GetToken()
+}
+
+// enrol adds a node as its enrolment would, with a token of a group ("": none).
+func (w *world) enrol(name, group string) string {
+	w.t.Helper()
+	now := time.Now()
+	token := fleet.JoinToken{
+		ID: id.Text(id.JoinToken, id.New(now)), Environment: w.make(http.MethodGet, "/api/v1/environments/production", "").text("id"), Name: "for-" + name,
+		Lookup: name, Digest: make([]byte, 32), ExpiresAt: now.Add(time.Hour), MaxUses: 1, CreatedAt: now, Group: group,
+	}
+	if err := w.db.Fleet().InsertJoinToken(w.t.Context(), token); err != nil {
+		w.t.Fatal(err)
+	}
+	node := id.Text(id.Node, id.New(now))
+	if err := w.db.Fleet().Enrol(w.t.Context(), fleet.Newcomer{ID: node, Name: name, JoinToken: token.ID, EnrolledAt: now, CertificateExpires: now}); err != nil {
+		w.t.Fatal(err)
+	}
+	return node
 }
 
 // breakDatabase makes every query fail.

@@ -231,12 +231,10 @@ func (w *writing) commit(ctx context.Context) error {
 }
 
 func (w *writing) writeDirectory(ctx context.Context) error {
-	changes := w.rows.changes()
-	if len(changes) == 0 {
-		return nil
-	}
-	if err := w.tx.WriteRows(ctx, w.batch.Environment, changes); err != nil {
-		return fmt.Errorf("write rows: %w", err)
+	if changes := w.rows.changes(); len(changes) > 0 {
+		if err := w.tx.WriteRows(ctx, w.batch.Environment, changes); err != nil {
+			return fmt.Errorf("write rows: %w", err)
+		}
 	}
 	entries := w.rows.entries()
 	if len(entries) == 0 && !w.sharesAmongFleet() {

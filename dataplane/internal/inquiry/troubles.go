@@ -70,9 +70,16 @@ type remembering struct {
 	troubles *Troubles
 }
 
+func (r remembering) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelError || r.Handler.Enabled(ctx, level)
+}
+
 func (r remembering) Handle(ctx context.Context, record slog.Record) error {
 	if record.Level >= slog.LevelError {
 		r.troubles.add(record)
+	}
+	if !r.Handler.Enabled(ctx, record.Level) {
+		return nil
 	}
 	return r.Handler.Handle(ctx, record)
 }
