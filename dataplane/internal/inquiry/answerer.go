@@ -61,18 +61,14 @@ func New(config Config) *Answerer {
 // Run answers until ctx ends, or the control plane has heard the goodbye, and returns nil then.
 func (a *Answerer) Run(ctx context.Context) error {
 	pause := retryLeast
-	for {
+	for ctx.Err() == nil {
 		begun := time.Now()
 		err := a.stream(ctx)
 		a.open.Store(false)
-		if errors.Is(err, errParted) {
+		switch {
+		case errors.Is(err, errParted):
 			close(a.parted)
 			return nil
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		switch {
 		case status.Code(err) == codes.Unimplemented:
 			pause = unknownRetry
 		case time.Since(begun) > retryMost:
@@ -80,11 +76,10 @@ func (a *Answerer) Run(ctx context.Context) error {
 		}
 		a.config.Logger.Debug("no inquiry stream to the control plane", "error", err)
 		// Between half and all of the pause, so that a fleet doesn't return in step.
-		if !wait(ctx, pause/2+rand.N(pause/2+1)) { // #nosec G404 -- no secret
-			return nil
-		}
+		wait(ctx, pause/2+rand.N(pause/2+1)) // #nosec G404 -- no secret
 		pause = min(2*pause, retryMost)
 	}
+	return nil
 }
 
 // Goodbye says that the node has served its last request, and returns once the control plane has heard it. Without a stream
@@ -208,14 +203,12 @@ func refusal(id uint64, code, message string) *edgev1.Answer {
 	return &edgev1.Answer{Id: id, Answer: &edgev1.Answer_Refusal{Refusal: &edgev1.Refusal{Code: code, Message: message}}}
 }
 
-// wait waits; false: ctx has ended.
-func wait(ctx context.Context, d time.Duration) bool {
+// wait waits, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-ctx.Done():
-		return false
 	}
 }

@@ -81,7 +81,9 @@ func start(t *testing.T, health func() *edgev1.Health) (*plane, *Answerer) {
 		}
 		_ = connection.Close()
 		server.Stop()
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	return p, a
 }
@@ -221,7 +223,7 @@ func TestTheLatestErrorsAreRememberedNewestFirstAndBounded(t *testing.T) {
 		log.Error("an old one")
 	}
 	log.Error("the disk is full", "error", errors.New("no space"), "number", 7)
-	log.Error(strings.Repeat("long ", 1000))
+	log.Error("much", "error", strings.Repeat("long ", 1000))
 	latest := troubles.Latest()
 	if len(latest) != maxTroubles || len(latest[0].GetMessage()) > maxTrouble || latest[1].GetMessage() != "the disk is full error=no space" {
 		t.Errorf("%d are remembered: %v", len(latest), latest[:2])

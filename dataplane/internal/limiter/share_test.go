@@ -72,6 +72,7 @@ type fleet struct {
 }
 
 func newFleet(t *testing.T, w Window, nodes int) *fleet {
+	t.Helper()
 	f := &fleet{t: t, window: w, whole: newModel(w), gone: make([]bool, nodes)}
 	for rank := range nodes {
 		f.nodes = append(f.nodes, shareOf(uint32(nodes), uint32(rank)))

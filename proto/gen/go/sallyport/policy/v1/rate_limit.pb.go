@@ -37,7 +37,9 @@ const (
 	// requests (10 over 3 nodes: 4, 3 and 3); of a burst smaller than n the first nodes have one request each and share the
 	// rate, the others have none. A node leaves the count when it has stopped in good order or was disabled, never because
 	// it is silent. What then falls to the others they get after the time in which a bucket refills, so that what the one
-	// that left had let through is over; a smaller share holds at once.
+	// that left had let through is over; a smaller share holds at once. Counts are each process's own: one that starts, and
+	// for as long as both run the second of two processes of one node, has its node's share untouched; and a node that is cut
+	// off goes on by the fleet as it last knew it.
 	Scope_SCOPE_FLEET Scope = 2
 )
 
