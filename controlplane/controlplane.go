@@ -90,6 +90,8 @@ type plane struct {
 	roster   *fleet.Roster
 	limits   *limits.Limits
 	sweeper  *denials.Sweeper
+	members  *fleet.Members
+	asking   *fleet.Inquiries
 	consumer *bus.Consumer
 	upkeep   *usage.Upkeep
 	embedded *bus.Server
@@ -110,11 +112,13 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.limits = limits.New(db, log, limitStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
-	nodes := fleet.NewNodes(db.Fleet(), p.roster)
-	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
-	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	configuration, entries := catalog.New(db, log), directory.New(db)
 	publisher := publish.New(db, configuration, c.vault, log)
+	p.members = fleet.NewMembers(publisher, log)
+	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
+	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log)
+	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats).Telling(p.members)
+	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
 	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
@@ -124,7 +128,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
-		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Logger: log,
+		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Inquiries: p.asking, Logger: log,
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),
@@ -134,6 +138,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 		JoinTokens:   joinTokens,
 		Nodes:        nodes,
 		Denials:      denials.New(db, db.Fleet(), entries, configuration),
+		NodeGroups:   fleet.NewGroups(db.Fleet()),
+		Inquiries:    p.asking,
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
@@ -217,6 +223,8 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.limits.Run(standing) })
 	ground.Go(func() error { return p.sweeper.Run(standing) })
 	ground.Go(func() error { return p.upkeep.Run(standing) })
+	ground.Go(func() error { return p.members.Run(standing) })
+	ground.Go(func() error { return p.asking.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

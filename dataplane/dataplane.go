@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -18,14 +19,17 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
+	"github.com/sallyport/sallyport/dataplane/internal/inquiry"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
 	"github.com/sallyport/sallyport/dataplane/internal/proxy"
+	"github.com/sallyport/sallyport/dataplane/internal/shares"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/dataplane/internal/upstream"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // Run is a node's life: it enrols if it must, begins with what it kept, serves until ctx ends, lets requests under way end, and sends the usage that
@@ -87,24 +91,40 @@ type node struct {
 	usage      *usage.Ledger
 	bus        *usage.Bus
 	sender     *usage.Sender
+	answerer   *inquiry.Answerer
+	shares     *shares.Even
+	proxy      *proxy.Proxy
+	clients    atomic.Int64 // connections that are open
+	started    time.Time
+	troubles   inquiry.Troubles
 	accessLog  *proxy.AccessLog
 	draining   atomic.Bool
 }
 
 func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node, error) {
 	kinds := policies.All()
+	self, err := id.Parse(id.Node, identity.Node())
+	if err != nil {
+		return nil, fmt.Errorf("the node's id %q: %w", identity.Node(), err)
+	}
 	n := &node{
-		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
+		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()), started: time.Now(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds),
 	}
+	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
+	n.shares = shares.NewEven(n.directory, self)
 	n.env = snapshot.NewEnv(snapshot.Config{
-		Directory: n.directory, Kinds: kinds, Logger: cfg.Logger, Metrics: n.metrics,
+		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return upstream.New(spec, own) },
 	})
 	if cfg.AccessLog != nil {
 		n.accessLog = proxy.NewAccessLog(cfg.AccessLog)
 	}
-	return n, errors.Join(n.openState(), n.connect(), n.connectBus())
+	if err := errors.Join(n.openState(), n.connect(), n.connectBus()); err != nil {
+		return n, err
+	}
+	n.proxy = proxy.New(proxy.Config{Snapshots: &n.snapshots, Directory: n.directory, Usage: n.usage.Recorder(), AccessLog: n.accessLog})
+	return n, nil
 }
 
 // stateDir and usageDir are where state and usage lie, in the data directory.
@@ -129,8 +149,9 @@ func (n *node) connect() (err error) {
 	n.syncer, err = configsync.New(configsync.Config{
 		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
 		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
-		State: n.state, Build: n.cfg.Build, Boot: n.boot, Logger: n.cfg.Logger,
+		State: n.state, Build: n.cfg.Build, Boot: n.boot, Started: n.started, Logger: n.cfg.Logger,
 	})
+	n.answerer = n.newAnswerer()
 	return err //nolint:wrapcheck // says what
 }
 
@@ -163,6 +184,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
 
 	group.Go(func() error { return n.syncer.Run(background) })
+	group.Go(func() error { return n.answerer.Run(background) })
 	group.Go(func() error { return n.state.Run(background) })
 	group.Go(func() error { return n.renewer.Run(background) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
@@ -176,9 +198,9 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 		defer stopDraining()
 		n.cfg.Logger.Info("node serves", "clients", clients.Addr().String(), "operator", operator.Addr().String(),
 			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
+		defer n.sayGoodbye(ctx) // after the last request
 		return listener.Run(serving, listener.Config{
-			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
-			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Directory: n.directory, Usage: n.usage.Recorder(), AccessLog: n.accessLog}),
+			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Open: &n.clients,
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what

@@ -10,6 +10,7 @@ const (
 	Environment = "env"
 	JoinToken   = "jt"
 	Node        = "node"
+	NodeGroup   = "ng"
 	Policy      = "pol"
 	Request     = "req"
 	Route       = "rt"

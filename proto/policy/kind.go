@@ -41,6 +41,11 @@ type Kind struct {
 	Validate func(proto.Message) []problem.Violation
 	// Traits the pipeline and the API act on.
 	Traits Traits
+	// Capability is the least one of a node that knows the kind; 0: every node does.
+	Capability uint32
+	// Fleet tells whether a policy of this configuration shares something among the nodes of the fleet, who must then know
+	// who is in it.
+	Fleet func(proto.Message) bool
 	// Merges says that policies of this kind on several levels all apply (guards, limits);
 	// otherwise the one on the most specific level wins.
 	Merges bool
@@ -54,6 +59,8 @@ type Contract[M proto.Message] struct {
 	Phase       func(M) Phase               // nil: always the first of Phases
 	Validate    func(M) []problem.Violation // nil: the field rules say everything
 	Traits      Traits
+	Capability  uint32       // 0: every node knows the kind
+	Fleet       func(M) bool // nil: never
 	Merges      bool
 }
 
@@ -61,10 +68,14 @@ type Contract[M proto.Message] struct {
 // mistake of the program and panics.
 func Define[M proto.Message](c Contract[M]) Kind {
 	kind := Kind{
-		Name: c.Name, Description: c.Description, Phases: c.Phases, Traits: c.Traits, Merges: c.Merges,
+		Name: c.Name, Description: c.Description, Phases: c.Phases, Traits: c.Traits, Capability: c.Capability, Merges: c.Merges,
 		New:      newMessage[M],
 		Phase:    func(proto.Message) Phase { return c.Phases[0] },
 		Validate: func(proto.Message) []problem.Violation { return nil },
+		Fleet:    func(proto.Message) bool { return false },
+	}
+	if c.Fleet != nil {
+		kind.Fleet = func(m proto.Message) bool { return c.Fleet(m.(M)) }
 	}
 	if c.Phase != nil {
 		kind.Phase = func(m proto.Message) Phase { return c.Phase(m.(M)) }

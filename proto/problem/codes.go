@@ -26,6 +26,8 @@ const (
 	JoinTokenInvalid     Code = "join_token_invalid"
 	NodeDisabled         Code = "node_disabled"
 	PositionAhead        Code = "position_ahead"
+	CapabilityMissing    Code = "capability_missing"
+	NodeUnreachable      Code = "node_unreachable"
 )
 
 // Codes of the edge.
@@ -77,6 +79,8 @@ var definitions = [...]Definition{
 	{JoinTokenInvalid, 401, "Join token invalid", "The join token is unknown, expired, used up, or made for another environment or node group. Make a new one."},
 	{NodeDisabled, 403, "Node disabled", "An operator has disabled this node. It gets neither a certificate nor configuration."},
 	{PositionAhead, 409, "Position ahead of the database", "A node holds a position that the database hasn't reached: the database went back. Serving it would revive what was revoked."},
+	{CapabilityMissing, 409, "Capability missing", "A node of the environment doesn't understand what the change holds. Update the node or disable it; with force=true the change is made, and that node refuses it and serves on with what it has."},
+	{NodeUnreachable, 504, "Node unreachable", "The node didn't answer: no replica has its stream, or it took too long. The detail tells since when."},
 
 	{BadRequest, 400, "Bad request", "The request breaks the rules of HTTP, or can be read in two ways."},
 	{PathRefused, 400, "Path refused", "The path can be read in two ways (dot segments, encoded slashes, double encoding and the like). Send its plain form."},

@@ -184,7 +184,7 @@ func TestSettings(t *testing.T) {
 func TestPolicies(t *testing.T) {
 	validated(t, "policies", `{"name":"a","kind":"api-key","config":{},"attached_to":[{"environment":true},{"service":"s"},{"route":"s"}],"mode":"shadow","position":-5}`)
 	validated(t, "policies", `{"name":"a","kind":"rate-limit","config":{"by":[{"key":true},{"key":true}],"windows":[],"scope":"fleet"},"position":9999}`,
-		"/position out_of_range", "/config/windows too_few", "/config/by/1/key not_unique", "/config/scope not_supported")
+		"/position out_of_range", "/config/windows too_few", "/config/by/1/key not_unique")
 	validated(t, "policies", `{"name":"a","kind":"api-key","config":{},"attached_to":[{"service":"s"},{},{"service":"s"},{"environment":true},{"environment":true}]}`,
 		"/attached_to/1 required", "/attached_to/2 not_unique", "/attached_to/4 not_unique")
 	validated(t, "policies", `{"name":"a","kind":"no-such"}`, "/config required", "/kind unknown_kind")

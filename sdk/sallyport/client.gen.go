@@ -715,6 +715,9 @@ type JoinToken struct {
 
 	// CreatedAt When it was created.
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// Group Group, by id or name, that nodes which enrol with it belong to; absent: none.
+	Group string `json:"group,omitempty,omitzero"`
 }
 
 // JoinTokenList A page of join tokens.
@@ -759,6 +762,24 @@ type Node struct {
 
 	// CertificateExpiresAt When its certificate ends.
 	CertificateExpiresAt time.Time `json:"certificate_expires_at,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Group Group, by id; absent: none.
+	Group string `json:"group,omitempty,omitzero"`
+
+	// Enabled It may be served; an operator can disable it.
+	Enabled bool `json:"enabled,omitempty,omitzero"`
+
+	// Boot Boot of its process; of two during a hand-over the newer.
+	Boot string `json:"boot,omitempty,omitzero"`
+
+	// StartedAt When that process started, by the node's clock.
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// LeftAt When it said goodbye; absent: it hasn't, and has its share in limits of the whole fleet.
+	LeftAt time.Time `json:"left_at,omitempty,omitzero"`
 }
 
 // NodeError NodeError is why a node refused an object.
@@ -777,6 +798,145 @@ type NodeError struct {
 
 	// Message In words.
 	Message string `json:"message,omitempty,omitzero"`
+}
+
+// NodeGroup NodeGroup is a set of nodes of one environment that something is done to together.
+type NodeGroup struct {
+	// ID Identifier, set by the server ("ng_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's groups.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What it is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Nodes Nodes in it.
+	Nodes int `json:"nodes,omitempty,omitzero"`
+
+	// CreatedAt When it was created.
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+}
+
+// NodeGroupList A page of groups of nodes.
+type NodeGroupList struct {
+	Data []NodeGroup `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// NodeHealth NodeHealth is what a node answered when it was asked how it is.
+type NodeHealth struct {
+	// Node Node, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Answered It answered; else code, detail and seen_at say why not.
+	Answered bool `json:"answered,omitempty,omitzero"`
+
+	// Code Why it didn't ("node_unreachable").
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail In words.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// SeenAt When it was last heard of.
+	SeenAt time.Time `json:"seen_at,omitempty,omitzero"`
+
+	// AnsweredAt When it answered.
+	AnsweredAt time.Time `json:"answered_at,omitempty,omitzero"`
+
+	// Boot Boot of the process that answered.
+	Boot string `json:"boot,omitempty,omitzero"`
+
+	// Build Build of its binary.
+	Build string `json:"build,omitempty,omitzero"`
+
+	// Capability What it understands.
+	Capability int `json:"capability,omitempty,omitzero"`
+
+	// StartedAt When the process started.
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// Ready It takes requests.
+	Ready bool `json:"ready,omitempty,omitzero"`
+
+	// Draining It stops, and lets requests under way end.
+	Draining bool `json:"draining,omitempty,omitzero"`
+
+	// Configuration NodeLane is where a node is in one lane.
+	Configuration NodeLane `json:"configuration,omitempty,omitzero"`
+
+	// Directory NodeLane is where a node is in one lane.
+	Directory NodeLane `json:"directory,omitempty,omitzero"`
+
+	// Requests Requests under way.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// Connections Connections of clients that are open.
+	Connections int `json:"connections,omitempty,omitzero"`
+
+	// MemoryBytes Memory that its process has from the operating system, in bytes.
+	MemoryBytes int `json:"memory_bytes,omitempty,omitzero"`
+
+	// Goroutines Goroutines.
+	Goroutines int `json:"goroutines,omitempty,omitzero"`
+
+	// BusConnected The bus is connected.
+	BusConnected bool `json:"bus_connected,omitempty,omitzero"`
+
+	// UsageWaiting Counters of usage that wait for the bus.
+	UsageWaiting int `json:"usage_waiting,omitempty,omitzero"`
+
+	// CertificateExpiresAt When its certificate ends.
+	CertificateExpiresAt time.Time `json:"certificate_expires_at,omitempty,omitzero"`
+
+	// BlockedRevision Revision that it refuses since its process died on it twice; 0: none.
+	BlockedRevision int `json:"blocked_revision,omitempty,omitzero"`
+
+	// Fleet Nodes that it shares limits of the whole fleet with, itself included; 0: it has no share.
+	Fleet int `json:"fleet,omitempty,omitzero"`
+
+	// Troubles Latest errors, newest first.
+	Troubles []NodeTrouble `json:"troubles,omitempty,omitzero"`
+}
+
+// NodeHealthList A page of nodes' answers.
+type NodeHealthList struct {
+	Data []NodeHealth `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// NodeLane NodeLane is where a node is in one lane.
+type NodeLane struct {
+	// Epoch Epoch.
+	Epoch int `json:"epoch,omitempty,omitzero"`
+
+	// Number Revision or sequence.
+	Number int `json:"number,omitempty,omitzero"`
+
+	// Digest Digest that the node computed, in hexadecimal.
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// Connected Its stream is open.
+	Connected bool `json:"connected,omitempty,omitzero"`
+
+	// ConfirmedAt When the control plane last vouched for it.
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// Durable What it holds lasts on its disk.
+	Durable bool `json:"durable,omitempty,omitzero"`
 }
 
 // NodeList A page of nodes.
@@ -809,6 +969,15 @@ type NodeStatus struct {
 
 	// AnsweredAt When it answered.
 	AnsweredAt time.Time `json:"answered_at,omitempty,omitzero"`
+}
+
+// NodeTrouble NodeTrouble is an error that a node met.
+type NodeTrouble struct {
+	// Time When.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Message What.
+	Message string `json:"message,omitempty,omitzero"`
 }
 
 // Operation Operation is one step of a batch.
@@ -1552,8 +1721,8 @@ type CreateAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1566,8 +1735,8 @@ type DeleteAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1586,8 +1755,8 @@ type PatchAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1603,8 +1772,8 @@ type PutAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1626,8 +1795,8 @@ type RotateAPIKeyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1658,8 +1827,8 @@ type CreateBlockParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1672,8 +1841,8 @@ type DeleteBlockParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1692,8 +1861,8 @@ type PatchBlockParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1709,8 +1878,8 @@ type PutBlockParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1732,8 +1901,8 @@ type ApplyChangesParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1761,8 +1930,8 @@ type CreateConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1775,8 +1944,8 @@ type DeleteConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1795,8 +1964,8 @@ type PatchConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1812,8 +1981,8 @@ type PutConsumerParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1839,6 +2008,39 @@ type ListJoinTokensParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListNodeGroupsParams defines parameters for ListNodeGroups.
+type ListNodeGroupsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// PatchNodeGroupApplicationMergePatchPlusJSONBody defines parameters for PatchNodeGroup.
+type PatchNodeGroupApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// ListNodeHealthParams defines parameters for ListNodeHealth.
+type ListNodeHealthParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
 // ListNodesParams defines parameters for ListNodes.
 type ListNodesParams struct {
 	// Limit How many objects a page holds at most.
@@ -1846,7 +2048,16 @@ type ListNodesParams struct {
 
 	// Cursor Where to go on, as `next_cursor` of the page before says.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
 }
+
+// PatchNodeApplicationMergePatchPlusJSONBody defines parameters for PatchNode.
+type PatchNodeApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // ListPoliciesParams defines parameters for ListPolicies.
 type ListPoliciesParams struct {
@@ -1868,8 +2079,8 @@ type CreatePolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1882,8 +2093,8 @@ type DeletePolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1902,8 +2113,8 @@ type PatchPolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1919,8 +2130,8 @@ type PutPolicyParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1975,8 +2186,8 @@ type RollbackRevisionParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2004,8 +2215,8 @@ type CreateRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2018,8 +2229,8 @@ type DeleteRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2038,8 +2249,8 @@ type PatchRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2055,8 +2266,8 @@ type PutRouteParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2093,8 +2304,8 @@ type CreateSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2107,8 +2318,8 @@ type DeleteSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2127,8 +2338,8 @@ type PatchSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2144,8 +2355,8 @@ type PutSecretParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2182,8 +2393,8 @@ type CreateServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2196,8 +2407,8 @@ type DeleteServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2216,8 +2427,8 @@ type PatchServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2233,8 +2444,8 @@ type PutServiceParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2259,8 +2470,8 @@ type PatchSettingsParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2276,8 +2487,8 @@ type PutSettingsParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
-	// Force What is refused only because it may not be meant (a change that removes a large share of the routes, say) is done all the
-	// same; the answer's warnings tell what it was.
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2371,6 +2582,15 @@ type PutConsumerJSONRequestBody = Consumer
 
 // CreateJoinTokenJSONRequestBody defines body for CreateJoinToken for application/json ContentType.
 type CreateJoinTokenJSONRequestBody = JoinToken
+
+// CreateNodeGroupJSONRequestBody defines body for CreateNodeGroup for application/json ContentType.
+type CreateNodeGroupJSONRequestBody = NodeGroup
+
+// PatchNodeGroupApplicationMergePatchPlusJSONRequestBody defines body for PatchNodeGroup for application/merge-patch+json ContentType.
+type PatchNodeGroupApplicationMergePatchPlusJSONRequestBody = PatchNodeGroupApplicationMergePatchPlusJSONBody
+
+// PatchNodeApplicationMergePatchPlusJSONRequestBody defines body for PatchNode for application/merge-patch+json ContentType.
+type PatchNodeApplicationMergePatchPlusJSONRequestBody = PatchNodeApplicationMergePatchPlusJSONBody
 
 // CreatePolicyJSONRequestBody defines body for CreatePolicy for application/json ContentType.
 type CreatePolicyJSONRequestBody = Policy
@@ -2849,6 +3069,63 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/limits (the `ListLimits` operationId).
 	ListLimits(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListNodeGroups List groups of nodes
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+	ListNodeGroups(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNodeGroupWithBody Create a group of nodes
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNodeGroup Create a group of nodes
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroup(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteNodeGroup Delete a group of nodes
+	//
+	// 409 with the referrers while nodes or join tokens are in it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+	DeleteNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNodeGroup Read a group of nodes
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+	GetNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeGroupWithBody Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeGroupWithApplicationMergePatchPlusJSONBody Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNodeHealth Ask edge nodes how they are
+	//
+	// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+	// labels are those of the nodes.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+	ListNodeHealth(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListNodes List edge nodes
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/nodes (the `ListNodes` operationId).
@@ -2858,6 +3135,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 	GetNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeWithBody Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeWithApplicationMergePatchPlusJSONBody Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNodeHealth Ask an edge node how it is
+	//
+	// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+	// within 5 s.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+	GetNodeHealth(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPolicies List policies
 	//
@@ -4124,6 +4429,143 @@ func (c *Client) ListLimits(ctx context.Context, environment EnvironmentKey, req
 	return c.Client.Do(req)
 }
 
+// ListNodeGroups List groups of nodes
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+func (c *Client) ListNodeGroups(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodeGroupsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNodeGroupWithBody Create a group of nodes
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *Client) CreateNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNodeGroupRequestWithBody(c.Server, environment, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNodeGroup Create a group of nodes
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *Client) CreateNodeGroup(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNodeGroupRequest(c.Server, environment, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteNodeGroup Delete a group of nodes
+//
+// 409 with the referrers while nodes or join tokens are in it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+func (c *Client) DeleteNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteNodeGroupRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNodeGroup Read a group of nodes
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+func (c *Client) GetNodeGroup(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNodeGroupRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeGroupWithBody Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *Client) PatchNodeGroupWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeGroupRequestWithBody(c.Server, environment, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeGroupWithApplicationMergePatchPlusJSONBody Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *Client) PatchNodeGroupWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeGroupRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNodeHealth Ask edge nodes how they are
+//
+// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+// labels are those of the nodes.
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+func (c *Client) ListNodeHealth(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodeHealthRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListNodes List edge nodes
 //
 // Corresponds with GET /api/v1/environments/{environment}/nodes (the `ListNodes` operationId).
@@ -4144,6 +4586,64 @@ func (c *Client) ListNodes(ctx context.Context, environment EnvironmentKey, para
 // Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 func (c *Client) GetNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetNodeRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeWithBody Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *Client) PatchNodeWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeRequestWithBody(c.Server, environment, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeWithApplicationMergePatchPlusJSONBody Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *Client) PatchNodeWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNodeHealth Ask an edge node how it is
+//
+// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+// within 5 s.
+//
+// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+func (c *Client) GetNodeHealth(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNodeHealthRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -7813,6 +8313,383 @@ func NewListLimitsRequest(server string, environment EnvironmentKey) (*http.Requ
 	return req, nil
 }
 
+// NewListNodeGroupsRequest constructs an http.Request for the ListNodeGroups method
+func NewListNodeGroupsRequest(server string, environment EnvironmentKey, params *ListNodeGroupsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateNodeGroupRequest calls the generic CreateNodeGroup builder with application/json body
+func NewCreateNodeGroupRequest(server string, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateNodeGroupRequestWithBody(server, environment, "application/json", bodyReader)
+}
+
+// NewCreateNodeGroupRequestWithBody constructs an http.Request for the CreateNodeGroup method, with any body, and a specified content type
+func NewCreateNodeGroupRequestWithBody(server string, environment EnvironmentKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteNodeGroupRequest constructs an http.Request for the DeleteNodeGroup method
+func NewDeleteNodeGroupRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetNodeGroupRequest constructs an http.Request for the GetNodeGroup method
+func NewGetNodeGroupRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchNodeGroupRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchNodeGroup builder with application/merge-patch+json body
+func NewPatchNodeGroupRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchNodeGroupRequestWithBody(server, environment, key, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchNodeGroupRequestWithBody constructs an http.Request for the PatchNodeGroup method, with any body, and a specified content type
+func NewPatchNodeGroupRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-groups/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListNodeHealthRequest constructs an http.Request for the ListNodeHealth method
+func NewListNodeHealthRequest(server string, environment EnvironmentKey, params *ListNodeHealthParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/node-health", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListNodesRequest constructs an http.Request for the ListNodes method
 func NewListNodesRequest(server string, environment EnvironmentKey, params *ListNodesParams) (*http.Request, error) {
 	var err error
@@ -7872,6 +8749,30 @@ func NewListNodesRequest(server string, environment EnvironmentKey, params *List
 
 		}
 
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -7910,6 +8811,101 @@ func NewGetNodeRequest(server string, environment EnvironmentKey, key ObjectKey)
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchNodeRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchNode builder with application/merge-patch+json body
+func NewPatchNodeRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchNodeRequestWithBody(server, environment, key, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchNodeRequestWithBody constructs an http.Request for the PatchNode method, with any body, and a specified content type
+func NewPatchNodeRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetNodeHealthRequest constructs an http.Request for the GetNodeHealth method
+func NewGetNodeHealthRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s/health", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -11874,6 +12870,71 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/limits (the `ListLimits` operationId).
 	ListLimitsWithResponse(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*ListLimitsResponse, error)
 
+	// ListNodeGroupsWithResponse List groups of nodes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+	ListNodeGroupsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*ListNodeGroupsResponse, error)
+
+	// CreateNodeGroupWithBodyWithResponse Create a group of nodes
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error)
+
+	// CreateNodeGroupWithResponse Create a group of nodes
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+	CreateNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error)
+
+	// DeleteNodeGroupWithResponse Delete a group of nodes
+	//
+	// 409 with the referrers while nodes or join tokens are in it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+	DeleteNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DeleteNodeGroupResponse, error)
+
+	// GetNodeGroupWithResponse Read a group of nodes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+	GetNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeGroupResponse, error)
+
+	// PatchNodeGroupWithBodyWithResponse Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error)
+
+	// PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse Change a group of nodes
+	//
+	// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+	PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error)
+
+	// ListNodeHealthWithResponse Ask edge nodes how they are
+	//
+	// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+	// labels are those of the nodes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+	ListNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*ListNodeHealthResponse, error)
+
 	// ListNodesWithResponse List edge nodes
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11887,6 +12948,36 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 	GetNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeResponse, error)
+
+	// PatchNodeWithBodyWithResponse Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error)
+
+	// PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse Change what people say of an edge node
+	//
+	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+	PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error)
+
+	// GetNodeHealthWithResponse Ask an edge node how it is
+	//
+	// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+	// within 5 s.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+	GetNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeHealthResponse, error)
 
 	// ListPoliciesWithResponse List policies
 	//
@@ -14348,6 +15439,309 @@ func (r ListLimitsResponse) ContentType() string {
 	return ""
 }
 
+type ListNodeGroupsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeGroupList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodeGroupsResponse) GetJSON200() *NodeGroupList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListNodeGroupsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodeGroupsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodeGroupsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodeGroupsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodeGroupsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateNodeGroupResponse201Headers the declared response headers of an HTTP 201 response for CreateNodeGroup
+type CreateNodeGroupResponse201Headers struct {
+	ETag     string
+	Location string
+}
+
+type CreateNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NodeGroup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateNodeGroupResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateNodeGroupResponse) GetJSON201() *NodeGroup {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetNodeGroupResponse200Headers the declared response headers of an HTTP 200 response for GetNodeGroup
+type GetNodeGroupResponse200Headers struct {
+	ETag string
+}
+
+type GetNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeGroup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetNodeGroupResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNodeGroupResponse) GetJSON200() *NodeGroup {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchNodeGroupResponse200Headers the declared response headers of an HTTP 200 response for PatchNodeGroup
+type PatchNodeGroupResponse200Headers struct {
+	ETag string
+}
+
+type PatchNodeGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeGroup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchNodeGroupResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchNodeGroupResponse) GetJSON200() *NodeGroup {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchNodeGroupResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchNodeGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchNodeGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchNodeGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchNodeGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListNodeHealthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeHealthList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodeHealthResponse) GetJSON200() *NodeHealthList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListNodeHealthResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodeHealthResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodeHealthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodeHealthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodeHealthResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListNodesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14445,6 +15839,109 @@ func (r GetNodeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchNodeResponse200Headers the declared response headers of an HTTP 200 response for PatchNode
+type PatchNodeResponse200Headers struct {
+	ETag string
+}
+
+type PatchNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchNodeResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchNodeResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetNodeHealthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeHealth
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNodeHealthResponse) GetJSON200() *NodeHealth {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetNodeHealthResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNodeHealthResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNodeHealthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNodeHealthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNodeHealthResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17545,6 +19042,119 @@ func (c *ClientWithResponses) ListLimitsWithResponse(ctx context.Context, enviro
 	return ParseListLimitsResponse(rsp)
 }
 
+// ListNodeGroupsWithResponse List groups of nodes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups (the `ListNodeGroups` operationId).
+func (c *ClientWithResponses) ListNodeGroupsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeGroupsParams, reqEditors ...RequestEditorFn) (*ListNodeGroupsResponse, error) {
+	rsp, err := c.ListNodeGroups(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodeGroupsResponse(rsp)
+}
+
+// CreateNodeGroupWithBodyWithResponse Create a group of nodes
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *ClientWithResponses) CreateNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error) {
+	rsp, err := c.CreateNodeGroupWithBody(ctx, environment, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNodeGroupResponse(rsp)
+}
+
+// CreateNodeGroupWithResponse Create a group of nodes
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/node-groups (the `CreateNodeGroup` operationId).
+func (c *ClientWithResponses) CreateNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, body CreateNodeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNodeGroupResponse, error) {
+	rsp, err := c.CreateNodeGroup(ctx, environment, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNodeGroupResponse(rsp)
+}
+
+// DeleteNodeGroupWithResponse Delete a group of nodes
+//
+// 409 with the referrers while nodes or join tokens are in it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/node-groups/{key} (the `DeleteNodeGroup` operationId).
+func (c *ClientWithResponses) DeleteNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DeleteNodeGroupResponse, error) {
+	rsp, err := c.DeleteNodeGroup(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteNodeGroupResponse(rsp)
+}
+
+// GetNodeGroupWithResponse Read a group of nodes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-groups/{key} (the `GetNodeGroup` operationId).
+func (c *ClientWithResponses) GetNodeGroupWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeGroupResponse, error) {
+	rsp, err := c.GetNodeGroup(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNodeGroupResponse(rsp)
+}
+
+// PatchNodeGroupWithBodyWithResponse Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *ClientWithResponses) PatchNodeGroupWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error) {
+	rsp, err := c.PatchNodeGroupWithBody(ctx, environment, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeGroupResponse(rsp)
+}
+
+// PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse Change a group of nodes
+//
+// A JSON merge patch (RFC 7396) of name, labels and description; null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/node-groups/{key} (the `PatchNodeGroup` operationId).
+func (c *ClientWithResponses) PatchNodeGroupWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeGroupApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeGroupResponse, error) {
+	rsp, err := c.PatchNodeGroupWithApplicationMergePatchPlusJSONBody(ctx, environment, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeGroupResponse(rsp)
+}
+
+// ListNodeHealthWithResponse Ask edge nodes how they are
+//
+// A page of nodes, each asked now. One that doesn't answer is listed all the same, with why and since when. The filters and
+// labels are those of the nodes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/node-health (the `ListNodeHealth` operationId).
+func (c *ClientWithResponses) ListNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, params *ListNodeHealthParams, reqEditors ...RequestEditorFn) (*ListNodeHealthResponse, error) {
+	rsp, err := c.ListNodeHealth(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodeHealthResponse(rsp)
+}
+
 // ListNodesWithResponse List edge nodes
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17569,6 +19179,54 @@ func (c *ClientWithResponses) GetNodeWithResponse(ctx context.Context, environme
 		return nil, err
 	}
 	return ParseGetNodeResponse(rsp)
+}
+
+// PatchNodeWithBodyWithResponse Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *ClientWithResponses) PatchNodeWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error) {
+	rsp, err := c.PatchNodeWithBody(ctx, environment, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeResponse(rsp)
+}
+
+// PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse Change what people say of an edge node
+//
+// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
+// end, it gets no certificate, and it has no share in limits of the whole fleet.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
+func (c *ClientWithResponses) PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error) {
+	rsp, err := c.PatchNodeWithApplicationMergePatchPlusJSONBody(ctx, environment, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeResponse(rsp)
+}
+
+// GetNodeHealthWithResponse Ask an edge node how it is
+//
+// The node's own answer, now, whichever replica it is connected to; 504 with the code node_unreachable when none comes
+// within 5 s.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/nodes/{key}/health (the `GetNodeHealth` operationId).
+func (c *ClientWithResponses) GetNodeHealthWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeHealthResponse, error) {
+	rsp, err := c.GetNodeHealth(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNodeHealthResponse(rsp)
 }
 
 // ListPoliciesWithResponse List policies
@@ -20309,6 +21967,246 @@ func ParseListLimitsResponse(rsp *http.Response) (*ListLimitsResponse, error) {
 	return response, nil
 }
 
+// ParseListNodeGroupsResponse parses an HTTP response from a ListNodeGroupsWithResponse call
+func ParseListNodeGroupsResponse(rsp *http.Response) (*ListNodeGroupsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodeGroupsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeGroupList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateNodeGroupResponse parses an HTTP response from a CreateNodeGroupWithResponse call
+func ParseCreateNodeGroupResponse(rsp *http.Response) (*CreateNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NodeGroup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateNodeGroupResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteNodeGroupResponse parses an HTTP response from a DeleteNodeGroupWithResponse call
+func ParseDeleteNodeGroupResponse(rsp *http.Response) (*DeleteNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetNodeGroupResponse parses an HTTP response from a GetNodeGroupWithResponse call
+func ParseGetNodeGroupResponse(rsp *http.Response) (*GetNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeGroup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetNodeGroupResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchNodeGroupResponse parses an HTTP response from a PatchNodeGroupWithResponse call
+func ParsePatchNodeGroupResponse(rsp *http.Response) (*PatchNodeGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchNodeGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeGroup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchNodeGroupResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListNodeHealthResponse parses an HTTP response from a ListNodeHealthWithResponse call
+func ParseListNodeHealthResponse(rsp *http.Response) (*ListNodeHealthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodeHealthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeHealthList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListNodesResponse parses an HTTP response from a ListNodesWithResponse call
 func ParseListNodesResponse(rsp *http.Response) (*ListNodesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20383,6 +22281,85 @@ func ParseGetNodeResponse(rsp *http.Response) (*GetNodeResponse, error) {
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchNodeResponse parses an HTTP response from a PatchNodeWithResponse call
+func ParsePatchNodeResponse(rsp *http.Response) (*PatchNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchNodeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetNodeHealthResponse parses an HTTP response from a GetNodeHealthWithResponse call
+func ParseGetNodeHealthResponse(rsp *http.Response) (*GetNodeHealthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNodeHealthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeHealth
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -65,8 +65,8 @@ func (s *Server) rollbackRevision(x *exchange) error {
 		return err
 	}
 	result, err := s.Publisher.Rollback(x.context(), publish.Batch{
-		Environment: environment.GetId(), Author: x.actor, Message: wanted.GetMessage(), DryRun: opts.dryRun, Force: opts.force,
-	}, number)
+		Environment: environment.GetId(), RollbackTo: number, Author: x.actor, Message: wanted.GetMessage(), DryRun: opts.dryRun, Force: opts.force,
+	})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type (
 	// Publisher is the one way to write objects of either lane.
 	Publisher interface {
 		Apply(ctx context.Context, batch publish.Batch) (publish.Result, error)
-		Rollback(ctx context.Context, batch publish.Batch, to uint64) (publish.Result, error)
+		Rollback(ctx context.Context, batch publish.Batch) (publish.Result, error)
 	}
 
 	// Catalog reads the configuration.
@@ -56,6 +56,8 @@ type (
 	Nodes interface {
 		Get(ctx context.Context, environment, id string) (*adminv1.Node, error)
 		List(ctx context.Context, environment string, q listing.Query) (listing.Page[*adminv1.Node], error)
+		// Patch changes what people say of a node: a JSON merge patch of its name, labels, group, enabled.
+		Patch(ctx context.Context, environment, id string, patch []byte) (*adminv1.Node, error)
 		Status(ctx context.Context, environment string, revision uint64) (*adminv1.RevisionStatus, error)
 		// Wait returns how many live nodes have the revision and the sequence, of how many, once all
 		// have answered or ctx ends.
@@ -66,6 +68,23 @@ type (
 	Denials interface {
 		Status(ctx context.Context, environment *adminv1.Environment, sequence uint64) (*adminv1.SequenceStatus, error)
 		Revocation(ctx context.Context, environment *adminv1.Environment, collection, key string) (*adminv1.Revocation, error)
+	}
+
+	// NodeGroups makes, changes and ends groups of nodes.
+	NodeGroups interface {
+		Create(ctx context.Context, environment string, wanted *adminv1.NodeGroup) (*adminv1.NodeGroup, error)
+		Get(ctx context.Context, environment, key string) (*adminv1.NodeGroup, error)
+		List(ctx context.Context, environment string, q listing.Query) (listing.Page[*adminv1.NodeGroup], error)
+		Patch(ctx context.Context, environment, key string, patch []byte) (*adminv1.NodeGroup, error)
+		Delete(ctx context.Context, environment, key string) error
+	}
+
+	// Inquiries asks nodes.
+	Inquiries interface {
+		// Health returns how a node is, by its own answer; problem.NodeUnreachable when there is none.
+		Health(ctx context.Context, environment, node string) (*adminv1.NodeHealth, error)
+		// Healths returns that of a page of nodes. One that doesn't answer is told of in its place.
+		Healths(ctx context.Context, environment string, q listing.Query) (listing.Page[*adminv1.NodeHealth], error)
 	}
 
 	// Usage answers what was asked of the edge. With each answer comes what it covers.

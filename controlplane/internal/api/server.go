@@ -22,6 +22,8 @@ type Config struct {
 	JoinTokens   JoinTokens
 	Nodes        Nodes
 	Denials      Denials
+	NodeGroups   NodeGroups
+	Inquiries    Inquiries
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
@@ -145,5 +147,6 @@ func (s *Server) handlers() map[string]handler {
 	}
 	s.addCollections(handlers)
 	s.addDenials(handlers)
+	s.addNodes(handlers)
 	return handlers
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 var errUnready = errors.New("the moon is in the wrong phase")
@@ -73,13 +75,16 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	configuration := catalog.New(db, log)
 	all := environments.New(db, vault)
+	nodes := fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats)))
 	w.server, err = api.New(api.Config{
 		Environments: all,
 		Publisher:    publish.New(db, configuration, vault, log),
 		Catalog:      configuration,
 		Directory:    directory.New(db),
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
-		Nodes:        fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats))),
+		Nodes:        nodes,
+		NodeGroups:   fleet.NewGroups(db.Fleet()),
+		Inquiries:    fleet.NewInquiries(nodes, db.Fleet(), postgres.NewListener(db, log), log),
 		Denials:      denials.New(db, db.Fleet(), directory.New(db), configuration),
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       limits.New(db, log, new(limits.Stats)),
@@ -154,6 +159,24 @@ func (w *world) alteredToken(name, change string) string {
 		w.t.Fatal(err)
 	}
 	return made.GetToken()
+}
+
+// enrol adds a node as its enrolment would, with a token of a group ("": none).
+func (w *world) enrol(name, group string) string {
+	w.t.Helper()
+	now := time.Now()
+	token := fleet.JoinToken{
+		ID: id.Text(id.JoinToken, id.New(now)), Environment: w.make(http.MethodGet, "/api/v1/environments/production", "").text("id"), Name: "for-" + name,
+		Lookup: name, Digest: make([]byte, 32), ExpiresAt: now.Add(time.Hour), MaxUses: 1, CreatedAt: now, Group: group,
+	}
+	if err := w.db.Fleet().InsertJoinToken(w.t.Context(), token); err != nil {
+		w.t.Fatal(err)
+	}
+	node := id.Text(id.Node, id.New(now))
+	if err := w.db.Fleet().Enrol(w.t.Context(), fleet.Newcomer{ID: node, Name: name, JoinToken: token.ID, EnrolledAt: now, CertificateExpires: now}); err != nil {
+		w.t.Fatal(err)
+	}
+	return node
 }
 
 // breakDatabase makes every query fail.

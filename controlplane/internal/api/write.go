@@ -26,7 +26,7 @@ const maxWait = 60 * time.Second
 // options are what every write can be asked.
 type options struct {
 	dryRun bool
-	force  bool          // what may not be meant is meant
+	force  bool          // make it although something speaks against it that its author may decide on
 	wait   time.Duration // 0: don't
 }
 
@@ -203,8 +203,8 @@ func (x *exchange) ifMatch() string {
 func (x *exchange) options() (options, error) {
 	var opts options
 	var violations []problem.Violation
-	opts.dryRun = x.flag("dry_run", &violations)
-	opts.force = x.flag("force", &violations)
+	opts.dryRun, violations = x.truth("dry_run", violations)
+	opts.force, violations = x.truth("force", violations)
 	if x.query.Has("wait") {
 		text := x.query.Get("wait")
 		wait, err := time.ParseDuration(text)
@@ -219,16 +219,13 @@ func (x *exchange) options() (options, error) {
 	return opts, problem.Invalid(violations...)
 }
 
-// flag reads a query parameter that is true or false; false when it is left out.
-func (x *exchange) flag(name string, violations *[]problem.Violation) bool {
+// truth reads a query parameter that is true or false; false when it is absent.
+func (x *exchange) truth(name string, violations []problem.Violation) (bool, []problem.Violation) {
 	text := x.query.Get(name)
 	if x.query.Has(name) && text != "true" && text != "false" {
-		*violations = append(*violations, problem.Violation{
-			Pointer: problem.Pointer(name), Code: problem.ViolationInvalidValue, Detail: "This is neither true nor false.",
-			Given: shorten(text), Allowed: "true, false",
-		})
+		violations = append(violations, invalidParameter(name, "This is neither true nor false.", text, "true, false"))
 	}
-	return text == "true"
+	return text == "true", violations
 }
 
 // announce sets the headers that tell what a write made and, if asked to wait, how many nodes have it.

@@ -163,6 +163,14 @@ func (c *Candidate) touch(r ref, t *resource.Type) *staged {
 	return s
 }
 
+// Origin returns where in the caller's body a staged object comes from.
+func (c *Candidate) Origin(collection, id string) Origin {
+	if s, ok := c.staged[ref{collection, id}]; ok {
+		return s.origin
+	}
+	return Origin{}
+}
+
 // Head returns the head as it would be, without a position of its own. Only once Check found nothing.
 func (c *Candidate) Head() *Head { return c.next }
 

@@ -99,7 +99,7 @@ func (p *Proofs) enabled(ctx context.Context, environment string) ([]fleet.Node,
 	var enabled []fleet.Node
 	after := ""
 	for {
-		nodes, err := p.nodes.Nodes(ctx, environment, after, nodesAtATime)
+		nodes, err := p.nodes.Nodes(ctx, environment, fleet.Selection{After: after, Limit: nodesAtATime})
 		if err != nil {
 			return nil, err
 		}

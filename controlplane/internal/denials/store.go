@@ -51,7 +51,7 @@ type Store interface {
 type (
 	// Nodes is fleet's store of nodes.
 	Nodes interface {
-		Nodes(ctx context.Context, environment, after string, limit int) ([]fleet.Node, error)
+		Nodes(ctx context.Context, environment string, s fleet.Selection) ([]fleet.Node, error)
 	}
 	// Directory reads the objects that denials are about.
 	Directory interface {

@@ -22,6 +22,7 @@ const (
 	Secrets   = "secrets"
 	Blocks    = "blocks"
 	Peppers   = "peppers" // no collection of the API
+	Fleets    = "fleets"  // no collection of the API
 )
 
 // lastUsed is the field of an API key that is counted and not written: it is in no version of it.

@@ -55,6 +55,7 @@ type control struct {
 	db          *postgres.DB
 	tokens      *fleet.JoinTokens
 	nodes       *fleet.Nodes
+	inquiries   *fleet.Inquiries
 	stats       *fleet.Stats
 	life        time.Duration // of nodes' certificates
 	stop        func()
@@ -90,6 +91,14 @@ func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *contr
 	return c
 }
 
+// another starts a second replica on the same database.
+func (c *control) another() *control {
+	c.t.Helper()
+	other := *c
+	other.serve(c.vault, edgeapi.Times{})
+	return &other
+}
+
 func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	c.t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -105,9 +114,11 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	commits := postgres.NewListener(c.db, log)
 	lanes := fleet.NewLanes(c.store, signer, c.store, log, c.stats)
 	roster := fleet.NewRoster(c.db.Fleet(), log, c.stats)
 	c.authority, c.nodes, c.tokens = authority, fleet.NewNodes(c.db.Fleet(), roster), fleet.NewJoinTokens(c.db.Fleet(), authority)
+	c.inquiries = fleet.NewInquiries(c.nodes, c.db.Fleet(), commits, log)
 	nonces, err := fleet.LoadNonces(c.t.Context(), vault)
 	if err != nil {
 		c.t.Fatal(err)
@@ -116,18 +127,18 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	server := edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(c.db.Fleet(), enroller, nonces),
-		Lanes: lanes, Nodes: c.nodes, Roster: roster, Logger: log, Times: times,
+		Lanes: lanes, Nodes: c.nodes, Roster: roster, Inquiries: c.inquiries, Logger: log, Times: times,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	c.address = listener.Addr().String()
-	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run)
+	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run, commits.Run, c.inquiries.Run)
 }
 
 // run runs the server, and what it stands on until the server has ended.
-func (c *control) run(serve, lanes, roster func(context.Context) error) {
+func (c *control) run(serve func(context.Context) error, ground ...func(context.Context) error) {
 	serving, stopServing := context.WithCancel(context.Background())
 	standing, stopStanding := context.WithCancel(context.Background())
 	var served, stood sync.WaitGroup
@@ -137,8 +148,9 @@ func (c *control) run(serve, lanes, roster func(context.Context) error) {
 		}
 	}
 	served.Go(func() { check(serve(serving)) })
-	stood.Go(func() { check(lanes(standing)) })
-	stood.Go(func() { check(roster(standing)) })
+	for _, stands := range ground {
+		stood.Go(func() { check(stands(standing)) })
+	}
 	c.stop = sync.OnceFunc(func() {
 		stopServing()
 		served.Wait()

@@ -23,7 +23,7 @@ const (
 	maxReceive = 1 << 20
 	// maxSend bounds one message to a node, in bytes; nodes take 4 MiB.
 	maxSend = 4 << 20
-	// maxStreams bounds the streams of one connection: two lanes, and calls beside them.
+	// maxStreams bounds the streams of one connection: two lanes and inquiries, and calls beside them.
 	maxStreams = 16
 	// enrolRate and enrolBurst bound enrolments per second, all nodes together: each costs a
 	// signature and a database transaction, and needs no certificate.
@@ -66,8 +66,10 @@ type Config struct {
 	Lanes    *fleet.Lanes
 	Nodes    *fleet.Nodes
 	Roster   *fleet.Roster
-	Logger   *slog.Logger
-	Times    Times
+	// Inquiries is who asks nodes.
+	Inquiries *fleet.Inquiries
+	Logger    *slog.Logger
+	Times     Times
 }
 
 // Server serves EdgeService.

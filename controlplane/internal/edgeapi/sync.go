@@ -27,11 +27,20 @@ func (s *Server) sync(ctx context.Context, w wire) error {
 	if err != nil {
 		return err
 	}
+	returned, err := s.cfg.Nodes.Arrive(ctx, identity, hello)
+	if err != nil {
+		return s.failed(ctx, "arrive", err)
+	}
 	lane, release, err := s.cfg.Lanes.Open(ctx, identity.Environment, w.lane())
 	if err != nil {
 		return s.failed(ctx, "open the lane", err)
 	}
 	defer release()
+	if returned { // what it hears first is to have it in the fleet again
+		if err := lane.Refresh(ctx); err != nil {
+			return s.failed(ctx, "read the head", err)
+		}
+	}
 	seat := s.cfg.Roster.Seat(identity, w.lane(), hello)
 	defer seat.Leave()
 	session, err := fleet.Greet(ctx, lane, identity, seat, hello, s.cfg.Logger)

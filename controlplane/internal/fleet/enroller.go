@@ -35,6 +35,13 @@ type Enroller struct {
 	log       *slog.Logger
 	stats     *Stats
 	now       func() time.Time
+	members   *Members // nil: nobody is told who is in the fleet
+}
+
+// Telling makes the enroller tell who comes to the fleet.
+func (e *Enroller) Telling(members *Members) *Enroller {
+	e.members = members
+	return e
 }
 
 // NewEnroller returns an enroller that issues with this authority and bus.
@@ -82,6 +89,10 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 	})
 	if err != nil {
 		return nil, fmt.Errorf("use the join token %s: %w", token.ID, err)
+	}
+	// Before it has its identity, and so before it can serve.
+	if err := e.members.Settle(ctx, identity.Environment); err != nil {
+		return nil, fmt.Errorf("tell the fleet of a node: %w", err)
 	}
 	return &edgev1.EnrollResponse{
 		Node:            identity.Node,

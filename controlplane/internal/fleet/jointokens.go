@@ -64,6 +64,13 @@ func (t *JoinTokens) Create(ctx context.Context, environment string, wanted *adm
 	if token.Name == "" {
 		token.Name = "join-" + token.ID[len(token.ID)-12:]
 	}
+	if wanted.GetGroup() != "" {
+		group, err := t.store.Group(ctx, environment, wanted.GetGroup())
+		if err != nil {
+			return nil, unknownGroup(err, wanted.GetGroup())
+		}
+		token.Group = group.ID
+	}
 	if err := t.store.InsertJoinToken(ctx, token); err != nil {
 		return nil, err
 	}
@@ -136,5 +143,6 @@ func (t *JoinToken) message() *adminv1.JoinToken {
 		MaxUses:     &uses,
 		Uses:        t.Uses,
 		CreatedAt:   timestamppb.New(t.CreatedAt),
+		Group:       t.Group,
 	}
 }

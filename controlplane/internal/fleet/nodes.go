@@ -20,20 +20,34 @@ const statusNodes = 500
 
 // Nodes answers what people ask about nodes.
 type Nodes struct {
-	store  NodeStore
-	roster *Roster
+	store   NodeStore
+	groups  GroupStore
+	roster  *Roster
+	members *Members // nil: nobody is told who is in the fleet
 }
 
 // NewNodes returns the nodes of store; roster says when there is something new to see.
-func NewNodes(store NodeStore, roster *Roster) *Nodes { return &Nodes{store: store, roster: roster} }
+func NewNodes(store interface {
+	NodeStore
+	GroupStore
+}, roster *Roster,
+) *Nodes {
+	return &Nodes{store: store, groups: store, roster: roster}
+}
+
+// Telling makes the nodes tell who comes to the fleet and who leaves it.
+func (n *Nodes) Telling(members *Members) *Nodes {
+	n.members = members
+	return n
+}
 
 // List returns one page of an environment's nodes, oldest first.
 func (n *Nodes) List(ctx context.Context, environment string, query listing.Query) (listing.Page[*adminv1.Node], error) {
-	plan, err := planWithoutFilters(query)
+	plan, selection, err := n.selection(ctx, environment, query)
 	if err != nil {
 		return listing.Page[*adminv1.Node]{}, err
 	}
-	nodes, err := n.store.Nodes(ctx, environment, plan.After, plan.Limit+1)
+	nodes, err := n.store.Nodes(ctx, environment, selection)
 	if err != nil {
 		return listing.Page[*adminv1.Node]{}, err
 	}
@@ -62,7 +76,7 @@ func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled 
 	if !enabled {
 		n.roster.EndNode(id)
 	}
-	return nil
+	return n.members.Settle(ctx, environment)
 }
 
 // Admit tells whether a node may be served; problem.NodeDisabled if not.
@@ -94,7 +108,7 @@ func (n *Nodes) Status(ctx context.Context, environment string, revision uint64)
 	status := &adminv1.RevisionStatus{Revision: revision}
 	after := ""
 	for {
-		nodes, err := n.store.Nodes(ctx, environment, after, statusNodes)
+		nodes, err := n.store.Nodes(ctx, environment, Selection{After: after, Limit: statusNodes})
 		if err != nil {
 			return nil, err
 		}
@@ -184,6 +198,12 @@ func (n *Node) message() *adminv1.Node {
 		EnrolledAt:           stamp(n.EnrolledAt),
 		SeenAt:               stamp(seen),
 		CertificateExpiresAt: stamp(n.CertificateExpires),
+		Labels:               n.Labels,
+		Group:                n.Group,
+		Enabled:              n.Enabled,
+		Boot:                 n.Boot,
+		StartedAt:            stamp(n.StartedAt),
+		LeftAt:               stamp(n.LeftAt),
 	}
 }
 

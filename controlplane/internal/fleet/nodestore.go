@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
 )
@@ -16,8 +17,22 @@ type Node struct {
 	Enabled            bool
 	EnrolledAt         time.Time
 	CertificateExpires time.Time
+	Group              string // "ng_…"; "": none
+	Labels             map[string]string
+	Boot               string    // of its newest process
+	StartedAt          time.Time // that process, by its own clock
+	LeftAt             time.Time // it said goodbye; zero: it hasn't
 	Configuration      NodeLane
 	Directory          NodeLane
+}
+
+// Selection is which nodes, or groups, are asked for.
+type Selection struct {
+	After  string  // id of a node, or name of a group
+	Limit  int     // at most
+	Name   *string // nil: any
+	Group  *string // of nodes, by id; nil: any
+	Labels listing.Selector
 }
 
 // NodeLane is what is known of one node in one lane.
@@ -31,6 +46,7 @@ type NodeLane struct {
 	Errors    []*edgev1.ObjectError // why
 	Build     string
 	Capable   uint32
+	Boot      string // of the process whose stream it is
 }
 
 // LaneReport is what a replica has to say of a node's stream in one lane.
@@ -44,6 +60,8 @@ type LaneReport struct {
 	Errors     []*edgev1.ObjectError
 	Build      string
 	Capability uint32
+	Boot       string
+	Started    time.Time // of two processes of one node the later has the say
 }
 
 // Tally counts the nodes of an environment that have both streams open.
@@ -55,12 +73,19 @@ type Tally struct {
 
 // NodeStore keeps what nodes are and what they answered.
 type NodeStore interface {
-	// Nodes returns the environment's nodes in the order of their ids, after the one given, at most limit.
-	Nodes(ctx context.Context, environment, after string, limit int) ([]Node, error)
+	// Nodes returns the environment's nodes that are asked for, in the order of their ids.
+	Nodes(ctx context.Context, environment string, s Selection) ([]Node, error)
 	// Node returns one of them; problem.NotFound if there is none.
 	Node(ctx context.Context, environment, id string) (Node, error)
 	// SetNodeEnabled turns a node off or on; problem.NotFound if there is none.
 	SetNodeEnabled(ctx context.Context, environment, id string, enabled bool) error
+	// PatchNode changes the node's name, labels and group to those given; problem.NotFound if there is no such node or group.
+	PatchNode(ctx context.Context, node Node) error
+	// Arrive notes that a process of the node is here, and tells whether the node had said goodbye; problem.NotFound if there
+	// is none.
+	Arrive(ctx context.Context, identity Identity, boot string, started time.Time) (returned bool, err error)
+	// Leave notes that the node's newest process has said goodbye; false: it isn't the newest, or the node had left.
+	Leave(ctx context.Context, identity Identity, boot string) (bool, error)
 	// Report keeps what the streams of this replica have to say, each connected one for lease, and
 	// returns which of these nodes are enabled.
 	Report(ctx context.Context, reports []LaneReport, lease time.Duration) (enabled []string, err error)
@@ -77,6 +102,7 @@ type JoinToken struct {
 	Lookup      string // the part of the token's text that may be shown
 	Digest      []byte // of the part that may not
 	ExpiresAt   time.Time
+	Group       string // "ng_…"; "": none
 	MaxUses     uint32
 	Uses        uint32
 	CreatedAt   time.Time
@@ -119,7 +145,35 @@ type JoinTokenStore interface {
 	DeleteJoinToken(ctx context.Context, environment, key string) error
 	// JoinTokenByLookup returns a token and the name of its environment; problem.NotFound if there is none.
 	JoinTokenByLookup(ctx context.Context, lookup string) (token JoinToken, environmentName string, err error)
+	// Group returns a group by id or name; problem.NotFound if there is none.
+	Group(ctx context.Context, environment, key string) (Group, error)
 	// Enrol uses the token once more and adds the node, both or neither; problem.JoinTokenInvalid if
 	// the token is gone, has expired at the node's EnrolledAt, or is used up.
 	Enrol(ctx context.Context, node Newcomer) error
+}
+
+// Group is a group of nodes as the database keeps it.
+type Group struct {
+	ID          string // "ng_…"
+	Environment string
+	Name        string
+	Description string
+	Labels      map[string]string
+	Nodes       uint32 // in it
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// GroupStore keeps groups of nodes.
+type GroupStore interface {
+	// InsertGroup keeps a new group; problem.NameTaken if the environment has one of its name.
+	InsertGroup(ctx context.Context, group Group) error
+	// Groups returns the environment's groups that are asked for, in the order of their names.
+	Groups(ctx context.Context, environment string, s Selection) ([]Group, error)
+	// Group returns one by id or name; problem.NotFound if there is none.
+	Group(ctx context.Context, environment, key string) (Group, error)
+	// UpdateGroup changes name, labels and description; problem.NameTaken, problem.NotFound.
+	UpdateGroup(ctx context.Context, group Group) error
+	// DeleteGroup removes one by id; problem.Referenced while nodes or join tokens are in it.
+	DeleteGroup(ctx context.Context, environment, id string) error
 }

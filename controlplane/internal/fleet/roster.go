@@ -34,6 +34,7 @@ type Roster struct {
 
 	mu       sync.Mutex
 	seats    map[*Seat]struct{}
+	watches  map[*watch]struct{}
 	answered chan struct{} // closed when a group of answers was written
 }
 
@@ -56,6 +57,7 @@ func NewRoster(store NodeStore, log *slog.Logger, stats *Stats) *Roster {
 		store: store, log: log, stats: stats,
 		dirty:    make(chan struct{}, 1),
 		seats:    make(map[*Seat]struct{}),
+		watches:  make(map[*watch]struct{}),
 		answered: make(chan struct{}),
 	}
 }
@@ -67,6 +69,7 @@ func (r *Roster) Seat(identity Identity, lane edgev1.Lane, hello *edgev1.Hello) 
 		report: LaneReport{
 			Session: id.New(time.Now()), Node: identity.Node, Lane: lane, Connected: true,
 			Build: clean(hello.GetBuild(), 128), Capability: hello.GetCapability(),
+			Boot: clean(hello.GetBoot(), maxBoot), Started: startedAt(hello),
 		},
 	}
 	seat.end = sync.OnceFunc(func() { close(seat.ended) })
@@ -123,10 +126,40 @@ func (r *Roster) Answered() <-chan struct{} {
 func (r *Roster) EndNode(node string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.endLocked(node)
+}
+
+// endLocked ends all of a node's streams here.
+func (r *Roster) endLocked(node string) {
 	for seat := range r.seats {
 		if seat.node == node {
 			seat.end()
 		}
+	}
+	for w := range r.watches {
+		if w.node == node {
+			w.end()
+		}
+	}
+}
+
+// watch is a stream of a node that is no lane's, and ends with those that are.
+type watch struct {
+	node string
+	end  func()
+}
+
+// Watch returns a channel that is closed when the node may no longer be served, and what ends the watch.
+func (r *Roster) Watch(identity Identity) (ended <-chan struct{}, release func()) {
+	closed := make(chan struct{})
+	w := &watch{node: identity.Node, end: sync.OnceFunc(func() { close(closed) })}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watches[w] = struct{}{}
+	return closed, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.watches, w)
 	}
 }
 
@@ -176,7 +209,9 @@ func (r *Roster) write(ctx context.Context, all bool) error {
 	return nil
 }
 
-// take returns what has changed, or all; of several streams of one node in one lane the newest's.
+// take returns what has changed, or all; of several streams of one node in one lane that which has the say. During a
+// hand-over a node has two processes: the one that started later has the say while its stream is open. When it ends before
+// the older one's, that takes over with the next write.
 func (r *Roster) take(all bool) (reports []LaneReport, seats []*Seat) {
 	type place struct {
 		node string
@@ -200,11 +235,45 @@ func (r *Roster) take(all bool) (reports []LaneReport, seats []*Seat) {
 		case !twice:
 			newest[place{seat.node, report.Lane}] = len(reports)
 			reports, seats = append(reports, report), append(seats, seat)
-		case bytes.Compare(report.Session[:], reports[at].Session[:]) > 0:
+		case report.after(&reports[at]):
+			r.postpone(reports[at], seats[at], &report)
 			reports[at], seats[at] = report, seat
+		default:
+			r.postpone(report, seat, &reports[at])
 		}
 	}
 	return reports, seats
+}
+
+// postpone makes a report due again whose stream is open, but has less to say than one that has just ended.
+func (r *Roster) postpone(report LaneReport, seat *Seat, winner *LaneReport) {
+	if winner.Connected || !report.Connected {
+		return
+	}
+	seat.changed, seat.report.Held, seat.report.Refused, seat.report.Errors = true, report.Held, report.Refused, report.Errors
+	select {
+	case r.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// after tells whether a report of the same node and lane has the say over another.
+func (r *LaneReport) after(other *LaneReport) bool {
+	if r.Boot != other.Boot && !r.Started.Equal(other.Started) {
+		return r.Started.After(other.Started)
+	}
+	return bytes.Compare(r.Session[:], other.Session[:]) > 0
+}
+
+// maxBoot bounds what a process calls itself, in bytes.
+const maxBoot = 64
+
+// startedAt returns when the process that says hello started; zero when it doesn't say.
+func startedAt(hello *edgev1.Hello) time.Time {
+	if at := hello.GetStartedAt(); at != nil && at.CheckValid() == nil {
+		return at.AsTime().Truncate(time.Microsecond) // as fine as Postgres keeps it
+	}
+	return time.Time{}
 }
 
 // giveBack makes what could not be written due again, except where something newer came.
@@ -238,6 +307,7 @@ func (r *Roster) settle(enabled []string, seats []*Seat) {
 	for _, seat := range seats {
 		if _, ok := allowed[seat.node]; !ok {
 			seat.end()
+			r.endLocked(seat.node)
 		}
 	}
 	close(r.answered)

@@ -17,7 +17,7 @@ import (
 )
 
 // Fleet keeps nodes, join tokens and what nodes answered: it is fleet.NodeStore,
-// fleet.JoinTokenStore and fleet.RenewalStore.
+// fleet.JoinTokenStore, fleet.RenewalStore and fleet.GroupStore.
 type Fleet struct {
 	pool    *pgxpool.Pool
 	queries *dbsqlc.Queries
@@ -27,6 +27,7 @@ var (
 	_ fleet.NodeStore      = (*Fleet)(nil)
 	_ fleet.JoinTokenStore = (*Fleet)(nil)
 	_ fleet.RenewalStore   = (*Fleet)(nil)
+	_ fleet.GroupStore     = (*Fleet)(nil)
 )
 
 // Fleet returns what this database knows of nodes.
@@ -37,7 +38,7 @@ func (f *Fleet) InsertJoinToken(ctx context.Context, token fleet.JoinToken) erro
 	err := f.queries.InsertJoinToken(ctx, dbsqlc.InsertJoinTokenParams{
 		ID: token.ID, Environment: token.Environment, Name: token.Name, Description: token.Description,
 		Lookup: token.Lookup, Digest: token.Digest, ExpiresAt: token.ExpiresAt,
-		MaxUses: int32(token.MaxUses), CreatedAt: token.CreatedAt,
+		MaxUses: int32(token.MaxUses), CreatedAt: token.CreatedAt, NodeGroup: orNull(token.Group),
 	})
 	if violates(err, "join_tokens_name") {
 		return problem.Wrap(err, problem.NameTaken, "this environment has a join token of this name")
@@ -93,7 +94,7 @@ func (f *Fleet) JoinTokenByLookup(ctx context.Context, lookup string) (fleet.Joi
 func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
 	return pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
 		queries := f.queries.WithTx(tx)
-		environment, err := queries.UseJoinToken(ctx, dbsqlc.UseJoinTokenParams{ID: node.JoinToken, At: node.EnrolledAt})
+		token, err := queries.UseJoinToken(ctx, dbsqlc.UseJoinTokenParams{ID: node.JoinToken, At: node.EnrolledAt})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return problem.Wrap(err, problem.JoinTokenInvalid, "the join token is unknown, expired or used up; make a new one")
 		}
@@ -101,7 +102,7 @@ func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
 			return fmt.Errorf("use a join token: %w", translate(err))
 		}
 		err = queries.InsertNode(ctx, dbsqlc.InsertNodeParams{
-			ID: node.ID, Environment: environment, Name: node.Name, JoinToken: node.JoinToken, BusKey: node.BusKey,
+			ID: node.ID, Environment: token.Environment, NodeGroup: token.NodeGroup, Name: node.Name, JoinToken: node.JoinToken, BusKey: node.BusKey,
 			EnrolledAt: node.EnrolledAt, CertificateExpiresAt: node.CertificateExpires,
 		})
 		if err != nil {
@@ -134,9 +135,16 @@ func (f *Fleet) Renewed(ctx context.Context, identity fleet.Identity, ends time.
 	return nil
 }
 
-// Nodes returns the environment's nodes in the order of their ids.
-func (f *Fleet) Nodes(ctx context.Context, environment, after string, limit int) ([]fleet.Node, error) {
-	rows, err := f.queries.ListNodes(ctx, dbsqlc.ListNodesParams{Environment: environment, After: after, Most: int32(limit)})
+// Nodes returns the environment's nodes that are asked for, in the order of their ids.
+func (f *Fleet) Nodes(ctx context.Context, environment string, s fleet.Selection) ([]fleet.Node, error) {
+	l, err := labelsOf(s.Labels)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := f.queries.ListNodes(ctx, dbsqlc.ListNodesParams{
+		Environment: environment, After: s.After, Most: int32(s.Limit), NodeGroup: s.Group, Name: s.Name,
+		Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list nodes: %w", translate(err))
 	}
@@ -175,6 +183,10 @@ func (f *Fleet) withLanes(ctx context.Context, rows []dbsqlc.Node) ([]fleet.Node
 		nodes[i] = fleet.Node{
 			ID: row.ID, Environment: row.Environment, Name: row.Name, Enabled: row.Enabled,
 			EnrolledAt: row.EnrolledAt, CertificateExpires: row.CertificateExpiresAt,
+			Group: orEmpty(row.NodeGroup), Boot: row.Boot, StartedAt: orZero(row.StartedAt), LeftAt: orZero(row.LeftAt),
+		}
+		if err := json.Unmarshal(row.Labels, &nodes[i].Labels); err != nil {
+			return nil, fmt.Errorf("read the labels of node %s: %w", row.ID, err)
 		}
 	}
 	if len(rows) == 0 {
@@ -265,6 +277,8 @@ func reportParams(reports []fleet.LaneReport, lease time.Duration) (dbsqlc.Repor
 		p.Connected = append(p.Connected, r.Connected)
 		p.Builds = append(p.Builds, r.Build)
 		p.Capabilities = append(p.Capabilities, int64(r.Capability))
+		p.Boots = append(p.Boots, r.Boot)
+		p.Started = append(p.Started, r.Started)
 		p.Held = append(p.Held, r.Held != nil)
 		p.Epochs = append(p.Epochs, int64(held.Epoch))
 		p.Numbers = append(p.Numbers, int64(held.Number))
@@ -307,6 +321,7 @@ func nodeLane(row *dbsqlc.ListNodeLanesRow) (fleet.NodeLane, error) {
 		RefusedAt: orZero(row.RefusedAt),
 		Build:     row.Build,
 		Capable:   uint32(row.Capability),
+		Boot:      row.Boot,
 	}
 	for _, e := range kept {
 		lane.Errors = append(lane.Errors, &edgev1.ObjectError{
@@ -320,7 +335,7 @@ func joinToken(row *dbsqlc.JoinToken) fleet.JoinToken {
 	return fleet.JoinToken{
 		ID: row.ID, Environment: row.Environment, Name: row.Name, Description: row.Description,
 		Lookup: row.Lookup, Digest: row.Digest, ExpiresAt: row.ExpiresAt,
-		MaxUses: uint32(row.MaxUses), Uses: uint32(row.Uses), CreatedAt: row.CreatedAt,
+		MaxUses: uint32(row.MaxUses), Uses: uint32(row.Uses), CreatedAt: row.CreatedAt, Group: orEmpty(row.NodeGroup),
 	}
 }
 

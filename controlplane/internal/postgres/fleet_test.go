@@ -92,7 +92,7 @@ func TestEnrolAfterTheLastUseOrTheEndMakesNoNode(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if nodes, err := f.Nodes(t.Context(), environment, "", 10); err != nil || len(nodes) != 1 {
+	if nodes, err := f.Nodes(t.Context(), environment, fleet.Selection{Limit: 10}); err != nil || len(nodes) != 1 {
 		t.Errorf("%d nodes: %v", len(nodes), err)
 	}
 }

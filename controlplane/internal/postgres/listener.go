@@ -12,6 +12,7 @@ import (
 
 const (
 	commitsChannel = "sallyport_commits"
+	askedChannel   = "sallyport_inquiries"
 	pollEvery      = time.Second
 	reconnectAfter = time.Second
 	pollTimeout    = 10 * time.Second
@@ -25,11 +26,12 @@ type Listener struct {
 
 	lock        sync.Mutex
 	subscribers map[*subscriber]struct{}
+	inquiries   map[chan struct{}]struct{} // each of capacity 1
 }
 
 // NewListener returns a listener, which listens while Run runs.
 func NewListener(db *DB, log *slog.Logger) *Listener {
-	return &Listener{db: db, log: log, subscribers: make(map[*subscriber]struct{})}
+	return &Listener{db: db, log: log, subscribers: make(map[*subscriber]struct{}), inquiries: make(map[chan struct{}]struct{})}
 }
 
 // Subscribe returns a channel of ids of environments that changed, until cancel is called, which closes it.
@@ -79,13 +81,17 @@ func (l *Listener) listen(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(closing) // it is gone either way
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel+"; LISTEN "+askedChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	for {
 		notification, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return fmt.Errorf("wait: %w", err)
+		}
+		if notification.Channel == askedChannel {
+			l.tellInquiries()
+			continue
 		}
 		l.tell(notification.Payload)
 	}

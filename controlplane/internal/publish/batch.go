@@ -42,12 +42,11 @@ type Batch struct {
 	Message     string // why, in the author's words
 	Operations  []Operation
 	DryRun      bool
-	// Force lets pass what is refused only because it may not be meant, or because some node can't take it.
-	Force bool
+	Force       bool // make it although something speaks against it that the author may decide on
 	// Prefixed makes violations point at "/operations/<i>/body/…" also when there is one operation, as the
 	// body of a batch has it. With several operations they always do.
 	Prefixed bool
-	// RollbackTo is the revision that a rollback brings back; set by Publisher.Rollback alone.
+	// RollbackTo is the revision that Publisher.Rollback brings back.
 	RollbackTo uint64
 }
 

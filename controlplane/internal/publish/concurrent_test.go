@@ -154,7 +154,7 @@ func (r *replica) randomWrite(random *rand.Rand) (publish.Result, error) {
 		return write(create("api-keys", fmt.Sprintf(`{"consumer":%q}`, c)), put("services", s, service(s)))
 	default:
 		if random.IntN(4) == 0 {
-			return r.publisher.Rollback(context.Background(), publish.Batch{Environment: r.env, Author: author, Force: true}, 1)
+			return r.publisher.Rollback(context.Background(), publish.Batch{Environment: r.env, RollbackTo: 1, Author: author, Force: true})
 		}
 		return write(put("consumers", c, `{}`), put("api-keys", name("k"), fmt.Sprintf(`{"consumer":%q,"scopes":["s%d"]}`, c, random.IntN(9))), remove("api-keys", name("k")))
 	}

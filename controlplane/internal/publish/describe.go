@@ -14,7 +14,7 @@ import (
 
 // describe fills in what the batch came to. Sequences are assigned by then.
 func (w *writing) describe() error {
-	w.result.Changes, w.result.Warnings = nil, w.nearLimits
+	w.result.Changes, w.result.Warnings = nil, slices.Clone(w.notes)
 	if w.candidate != nil {
 		for _, e := range w.candidate.Edits() {
 			w.result.Changes = append(w.result.Changes, e.Change())

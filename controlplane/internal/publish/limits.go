@@ -40,7 +40,7 @@ func (w *writing) holdAgainst(limit limits.Limit, grown uint64, pointer string) 
 			Detail: "with this change " + limit.String() + "; delete what isn't needed, or make another environment", Allowed: fmt.Sprintf("at most %d", limit.Most),
 		}})
 	case limit.Alarming() && !before.Alarming():
-		w.nearLimits = append(w.nearLimits, "With this change "+limit.String()+".")
+		w.notes = append(w.notes, "With this change "+limit.String()+".")
 	}
 }
 

@@ -95,7 +95,7 @@ func TestRemovingALargeShareOfTheRoutesNeedsForce(t *testing.T) {
 		t.Errorf("%+v", refused)
 	}
 	batch := publish.Batch{Environment: r.env, Author: author}
-	if _, err := r.publisher.Rollback(t.Context(), batch, 0); problem.CodeOf(err) != problem.ForceNeeded {
+	if _, err := r.publisher.Rollback(t.Context(), batch); problem.CodeOf(err) != problem.ForceNeeded {
 		t.Errorf("a rollback: %v", err)
 	}
 	r.must(gone[0]) // few are nobody's accident

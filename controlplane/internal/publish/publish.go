@@ -61,10 +61,9 @@ func (p *Publisher) pepper(ctx context.Context, tx DirectoryTx, environment stri
 }
 
 // Rollback makes a revision that brings the configuration of an earlier one back, after the same checks
-// as any other. The directory stays: a revoked key stays revoked.
-// The batch has no operations.
-func (p *Publisher) Rollback(ctx context.Context, batch Batch, to uint64) (Result, error) {
-	batch.Operations, batch.RollbackTo = nil, to
+// as any other: batch.RollbackTo says which. The directory stays: a revoked key stays revoked.
+func (p *Publisher) Rollback(ctx context.Context, batch Batch) (Result, error) {
+	batch.Operations = nil
 	return p.write(ctx, batch, true)
 }
 

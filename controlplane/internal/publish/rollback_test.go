@@ -13,7 +13,7 @@ import (
 )
 
 func (r *replica) rollback(to uint64, dry bool) (publish.Result, error) {
-	return r.publisher.Rollback(context.WithoutCancel(r.t.Context()), publish.Batch{Environment: r.env, Author: author, Message: "back", DryRun: dry}, to)
+	return r.publisher.Rollback(context.WithoutCancel(r.t.Context()), publish.Batch{Environment: r.env, RollbackTo: to, Author: author, Message: "back", DryRun: dry})
 }
 
 func TestRollbackIsANewRevisionWithTheOldState(t *testing.T) {

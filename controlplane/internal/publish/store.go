@@ -5,6 +5,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/proto/digest"
 )
 
 // Store opens transactions.
@@ -27,6 +28,7 @@ type Tx interface {
 	WriteRevision(ctx context.Context, r catalog.Revision, edits []catalog.Edit) error
 
 	DirectoryTx
+	NodesTx
 }
 
 // Environment is what a writer needs to know of one.
@@ -75,4 +77,22 @@ type Referrer struct {
 type RowChange struct {
 	Collection    string
 	Before, After *directory.Row // nil: made, or deleted
+}
+
+// NodesTx is what a writer asks about nodes.
+type NodesTx interface {
+	// LackingNodes returns nodes that are enabled and said last that they have a smaller capability: a bounded number.
+	LackingNodes(ctx context.Context, environment string, capability uint32) ([]Lacking, error)
+	// Fleet returns the ids of the nodes that are enabled and haven't said goodbye, as committed.
+	Fleet(ctx context.Context, environment string) ([]string, error)
+	// FleetEntry returns the hash of the directory's entry about them; false when there is none.
+	FleetEntry(ctx context.Context, environment string) (digest.Hash, bool, error)
+	// FleetEnvironments returns the environments that have such an entry.
+	FleetEnvironments(ctx context.Context) ([]string, error)
+}
+
+// Lacking is a node that doesn't understand something.
+type Lacking struct {
+	ID, Name   string
+	Capability uint32 // that it has
 }

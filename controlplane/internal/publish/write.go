@@ -90,7 +90,7 @@ type writing struct {
 	rows        *rows
 	steps       []step
 	refusals    catalog.Refusals
-	nearLimits  []string // warnings
+	notes       []string // warnings that aren't about one object alone
 
 	result  Result
 	next    *catalog.Head   // nil: no revision is made
@@ -187,6 +187,11 @@ func (w *writing) check(ctx context.Context) error {
 			return err
 		}
 		w.refusals.Join(refusals)
+		if w.refusals.Empty() {
+			if err := w.checkCapability(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	if err := w.checkRows(ctx); err != nil {
 		return err
@@ -203,7 +208,12 @@ func (w *writing) plan(ctx context.Context) error {
 	if w.candidate != nil && len(w.candidate.Edits()) > 0 {
 		w.result.Revision = w.environment.Configuration.Revision + 1
 	}
-	if n := w.rows.assign(environment.Sequence); n > 0 {
+	n := w.rows.assign(environment.Sequence)
+	fleet, err := w.missingFleet(ctx)
+	if err != nil {
+		return err
+	}
+	if n += uint64(len(fleet)); n > 0 {
 		w.result.Sequence = environment.Sequence + n
 	}
 	if err := w.countRows(ctx); err != nil {
@@ -227,15 +237,13 @@ func (w *writing) commit(ctx context.Context) error {
 }
 
 func (w *writing) writeDirectory(ctx context.Context) error {
-	changes := w.rows.changes()
-	if len(changes) == 0 {
-		return nil
-	}
-	if err := w.tx.WriteRows(ctx, w.batch.Environment, changes); err != nil {
-		return fmt.Errorf("write rows: %w", err)
+	if changes := w.rows.changes(); len(changes) > 0 {
+		if err := w.tx.WriteRows(ctx, w.batch.Environment, changes); err != nil {
+			return fmt.Errorf("write rows: %w", err)
+		}
 	}
 	entries := w.rows.entries()
-	if len(entries) == 0 {
+	if len(entries) == 0 && !w.sharesAmongFleet() {
 		return nil
 	}
 	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)
@@ -244,6 +252,13 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 	}
 	if err := w.countRows(ctx); err != nil {
 		return err
+	}
+	fleet, err := w.missingFleet(ctx)
+	if err != nil {
+		return err
+	}
+	if entries = append(entries, fleet...); len(entries) == 0 {
+		return nil
 	}
 	step, err := w.digests.Prepare(ctx, w.tx, w.batch.Environment, head, entries)
 	if err != nil {

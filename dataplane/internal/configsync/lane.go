@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/proto/digest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -206,7 +208,13 @@ func (l *lane) mismatch(h head, own digest.Sum) error {
 }
 
 // hello says what the lane holds for good.
-func (l *lane) hello(boot, build string) *edgev1.Hello {
+func (l *lane) hello(config Config) *edgev1.Hello {
 	now := l.kept.Load()
-	return &edgev1.Hello{Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: boot, Build: build}
+	hello := &edgev1.Hello{
+		Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: config.Boot, Build: config.Build,
+	}
+	if !config.Started.IsZero() {
+		hello.StartedAt = timestamppb.New(config.Started)
+	}
+	return hello
 }

@@ -31,8 +31,8 @@ type session struct {
 }
 
 // run says hello, then handles what comes until the stream ends or must be ended.
-func (s *session) run(ctx context.Context, boot, build string) error {
-	if err := s.link.hello(s.lane.hello(boot, build)); err != nil {
+func (s *session) run(ctx context.Context, config Config) error {
+	if err := s.link.hello(s.lane.hello(config)); err != nil {
 		return fmt.Errorf("say hello: %w", err)
 	}
 	for {

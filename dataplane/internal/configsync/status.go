@@ -13,6 +13,11 @@ func (s *Syncer) Position() position.Position {
 	return position.Position{Epoch: min(c.epoch, d.epoch), Revision: c.number, Sequence: d.number}
 }
 
+// Epochs returns the epoch that each lane is in.
+func (s *Syncer) Epochs() (configuration, directory uint64) {
+	return s.configuration.held.Load().epoch, s.directory.held.Load().epoch
+}
+
 // ConfigurationDigest returns the digest of the configuration in force; the directory knows its own.
 func (s *Syncer) ConfigurationDigest() digest.Sum { return s.configuration.held.Load().digest }
 

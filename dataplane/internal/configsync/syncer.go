@@ -35,6 +35,8 @@ type Config struct {
 	Build string
 	// Boot is random per start of the process; empty: made here.
 	Boot string
+	// Started is when the process started.
+	Started time.Time
 	// Logger takes what an operator should know.
 	Logger *slog.Logger
 
@@ -160,7 +162,7 @@ func (s *Syncer) stream(ctx context.Context, l *lane, open open, retries, resync
 		lane: l, link: link, silence: s.config.Silence, cancel: cancel,
 		resyncs: resyncs, healthy: retries.reset, now: time.Now,
 	}
-	err = session.run(ctx, s.config.Boot, s.config.Build)
+	err = session.run(ctx, s.config)
 	if cause := context.Cause(ctx); errors.Is(cause, errSilent) {
 		return cause
 	}

@@ -14,6 +14,7 @@ const (
 	kindSecret
 	kindPepper
 	kindBlock
+	kindFleet
 )
 
 // record is one entry, without a pointer: 80 bytes. API keys use what follows id, and blocks: a target's key lies in consumer,

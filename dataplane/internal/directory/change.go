@@ -22,6 +22,7 @@ type Change struct {
 	blocking     *blocking
 	grownPeppers *peppers
 	peppers      *peppers
+	fleet        *Fleet
 	tree         *digest.Tree
 }
 
@@ -67,5 +68,6 @@ func (c *Change) swap() {
 	c.secrets.shrink()
 	c.blocking.shrink(s)
 	s.peppers.Store(c.peppers)
+	s.fleet.Store(c.fleet)
 	s.tree = c.tree
 }

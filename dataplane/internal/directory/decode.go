@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type fact struct {
 	version  uint32
 	target   target
 	until    int64 // of a block; 0: for ever
+	fleet    *Fleet
 }
 
 var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
@@ -99,8 +101,10 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 		return f.takePepper(body.Pepper)
 	case *directoryv1.Entry_Block:
 		return f.takeBlock(body.Block)
+	case *directoryv1.Entry_Fleet:
+		return f.takeFleet(body.Fleet)
 	default:
-		return digest.Key{}, fmt.Errorf("%w: neither consumer, API key, secret, pepper nor block", ErrMalformed)
+		return digest.Key{}, fmt.Errorf("%w: none of the facts that this build knows", ErrMalformed)
 	}
 }
 
@@ -200,6 +204,22 @@ func (f *fact) takeTarget(b *directoryv1.Block) error {
 	}
 	f.target.key = id.ID(named)
 	return nil
+}
+
+func (f *fact) takeFleet(fleet *directoryv1.Fleet) (digest.Key, error) {
+	f.kind = kindFleet
+	nodes := make([]id.ID, len(fleet.GetNodes()))
+	for i, raw := range fleet.GetNodes() {
+		if len(raw) != len(id.ID{}) {
+			return digest.Key{}, fmt.Errorf("%w: nodes[%d] of %d bytes", ErrMalformed, i, len(raw))
+		}
+		nodes[i] = id.ID(raw)
+		if i > 0 && bytes.Compare(nodes[i-1][:], nodes[i][:]) >= 0 {
+			return digest.Key{}, fmt.Errorf("%w: nodes[%d] isn't behind the one before", ErrMalformed, i)
+		}
+	}
+	f.fleet = &Fleet{Nodes: nodes}
+	return digest.KeyOf("fleets", "fleet"), nil
 }
 
 func (f *fact) takeID(raw []byte) error {

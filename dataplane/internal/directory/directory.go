@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -38,6 +40,16 @@ type Consumer struct {
 	Labels    map[string]string
 	Metadata  map[string]string
 	Suspended bool
+}
+
+// Fleet is which nodes share what is limited over all of them. It is immutable.
+type Fleet struct {
+	Nodes []id.ID // ascending
+}
+
+// Rank returns a node's place among the fleet's.
+func (f *Fleet) Rank(node id.ID) (int, bool) {
+	return slices.BinarySearchFunc(f.Nodes, node, func(a, b id.ID) int { return bytes.Compare(a[:], b[:]) })
 }
 
 // Counts is how many entries of each sort the directory holds.
@@ -91,6 +103,10 @@ func (d *Directory) Secret(secret id.ID) ([]byte, bool) {
 func (d *Directory) Peppers() []*apikey.Pepper {
 	return d.state.Load().peppers.Load().newest
 }
+
+// Fleet returns the nodes that limits of the whole fleet are shared among, the same pointer until that changes; nil when
+// the directory doesn't say. It takes no lock.
+func (d *Directory) Fleet() *Fleet { return d.state.Load().fleet.Load() }
 
 // Head returns the sequence that the directory is at, and the digest of all its entries.
 func (d *Directory) Head() (sequence uint64, sum digest.Sum) {

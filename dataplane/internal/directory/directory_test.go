@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -221,5 +222,33 @@ func TestLookupsDoNotAllocate(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func TestTheFleetIsWhatTheLatestEntrySays(t *testing.T) {
+	d := New()
+	if d.Fleet() != nil {
+		t.Fatal("an empty directory knows a fleet")
+	}
+	a, b := idOf(1), idOf(2)
+	if bytes.Compare(a[:], b[:]) > 0 {
+		a, b = b, a
+	}
+	apply(t, d, fleet(t, a[:], b[:]))
+	if rank, listed := d.Fleet().Rank(b); rank != 1 || !listed {
+		t.Errorf("the second node is at %d, %v", rank, listed)
+	}
+	was := d.Fleet()
+	apply(t, d, consumer(t, 3, "shop"))
+	if d.Fleet() != was {
+		t.Error("another entry's change made another fleet")
+	}
+	load(t, d, 9, fleet(t, b[:]))
+	if _, listed := d.Fleet().Rank(a); listed || len(d.Fleet().Nodes) != 1 {
+		t.Errorf("after a snapshot the fleet is %v", d.Fleet().Nodes)
+	}
+	apply(t, d, gone(fleet(t)))
+	if d.Fleet() != nil {
+		t.Error("a fleet that is gone is still known")
 	}
 }

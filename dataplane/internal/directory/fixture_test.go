@@ -106,6 +106,12 @@ func pepper(t testing.TB, version uint32) *edgev1.EntryChange {
 	return &edgev1.EntryChange{Key: key[:], Entry: stored(t, &directoryv1.Entry{Body: &directoryv1.Entry_Pepper{Pepper: &directoryv1.Pepper{Version: version, Value: pepperSecret(version)}}})}
 }
 
+func fleet(t testing.TB, nodes ...[]byte) *edgev1.EntryChange {
+	t.Helper()
+	key := digest.KeyOf("fleets", "fleet")
+	return &edgev1.EntryChange{Key: key[:], Entry: stored(t, &directoryv1.Entry{Body: &directoryv1.Entry_Fleet{Fleet: &directoryv1.Fleet{Nodes: nodes}}})}
+}
+
 func gone(change *edgev1.EntryChange) *edgev1.EntryChange {
 	return &edgev1.EntryChange{Key: change.GetKey()}
 }

@@ -37,7 +37,8 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 		secrets:   s.secrets.change(),
 		blocking:  newBlocking(s.blocks.Load()),
 		peppers:   s.peppers.Load(), grownPeppers: s.peppers.Load(),
-		tree: s.tree.Clone(),
+		fleet: s.fleet.Load(),
+		tree:  s.tree.Clone(),
 	}
 	for at, edits := range byBucket(facts) {
 		if err := c.merge(at, edits); err != nil {
@@ -111,6 +112,8 @@ func (c *Change) take(r *record, gone bool) {
 		c.secrets.remove(r.id)
 	case kindPepper:
 		c.peppers = c.peppers.without(binary.BigEndian.Uint32(r.id[len(r.id)-4:]))
+	case kindFleet:
+		c.fleet = nil
 	case kindKey, kindBlock:
 	}
 }
@@ -128,6 +131,8 @@ func (c *Change) put(f *fact) (record, error) {
 		c.grownPeppers = c.grownPeppers.with(f.version, f.pepper)
 	case kindBlock:
 		c.blocking.add(f.target, term{block: f.id, until: f.until})
+	case kindFleet:
+		c.fleet = f.fleet
 	case kindKey:
 	}
 	return c.target.record(f)
@@ -141,7 +146,7 @@ func (s *state) record(f *fact) (record, error) {
 		r.consumer, r.expires = f.target.key, f.until
 		r.scopes = uint32(f.target.sort)<<8 | uint32(f.target.bits)
 		return r, nil
-	case kindConsumer, kindSecret, kindPepper:
+	case kindConsumer, kindSecret, kindPepper, kindFleet:
 		return r, nil
 	case kindKey:
 	}
@@ -184,5 +189,6 @@ func (c *Counts) add(k kind, n int) {
 		c.Peppers += n
 	case kindBlock:
 		c.Blocks += n
+	case kindFleet: // there is one, or none
 	}
 }

@@ -76,6 +76,8 @@ func (b *builder) add(entry *edgev1.EntryChange) error {
 		b.state.peppers.Store(b.state.peppers.Load().with(f.version, f.pepper))
 	case kindBlock:
 		b.blocking.add(f.target, term{block: f.id, until: f.until})
+	case kindFleet:
+		b.state.fleet.Store(f.fleet)
 	case kindKey:
 	}
 	return nil

@@ -14,6 +14,7 @@ type state struct {
 	secrets   table[[]byte]
 	peppers   atomic.Pointer[peppers]
 	blocks    atomic.Pointer[blocks] // nil: none
+	fleet     atomic.Pointer[Fleet]
 	scopes    interned[scopes]
 	addresses interned[addresses]
 	head      atomic.Pointer[head]

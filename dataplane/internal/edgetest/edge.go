@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/shares"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/path"
@@ -18,6 +19,9 @@ import (
 
 // Epoch is when the clock of an Edge starts.
 var Epoch = time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
+
+// NodeID is who an Edge is in the fleet.
+var NodeID = id.ID{15: 1}
 
 // Edge is an edge without a network. It belongs to one test, and to one goroutine but for Run.
 type Edge struct {
@@ -48,7 +52,7 @@ func New(t testing.TB, kinds ...pipeline.Binding) *Edge {
 		people:    map[string]id.ID{},
 	}
 	e.Env = snapshot.NewEnv(snapshot.Config{
-		Directory: e.Directory, Kinds: kinds, Metrics: e.Metrics,
+		Directory: e.Directory, Shares: shares.NewEven(e.Directory, NodeID), Kinds: kinds, Metrics: e.Metrics,
 		Logger: slog.New(slog.NewTextHandler(&e.Log, nil)),
 		Clock:  e.clock,
 	})

@@ -109,6 +109,16 @@ func (e *Edge) Fill(t testing.TB, changes []*edgev1.EntryChange) {
 	e.commit(t, changes...)
 }
 
+// Fleet says who is in the fleet, in the order of their ids.
+func (e *Edge) Fleet(t testing.TB, nodes ...id.ID) {
+	t.Helper()
+	fleet := &directoryv1.Fleet{}
+	for _, node := range nodes {
+		fleet.Nodes = append(fleet.Nodes, node[:])
+	}
+	e.commit(t, Entry(t, digest.KeyOf("fleets", "fleet"), &directoryv1.Entry{Body: &directoryv1.Entry_Fleet{Fleet: fleet}}))
+}
+
 func (e *Edge) addPepper(t testing.TB) {
 	t.Helper()
 	e.commit(t, Entry(t, digest.KeyOf("peppers", "1"), &directoryv1.Entry{Body: &directoryv1.Entry_Pepper{

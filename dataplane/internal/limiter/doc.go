@@ -16,6 +16,14 @@
 // T is rarely a whole number of nanoseconds, so times are kept as nanoseconds plus a fraction with the window's
 // requests as denominator: nothing is ever rounded, and three requests per second are three.
 //
+// # Shares
+//
+// Of a limit over the whole fleet a node has a share ([Shares]): an nth of the rate, a whole number of requests at once.
+// What a cell holds is a time, how long until the whole allowance is back, which means the same under every share: when the
+// share changes, each cell stays as full, in proportion, as it is. A smaller share holds at once, a larger one after the time
+// in which a bucket refills: what a node that left had let through is over by then. So at no time do the shares that nodes
+// count against, each with all that it holds, sum to more than the limit.
+//
 // # Bound
 //
 // A table keeps at most the cells it was made for. When it is full, only a cell that is back at its full allowance gives

@@ -7,7 +7,8 @@ import (
 
 // Limit is up to MaxWindows windows that must all hold. It is immutable.
 type Limit struct {
-	rates []rate
+	rates   []rate
+	windows []Window // that the rates are made of, or of parts of which
 }
 
 // NewLimit prepares a limit. Errors wrap ErrOutOfRange.
@@ -22,6 +23,7 @@ func NewLimit(windows ...Window) (Limit, error) {
 			return Limit{}, fmt.Errorf("windows[%d]: %w", i, err)
 		}
 		l.rates = append(l.rates, r)
+		l.windows = append(l.windows, w)
 	}
 	return l, nil
 }

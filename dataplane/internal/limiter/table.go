@@ -21,6 +21,7 @@ const (
 // for the time of the arithmetic. Its memory grows with the callers it sees.
 type Table struct {
 	limit  Limit
+	shared *sharing // nil: all of the limit is this node's
 	hasher Hasher
 	max    int64
 	used   atomic.Int64 // cells in all shards, or about to be; written by new callers only
@@ -30,7 +31,7 @@ type Table struct {
 		sync.Mutex
 		tats [MaxWindows]moment
 	}
-	shared atomic.Uint64
+	crowded atomic.Uint64 // requests counted in the overflow cell
 }
 
 // NewTable returns an empty table of at most cells cells. Errors wrap ErrOutOfRange.
@@ -50,7 +51,26 @@ func NewTable(limit Limit, cells int) (*Table, error) {
 	return t, nil
 }
 
-// Limit returns the limit that the table counts against.
+// NewSharedTable is NewTable for a limit of which only a share is this node's, however often that changes: no cell is
+// lost by it.
+func NewSharedTable(limit Limit, cells int, shares Shares) (*Table, error) {
+	t, err := NewTable(limit, cells)
+	if err != nil {
+		return nil, err
+	}
+	t.shared = newSharing(limit, shares)
+	return t, nil
+}
+
+// limitAt returns what holds now.
+func (t *Table) limitAt(now int64) Limit {
+	if t.shared == nil {
+		return t.limit
+	}
+	return t.shared.limit(now)
+}
+
+// Limit returns the limit that the table counts against, all of it.
 func (t *Table) Limit() Limit { return t.limit }
 
 // Hasher returns what makes the table's keys.
@@ -60,40 +80,42 @@ func (t *Table) Hasher() *Hasher { return &t.hasher }
 func (t *Table) Cells() int { return int(t.used.Load()) }
 
 // Shared returns how many requests were counted in the overflow cell.
-func (t *Table) Shared() uint64 { return t.shared.Load() }
+func (t *Table) Shared() uint64 { return t.crowded.Load() }
 
 // Take decides on one request of a caller at now, in nanoseconds of a monotonic clock, and charges every window if all
 // have room, none otherwise. It doesn't allocate for a caller that has a cell.
 func (t *Table) Take(key Key, now int64) Verdict {
 	now = clamp(now)
+	limit := t.limitAt(now)
 	s := t.shard(key)
 	s.mu.Lock()
 	if cell, ok := s.find(key); ok {
-		v := t.limit.take(cell, now, true)
+		v := limit.take(cell, now, true)
 		s.mu.Unlock()
 		return v
 	}
 	if cell, ok := t.insert(s, key, now); ok {
-		v := t.limit.take(cell, now, true)
+		v := limit.take(cell, now, true)
 		s.noteFree(cell.fullAt())
 		s.mu.Unlock()
 		return v
 	}
 	s.mu.Unlock()
-	return t.takeElsewhere(s, key, now)
+	return t.takeElsewhere(limit, s, key, now)
 }
 
 // Peek says what Take would, and changes nothing.
 func (t *Table) Peek(key Key, now int64) Verdict {
 	now = clamp(now)
+	limit := t.limitAt(now)
 	var fresh [MaxWindows]moment
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if cell, ok := s.find(key); ok {
-		return t.limit.take(cell, now, false)
+		return limit.take(cell, now, false)
 	}
-	return t.limit.take(tatsOf(fresh[:]), now, false)
+	return limit.take(tatsOf(fresh[:]), now, false)
 }
 
 // clamp keeps times where the arithmetic holds.
@@ -114,19 +136,19 @@ func (t *Table) insert(s *shard, key Key, now int64) (tats, bool) {
 }
 
 // takeElsewhere makes room for a caller in another shard than its own, or counts it in the overflow cell.
-func (t *Table) takeElsewhere(s *shard, key Key, now int64) Verdict {
+func (t *Table) takeElsewhere(limit Limit, s *shard, key Key, now int64) Verdict {
 	if !t.evictElsewhere(s, now) {
-		return t.takeShared(now)
+		return t.takeShared(limit, now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cell, ok := s.find(key) // maybe given one meanwhile
 	if !ok {
 		if cell, ok = t.insert(s, key, now); !ok {
-			return t.takeShared(now) // somebody else was quicker
+			return t.takeShared(limit, now) // somebody else was quicker
 		}
 	}
-	v := t.limit.take(cell, now, true)
+	v := limit.take(cell, now, true)
 	s.noteFree(cell.fullAt())
 	return v
 }
@@ -152,11 +174,11 @@ func (t *Table) evictElsewhere(own *shard, now int64) bool {
 	return false
 }
 
-func (t *Table) takeShared(now int64) Verdict {
-	t.shared.Add(1)
+func (t *Table) takeShared(limit Limit, now int64) Verdict {
+	t.crowded.Add(1)
 	t.overflow.Lock()
 	defer t.overflow.Unlock()
-	v := t.limit.take(tatsOf(t.overflow.tats[:]), now, true)
+	v := limit.take(tatsOf(t.overflow.tats[:]), now, true)
 	v.Shared = true
 	return v
 }

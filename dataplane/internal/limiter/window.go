@@ -41,32 +41,42 @@ type moment struct {
 // rate is a window prepared.
 type rate struct {
 	requests uint64
-	length   uint64 // ns
+	length   uint64 // ns, in which the requests pass
 	interval moment // T, length/requests
 	burst    moment // burst·T
 }
 
 func newRate(w Window) (rate, error) {
-	if w.Burst == 0 {
-		w.Burst = w.Requests
-	}
 	if w.Requests == 0 || w.Requests > MaxRequests || w.Burst > MaxRequests || w.Length < MinWindow || w.Length > MaxWindow {
-		return rate{}, fmt.Errorf("%w: %d requests in %s, %d at once", ErrOutOfRange, w.Requests, w.Length, w.Burst)
+		return rate{}, fmt.Errorf("%w: %d requests in %s, %d at once", ErrOutOfRange, w.Requests, w.Length, w.burst())
 	}
-	r := rate{requests: uint64(w.Requests), length: uint64(w.Length)}
+	return w.rate(part{nth: 1, burst: w.burst()}), nil
+}
+
+// burst returns how many requests may come at once.
+func (w Window) burst() uint32 {
+	if w.Burst == 0 {
+		return w.Requests
+	}
+	return w.Burst
+}
+
+// rate prepares a part of the window. The denominator of its times is that of the whole: cells mean the same under each.
+func (w Window) rate(p part) rate {
+	r := rate{requests: uint64(w.Requests), length: uint64(w.Length) * uint64(p.nth)}
 	r.interval = moment{ns: int64(r.length / r.requests), part: uint32(r.length % r.requests)}
-	high, low := bits.Mul64(uint64(w.Burst), r.length)
+	high, low := bits.Mul64(uint64(p.burst), r.length)
 	if high >= r.requests {
 		r.burst = moment{ns: horizon}
-		return r, nil
+		return r
 	}
 	whole, rest := bits.Div64(high, low, r.requests)
 	if whole >= horizon {
 		r.burst = moment{ns: horizon}
-		return r, nil
+		return r
 	}
 	r.burst = moment{ns: int64(whole), part: uint32(rest)}
-	return r, nil
+	return r
 }
 
 // plus returns m + d.

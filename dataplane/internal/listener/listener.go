@@ -32,6 +32,8 @@ type Config struct {
 	Handler Handler
 	// Logger hears of broken connections, at debug, and of panics.
 	Logger *slog.Logger
+	// Open counts the connections that are open, for whoever wants to know; nil: nobody does.
+	Open *atomic.Int64
 	// DrainTimeout bounds how long Run waits for requests under way once it is told to stop.
 	DrainTimeout time.Duration
 	// StallTimeout bounds how long a client may send nothing in the middle of a body, or take nothing of an answer; default
@@ -57,7 +59,10 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.StallTimeout <= 0 {
 		cfg.StallTimeout = defaultStallTimeout
 	}
-	var open connections
+	open := connections{count: cfg.Open}
+	if open.count == nil {
+		open.count = new(atomic.Int64)
+	}
 	handler := &adapter{handler: cfg.Handler, log: cfg.Logger, patience: cfg.StallTimeout, leaving: func() bool { return ctx.Err() != nil }}
 	server := &http.Server{
 		Handler:           handler,
@@ -93,7 +98,7 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 // connections counts those that are open.
-type connections struct{ count atomic.Int64 }
+type connections struct{ count *atomic.Int64 }
 
 func (c *connections) note(_ net.Conn, state http.ConnState) {
 	switch state {

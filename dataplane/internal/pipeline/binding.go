@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
 )
@@ -19,6 +20,8 @@ type Env struct {
 	Clock func() time.Time
 	// Parts keeps what is expensive or must survive a change of configuration.
 	Parts *Parts
+	// Shares is this node's part of what is limited over the whole fleet; nil: it has none to know of.
+	Shares limiter.Shares
 	// PolicyID and PolicyName are those of the policy that is compiled.
 	PolicyID   id.ID
 	PolicyName string

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
@@ -31,6 +32,7 @@ type Proxy struct {
 	usage     *usage.Recorder
 	log       *AccessLog
 	pool      pipeline.Pool
+	underWay  atomic.Int64
 }
 
 // New returns a proxy.
@@ -39,7 +41,13 @@ func New(cfg Config) *Proxy {
 }
 
 // Acquire returns an empty exchange.
-func (p *Proxy) Acquire() *pipeline.Exchange { return p.pool.Get() }
+func (p *Proxy) Acquire() *pipeline.Exchange {
+	p.underWay.Add(1)
+	return p.pool.Get()
+}
+
+// UnderWay returns how many exchanges were acquired and aren't finished.
+func (p *Proxy) UnderWay() int64 { return p.underWay.Load() }
 
 // Serve leaves an answer in ex.Response: the upstream's, or the reason why there is none.
 func (p *Proxy) Serve(ex *pipeline.Exchange) {
@@ -101,6 +109,7 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 		p.log.write(ex, now)
 	}
 	p.pool.Put(ex)
+	p.underWay.Add(-1)
 }
 
 func (p *Proxy) record(ex *pipeline.Exchange, now time.Time) {

@@ -127,9 +127,9 @@ func TestAConfigurationIsRefusedWholeWithEveryError(t *testing.T) {
 			`{"routes": [
 				{"name": "x", "service": "none", "public": true, "paths": [{"prefix": "/"}]},
 				{"name": "y", "service": "orders", "public": true, "paths": [{"exact": "/a/../b"}], "hosts": ["UPPER", "ok.test"]}],
-			"policies": [{"name": "p", "kind": "rate-limit", "config": {"by": [{"address": true}], "windows": [{"requests": 1, "window": "1s"}], "scope": "fleet"}}],
+			"policies": [{"name": "p", "kind": "rate-limit", "config": {"by": [{"address": true}], "windows": [{"requests": 1, "window": "1s"}, {"requests": 2, "window": "1s"}]}}],
 			"settings": [{"name": "settings", "trusted_proxies": ["nonsense"]}]}`,
-			[]string{"policies/config/scope not_supported", "routes/hosts/0 invalid_format", "routes/paths/0/exact invalid_format", "routes/service unknown_reference", "settings/trusted_proxies/0 invalid_format"},
+			[]string{"policies/config/windows/1/window not_unique", "routes/hosts/0 invalid_format", "routes/paths/0/exact invalid_format", "routes/service unknown_reference", "settings/trusted_proxies/0 invalid_format"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

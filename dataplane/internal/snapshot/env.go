@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/proto/id"
 )
@@ -13,6 +14,8 @@ import (
 type Config struct {
 	// Directory is what stages look credentials up in.
 	Directory *directory.Directory
+	// Shares is this node's part of what is limited over the whole fleet; nil: no policy can limit that.
+	Shares limiter.Shares
 	// Kinds are those that this build enforces.
 	Kinds []pipeline.Binding
 	// Logger hears of stages that fail.
@@ -55,7 +58,7 @@ func (e *Env) Parts() int { return e.parts.Len() }
 
 func (e *Env) pipelineEnv(policy id.ID, name string) pipeline.Env {
 	return pipeline.Env{
-		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts,
+		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares,
 		PolicyID: policy, PolicyName: name,
 	}
 }

@@ -21,18 +21,7 @@ const (
 )
 
 func validate(config *policyv1.RateLimit) []problem.Violation {
-	return slices.Concat(checkBy(config.GetBy()), checkWindows(config.GetWindows()), checkScope(config.GetScope()))
-}
-
-// checkScope refuses what isn't built yet: to count by node in silence would let n times the limit pass.
-func checkScope(scope policyv1.Scope) []problem.Violation {
-	if scope != policyv1.Scope_SCOPE_FLEET {
-		return nil
-	}
-	return []problem.Violation{{
-		Pointer: "/scope", Code: problem.ViolationNotSupported, Given: "fleet", Allowed: "node",
-		Detail: "counting over the whole fleet isn't built yet; use node, and divide the limit by the number of nodes",
-	}}
+	return slices.Concat(checkBy(config.GetBy()), checkWindows(config.GetWindows()))
 }
 
 // checkBy finds properties that are there twice.

@@ -10,6 +10,28 @@ import (
 	"time"
 )
 
+const arriveNode = `-- name: ArriveNode :exec
+UPDATE nodes SET boot = $1, started_at = $2, left_at = NULL
+WHERE environment = $3 AND id = $4
+`
+
+type ArriveNodeParams struct {
+	Boot        string
+	StartedAt   *time.Time
+	Environment string
+	ID          string
+}
+
+func (q *Queries) ArriveNode(ctx context.Context, arg ArriveNodeParams) error {
+	_, err := q.db.Exec(ctx, arriveNode,
+		arg.Boot,
+		arg.StartedAt,
+		arg.Environment,
+		arg.ID,
+	)
+	return err
+}
+
 const deleteJoinToken = `-- name: DeleteJoinToken :execrows
 DELETE FROM join_tokens
 WHERE environment = $1 AND (id = $2 OR name = $2)
@@ -28,8 +50,43 @@ func (q *Queries) DeleteJoinToken(ctx context.Context, arg DeleteJoinTokenParams
 	return result.RowsAffected(), nil
 }
 
+const deleteNodeGroup = `-- name: DeleteNodeGroup :execrows
+DELETE FROM node_groups
+WHERE environment = $1 AND id = $2
+`
+
+type DeleteNodeGroupParams struct {
+	Environment string
+	ID          string
+}
+
+func (q *Queries) DeleteNodeGroup(ctx context.Context, arg DeleteNodeGroupParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteNodeGroup, arg.Environment, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const fleetEntryHash = `-- name: FleetEntryHash :one
+SELECT hash FROM directory_entries
+WHERE environment = $1 AND key = $2 AND hash IS NOT NULL
+`
+
+type FleetEntryHashParams struct {
+	Environment string
+	Key         []byte
+}
+
+func (q *Queries) FleetEntryHash(ctx context.Context, arg FleetEntryHashParams) ([]byte, error) {
+	row := q.db.QueryRow(ctx, fleetEntryHash, arg.Environment, arg.Key)
+	var hash []byte
+	err := row.Scan(&hash)
+	return hash, err
+}
+
 const getJoinToken = `-- name: GetJoinToken :one
-SELECT id, environment, name, description, lookup, digest, expires_at, max_uses, uses, created_at FROM join_tokens
+SELECT id, environment, name, description, lookup, digest, expires_at, max_uses, uses, created_at, node_group FROM join_tokens
 WHERE environment = $1 AND (id = $2 OR name = $2)
 `
 
@@ -52,12 +109,13 @@ func (q *Queries) GetJoinToken(ctx context.Context, arg GetJoinTokenParams) (Joi
 		&i.MaxUses,
 		&i.Uses,
 		&i.CreatedAt,
+		&i.NodeGroup,
 	)
 	return i, err
 }
 
 const getJoinTokenByLookup = `-- name: GetJoinTokenByLookup :one
-SELECT t.id, t.environment, t.name, t.description, t.lookup, t.digest, t.expires_at, t.max_uses, t.uses, t.created_at, e.name AS environment_name
+SELECT t.id, t.environment, t.name, t.description, t.lookup, t.digest, t.expires_at, t.max_uses, t.uses, t.created_at, t.node_group, e.name AS environment_name
 FROM join_tokens t
 JOIN environments e ON e.id = t.environment
 WHERE t.lookup = $1
@@ -82,13 +140,14 @@ func (q *Queries) GetJoinTokenByLookup(ctx context.Context, lookup string) (GetJ
 		&i.JoinToken.MaxUses,
 		&i.JoinToken.Uses,
 		&i.JoinToken.CreatedAt,
+		&i.JoinToken.NodeGroup,
 		&i.EnvironmentName,
 	)
 	return i, err
 }
 
 const getNode = `-- name: GetNode :one
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at FROM nodes
 WHERE environment = $1 AND id = $2
 `
 
@@ -109,6 +168,43 @@ func (q *Queries) GetNode(ctx context.Context, arg GetNodeParams) (Node, error) 
 		&i.BusKey,
 		&i.EnrolledAt,
 		&i.CertificateExpiresAt,
+		&i.NodeGroup,
+		&i.Labels,
+		&i.Boot,
+		&i.StartedAt,
+		&i.LeftAt,
+	)
+	return i, err
+}
+
+const getNodeGroup = `-- name: GetNodeGroup :one
+SELECT g.id, g.environment, g.name, g.labels, g.description, g.created_at, g.updated_at, (SELECT count(*) FROM nodes n WHERE n.node_group = g.id) AS nodes
+FROM node_groups g
+WHERE g.environment = $1 AND (g.id = $2 OR g.name = $2)
+`
+
+type GetNodeGroupParams struct {
+	Environment string
+	Key         string
+}
+
+type GetNodeGroupRow struct {
+	NodeGroup NodeGroup
+	Nodes     int64
+}
+
+func (q *Queries) GetNodeGroup(ctx context.Context, arg GetNodeGroupParams) (GetNodeGroupRow, error) {
+	row := q.db.QueryRow(ctx, getNodeGroup, arg.Environment, arg.Key)
+	var i GetNodeGroupRow
+	err := row.Scan(
+		&i.NodeGroup.ID,
+		&i.NodeGroup.Environment,
+		&i.NodeGroup.Name,
+		&i.NodeGroup.Labels,
+		&i.NodeGroup.Description,
+		&i.NodeGroup.CreatedAt,
+		&i.NodeGroup.UpdatedAt,
+		&i.Nodes,
 	)
 	return i, err
 }
@@ -136,8 +232,8 @@ func (q *Queries) GetRenewal(ctx context.Context, arg GetRenewalParams) (GetRene
 }
 
 const insertJoinToken = `-- name: InsertJoinToken :exec
-INSERT INTO join_tokens (id, environment, name, description, lookup, digest, expires_at, max_uses, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO join_tokens (id, environment, name, description, lookup, digest, expires_at, max_uses, created_at, node_group)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertJoinTokenParams struct {
@@ -150,6 +246,7 @@ type InsertJoinTokenParams struct {
 	ExpiresAt   time.Time
 	MaxUses     int32
 	CreatedAt   time.Time
+	NodeGroup   *string
 }
 
 func (q *Queries) InsertJoinToken(ctx context.Context, arg InsertJoinTokenParams) error {
@@ -163,13 +260,14 @@ func (q *Queries) InsertJoinToken(ctx context.Context, arg InsertJoinTokenParams
 		arg.ExpiresAt,
 		arg.MaxUses,
 		arg.CreatedAt,
+		arg.NodeGroup,
 	)
 	return err
 }
 
 const insertNode = `-- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertNodeParams struct {
@@ -180,6 +278,7 @@ type InsertNodeParams struct {
 	BusKey               string
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
+	NodeGroup            *string
 }
 
 func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
@@ -191,8 +290,54 @@ func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
 		arg.BusKey,
 		arg.EnrolledAt,
 		arg.CertificateExpiresAt,
+		arg.NodeGroup,
 	)
 	return err
+}
+
+const insertNodeGroup = `-- name: InsertNodeGroup :exec
+INSERT INTO node_groups (id, environment, name, labels, description, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $6)
+`
+
+type InsertNodeGroupParams struct {
+	ID          string
+	Environment string
+	Name        string
+	Labels      []byte
+	Description string
+	CreatedAt   time.Time
+}
+
+func (q *Queries) InsertNodeGroup(ctx context.Context, arg InsertNodeGroupParams) error {
+	_, err := q.db.Exec(ctx, insertNodeGroup,
+		arg.ID,
+		arg.Environment,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.CreatedAt,
+	)
+	return err
+}
+
+const leaveNode = `-- name: LeaveNode :execrows
+UPDATE nodes SET left_at = now()
+WHERE environment = $1 AND id = $2 AND boot = $3 AND left_at IS NULL
+`
+
+type LeaveNodeParams struct {
+	Environment string
+	ID          string
+	Boot        string
+}
+
+func (q *Queries) LeaveNode(ctx context.Context, arg LeaveNodeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, leaveNode, arg.Environment, arg.ID, arg.Boot)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const listEnabledNodes = `-- name: ListEnabledNodes :many
@@ -220,8 +365,98 @@ func (q *Queries) ListEnabledNodes(ctx context.Context, nodes []string) ([]strin
 	return items, nil
 }
 
+const listFleet = `-- name: ListFleet :many
+SELECT id FROM nodes
+WHERE environment = $1 AND enabled AND left_at IS NULL
+ORDER BY id
+`
+
+func (q *Queries) ListFleet(ctx context.Context, environment string) ([]string, error) {
+	rows, err := q.db.Query(ctx, listFleet, environment)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listFleetEnvironments = `-- name: ListFleetEnvironments :many
+SELECT environment FROM directory_entries
+WHERE key = $1 AND hash IS NOT NULL
+`
+
+func (q *Queries) ListFleetEnvironments(ctx context.Context, key []byte) ([]string, error) {
+	rows, err := q.db.Query(ctx, listFleetEnvironments, key)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var environment string
+		if err := rows.Scan(&environment); err != nil {
+			return nil, err
+		}
+		items = append(items, environment)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listGroupReferrers = `-- name: ListGroupReferrers :many
+SELECT 'nodes'::text AS collection, n.id, n.name FROM nodes n WHERE n.node_group = $2::text
+UNION ALL
+SELECT 'join-tokens'::text, t.id, t.name FROM join_tokens t WHERE t.node_group = $2::text
+ORDER BY 1, 2
+LIMIT $1
+`
+
+type ListGroupReferrersParams struct {
+	Most      int32
+	NodeGroup string
+}
+
+type ListGroupReferrersRow struct {
+	Collection string
+	ID         string
+	Name       string
+}
+
+func (q *Queries) ListGroupReferrers(ctx context.Context, arg ListGroupReferrersParams) ([]ListGroupReferrersRow, error) {
+	rows, err := q.db.Query(ctx, listGroupReferrers, arg.Most, arg.NodeGroup)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListGroupReferrersRow
+	for rows.Next() {
+		var i ListGroupReferrersRow
+		if err := rows.Scan(&i.Collection, &i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listJoinTokens = `-- name: ListJoinTokens :many
-SELECT id, environment, name, description, lookup, digest, expires_at, max_uses, uses, created_at FROM join_tokens
+SELECT id, environment, name, description, lookup, digest, expires_at, max_uses, uses, created_at, node_group FROM join_tokens
 WHERE environment = $1 AND name > $2
 ORDER BY name
 LIMIT $3
@@ -253,6 +488,7 @@ func (q *Queries) ListJoinTokens(ctx context.Context, arg ListJoinTokensParams) 
 			&i.MaxUses,
 			&i.Uses,
 			&i.CreatedAt,
+			&i.NodeGroup,
 		); err != nil {
 			return nil, err
 		}
@@ -264,8 +500,50 @@ func (q *Queries) ListJoinTokens(ctx context.Context, arg ListJoinTokensParams) 
 	return items, nil
 }
 
+const listLackingNodes = `-- name: ListLackingNodes :many
+SELECT n.id, n.name, l.capability
+FROM nodes n
+JOIN node_lanes l ON l.node = n.id AND l.lane = 1
+WHERE n.environment = $1 AND n.enabled AND n.left_at IS NULL AND l.capability < $2
+ORDER BY n.id
+LIMIT $3
+`
+
+type ListLackingNodesParams struct {
+	Environment string
+	Capability  int64
+	Most        int32
+}
+
+type ListLackingNodesRow struct {
+	ID         string
+	Name       string
+	Capability int64
+}
+
+// Nodes never seen, and those that have said goodbye, are left out: whether they lack anything is known when they come.
+func (q *Queries) ListLackingNodes(ctx context.Context, arg ListLackingNodesParams) ([]ListLackingNodesRow, error) {
+	rows, err := q.db.Query(ctx, listLackingNodes, arg.Environment, arg.Capability, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLackingNodesRow
+	for rows.Next() {
+		var i ListLackingNodesRow
+		if err := rows.Scan(&i.ID, &i.Name, &i.Capability); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listNodeLanes = `-- name: ListNodeLanes :many
-SELECT node, lane, session, connected_until, seen_at, build, capability, epoch, number, digest, held_at, refused, refused_at, errors, coalesce(connected_until > now(), false)::boolean AS connected
+SELECT node, lane, session, connected_until, seen_at, build, capability, epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at, coalesce(connected_until > now(), false)::boolean AS connected
 FROM node_lanes
 WHERE node = ANY($1::text[])
 `
@@ -285,6 +563,8 @@ type ListNodeLanesRow struct {
 	Refused        int64
 	RefusedAt      *time.Time
 	Errors         []byte
+	Boot           string
+	StartedAt      time.Time
 	Connected      bool
 }
 
@@ -312,6 +592,8 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 			&i.Refused,
 			&i.RefusedAt,
 			&i.Errors,
+			&i.Boot,
+			&i.StartedAt,
 			&i.Connected,
 		); err != nil {
 			return nil, err
@@ -325,20 +607,42 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 }
 
 const listNodes = `-- name: ListNodes :many
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at FROM nodes
 WHERE environment = $1 AND id > $2
+  AND ($3::text IS NULL OR node_group = $3)
+  AND ($4::text IS NULL OR name = $4)
+  AND labels @> $5::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($6::jsonb) AS unequal (pair) WHERE labels @> unequal.pair)
+  AND labels ?& $7::text[]
+  AND NOT labels ?| $8::text[]
 ORDER BY id
-LIMIT $3
+LIMIT $9
 `
 
 type ListNodesParams struct {
 	Environment string
 	After       string
+	NodeGroup   *string
+	Name        *string
+	Equal       []byte
+	Unequal     []byte
+	Present     []string
+	Absent      []string
 	Most        int32
 }
 
 func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, error) {
-	rows, err := q.db.Query(ctx, listNodes, arg.Environment, arg.After, arg.Most)
+	rows, err := q.db.Query(ctx, listNodes,
+		arg.Environment,
+		arg.After,
+		arg.NodeGroup,
+		arg.Name,
+		arg.Equal,
+		arg.Unequal,
+		arg.Present,
+		arg.Absent,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -355,6 +659,11 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 			&i.BusKey,
 			&i.EnrolledAt,
 			&i.CertificateExpiresAt,
+			&i.NodeGroup,
+			&i.Labels,
+			&i.Boot,
+			&i.StartedAt,
+			&i.LeftAt,
 		); err != nil {
 			return nil, err
 		}
@@ -364,6 +673,30 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockNode = `-- name: LockNode :one
+SELECT boot, started_at, left_at FROM nodes
+WHERE environment = $1 AND id = $2
+FOR NO KEY UPDATE
+`
+
+type LockNodeParams struct {
+	Environment string
+	ID          string
+}
+
+type LockNodeRow struct {
+	Boot      string
+	StartedAt *time.Time
+	LeftAt    *time.Time
+}
+
+func (q *Queries) LockNode(ctx context.Context, arg LockNodeParams) (LockNodeRow, error) {
+	row := q.db.QueryRow(ctx, lockNode, arg.Environment, arg.ID)
+	var i LockNodeRow
+	err := row.Scan(&i.Boot, &i.StartedAt, &i.LeftAt)
+	return i, err
 }
 
 const lockNodeLanes = `-- name: LockNodeLanes :exec
@@ -376,6 +709,33 @@ FOR NO KEY UPDATE
 func (q *Queries) LockNodeLanes(ctx context.Context, nodes []string) error {
 	_, err := q.db.Exec(ctx, lockNodeLanes, nodes)
 	return err
+}
+
+const patchNode = `-- name: PatchNode :execrows
+UPDATE nodes SET name = $1, labels = $2, node_group = $3
+WHERE environment = $4 AND id = $5
+`
+
+type PatchNodeParams struct {
+	Name        string
+	Labels      []byte
+	NodeGroup   *string
+	Environment string
+	ID          string
+}
+
+func (q *Queries) PatchNode(ctx context.Context, arg PatchNodeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, patchNode,
+		arg.Name,
+		arg.Labels,
+		arg.NodeGroup,
+		arg.Environment,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const renewNode = `-- name: RenewNode :execrows
@@ -399,17 +759,18 @@ func (q *Queries) RenewNode(ctx context.Context, arg RenewNodeParams) (int64, er
 
 const reportNodeLanes = `-- name: ReportNodeLanes :exec
 INSERT INTO node_lanes AS l (node, lane, session, connected_until, seen_at, build, capability,
-                             epoch, number, digest, held_at, refused, refused_at, errors)
+                             epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at)
 SELECT r.node, r.lane, r.session,
        CASE WHEN r.connected THEN now() + make_interval(secs => $1::float8) END,
        now(), r.build, r.capability,
        r.epoch, r.number, r.digest, CASE WHEN r.held THEN now() END,
-       r.refused, CASE WHEN r.refusing THEN now() END, r.errors::jsonb
+       r.refused, CASE WHEN r.refusing THEN now() END, r.errors::jsonb, r.boot, r.started_at
 FROM (SELECT unnest($2::text[]) AS node, unnest($3::smallint[]) AS lane, unnest($4::bytea[]) AS session,
              unnest($5::boolean[]) AS connected, unnest($6::text[]) AS build, unnest($7::bigint[]) AS capability,
              unnest($8::boolean[]) AS held, unnest($9::bigint[]) AS epoch, unnest($10::bigint[]) AS number,
              unnest($11::bytea[]) AS digest,
-             unnest($12::boolean[]) AS refusing, unnest($13::bigint[]) AS refused, unnest($14::text[]) AS errors) AS r
+             unnest($12::boolean[]) AS refusing, unnest($13::bigint[]) AS refused, unnest($14::text[]) AS errors,
+             unnest($15::text[]) AS boot, unnest($16::timestamptz[]) AS started_at) AS r
 JOIN nodes n ON n.id = r.node
 ON CONFLICT (node, lane) DO UPDATE
 SET session         = excluded.session,
@@ -423,8 +784,13 @@ SET session         = excluded.session,
     held_at         = coalesce(excluded.held_at, l.held_at),
     refused         = CASE WHEN excluded.refused_at IS NULL THEN l.refused ELSE excluded.refused END,
     refused_at      = coalesce(excluded.refused_at, l.refused_at),
-    errors          = CASE WHEN excluded.refused_at IS NULL THEN l.errors ELSE excluded.errors END
-WHERE excluded.session >= l.session
+    errors          = CASE WHEN excluded.refused_at IS NULL THEN l.errors ELSE excluded.errors END,
+    boot            = excluded.boot,
+    started_at      = excluded.started_at
+WHERE CASE WHEN excluded.boot = l.boot THEN excluded.session >= l.session
+           WHEN excluded.started_at = l.started_at THEN excluded.session >= l.session
+           WHEN excluded.started_at > l.started_at THEN true
+           ELSE excluded.connected_until IS NOT NULL AND coalesce(l.connected_until <= now(), true) END
 `
 
 type ReportNodeLanesParams struct {
@@ -442,9 +808,12 @@ type ReportNodeLanesParams struct {
 	Refusing     []bool
 	Refused      []int64
 	Errors       []string
+	Boots        []string
+	Started      []time.Time
 }
 
-// A stream that is newer than the one in the row takes it over; an older one has no say any more.
+// A stream that is newer than the one in the row takes it over; an older one has no say any more. Of two processes of one
+// node the one that started later has the say for as long as it is connected, whichever's stream was opened last.
 // What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out.
 func (q *Queries) ReportNodeLanes(ctx context.Context, arg ReportNodeLanesParams) error {
 	_, err := q.db.Exec(ctx, reportNodeLanes,
@@ -462,8 +831,77 @@ func (q *Queries) ReportNodeLanes(ctx context.Context, arg ReportNodeLanesParams
 		arg.Refusing,
 		arg.Refused,
 		arg.Errors,
+		arg.Boots,
+		arg.Started,
 	)
 	return err
+}
+
+const selectNodeGroups = `-- name: SelectNodeGroups :many
+SELECT g.id, g.environment, g.name, g.labels, g.description, g.created_at, g.updated_at, (SELECT count(*) FROM nodes n WHERE n.node_group = g.id) AS nodes
+FROM node_groups g
+WHERE g.environment = $1 AND g.name > $2
+  AND ($3::text IS NULL OR g.name = $3)
+  AND g.labels @> $4::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($5::jsonb) AS unequal (pair) WHERE g.labels @> unequal.pair)
+  AND g.labels ?& $6::text[]
+  AND NOT g.labels ?| $7::text[]
+ORDER BY g.name
+LIMIT $8
+`
+
+type SelectNodeGroupsParams struct {
+	Environment string
+	After       string
+	Name        *string
+	Equal       []byte
+	Unequal     []byte
+	Present     []string
+	Absent      []string
+	Most        int32
+}
+
+type SelectNodeGroupsRow struct {
+	NodeGroup NodeGroup
+	Nodes     int64
+}
+
+func (q *Queries) SelectNodeGroups(ctx context.Context, arg SelectNodeGroupsParams) ([]SelectNodeGroupsRow, error) {
+	rows, err := q.db.Query(ctx, selectNodeGroups,
+		arg.Environment,
+		arg.After,
+		arg.Name,
+		arg.Equal,
+		arg.Unequal,
+		arg.Present,
+		arg.Absent,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectNodeGroupsRow
+	for rows.Next() {
+		var i SelectNodeGroupsRow
+		if err := rows.Scan(
+			&i.NodeGroup.ID,
+			&i.NodeGroup.Environment,
+			&i.NodeGroup.Name,
+			&i.NodeGroup.Labels,
+			&i.NodeGroup.Description,
+			&i.NodeGroup.CreatedAt,
+			&i.NodeGroup.UpdatedAt,
+			&i.Nodes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const setNodeEnabled = `-- name: SetNodeEnabled :execrows
@@ -516,10 +954,39 @@ func (q *Queries) TallyNodes(ctx context.Context, arg TallyNodesParams) (TallyNo
 	return i, err
 }
 
+const updateNodeGroup = `-- name: UpdateNodeGroup :execrows
+UPDATE node_groups SET name = $1, labels = $2, description = $3, updated_at = $4
+WHERE environment = $5 AND id = $6
+`
+
+type UpdateNodeGroupParams struct {
+	Name        string
+	Labels      []byte
+	Description string
+	UpdatedAt   time.Time
+	Environment string
+	ID          string
+}
+
+func (q *Queries) UpdateNodeGroup(ctx context.Context, arg UpdateNodeGroupParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updateNodeGroup,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.UpdatedAt,
+		arg.Environment,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const useJoinToken = `-- name: UseJoinToken :one
 UPDATE join_tokens SET uses = uses + 1
 WHERE id = $1 AND uses < max_uses AND expires_at > $2
-RETURNING environment
+RETURNING environment, node_group
 `
 
 type UseJoinTokenParams struct {
@@ -527,9 +994,14 @@ type UseJoinTokenParams struct {
 	At time.Time
 }
 
-func (q *Queries) UseJoinToken(ctx context.Context, arg UseJoinTokenParams) (string, error) {
+type UseJoinTokenRow struct {
+	Environment string
+	NodeGroup   *string
+}
+
+func (q *Queries) UseJoinToken(ctx context.Context, arg UseJoinTokenParams) (UseJoinTokenRow, error) {
 	row := q.db.QueryRow(ctx, useJoinToken, arg.ID, arg.At)
-	var environment string
-	err := row.Scan(&environment)
-	return environment, err
+	var i UseJoinTokenRow
+	err := row.Scan(&i.Environment, &i.NodeGroup)
+	return i, err
 }

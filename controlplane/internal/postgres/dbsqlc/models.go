@@ -133,6 +133,17 @@ type Environment struct {
 	CreatedAt      time.Time
 }
 
+type Inquiry struct {
+	ID          pgtype.UUID
+	Environment string
+	Node        string
+	Question    []byte
+	AskedAt     time.Time
+	Deadline    time.Time
+	Taken       bool
+	Answer      []byte
+}
+
 type JoinToken struct {
 	ID          string
 	Environment string
@@ -144,6 +155,7 @@ type JoinToken struct {
 	MaxUses     int32
 	Uses        int32
 	CreatedAt   time.Time
+	NodeGroup   *string
 }
 
 type Material struct {
@@ -161,6 +173,21 @@ type Node struct {
 	BusKey               string
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
+	NodeGroup            *string
+	Labels               []byte
+	Boot                 string
+	StartedAt            *time.Time
+	LeftAt               *time.Time
+}
+
+type NodeGroup struct {
+	ID          string
+	Environment string
+	Name        string
+	Labels      []byte
+	Description string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 type NodeLane struct {
@@ -178,6 +205,8 @@ type NodeLane struct {
 	Refused        int64
 	RefusedAt      *time.Time
 	Errors         []byte
+	Boot           string
+	StartedAt      time.Time
 }
 
 type Object struct {

@@ -12,5 +12,8 @@
 // The counters live as long as the policy and everything that it counts by and up to stay the same, through any number of
 // revisions. When a window, the properties or the number of callers change, counting starts anew, with full allowances.
 //
+// With scope fleet the counters are the same, but count against this node's share of the limit (limiter.Shares): what
+// RateLimit-Policy tells is the limit, what RateLimit tells is what is left here. A change of the share starts nothing anew.
+//
 // In a dry run the verdict is what it would be, and nothing is counted.
 package ratelimit

@@ -31,11 +31,17 @@ type counters struct {
 	start time.Time // where the table's clock begins
 }
 
-var errFleet = errors.New(`scope: "fleet" isn't built yet; use "node"`)
+var (
+	errScope  = errors.New(`scope: this build knows "node" and "fleet" only; update the node`)
+	errShares = errors.New(`scope: "fleet": this process knows no fleet to share the limit with`)
+)
 
 func compile(env pipeline.Env, config *policyv1.RateLimit) (pipeline.Stage, error) {
-	if config.GetScope() != policyv1.Scope_SCOPE_NODE {
-		return nil, errFleet
+	switch scope := config.GetScope(); {
+	case scope != policyv1.Scope_SCOPE_NODE && scope != policyv1.Scope_SCOPE_FLEET:
+		return nil, errScope
+	case scope == policyv1.Scope_SCOPE_FLEET && env.Shares == nil:
+		return nil, errShares
 	}
 	by, err := newProperties(config.GetBy())
 	if err != nil {
@@ -64,13 +70,24 @@ func countersOf(env pipeline.Env, config *policyv1.RateLimit, windows []limiter.
 	for _, by := range config.GetBy() {
 		content = fmt.Appendf(content, " %T %s", by.GetProperty(), strings.ToLower(by.GetHeader()))
 	}
+	fleet := config.GetScope() == policyv1.Scope_SCOPE_FLEET
+	if fleet {
+		content = append(content, " fleet"...)
+	}
 	return pipeline.Part(env.Parts, "rate-limit/counters", string(content), func() (*counters, error) {
-		table, err := limiter.NewTable(limit, int(config.GetMaxCallers()))
+		table, err := newTable(env, limit, int(config.GetMaxCallers()), fleet)
 		if err != nil {
 			return nil, err
 		}
 		return &counters{table: table, start: env.Clock()}, nil
 	})
+}
+
+func newTable(env pipeline.Env, limit limiter.Limit, cells int, fleet bool) (*limiter.Table, error) {
+	if fleet {
+		return limiter.NewSharedTable(limit, cells, env.Shares)
+	}
+	return limiter.NewTable(limit, cells)
 }
 
 // Request implements pipeline.Stage.

@@ -7,10 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/sallyport/sallyport/dataplane/internal/edgetest"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
+	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 const world = `
@@ -194,9 +199,67 @@ func TestCountersOutliveChangesThatDoNotConcernThem(t *testing.T) {
 	}
 }
 
+const fleetLimit = `{"by": [{"address": true}], "windows": [{"requests": 5, "window": "1h"}], "scope": "fleet"}`
+
+// allowed returns how many of ten requests of a caller pass.
+func allowed(e *edgetest.Edge, address string) (n int) {
+	for range 10 {
+		if e.Do(from(address, "/a")).Rejection == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func TestALimitOfTheFleetLetsANodeHaveItsShare(t *testing.T) {
+	e := edge(t, fleetLimit)
+	if n := allowed(e, "192.0.2.1"); n != 0 {
+		t.Errorf("a node that no fleet lists lets %d requests through", n)
+	}
+	e.Fleet(t, edgetest.NodeID, id.ID{15: 2})
+	e.Advance(2 * time.Hour)
+	e.Do(from("192.0.2.9", "/a")) // sees the share, which is larger than none: it holds once a bucket has refilled
+	e.Advance(2 * time.Hour)
+	if n := allowed(e, "192.0.2.1"); n != 3 {
+		t.Errorf("the first of two nodes lets %d of 5 requests through, not 3", n)
+	}
+	e.Fleet(t, id.ID{}, edgetest.NodeID, id.ID{15: 2})
+	if n := allowed(e, "192.0.2.2"); n != 2 {
+		t.Errorf("the second of three nodes lets %d of 5 requests through, not 2", n)
+	}
+	e.Fleet(t, id.ID{}, id.ID{15: 2})
+	if n := allowed(e, "192.0.2.3"); n != 0 {
+		t.Errorf("a node that the fleet no longer lists lets %d requests through", n)
+	}
+}
+
+func TestAChangeOfTheFleetCompilesNothingAndForgetsNobody(t *testing.T) {
+	e := edge(t, fleetLimit)
+	e.Fleet(t, edgetest.NodeID)
+	e.Advance(time.Hour)
+	e.Do(from("192.0.2.9", "/a"))
+	e.Advance(2 * time.Hour)
+	before := e.Holder.Load()
+	allowed(e, "192.0.2.1")
+	e.Fleet(t, edgetest.NodeID, id.ID{15: 2})
+	if n := allowed(e, "192.0.2.1"); n != 0 || e.Holder.Load() != before {
+		t.Errorf("who had used up the limit gets %d requests more by a change of the fleet", n)
+	}
+}
+
+func TestAProcessThatKnowsNoFleetRefusesALimitOfTheFleet(t *testing.T) {
+	config := &policyv1.RateLimit{
+		By:      []*policyv1.CountBy{{Property: &policyv1.CountBy_Address{Address: true}}},
+		Windows: []*policyv1.Window{{Requests: 1, Window: durationpb.New(time.Second)}},
+		Scope:   policyv1.Scope_SCOPE_FLEET.Enum(), MaxCallers: proto.Uint32(64),
+	}
+	if _, err := ratelimit.Binding.Compile(pipeline.Env{Parts: new(pipeline.Parts), Clock: time.Now}, config); err == nil {
+		t.Error("it counts by itself")
+	}
+}
+
 func TestWhatIsNotBuiltOrNotPossibleIsRefused(t *testing.T) {
 	for name, config := range map[string]string{
-		"fleet":        `{"by": [{"address": true}], "windows": [{"requests": 1, "window": "1s"}], "scope": "fleet"}`,
 		"no window":    `{"by": [{"address": true}]}`,
 		"no property":  `{"windows": [{"requests": 1, "window": "1s"}]}`,
 		"zero":         `{"by": [{"address": true}], "windows": [{"window": "1s"}]}`,

@@ -691,7 +691,9 @@ type JoinToken struct {
 	// The token itself, once, in the answer that makes it.
 	Token string `protobuf:"bytes,13,opt,name=token,proto3" json:"token,omitempty"`
 	// When it was created.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// Group, by id or name, that nodes which enrol with it belong to; absent: none.
+	Group         string `protobuf:"bytes,15,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -782,6 +784,13 @@ func (x *JoinToken) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *JoinToken) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
 // Node is an edge process of an environment.
 type Node struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -805,8 +814,20 @@ type Node struct {
 	SeenAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	// When its certificate ends.
 	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Free key-value marks to select by.
+	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Group, by id; absent: none.
+	Group string `protobuf:"bytes,18,opt,name=group,proto3" json:"group,omitempty"`
+	// It may be served; an operator can disable it.
+	Enabled bool `protobuf:"varint,19,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// Boot of its process; of two during a hand-over the newer.
+	Boot string `protobuf:"bytes,20,opt,name=boot,proto3" json:"boot,omitempty"`
+	// When that process started, by the node's clock.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// When it said goodbye; absent: it hasn't, and has its share in limits of the whole fleet.
+	LeftAt        *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=left_at,json=leftAt,proto3" json:"left_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Node) Reset() {
@@ -905,6 +926,48 @@ func (x *Node) GetSeenAt() *timestamppb.Timestamp {
 func (x *Node) GetCertificateExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CertificateExpiresAt
+	}
+	return nil
+}
+
+func (x *Node) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Node) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Node) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *Node) GetBoot() string {
+	if x != nil {
+		return x.Boot
+	}
+	return ""
+}
+
+func (x *Node) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *Node) GetLeftAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LeftAt
 	}
 	return nil
 }
@@ -2374,7 +2437,7 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"expires_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1e\n" +
 	"\x05token\x18\f \x01(\tB\b\xaa\xbb\x18\x04\x10\x01(\x01R\x05token\x12A\n" +
 	"\n" +
-	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\"\xec\x02\n" +
+	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\"\x82\x03\n" +
 	"\tJoinToken\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12*\n" +
@@ -2387,8 +2450,9 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x04uses\x18\f \x01(\rB\x06\xaa\xbb\x18\x02(\x01R\x04uses\x12\x1e\n" +
 	"\x05token\x18\r \x01(\tB\b\xaa\xbb\x18\x04\x10\x01(\x01R\x05token\x12A\n" +
 	"\n" +
-	"created_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAtB\v\n" +
-	"\t_max_uses\"\xfa\x02\n" +
+	"created_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\x12\x14\n" +
+	"\x05group\x18\x0f \x01(\tR\x05groupB\v\n" +
+	"\t_max_uses\"\xa7\x05\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -2403,7 +2467,17 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\venrolled_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"enrolledAt\x123\n" +
 	"\aseen_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\x12P\n" +
-	"\x16certificate_expires_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\"\xe2\x01\n" +
+	"\x16certificate_expires_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12<\n" +
+	"\x06labels\x18\x03 \x03(\v2$.sallyport.admin.v1.Node.LabelsEntryR\x06labels\x12\x14\n" +
+	"\x05group\x18\x12 \x01(\tR\x05group\x12\x18\n" +
+	"\aenabled\x18\x13 \x01(\bR\aenabled\x12\x12\n" +
+	"\x04boot\x18\x14 \x01(\tR\x04boot\x129\n" +
+	"\n" +
+	"started_at\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x123\n" +
+	"\aleft_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\x06leftAt\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe2\x01\n" +
 	"\bRevision\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x16\n" +
@@ -2549,7 +2623,7 @@ func file_sallyport_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_sallyport_admin_v1_admin_proto_rawDescData
 }
 
-var file_sallyport_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_sallyport_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_sallyport_admin_v1_admin_proto_goTypes = []any{
 	(*Environment)(nil),           // 0: sallyport.admin.v1.Environment
 	(*Consumer)(nil),              // 1: sallyport.admin.v1.Consumer
@@ -2579,54 +2653,58 @@ var file_sallyport_admin_v1_admin_proto_goTypes = []any{
 	nil,                           // 25: sallyport.admin.v1.Consumer.MetadataEntry
 	nil,                           // 26: sallyport.admin.v1.ApiKey.LabelsEntry
 	nil,                           // 27: sallyport.admin.v1.Secret.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 30: google.protobuf.Struct
+	nil,                           // 28: sallyport.admin.v1.Node.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 31: google.protobuf.Struct
 }
 var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
-	28, // 0: sallyport.admin.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
+	29, // 0: sallyport.admin.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
 	24, // 1: sallyport.admin.v1.Consumer.labels:type_name -> sallyport.admin.v1.Consumer.LabelsEntry
 	25, // 2: sallyport.admin.v1.Consumer.metadata:type_name -> sallyport.admin.v1.Consumer.MetadataEntry
-	28, // 3: sallyport.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
-	28, // 4: sallyport.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
+	29, // 3: sallyport.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
+	29, // 4: sallyport.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
 	26, // 5: sallyport.admin.v1.ApiKey.labels:type_name -> sallyport.admin.v1.ApiKey.LabelsEntry
-	28, // 6: sallyport.admin.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 7: sallyport.admin.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
-	28, // 8: sallyport.admin.v1.ApiKey.updated_at:type_name -> google.protobuf.Timestamp
-	28, // 9: sallyport.admin.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
-	29, // 10: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	28, // 11: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 6: sallyport.admin.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 7: sallyport.admin.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
+	29, // 8: sallyport.admin.v1.ApiKey.updated_at:type_name -> google.protobuf.Timestamp
+	29, // 9: sallyport.admin.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
+	30, // 10: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
+	29, // 11: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
 	27, // 12: sallyport.admin.v1.Secret.labels:type_name -> sallyport.admin.v1.Secret.LabelsEntry
-	28, // 13: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
-	28, // 14: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
-	28, // 15: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 16: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
-	28, // 17: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 18: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
-	28, // 19: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
-	28, // 20: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
-	28, // 21: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	28, // 22: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
-	10, // 23: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
-	11, // 24: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
-	28, // 25: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
-	30, // 26: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
-	30, // 27: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
-	12, // 28: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
-	30, // 29: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
-	14, // 30: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
-	12, // 31: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
-	17, // 32: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
-	30, // 33: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
-	28, // 34: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
-	30, // 35: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
-	22, // 36: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
-	23, // 37: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	29, // 13: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
+	29, // 14: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
+	29, // 15: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 16: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
+	29, // 17: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 18: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
+	29, // 19: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
+	29, // 20: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
+	29, // 21: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	28, // 22: sallyport.admin.v1.Node.labels:type_name -> sallyport.admin.v1.Node.LabelsEntry
+	29, // 23: sallyport.admin.v1.Node.started_at:type_name -> google.protobuf.Timestamp
+	29, // 24: sallyport.admin.v1.Node.left_at:type_name -> google.protobuf.Timestamp
+	29, // 25: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
+	10, // 26: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
+	11, // 27: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
+	29, // 28: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
+	31, // 29: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
+	31, // 30: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
+	12, // 31: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
+	31, // 32: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
+	14, // 33: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
+	12, // 34: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
+	17, // 35: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
+	31, // 36: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
+	29, // 37: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
+	31, // 38: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
+	22, // 39: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
+	23, // 40: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_admin_proto_init() }
@@ -2642,7 +2720,7 @@ func file_sallyport_admin_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_admin_v1_admin_proto_rawDesc), len(file_sallyport_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

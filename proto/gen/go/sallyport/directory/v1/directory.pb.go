@@ -36,6 +36,7 @@ type Entry struct {
 	//	*Entry_Secret
 	//	*Entry_Pepper
 	//	*Entry_Block
+	//	*Entry_Fleet
 	Body          isEntry_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -123,6 +124,15 @@ func (x *Entry) GetBlock() *Block {
 	return nil
 }
 
+func (x *Entry) GetFleet() *Fleet {
+	if x != nil {
+		if x, ok := x.Body.(*Entry_Fleet); ok {
+			return x.Fleet
+		}
+	}
+	return nil
+}
+
 type isEntry_Body interface {
 	isEntry_Body()
 }
@@ -152,6 +162,11 @@ type Entry_Block struct {
 	Block *Block `protobuf:"bytes,5,opt,name=block,proto3,oneof"`
 }
 
+type Entry_Fleet struct {
+	// The nodes that limits of the whole fleet are shared among; one in an environment.
+	Fleet *Fleet `protobuf:"bytes,6,opt,name=fleet,proto3,oneof"`
+}
+
 func (*Entry_Consumer) isEntry_Body() {}
 
 func (*Entry_ApiKey) isEntry_Body() {}
@@ -161,6 +176,8 @@ func (*Entry_Secret) isEntry_Body() {}
 func (*Entry_Pepper) isEntry_Body() {}
 
 func (*Entry_Block) isEntry_Body() {}
+
+func (*Entry_Fleet) isEntry_Body() {}
 
 // Consumer is who calls an API.
 type Consumer struct {
@@ -567,17 +584,65 @@ func (*Block_ApiKey) isBlock_Target() {}
 
 func (*Block_AddressRange) isBlock_Target() {}
 
+// Fleet is which nodes an environment has: those that are enabled and haven't said goodbye. It is written before a node that
+// comes can serve, and after one that leaves has served its last request.
+type Fleet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifiers, 16 bytes each, ascending.
+	Nodes         [][]byte `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fleet) Reset() {
+	*x = Fleet{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fleet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fleet) ProtoMessage() {}
+
+func (x *Fleet) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fleet.ProtoReflect.Descriptor instead.
+func (*Fleet) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Fleet) GetNodes() [][]byte {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
 var File_sallyport_directory_v1_directory_proto protoreflect.FileDescriptor
 
 const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xb5\x02\n" +
+	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xec\x02\n" +
 	"\x05Entry\x12>\n" +
 	"\bconsumer\x18\x01 \x01(\v2 .sallyport.directory.v1.ConsumerH\x00R\bconsumer\x129\n" +
 	"\aapi_key\x18\x02 \x01(\v2\x1e.sallyport.directory.v1.ApiKeyH\x00R\x06apiKey\x128\n" +
 	"\x06secret\x18\x03 \x01(\v2\x1e.sallyport.directory.v1.SecretH\x00R\x06secret\x128\n" +
 	"\x06pepper\x18\x04 \x01(\v2\x1e.sallyport.directory.v1.PepperH\x00R\x06pepper\x125\n" +
-	"\x05block\x18\x05 \x01(\v2\x1d.sallyport.directory.v1.BlockH\x00R\x05blockB\x06\n" +
+	"\x05block\x18\x05 \x01(\v2\x1d.sallyport.directory.v1.BlockH\x00R\x05block\x125\n" +
+	"\x05fleet\x18\x06 \x01(\v2\x1d.sallyport.directory.v1.FleetH\x00R\x05fleetB\x06\n" +
 	"\x04body\"\xd6\x02\n" +
 	"\bConsumer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -610,7 +675,9 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\aapi_key\x18\x03 \x01(\fH\x00R\x06apiKey\x12%\n" +
 	"\raddress_range\x18\x04 \x01(\tH\x00R\faddressRange\x12\"\n" +
 	"\rexpires_at_ms\x18\x05 \x01(\x03R\vexpiresAtMsB\b\n" +
-	"\x06targetBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
+	"\x06target\"\x1d\n" +
+	"\x05Fleet\x12\x14\n" +
+	"\x05nodes\x18\x01 \x03(\fR\x05nodesBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
 
 var (
 	file_sallyport_directory_v1_directory_proto_rawDescOnce sync.Once
@@ -624,7 +691,7 @@ func file_sallyport_directory_v1_directory_proto_rawDescGZIP() []byte {
 	return file_sallyport_directory_v1_directory_proto_rawDescData
 }
 
-var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_sallyport_directory_v1_directory_proto_goTypes = []any{
 	(*Entry)(nil),    // 0: sallyport.directory.v1.Entry
 	(*Consumer)(nil), // 1: sallyport.directory.v1.Consumer
@@ -632,8 +699,9 @@ var file_sallyport_directory_v1_directory_proto_goTypes = []any{
 	(*Secret)(nil),   // 3: sallyport.directory.v1.Secret
 	(*Pepper)(nil),   // 4: sallyport.directory.v1.Pepper
 	(*Block)(nil),    // 5: sallyport.directory.v1.Block
-	nil,              // 6: sallyport.directory.v1.Consumer.LabelsEntry
-	nil,              // 7: sallyport.directory.v1.Consumer.MetadataEntry
+	(*Fleet)(nil),    // 6: sallyport.directory.v1.Fleet
+	nil,              // 7: sallyport.directory.v1.Consumer.LabelsEntry
+	nil,              // 8: sallyport.directory.v1.Consumer.MetadataEntry
 }
 var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	1, // 0: sallyport.directory.v1.Entry.consumer:type_name -> sallyport.directory.v1.Consumer
@@ -641,13 +709,14 @@ var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	3, // 2: sallyport.directory.v1.Entry.secret:type_name -> sallyport.directory.v1.Secret
 	4, // 3: sallyport.directory.v1.Entry.pepper:type_name -> sallyport.directory.v1.Pepper
 	5, // 4: sallyport.directory.v1.Entry.block:type_name -> sallyport.directory.v1.Block
-	6, // 5: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
-	7, // 6: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	6, // 5: sallyport.directory.v1.Entry.fleet:type_name -> sallyport.directory.v1.Fleet
+	7, // 6: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
+	8, // 7: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_directory_v1_directory_proto_init() }
@@ -661,6 +730,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 		(*Entry_Secret)(nil),
 		(*Entry_Pepper)(nil),
 		(*Entry_Block)(nil),
+		(*Entry_Fleet)(nil),
 	}
 	file_sallyport_directory_v1_directory_proto_msgTypes[5].OneofWrappers = []any{
 		(*Block_Consumer)(nil),
@@ -673,7 +743,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_directory_v1_directory_proto_rawDesc), len(file_sallyport_directory_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -824,7 +824,9 @@ type Hello struct {
 	// Random per start of the process.
 	Boot string `protobuf:"bytes,5,opt,name=boot,proto3" json:"boot,omitempty"`
 	// Build of the node's binary, for people.
-	Build         string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	Build string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	// When the process started, by the node's clock: of two processes of one node the later is the one that stays.
+	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -899,6 +901,13 @@ func (x *Hello) GetBuild() string {
 		return x.Build
 	}
 	return ""
+}
+
+func (x *Hello) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
 }
 
 // Ack says that a state was applied.
@@ -1930,6 +1939,838 @@ func (x *DirectorySnapshot) GetEntries() []*EntryChange {
 	return nil
 }
 
+// InquireRequest is what a node says on its inquiry stream.
+type InquireRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is said.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*InquireRequest_Hello
+	//	*InquireRequest_Answer
+	//	*InquireRequest_Goodbye
+	Message       isInquireRequest_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InquireRequest) Reset() {
+	*x = InquireRequest{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InquireRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InquireRequest) ProtoMessage() {}
+
+func (x *InquireRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InquireRequest.ProtoReflect.Descriptor instead.
+func (*InquireRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *InquireRequest) GetMessage() isInquireRequest_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *InquireRequest) GetHello() *Hello {
+	if x != nil {
+		if x, ok := x.Message.(*InquireRequest_Hello); ok {
+			return x.Hello
+		}
+	}
+	return nil
+}
+
+func (x *InquireRequest) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.Message.(*InquireRequest_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+func (x *InquireRequest) GetGoodbye() *Goodbye {
+	if x != nil {
+		if x, ok := x.Message.(*InquireRequest_Goodbye); ok {
+			return x.Goodbye
+		}
+	}
+	return nil
+}
+
+type isInquireRequest_Message interface {
+	isInquireRequest_Message()
+}
+
+type InquireRequest_Hello struct {
+	// First. Its position is left out.
+	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3,oneof"`
+}
+
+type InquireRequest_Answer struct {
+	// To a question.
+	Answer *Answer `protobuf:"bytes,2,opt,name=answer,proto3,oneof"`
+}
+
+type InquireRequest_Goodbye struct {
+	// The process has served its last request and ends; the control plane then ends the stream.
+	Goodbye *Goodbye `protobuf:"bytes,3,opt,name=goodbye,proto3,oneof"`
+}
+
+func (*InquireRequest_Hello) isInquireRequest_Message() {}
+
+func (*InquireRequest_Answer) isInquireRequest_Message() {}
+
+func (*InquireRequest_Goodbye) isInquireRequest_Message() {}
+
+// InquireResponse is what the control plane says on an inquiry stream.
+type InquireResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is said.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*InquireResponse_Question
+	Message       isInquireResponse_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InquireResponse) Reset() {
+	*x = InquireResponse{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InquireResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InquireResponse) ProtoMessage() {}
+
+func (x *InquireResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InquireResponse.ProtoReflect.Descriptor instead.
+func (*InquireResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *InquireResponse) GetMessage() isInquireResponse_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *InquireResponse) GetQuestion() *Question {
+	if x != nil {
+		if x, ok := x.Message.(*InquireResponse_Question); ok {
+			return x.Question
+		}
+	}
+	return nil
+}
+
+type isInquireResponse_Message interface {
+	isInquireResponse_Message()
+}
+
+type InquireResponse_Question struct {
+	// A question.
+	Question *Question `protobuf:"bytes,1,opt,name=question,proto3,oneof"`
+}
+
+func (*InquireResponse_Question) isInquireResponse_Message() {}
+
+// Question is something that the control plane wants to know of a node.
+type Question struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number, unique on the stream.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// For how long an answer is waited for.
+	Within *durationpb.Duration `protobuf:"bytes,2,opt,name=within,proto3" json:"within,omitempty"`
+	// What is asked. A node refuses a question that it doesn't know.
+	//
+	// Types that are valid to be assigned to Question:
+	//
+	//	*Question_Health
+	Question      isQuestion_Question `protobuf_oneof:"question"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Question) Reset() {
+	*x = Question{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Question) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Question) ProtoMessage() {}
+
+func (x *Question) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Question.ProtoReflect.Descriptor instead.
+func (*Question) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Question) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Question) GetWithin() *durationpb.Duration {
+	if x != nil {
+		return x.Within
+	}
+	return nil
+}
+
+func (x *Question) GetQuestion() isQuestion_Question {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *Question) GetHealth() *HealthQuestion {
+	if x != nil {
+		if x, ok := x.Question.(*Question_Health); ok {
+			return x.Health
+		}
+	}
+	return nil
+}
+
+type isQuestion_Question interface {
+	isQuestion_Question()
+}
+
+type Question_Health struct {
+	// How it is.
+	Health *HealthQuestion `protobuf:"bytes,3,opt,name=health,proto3,oneof"`
+}
+
+func (*Question_Health) isQuestion_Question() {}
+
+// HealthQuestion asks how a node is.
+type HealthQuestion struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HealthQuestion) Reset() {
+	*x = HealthQuestion{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthQuestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthQuestion) ProtoMessage() {}
+
+func (x *HealthQuestion) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthQuestion.ProtoReflect.Descriptor instead.
+func (*HealthQuestion) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{29}
+}
+
+// Answer is a node's answer to one question; at most 256 KiB.
+type Answer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The question's number.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The answer.
+	//
+	// Types that are valid to be assigned to Answer:
+	//
+	//	*Answer_Health
+	//	*Answer_Refusal
+	Answer        isAnswer_Answer `protobuf_oneof:"answer"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Answer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Answer) GetAnswer() isAnswer_Answer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *Answer) GetHealth() *Health {
+	if x != nil {
+		if x, ok := x.Answer.(*Answer_Health); ok {
+			return x.Health
+		}
+	}
+	return nil
+}
+
+func (x *Answer) GetRefusal() *Refusal {
+	if x != nil {
+		if x, ok := x.Answer.(*Answer_Refusal); ok {
+			return x.Refusal
+		}
+	}
+	return nil
+}
+
+type isAnswer_Answer interface {
+	isAnswer_Answer()
+}
+
+type Answer_Health struct {
+	// How the node is.
+	Health *Health `protobuf:"bytes,2,opt,name=health,proto3,oneof"`
+}
+
+type Answer_Refusal struct {
+	// It can't answer.
+	Refusal *Refusal `protobuf:"bytes,3,opt,name=refusal,proto3,oneof"`
+}
+
+func (*Answer_Health) isAnswer_Answer() {}
+
+func (*Answer_Refusal) isAnswer_Answer() {}
+
+// Refusal is why a node doesn't answer a question.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable code: "unknown_question", "busy", "too_late", "too_large".
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// In words.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Refusal) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Refusal) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// Goodbye says that the process has served its last request.
+type Goodbye struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Goodbye) Reset() {
+	*x = Goodbye{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Goodbye) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Goodbye) ProtoMessage() {}
+
+func (x *Goodbye) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
+func (*Goodbye) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{32}
+}
+
+// Health is how a node is at one moment.
+type Health struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Boot of the process.
+	Boot string `protobuf:"bytes,1,opt,name=boot,proto3" json:"boot,omitempty"`
+	// Build of its binary.
+	Build string `protobuf:"bytes,2,opt,name=build,proto3" json:"build,omitempty"`
+	// What it understands.
+	Capability uint32 `protobuf:"varint,3,opt,name=capability,proto3" json:"capability,omitempty"`
+	// When the process started.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// It takes requests: it has a configuration, and doesn't drain.
+	Ready bool `protobuf:"varint,5,opt,name=ready,proto3" json:"ready,omitempty"`
+	// It stops, and lets requests under way end.
+	Draining bool `protobuf:"varint,6,opt,name=draining,proto3" json:"draining,omitempty"`
+	// Configuration lane.
+	Configuration *LaneHealth `protobuf:"bytes,7,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	// Directory lane.
+	Directory *LaneHealth `protobuf:"bytes,8,opt,name=directory,proto3" json:"directory,omitempty"`
+	// Requests under way.
+	Requests uint64 `protobuf:"varint,9,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Connections of clients that are open.
+	Connections uint64 `protobuf:"varint,10,opt,name=connections,proto3" json:"connections,omitempty"`
+	// Of the process, from the operating system, in bytes.
+	MemoryBytes uint64 `protobuf:"varint,11,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	// Goroutines.
+	Goroutines uint64 `protobuf:"varint,12,opt,name=goroutines,proto3" json:"goroutines,omitempty"`
+	// The bus is connected.
+	BusConnected bool `protobuf:"varint,13,opt,name=bus_connected,json=busConnected,proto3" json:"bus_connected,omitempty"`
+	// Counters of usage that wait for the bus.
+	UsageWaiting uint64 `protobuf:"varint,14,opt,name=usage_waiting,json=usageWaiting,proto3" json:"usage_waiting,omitempty"`
+	// When its certificate ends.
+	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
+	// Revision that it refuses since the process died on it twice; 0: none.
+	BlockedRevision uint64 `protobuf:"varint,16,opt,name=blocked_revision,json=blockedRevision,proto3" json:"blocked_revision,omitempty"`
+	// Nodes that it shares limits of the whole fleet with, itself included; 0: it has no share.
+	Fleet uint32 `protobuf:"varint,17,opt,name=fleet,proto3" json:"fleet,omitempty"`
+	// Latest errors, newest first, at most 16.
+	Troubles      []*NodeTrouble `protobuf:"bytes,18,rep,name=troubles,proto3" json:"troubles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Health) Reset() {
+	*x = Health{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Health) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Health) ProtoMessage() {}
+
+func (x *Health) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Health.ProtoReflect.Descriptor instead.
+func (*Health) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Health) GetBoot() string {
+	if x != nil {
+		return x.Boot
+	}
+	return ""
+}
+
+func (x *Health) GetBuild() string {
+	if x != nil {
+		return x.Build
+	}
+	return ""
+}
+
+func (x *Health) GetCapability() uint32 {
+	if x != nil {
+		return x.Capability
+	}
+	return 0
+}
+
+func (x *Health) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *Health) GetReady() bool {
+	if x != nil {
+		return x.Ready
+	}
+	return false
+}
+
+func (x *Health) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *Health) GetConfiguration() *LaneHealth {
+	if x != nil {
+		return x.Configuration
+	}
+	return nil
+}
+
+func (x *Health) GetDirectory() *LaneHealth {
+	if x != nil {
+		return x.Directory
+	}
+	return nil
+}
+
+func (x *Health) GetRequests() uint64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *Health) GetConnections() uint64 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+func (x *Health) GetMemoryBytes() uint64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *Health) GetGoroutines() uint64 {
+	if x != nil {
+		return x.Goroutines
+	}
+	return 0
+}
+
+func (x *Health) GetBusConnected() bool {
+	if x != nil {
+		return x.BusConnected
+	}
+	return false
+}
+
+func (x *Health) GetUsageWaiting() uint64 {
+	if x != nil {
+		return x.UsageWaiting
+	}
+	return 0
+}
+
+func (x *Health) GetCertificateExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CertificateExpiresAt
+	}
+	return nil
+}
+
+func (x *Health) GetBlockedRevision() uint64 {
+	if x != nil {
+		return x.BlockedRevision
+	}
+	return 0
+}
+
+func (x *Health) GetFleet() uint32 {
+	if x != nil {
+		return x.Fleet
+	}
+	return 0
+}
+
+func (x *Health) GetTroubles() []*NodeTrouble {
+	if x != nil {
+		return x.Troubles
+	}
+	return nil
+}
+
+// LaneHealth is where a node is in one lane.
+type LaneHealth struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Epoch.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Revision or sequence.
+	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// Digest that the node computed.
+	Digest []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Its stream is open.
+	Connected bool `protobuf:"varint,4,opt,name=connected,proto3" json:"connected,omitempty"`
+	// When the control plane last vouched for it, by the time signed in the head; absent: never.
+	ConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=confirmed_at,json=confirmedAt,proto3" json:"confirmed_at,omitempty"`
+	// What it holds lasts on its disk.
+	Durable       bool `protobuf:"varint,6,opt,name=durable,proto3" json:"durable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LaneHealth) Reset() {
+	*x = LaneHealth{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LaneHealth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LaneHealth) ProtoMessage() {}
+
+func (x *LaneHealth) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LaneHealth.ProtoReflect.Descriptor instead.
+func (*LaneHealth) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *LaneHealth) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *LaneHealth) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *LaneHealth) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *LaneHealth) GetConnected() bool {
+	if x != nil {
+		return x.Connected
+	}
+	return false
+}
+
+func (x *LaneHealth) GetConfirmedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConfirmedAt
+	}
+	return nil
+}
+
+func (x *LaneHealth) GetDurable() bool {
+	if x != nil {
+		return x.Durable
+	}
+	return false
+}
+
+// NodeTrouble is an error that a node met.
+type NodeTrouble struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// What, without values of requests.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeTrouble) Reset() {
+	*x = NodeTrouble{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeTrouble) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeTrouble) ProtoMessage() {}
+
+func (x *NodeTrouble) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeTrouble.ProtoReflect.Descriptor instead.
+func (*NodeTrouble) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *NodeTrouble) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *NodeTrouble) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_sallyport_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
@@ -1985,7 +2826,7 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\fcertificates\x18\x01 \x03(\fR\fcertificates\x124\n" +
 	"\x05trust\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
 	"\abus_jwt\x18\x03 \x01(\tR\x06busJwt\x12\x19\n" +
-	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\"\x97\x01\n" +
+	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\"\xd2\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -1994,7 +2835,9 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"capability\x18\x04 \x01(\rR\n" +
 	"capability\x12\x12\n" +
 	"\x04boot\x18\x05 \x01(\tR\x04boot\x12\x14\n" +
-	"\x05build\x18\x06 \x01(\tR\x05build\"d\n" +
+	"\x05build\x18\x06 \x01(\tR\x05build\x129\n" +
+	"\n" +
+	"started_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"d\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\x12-\n" +
@@ -2055,17 +2898,78 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\fR\x05entry\"M\n" +
 	"\x11DirectorySnapshot\x128\n" +
-	"\aentries\x18\x01 \x03(\v2\x1e.sallyport.edge.v1.EntryChangeR\aentries*H\n" +
+	"\aentries\x18\x01 \x03(\v2\x1e.sallyport.edge.v1.EntryChangeR\aentries\"\xba\x01\n" +
+	"\x0eInquireRequest\x120\n" +
+	"\x05hello\x18\x01 \x01(\v2\x18.sallyport.edge.v1.HelloH\x00R\x05hello\x123\n" +
+	"\x06answer\x18\x02 \x01(\v2\x19.sallyport.edge.v1.AnswerH\x00R\x06answer\x126\n" +
+	"\agoodbye\x18\x03 \x01(\v2\x1a.sallyport.edge.v1.GoodbyeH\x00R\agoodbyeB\t\n" +
+	"\amessage\"W\n" +
+	"\x0fInquireResponse\x129\n" +
+	"\bquestion\x18\x01 \x01(\v2\x1b.sallyport.edge.v1.QuestionH\x00R\bquestionB\t\n" +
+	"\amessage\"\x96\x01\n" +
+	"\bQuestion\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
+	"\x06within\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06within\x12;\n" +
+	"\x06health\x18\x03 \x01(\v2!.sallyport.edge.v1.HealthQuestionH\x00R\x06healthB\n" +
+	"\n" +
+	"\bquestion\"\x10\n" +
+	"\x0eHealthQuestion\"\x8f\x01\n" +
+	"\x06Answer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x123\n" +
+	"\x06health\x18\x02 \x01(\v2\x19.sallyport.edge.v1.HealthH\x00R\x06health\x126\n" +
+	"\arefusal\x18\x03 \x01(\v2\x1a.sallyport.edge.v1.RefusalH\x00R\arefusalB\b\n" +
+	"\x06answer\"7\n" +
+	"\aRefusal\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\t\n" +
+	"\aGoodbye\"\xdb\x05\n" +
+	"\x06Health\x12\x12\n" +
+	"\x04boot\x18\x01 \x01(\tR\x04boot\x12\x14\n" +
+	"\x05build\x18\x02 \x01(\tR\x05build\x12\x1e\n" +
+	"\n" +
+	"capability\x18\x03 \x01(\rR\n" +
+	"capability\x129\n" +
+	"\n" +
+	"started_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x14\n" +
+	"\x05ready\x18\x05 \x01(\bR\x05ready\x12\x1a\n" +
+	"\bdraining\x18\x06 \x01(\bR\bdraining\x12C\n" +
+	"\rconfiguration\x18\a \x01(\v2\x1d.sallyport.edge.v1.LaneHealthR\rconfiguration\x12;\n" +
+	"\tdirectory\x18\b \x01(\v2\x1d.sallyport.edge.v1.LaneHealthR\tdirectory\x12\x1a\n" +
+	"\brequests\x18\t \x01(\x04R\brequests\x12 \n" +
+	"\vconnections\x18\n" +
+	" \x01(\x04R\vconnections\x12!\n" +
+	"\fmemory_bytes\x18\v \x01(\x04R\vmemoryBytes\x12\x1e\n" +
+	"\n" +
+	"goroutines\x18\f \x01(\x04R\n" +
+	"goroutines\x12#\n" +
+	"\rbus_connected\x18\r \x01(\bR\fbusConnected\x12#\n" +
+	"\rusage_waiting\x18\x0e \x01(\x04R\fusageWaiting\x12P\n" +
+	"\x16certificate_expires_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12)\n" +
+	"\x10blocked_revision\x18\x10 \x01(\x04R\x0fblockedRevision\x12\x14\n" +
+	"\x05fleet\x18\x11 \x01(\rR\x05fleet\x12:\n" +
+	"\btroubles\x18\x12 \x03(\v2\x1e.sallyport.edge.v1.NodeTroubleR\btroubles\"\xc9\x01\n" +
+	"\n" +
+	"LaneHealth\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\x12\x1c\n" +
+	"\tconnected\x18\x04 \x01(\bR\tconnected\x12=\n" +
+	"\fconfirmed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vconfirmedAt\x12\x18\n" +
+	"\adurable\x18\x06 \x01(\bR\adurable\"W\n" +
+	"\vNodeTrouble\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage*H\n" +
 	"\x04Lane\x12\x14\n" +
 	"\x10LANE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LANE_CONFIGURATION\x10\x01\x12\x12\n" +
-	"\x0eLANE_DIRECTORY\x10\x022\xdc\x03\n" +
+	"\x0eLANE_DIRECTORY\x10\x022\xb2\x04\n" +
 	"\vEdgeService\x12M\n" +
 	"\x06Enroll\x12 .sallyport.edge.v1.EnrollRequest\x1a!.sallyport.edge.v1.EnrollResponse\x12V\n" +
 	"\tChallenge\x12#.sallyport.edge.v1.ChallengeRequest\x1a$.sallyport.edge.v1.ChallengeResponse\x12J\n" +
 	"\x05Renew\x12\x1f.sallyport.edge.v1.RenewRequest\x1a .sallyport.edge.v1.RenewResponse\x12r\n" +
 	"\x11SyncConfiguration\x12+.sallyport.edge.v1.SyncConfigurationRequest\x1a,.sallyport.edge.v1.SyncConfigurationResponse(\x010\x01\x12f\n" +
-	"\rSyncDirectory\x12'.sallyport.edge.v1.SyncDirectoryRequest\x1a(.sallyport.edge.v1.SyncDirectoryResponse(\x010\x01BFZDgithub.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1;edgev1b\x06proto3"
+	"\rSyncDirectory\x12'.sallyport.edge.v1.SyncDirectoryRequest\x1a(.sallyport.edge.v1.SyncDirectoryResponse(\x010\x01\x12T\n" +
+	"\aInquire\x12!.sallyport.edge.v1.InquireRequest\x1a\".sallyport.edge.v1.InquireResponse(\x010\x01BFZDgithub.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1;edgev1b\x06proto3"
 
 var (
 	file_sallyport_edge_v1_edge_proto_rawDescOnce sync.Once
@@ -2080,7 +2984,7 @@ func file_sallyport_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(Lane)(0),                         // 0: sallyport.edge.v1.Lane
 	(*Head)(nil),                      // 1: sallyport.edge.v1.Head
@@ -2109,52 +3013,80 @@ var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(*DirectoryDelta)(nil),            // 24: sallyport.edge.v1.DirectoryDelta
 	(*EntryChange)(nil),               // 25: sallyport.edge.v1.EntryChange
 	(*DirectorySnapshot)(nil),         // 26: sallyport.edge.v1.DirectorySnapshot
-	(*timestamppb.Timestamp)(nil),     // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 28: google.protobuf.Duration
+	(*InquireRequest)(nil),            // 27: sallyport.edge.v1.InquireRequest
+	(*InquireResponse)(nil),           // 28: sallyport.edge.v1.InquireResponse
+	(*Question)(nil),                  // 29: sallyport.edge.v1.Question
+	(*HealthQuestion)(nil),            // 30: sallyport.edge.v1.HealthQuestion
+	(*Answer)(nil),                    // 31: sallyport.edge.v1.Answer
+	(*Refusal)(nil),                   // 32: sallyport.edge.v1.Refusal
+	(*Goodbye)(nil),                   // 33: sallyport.edge.v1.Goodbye
+	(*Health)(nil),                    // 34: sallyport.edge.v1.Health
+	(*LaneHealth)(nil),                // 35: sallyport.edge.v1.LaneHealth
+	(*NodeTrouble)(nil),               // 36: sallyport.edge.v1.NodeTrouble
+	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 38: google.protobuf.Duration
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
-	27, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
+	37, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
 	3,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
 	4,  // 3: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
 	10, // 4: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
 	4,  // 5: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	28, // 6: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	15, // 7: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	12, // 8: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 9: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 10: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	18, // 11: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	21, // 12: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 13: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 14: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	19, // 15: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	19, // 16: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 17: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	12, // 18: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 19: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 20: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	24, // 21: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	21, // 22: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 23: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 24: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	25, // 25: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	25, // 26: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	5,  // 27: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	7,  // 28: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	9,  // 29: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	16, // 30: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	22, // 31: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	6,  // 32: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	8,  // 33: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	11, // 34: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	17, // 35: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	23, // 36: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	37, // 6: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
+	38, // 7: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	15, // 8: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	12, // 9: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	13, // 10: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	14, // 11: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	18, // 12: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	21, // 13: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 14: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 15: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	19, // 16: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	19, // 17: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	2,  // 18: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	12, // 19: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	13, // 20: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	14, // 21: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	24, // 22: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	21, // 23: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 24: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 25: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	25, // 26: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	25, // 27: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	12, // 28: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
+	31, // 29: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
+	33, // 30: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
+	29, // 31: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
+	38, // 32: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
+	30, // 33: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
+	34, // 34: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
+	32, // 35: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
+	37, // 36: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
+	35, // 37: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
+	35, // 38: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
+	37, // 39: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	36, // 40: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
+	37, // 41: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
+	37, // 42: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
+	5,  // 43: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	7,  // 44: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	9,  // 45: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	16, // 46: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	22, // 47: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	27, // 48: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
+	6,  // 49: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	8,  // 50: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	11, // 51: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	17, // 52: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	23, // 53: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	28, // 54: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
+	49, // [49:55] is the sub-list for method output_type
+	43, // [43:49] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -2182,13 +3114,28 @@ func file_sallyport_edge_v1_edge_proto_init() {
 		(*SyncDirectoryResponse_Chunk)(nil),
 		(*SyncDirectoryResponse_Beat)(nil),
 	}
+	file_sallyport_edge_v1_edge_proto_msgTypes[26].OneofWrappers = []any{
+		(*InquireRequest_Hello)(nil),
+		(*InquireRequest_Answer)(nil),
+		(*InquireRequest_Goodbye)(nil),
+	}
+	file_sallyport_edge_v1_edge_proto_msgTypes[27].OneofWrappers = []any{
+		(*InquireResponse_Question)(nil),
+	}
+	file_sallyport_edge_v1_edge_proto_msgTypes[28].OneofWrappers = []any{
+		(*Question_Health)(nil),
+	}
+	file_sallyport_edge_v1_edge_proto_msgTypes[30].OneofWrappers = []any{
+		(*Answer_Health)(nil),
+		(*Answer_Refusal)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_edge_proto_rawDesc), len(file_sallyport_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

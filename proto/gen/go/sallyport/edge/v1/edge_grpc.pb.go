@@ -26,6 +26,7 @@ const (
 	EdgeService_Renew_FullMethodName             = "/sallyport.edge.v1.EdgeService/Renew"
 	EdgeService_SyncConfiguration_FullMethodName = "/sallyport.edge.v1.EdgeService/SyncConfiguration"
 	EdgeService_SyncDirectory_FullMethodName     = "/sallyport.edge.v1.EdgeService/SyncDirectory"
+	EdgeService_Inquire_FullMethodName           = "/sallyport.edge.v1.EdgeService/Inquire"
 )
 
 // EdgeServiceClient is the client API for EdgeService service.
@@ -45,6 +46,9 @@ type EdgeServiceClient interface {
 	SyncConfiguration(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SyncConfigurationRequest, SyncConfigurationResponse], error)
 	// SyncDirectory keeps a node's directory current, on a stream of its own so that nothing big waits before a revocation.
 	SyncDirectory(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SyncDirectoryRequest, SyncDirectoryResponse], error)
+	// Inquire lets the control plane ask: the node opens the stream and answers what comes. It is a stream of its own, so that no
+	// answer waits for a lane, and no lane for an answer.
+	Inquire(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InquireRequest, InquireResponse], error)
 }
 
 type edgeServiceClient struct {
@@ -111,6 +115,19 @@ func (c *edgeServiceClient) SyncDirectory(ctx context.Context, opts ...grpc.Call
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EdgeService_SyncDirectoryClient = grpc.BidiStreamingClient[SyncDirectoryRequest, SyncDirectoryResponse]
 
+func (c *edgeServiceClient) Inquire(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InquireRequest, InquireResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EdgeService_ServiceDesc.Streams[2], EdgeService_Inquire_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[InquireRequest, InquireResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EdgeService_InquireClient = grpc.BidiStreamingClient[InquireRequest, InquireResponse]
+
 // EdgeServiceServer is the server API for EdgeService service.
 // All implementations must embed UnimplementedEdgeServiceServer
 // for forward compatibility.
@@ -128,6 +145,9 @@ type EdgeServiceServer interface {
 	SyncConfiguration(grpc.BidiStreamingServer[SyncConfigurationRequest, SyncConfigurationResponse]) error
 	// SyncDirectory keeps a node's directory current, on a stream of its own so that nothing big waits before a revocation.
 	SyncDirectory(grpc.BidiStreamingServer[SyncDirectoryRequest, SyncDirectoryResponse]) error
+	// Inquire lets the control plane ask: the node opens the stream and answers what comes. It is a stream of its own, so that no
+	// answer waits for a lane, and no lane for an answer.
+	Inquire(grpc.BidiStreamingServer[InquireRequest, InquireResponse]) error
 	mustEmbedUnimplementedEdgeServiceServer()
 }
 
@@ -152,6 +172,9 @@ func (UnimplementedEdgeServiceServer) SyncConfiguration(grpc.BidiStreamingServer
 }
 func (UnimplementedEdgeServiceServer) SyncDirectory(grpc.BidiStreamingServer[SyncDirectoryRequest, SyncDirectoryResponse]) error {
 	return status.Error(codes.Unimplemented, "method SyncDirectory not implemented")
+}
+func (UnimplementedEdgeServiceServer) Inquire(grpc.BidiStreamingServer[InquireRequest, InquireResponse]) error {
+	return status.Error(codes.Unimplemented, "method Inquire not implemented")
 }
 func (UnimplementedEdgeServiceServer) mustEmbedUnimplementedEdgeServiceServer() {}
 func (UnimplementedEdgeServiceServer) testEmbeddedByValue()                     {}
@@ -242,6 +265,13 @@ func _EdgeService_SyncDirectory_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EdgeService_SyncDirectoryServer = grpc.BidiStreamingServer[SyncDirectoryRequest, SyncDirectoryResponse]
 
+func _EdgeService_Inquire_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EdgeServiceServer).Inquire(&grpc.GenericServerStream[InquireRequest, InquireResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EdgeService_InquireServer = grpc.BidiStreamingServer[InquireRequest, InquireResponse]
+
 // EdgeService_ServiceDesc is the grpc.ServiceDesc for EdgeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -272,6 +302,12 @@ var EdgeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "SyncDirectory",
 			Handler:       _EdgeService_SyncDirectory_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Inquire",
+			Handler:       _EdgeService_Inquire_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},

@@ -45,7 +45,9 @@ type FieldOptions struct {
 	// The control plane shows and accepts this field's text as one of an open set of well-known values.
 	Examples []string `protobuf:"bytes,7,rep,name=examples,proto3" json:"examples,omitempty"`
 	// How forms render the field.
-	Form          *Form `protobuf:"bytes,8,opt,name=form,proto3" json:"form,omitempty"`
+	Form *Form `protobuf:"bytes,8,opt,name=form,proto3" json:"form,omitempty"`
+	// Least capability of a node that understands the field; 0 or 1: every node does. Asked for only where the field is set.
+	Capability    uint32 `protobuf:"varint,9,opt,name=capability,proto3" json:"capability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +138,59 @@ func (x *FieldOptions) GetForm() *Form {
 	return nil
 }
 
+func (x *FieldOptions) GetCapability() uint32 {
+	if x != nil {
+		return x.Capability
+	}
+	return 0
+}
+
+// ValueOptions says what one value of an enum means beyond its name.
+type ValueOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least capability of a node that understands the value; 0 or 1: every node does.
+	Capability    uint32 `protobuf:"varint,1,opt,name=capability,proto3" json:"capability,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValueOptions) Reset() {
+	*x = ValueOptions{}
+	mi := &file_sallyport_options_v1_options_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValueOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValueOptions) ProtoMessage() {}
+
+func (x *ValueOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_options_v1_options_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValueOptions.ProtoReflect.Descriptor instead.
+func (*ValueOptions) Descriptor() ([]byte, []int) {
+	return file_sallyport_options_v1_options_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ValueOptions) GetCapability() uint32 {
+	if x != nil {
+		return x.Capability
+	}
+	return 0
+}
+
 // Form is how a field is rendered where a person edits it.
 type Form struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -151,7 +206,7 @@ type Form struct {
 
 func (x *Form) Reset() {
 	*x = Form{}
-	mi := &file_sallyport_options_v1_options_proto_msgTypes[1]
+	mi := &file_sallyport_options_v1_options_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -163,7 +218,7 @@ func (x *Form) String() string {
 func (*Form) ProtoMessage() {}
 
 func (x *Form) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_options_v1_options_proto_msgTypes[1]
+	mi := &file_sallyport_options_v1_options_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -176,7 +231,7 @@ func (x *Form) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Form.ProtoReflect.Descriptor instead.
 func (*Form) Descriptor() ([]byte, []int) {
-	return file_sallyport_options_v1_options_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_options_v1_options_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Form) GetTitle() string {
@@ -209,6 +264,14 @@ var file_sallyport_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo
 		Tag:           "bytes,50101,opt,name=field",
 		Filename:      "sallyport/options/v1/options.proto",
 	},
+	{
+		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
+		ExtensionType: (*ValueOptions)(nil),
+		Field:         50102,
+		Name:          "sallyport.options.v1.value",
+		Tag:           "bytes,50102,opt,name=value",
+		Filename:      "sallyport/options/v1/options.proto",
+	},
 }
 
 // Extension fields to descriptorpb.FieldOptions.
@@ -219,11 +282,19 @@ var (
 	E_Field = &file_sallyport_options_v1_options_proto_extTypes[0]
 )
 
+// Extension fields to descriptorpb.EnumValueOptions.
+var (
+	// What the value means beyond its name.
+	//
+	// optional sallyport.options.v1.ValueOptions value = 50102;
+	E_Value = &file_sallyport_options_v1_options_proto_extTypes[1]
+)
+
 var File_sallyport_options_v1_options_proto protoreflect.FileDescriptor
 
 const file_sallyport_options_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\"sallyport/options/v1/options.proto\x12\x14sallyport.options.v1\x1a google/protobuf/descriptor.proto\"\xfa\x01\n" +
+	"\"sallyport/options/v1/options.proto\x12\x14sallyport.options.v1\x1a google/protobuf/descriptor.proto\"\x9a\x02\n" +
 	"\fFieldOptions\x12\x1c\n" +
 	"\treference\x18\x01 \x01(\tR\treference\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\bR\x06secret\x12\x12\n" +
@@ -233,12 +304,20 @@ const file_sallyport_options_v1_options_proto_rawDesc = "" +
 	"outputOnly\x12\x19\n" +
 	"\btyped_by\x18\x06 \x01(\tR\atypedBy\x12\x1a\n" +
 	"\bexamples\x18\a \x03(\tR\bexamples\x12.\n" +
-	"\x04form\x18\b \x01(\v2\x1a.sallyport.options.v1.FormR\x04form\"Z\n" +
+	"\x04form\x18\b \x01(\v2\x1a.sallyport.options.v1.FormR\x04form\x12\x1e\n" +
+	"\n" +
+	"capability\x18\t \x01(\rR\n" +
+	"capability\".\n" +
+	"\fValueOptions\x12\x1e\n" +
+	"\n" +
+	"capability\x18\x01 \x01(\rR\n" +
+	"capability\"Z\n" +
 	"\x04Form\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12 \n" +
 	"\vplaceholder\x18\x02 \x01(\tR\vplaceholder\x12\x1a\n" +
 	"\badvanced\x18\x03 \x01(\bR\badvanced:Y\n" +
-	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\v2\".sallyport.options.v1.FieldOptionsR\x05fieldBLZJgithub.com/sallyport/sallyport/proto/gen/go/sallyport/options/v1;optionsv1b\x06proto3"
+	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\v2\".sallyport.options.v1.FieldOptionsR\x05field:]\n" +
+	"\x05value\x12!.google.protobuf.EnumValueOptions\x18\xb6\x87\x03 \x01(\v2\".sallyport.options.v1.ValueOptionsR\x05valueBLZJgithub.com/sallyport/sallyport/proto/gen/go/sallyport/options/v1;optionsv1b\x06proto3"
 
 var (
 	file_sallyport_options_v1_options_proto_rawDescOnce sync.Once
@@ -252,20 +331,24 @@ func file_sallyport_options_v1_options_proto_rawDescGZIP() []byte {
 	return file_sallyport_options_v1_options_proto_rawDescData
 }
 
-var file_sallyport_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_sallyport_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_sallyport_options_v1_options_proto_goTypes = []any{
-	(*FieldOptions)(nil),              // 0: sallyport.options.v1.FieldOptions
-	(*Form)(nil),                      // 1: sallyport.options.v1.Form
-	(*descriptorpb.FieldOptions)(nil), // 2: google.protobuf.FieldOptions
+	(*FieldOptions)(nil),                  // 0: sallyport.options.v1.FieldOptions
+	(*ValueOptions)(nil),                  // 1: sallyport.options.v1.ValueOptions
+	(*Form)(nil),                          // 2: sallyport.options.v1.Form
+	(*descriptorpb.FieldOptions)(nil),     // 3: google.protobuf.FieldOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 4: google.protobuf.EnumValueOptions
 }
 var file_sallyport_options_v1_options_proto_depIdxs = []int32{
-	1, // 0: sallyport.options.v1.FieldOptions.form:type_name -> sallyport.options.v1.Form
-	2, // 1: sallyport.options.v1.field:extendee -> google.protobuf.FieldOptions
-	0, // 2: sallyport.options.v1.field:type_name -> sallyport.options.v1.FieldOptions
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	2, // [2:3] is the sub-list for extension type_name
-	1, // [1:2] is the sub-list for extension extendee
+	2, // 0: sallyport.options.v1.FieldOptions.form:type_name -> sallyport.options.v1.Form
+	3, // 1: sallyport.options.v1.field:extendee -> google.protobuf.FieldOptions
+	4, // 2: sallyport.options.v1.value:extendee -> google.protobuf.EnumValueOptions
+	0, // 3: sallyport.options.v1.field:type_name -> sallyport.options.v1.FieldOptions
+	1, // 4: sallyport.options.v1.value:type_name -> sallyport.options.v1.ValueOptions
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	3, // [3:5] is the sub-list for extension type_name
+	1, // [1:3] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
 }
 
@@ -280,8 +363,8 @@ func file_sallyport_options_v1_options_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_options_v1_options_proto_rawDesc), len(file_sallyport_options_v1_options_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
-			NumExtensions: 1,
+			NumMessages:   3,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_sallyport_options_v1_options_proto_goTypes,

@@ -32,7 +32,14 @@ const (
 	Scope_SCOPE_UNSPECIFIED Scope = 0
 	// Each node counts by itself: a fleet of n nodes lets n times the limit pass.
 	Scope_SCOPE_NODE Scope = 1
-	// All nodes of the environment together.
+	// All nodes of the environment together: each counts against its own share of the limit, and the shares never sum to more
+	// than the limit. For now the shares are even: of n nodes each has an nth of the rate, and of the burst so many whole
+	// requests (10 over 3 nodes: 4, 3 and 3); of a burst smaller than n the first nodes have one request each and share the
+	// rate, the others have none. A node leaves the count when it has stopped in good order or was disabled, never because
+	// it is silent. What then falls to the others they get after the time in which a bucket refills, so that what the one
+	// that left had let through is over; a smaller share holds at once. Counts are each process's own: one that starts, and
+	// for as long as both run the second of two processes of one node, has its node's share untouched; and a node that is cut
+	// off goes on by the fleet as it last knew it.
 	Scope_SCOPE_FLEET Scope = 2
 )
 
@@ -386,12 +393,12 @@ const file_sallyport_policy_v1_rate_limit_proto_rawDesc = "" +
 	"\x05burst\x18\x03 \x01(\rB\x1b\xbaH\n" +
 	"*\b\x18\x80\x94\xeb\xdc\x03(\x01\xaa\xbb\x18\n" +
 	"\x1a\brequestsH\x00R\x05burst\x88\x01\x01B\b\n" +
-	"\x06_burst*?\n" +
+	"\x06_burst*G\n" +
 	"\x05Scope\x12\x15\n" +
 	"\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
-	"SCOPE_NODE\x10\x01\x12\x0f\n" +
-	"\vSCOPE_FLEET\x10\x02BJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1;policyv1b\x06proto3"
+	"SCOPE_NODE\x10\x01\x12\x17\n" +
+	"\vSCOPE_FLEET\x10\x02\x1a\x06\xb2\xbb\x18\x02\b\x02BJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1;policyv1b\x06proto3"
 
 var (
 	file_sallyport_policy_v1_rate_limit_proto_rawDescOnce sync.Once

@@ -1,0 +1,67 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource"
+)
+
+// shownLacking is how many lacking nodes a refusal names.
+const shownLacking = 5
+
+// checkCapability looks for nodes that don't understand what the batch changes. It is refused then, unless the author forces
+// it: such a node refuses the revision and serves on with the one that it has. A dry run only tells.
+//
+// Only changed objects count: what a lacking node refuses already needs no force again and again. A node that was never
+// seen counts as one that understands; if it doesn't, it says so when it comes.
+func (w *writing) checkCapability(ctx context.Context) error {
+	lacking := make(map[uint32][]Lacking)
+	for _, e := range w.candidate.Edits() {
+		if e.After == nil {
+			continue
+		}
+		for _, need := range resource.Needs(e.After.Message) {
+			nodes, known := lacking[need.Capability]
+			if !known {
+				var err error
+				if nodes, err = w.tx.LackingNodes(ctx, w.batch.Environment, need.Capability); err != nil {
+					return fmt.Errorf("nodes that lack capability %d: %w", need.Capability, err)
+				}
+				lacking[need.Capability] = nodes
+			}
+			if len(nodes) > 0 {
+				w.lacks(e.After, need, nodes)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *writing) lacks(object *catalog.Object, need resource.Need, nodes []Lacking) {
+	detail := fmt.Sprintf("%s %q needs capability %d at %s, which these nodes lack: %s", object.Collection, object.Name, need.Capability, need.Pointer, names(nodes))
+	if w.batch.Force || w.batch.DryRun {
+		w.notes = append(w.notes, "The change of "+detail+". They refuse it, and serve on with what they have; if it comes with an entry of the "+
+			"directory that they don't know either, they hear of no revocation from then on.")
+		return
+	}
+	w.refusals.Add(catalog.Refusal{Code: problem.CapabilityMissing, Violation: problem.Violation{
+		Pointer: w.candidate.Origin(object.Collection, object.ID).Body + need.Pointer, Code: string(problem.CapabilityMissing),
+		Detail: detail + "; update or disable them, or write with force=true", Allowed: fmt.Sprintf("nodes of capability %d", need.Capability),
+	}})
+}
+
+func names(nodes []Lacking) string {
+	shown := make([]string, 0, shownLacking+1)
+	for i, n := range nodes {
+		if i == shownLacking {
+			shown = append(shown, "and more")
+			break
+		}
+		shown = append(shown, fmt.Sprintf("%s (%s, capability %d)", n.Name, n.ID, n.Capability))
+	}
+	return strings.Join(shown, ", ")
+}
