@@ -548,6 +548,9 @@ type Node struct {
 	// Name Name that it gave itself.
 	Name string `json:"name,omitempty,omitzero"`
 
+	// Disabled An operator has disabled it: it is cut off from the control plane and the bus.
+	Disabled bool `json:"disabled,omitempty,omitzero"`
+
 	// Connected It has both streams open.
 	Connected bool `json:"connected,omitempty,omitzero"`
 
@@ -2106,6 +2109,23 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 	GetNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DisableNode Disable an edge node
+	//
+	// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+	// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+	// again changes nothing.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+	DisableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnableNode Enable an edge node
+	//
+	// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+	// revoked: it gets a new credential by itself.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+	EnableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPolicies List policies
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/policies (the `ListPolicies` operationId).
@@ -3134,6 +3154,43 @@ func (c *Client) ListNodes(ctx context.Context, environment EnvironmentKey, para
 // Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 func (c *Client) GetNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetNodeRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisableNode Disable an edge node
+//
+// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+// again changes nothing.
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+func (c *Client) DisableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisableNodeRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnableNode Enable an edge node
+//
+// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+// revoked: it gets a new credential by itself.
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+func (c *Client) EnableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnableNodeRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -5968,6 +6025,88 @@ func NewGetNodeRequest(server string, environment EnvironmentKey, key ObjectKey)
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDisableNodeRequest constructs an http.Request for the DisableNode method
+func NewDisableNodeRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s/disable", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEnableNodeRequest constructs an http.Request for the EnableNode method
+func NewEnableNodeRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s/enable", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -9310,6 +9449,27 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/nodes/{key} (the `GetNode` operationId).
 	GetNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetNodeResponse, error)
 
+	// DisableNodeWithResponse Disable an edge node
+	//
+	// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+	// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+	// again changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+	DisableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DisableNodeResponse, error)
+
+	// EnableNodeWithResponse Enable an edge node
+	//
+	// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+	// revoked: it gets a new credential by itself.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+	EnableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*EnableNodeResponse, error)
+
 	// ListPoliciesWithResponse List policies
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11264,6 +11424,116 @@ func (r GetNodeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DisableNodeResponse200Headers the declared response headers of an HTTP 200 response for DisableNode
+type DisableNodeResponse200Headers struct {
+	ETag string
+}
+
+type DisableNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DisableNodeResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DisableNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DisableNodeResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DisableNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DisableNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DisableNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DisableNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EnableNodeResponse200Headers the declared response headers of an HTTP 200 response for EnableNode
+type EnableNodeResponse200Headers struct {
+	ETag string
+}
+
+type EnableNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EnableNodeResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EnableNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EnableNodeResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EnableNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EnableNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EnableNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EnableNodeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14010,6 +14280,39 @@ func (c *ClientWithResponses) GetNodeWithResponse(ctx context.Context, environme
 	return ParseGetNodeResponse(rsp)
 }
 
+// DisableNodeWithResponse Disable an edge node
+//
+// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+// again changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+func (c *ClientWithResponses) DisableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DisableNodeResponse, error) {
+	rsp, err := c.DisableNode(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisableNodeResponse(rsp)
+}
+
+// EnableNodeWithResponse Enable an edge node
+//
+// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+// revoked: it gets a new credential by itself.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+func (c *ClientWithResponses) EnableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*EnableNodeResponse, error) {
+	rsp, err := c.EnableNode(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEnableNodeResponse(rsp)
+}
+
 // ListPoliciesWithResponse List policies
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16217,6 +16520,98 @@ func ParseGetNodeResponse(rsp *http.Response) (*GetNodeResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetNodeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDisableNodeResponse parses an HTTP response from a DisableNodeWithResponse call
+func ParseDisableNodeResponse(rsp *http.Response) (*DisableNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DisableNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DisableNodeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEnableNodeResponse parses an HTTP response from a EnableNodeWithResponse call
+func ParseEnableNodeResponse(rsp *http.Response) (*EnableNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EnableNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EnableNodeResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

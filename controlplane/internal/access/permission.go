@@ -23,7 +23,7 @@ var permissions = [...]Permission{
 	"secrets.read", "secrets.write",
 	"changes.write",
 	"revisions.read", "revisions.rollback",
-	"nodes.read",
+	"nodes.read", "nodes.write",
 	"join-tokens.read", "join-tokens.write",
 	"usage.read",
 	"policy-kinds.read",

@@ -123,6 +123,8 @@ func (s *Server) handlers() map[string]handler {
 		"deleteJoinToken": s.deleteJoinToken,
 		"listNodes":       s.listNodes,
 		"getNode":         s.getNode,
+		"disableNode":     s.setNode(false),
+		"enableNode":      s.setNode(true),
 		"getUsage":        s.getUsage,
 
 		"listPolicyKinds":   s.listPolicyKinds,

@@ -53,16 +53,17 @@ func (n *Nodes) Get(ctx context.Context, environment, id string) (*adminv1.Node,
 	return node.message(), nil
 }
 
-// SetEnabled turns a node off or on. Off means: its streams end, here at once and on other replicas
-// with their next report, and it gets no new one.
-func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled bool) error {
+// SetEnabled turns a node off or on, and returns it. Off means: its streams and its connection to the bus
+// end at once, on all replicas, it gets no new ones, and its certificate isn't renewed. On again, it is
+// let in with the certificate that it has, and gets a new credential for the bus with its next renewal.
+func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled bool) (*adminv1.Node, error) {
 	if err := n.store.SetNodeEnabled(ctx, environment, id, enabled); err != nil {
-		return err
+		return nil, err
 	}
 	if !enabled {
 		n.roster.EndNode(id)
 	}
-	return nil
+	return n.Get(ctx, environment, id)
 }
 
 // Admit tells whether a node may be served; problem.NodeDisabled if not.
@@ -176,6 +177,7 @@ func (n *Node) message() *adminv1.Node {
 	return &adminv1.Node{
 		Id:                   n.ID,
 		Name:                 n.Name,
+		Disabled:             !n.Enabled,
 		Connected:            n.Configuration.Connected && n.Directory.Connected,
 		Revision:             n.Configuration.Held.Number,
 		Sequence:             n.Directory.Held.Number,

@@ -12,9 +12,12 @@ import (
 
 const (
 	commitsChannel = "sallyport_commits"
-	pollEvery      = time.Second
-	reconnectAfter = time.Second
-	pollTimeout    = 10 * time.Second
+	// disabledChannel tells of nodes that were disabled, by their ids. Nobody polls for what it failed to tell:
+	// rosters and wardens look for themselves, each few seconds.
+	disabledChannel = "sallyport_disabled"
+	pollEvery       = time.Second
+	reconnectAfter  = time.Second
+	pollTimeout     = 10 * time.Second
 )
 
 // Listener tells of commits: by NOTIFY within a millisecond, and by a poll each second of what a broken
@@ -25,12 +28,17 @@ type Listener struct {
 
 	lock        sync.Mutex
 	subscribers map[*subscriber]struct{}
+	disabled    func(node string)
 }
 
 // NewListener returns a listener, which listens while Run runs.
 func NewListener(db *DB, log *slog.Logger) *Listener {
-	return &Listener{db: db, log: log, subscribers: make(map[*subscriber]struct{})}
+	return &Listener{db: db, log: log, subscribers: make(map[*subscriber]struct{}), disabled: func(string) {}}
 }
+
+// OnDisabled sets what is called with each node that some replica has disabled. It must not block, and is set
+// before Run.
+func (l *Listener) OnDisabled(disabled func(node string)) { l.disabled = disabled }
 
 // Subscribe returns a channel of ids of environments that changed, until cancel is called, which closes it.
 // An environment that changes several times before it is received is told once: what waits is bounded by
@@ -79,13 +87,17 @@ func (l *Listener) listen(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(closing) // it is gone either way
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel+"; LISTEN "+disabledChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	for {
 		notification, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return fmt.Errorf("wait: %w", err)
+		}
+		if notification.Channel == disabledChannel {
+			l.disabled(notification.Payload)
+			continue
 		}
 		l.tell(notification.Payload)
 	}

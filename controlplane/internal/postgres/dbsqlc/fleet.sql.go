@@ -28,6 +28,42 @@ func (q *Queries) DeleteJoinToken(ctx context.Context, arg DeleteJoinTokenParams
 	return result.RowsAffected(), nil
 }
 
+const disableNode = `-- name: DisableNode :one
+UPDATE nodes SET enabled = false
+WHERE environment = $1 AND id = $2
+RETURNING bus_key
+`
+
+type DisableNodeParams struct {
+	Environment string
+	ID          string
+}
+
+func (q *Queries) DisableNode(ctx context.Context, arg DisableNodeParams) (string, error) {
+	row := q.db.QueryRow(ctx, disableNode, arg.Environment, arg.ID)
+	var bus_key string
+	err := row.Scan(&bus_key)
+	return bus_key, err
+}
+
+const enableNode = `-- name: EnableNode :execrows
+UPDATE nodes SET enabled = true
+WHERE environment = $1 AND id = $2
+`
+
+type EnableNodeParams struct {
+	Environment string
+	ID          string
+}
+
+func (q *Queries) EnableNode(ctx context.Context, arg EnableNodeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, enableNode, arg.Environment, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const getJoinToken = `-- name: GetJoinToken :one
 SELECT id, environment, name, description, lookup, digest, expires_at, max_uses, uses, created_at FROM join_tokens
 WHERE environment = $1 AND (id = $2 OR name = $2)
@@ -88,7 +124,7 @@ func (q *Queries) GetJoinTokenByLookup(ctx context.Context, lookup string) (GetJ
 }
 
 const getNode = `-- name: GetNode :one
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id = $2
 `
 
@@ -109,13 +145,16 @@ func (q *Queries) GetNode(ctx context.Context, arg GetNodeParams) (Node, error) 
 		&i.BusKey,
 		&i.EnrolledAt,
 		&i.CertificateExpiresAt,
+		&i.BusIssuedAt,
 	)
 	return i, err
 }
 
 const getRenewal = `-- name: GetRenewal :one
-SELECT enabled, bus_key FROM nodes
-WHERE environment = $1 AND id = $2
+SELECT n.enabled, n.bus_key, r.revoked_until
+FROM nodes n
+LEFT JOIN bus_revocations r ON r.bus_key = n.bus_key
+WHERE n.environment = $1 AND n.id = $2
 `
 
 type GetRenewalParams struct {
@@ -124,14 +163,15 @@ type GetRenewalParams struct {
 }
 
 type GetRenewalRow struct {
-	Enabled bool
-	BusKey  string
+	Enabled      bool
+	BusKey       string
+	RevokedUntil *time.Time
 }
 
 func (q *Queries) GetRenewal(ctx context.Context, arg GetRenewalParams) (GetRenewalRow, error) {
 	row := q.db.QueryRow(ctx, getRenewal, arg.Environment, arg.ID)
 	var i GetRenewalRow
-	err := row.Scan(&i.Enabled, &i.BusKey)
+	err := row.Scan(&i.Enabled, &i.BusKey, &i.RevokedUntil)
 	return i, err
 }
 
@@ -168,8 +208,8 @@ func (q *Queries) InsertJoinToken(ctx context.Context, arg InsertJoinTokenParams
 }
 
 const insertNode = `-- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, bus_issued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertNodeParams struct {
@@ -180,6 +220,7 @@ type InsertNodeParams struct {
 	BusKey               string
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
+	BusIssuedAt          *time.Time
 }
 
 func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
@@ -191,6 +232,7 @@ func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
 		arg.BusKey,
 		arg.EnrolledAt,
 		arg.CertificateExpiresAt,
+		arg.BusIssuedAt,
 	)
 	return err
 }
@@ -325,7 +367,7 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 }
 
 const listNodes = `-- name: ListNodes :many
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id > $2
 ORDER BY id
 LIMIT $3
@@ -355,6 +397,7 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 			&i.BusKey,
 			&i.EnrolledAt,
 			&i.CertificateExpiresAt,
+			&i.BusIssuedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -379,18 +422,24 @@ func (q *Queries) LockNodeLanes(ctx context.Context, nodes []string) error {
 }
 
 const renewNode = `-- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = $1
-WHERE environment = $2 AND id = $3 AND enabled
+UPDATE nodes SET certificate_expires_at = $1, bus_issued_at = $2
+WHERE environment = $3 AND id = $4 AND enabled
 `
 
 type RenewNodeParams struct {
 	CertificateExpiresAt time.Time
+	BusIssuedAt          *time.Time
 	Environment          string
 	ID                   string
 }
 
 func (q *Queries) RenewNode(ctx context.Context, arg RenewNodeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, renewNode, arg.CertificateExpiresAt, arg.Environment, arg.ID)
+	result, err := q.db.Exec(ctx, renewNode,
+		arg.CertificateExpiresAt,
+		arg.BusIssuedAt,
+		arg.Environment,
+		arg.ID,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -464,25 +513,6 @@ func (q *Queries) ReportNodeLanes(ctx context.Context, arg ReportNodeLanesParams
 		arg.Errors,
 	)
 	return err
-}
-
-const setNodeEnabled = `-- name: SetNodeEnabled :execrows
-UPDATE nodes SET enabled = $1
-WHERE environment = $2 AND id = $3
-`
-
-type SetNodeEnabledParams struct {
-	Enabled     bool
-	Environment string
-	ID          string
-}
-
-func (q *Queries) SetNodeEnabled(ctx context.Context, arg SetNodeEnabledParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setNodeEnabled, arg.Enabled, arg.Environment, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const tallyNodes = `-- name: TallyNodes :one

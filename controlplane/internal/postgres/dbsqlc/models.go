@@ -38,6 +38,12 @@ type ApiKey struct {
 	UpdatedAt   time.Time
 }
 
+type BusRevocation struct {
+	BusKey       string
+	Node         string
+	RevokedUntil time.Time
+}
+
 type Consumer struct {
 	Environment string
 	ID          string
@@ -105,6 +111,7 @@ type Node struct {
 	BusKey               string
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
+	BusIssuedAt          *time.Time
 }
 
 type NodeLane struct {

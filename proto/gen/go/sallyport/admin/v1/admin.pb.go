@@ -780,6 +780,8 @@ type Node struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Name that it gave itself.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// An operator has disabled it: it is cut off from the control plane and the bus.
+	Disabled bool `protobuf:"varint,9,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	// It has both streams open.
 	Connected bool `protobuf:"varint,10,opt,name=connected,proto3" json:"connected,omitempty"`
 	// Revision that it serves.
@@ -842,6 +844,13 @@ func (x *Node) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Node) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
 }
 
 func (x *Node) GetConnected() bool {
@@ -2359,10 +2368,11 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x05token\x18\r \x01(\tB\b\xaa\xbb\x18\x04\x10\x01(\x01R\x05token\x12A\n" +
 	"\n" +
 	"created_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAtB\v\n" +
-	"\t_max_uses\"\xfa\x02\n" +
+	"\t_max_uses\"\x96\x03\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
+	"\bdisabled\x18\t \x01(\bR\bdisabled\x12\x1c\n" +
 	"\tconnected\x18\n" +
 	" \x01(\bR\tconnected\x12\x1a\n" +
 	"\brevision\x18\v \x01(\x04R\brevision\x12\x1a\n" +
