@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
@@ -42,17 +41,17 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	embedded, err := startBus(ctx, &cfg, c, certificate)
+	link, err := openBus(ctx, &cfg, c, certificate)
 	if err != nil {
 		return err
 	}
-	defer embedded.Stop()
-	conn, err := embedded.Connect()
+	defer link.close()
+	conn, err := link.client.Connect()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	p, err := newPlane(ctx, &cfg, c, embedded, conn, certificate)
+	p, err := newPlane(ctx, &cfg, c, link, conn, certificate)
 	if err != nil {
 		return err
 	}
@@ -61,20 +60,6 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	return p.run(ctx)
-}
-
-func startBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.ServerCertificate) (*bus.Server, error) {
-	keys, err := bus.LoadKeys(ctx, c.vault)
-	if err != nil {
-		return nil, err
-	}
-	return bus.Start(ctx, bus.Config{
-		Listen:   cfg.BusListen,
-		StoreDir: filepath.Join(cfg.DataDir, "bus"),
-		TLS:      certificate.TLS(tls.NoClientCert),
-		Announce: cfg.BusURLs,
-		Logger:   cfg.Logger.With("part", "bus"),
-	}, keys)
 }
 
 // plane is the parts of a running control plane.
@@ -87,7 +72,8 @@ type plane struct {
 	lanes    *fleet.Lanes
 	roster   *fleet.Roster
 	consumer *bus.Consumer
-	embedded *bus.Server
+	warden   *bus.Warden
+	bus      *busLink
 
 	// Faces.
 	edge    *edgeapi.Server
@@ -98,20 +84,25 @@ type plane struct {
 	adminTLS                                     *tls.Config
 }
 
-func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
+func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
-	fleetStats, usageStats := new(fleet.Stats), new(usage.Stats)
-	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
+	fleetStats, usageStats, busStats := new(fleet.Stats), new(usage.Stats), new(bus.Stats)
+	p := &plane{cfg: cfg, log: log, bus: link, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster)
-	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
+	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, link.client, log, fleetStats)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	configuration := catalog.New(db, log)
 
-	var errs [3]error
-	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats})
+	var errs [4]error
+	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Bus: busStats})
+	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
+	p.commits.OnDisabled(func(node string) {
+		p.roster.EndNode(node)
+		p.warden.Wake()
+	})
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
@@ -179,7 +170,7 @@ func (p *plane) announce() error {
 	at := Addresses{
 		Admin: p.adminListener.Addr().String(), AdminTLS: p.adminTLS != nil,
 		Edge: p.edgeListener.Addr().String(),
-		Bus:  p.embedded.Addr(),
+		Bus:  p.bus.address(),
 	}
 	if p.metricsListener != nil {
 		at.Metrics = p.metricsListener.Addr().String()
@@ -203,6 +194,8 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.commits.Run(standing) })
 	ground.Go(func() error { return p.lanes.Run(standing) })
 	ground.Go(func() error { return p.roster.Run(standing) })
+	ground.Go(func() error { return p.warden.Run(standing) })
+	ground.Go(func() error { return p.bus.hold(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)
