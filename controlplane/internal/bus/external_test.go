@@ -5,18 +5,17 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
@@ -93,26 +92,24 @@ func (i *installation) refused(url string, u *user) {
 	}
 }
 
-// natsServer builds the program of the module that this one embeds, once.
-var natsServer = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sallyport-nats-")
-	if err != nil {
-		return "", err
+// natsServer builds the program of the module that this one embeds.
+func natsServer(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "nats-server")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
+		t.Fatalf("build nats-server: %v: %s", err, out)
 	}
-	path := filepath.Join(dir, "nats-server")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build nats-server: %w: %s", err, out)
-	}
-	return path, nil
-})
+	return path
+}
 
 // external is a nats-server process, configured by what we write for it.
 type external struct {
-	t      *testing.T
-	config string
-	url    string
-	cmd    *exec.Cmd
-	output bytes.Buffer
+	t       *testing.T
+	program string
+	config  string
+	url     string
+	cmd     *exec.Cmd
+	output  bytes.Buffer
 }
 
 func (i *installation) external() *external {
@@ -140,7 +137,7 @@ func (i *installation) external() *external {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	e := &external{t: i.t, config: filepath.Join(i.dir, "nats-server.conf"), url: "tls://" + address}
+	e := &external{t: i.t, program: natsServer(i.t), config: filepath.Join(i.dir, "nats-server.conf"), url: "tls://" + address}
 	for name, body := range map[string][]byte{"bus.crt": certificates, "bus.key": key, "nats-server.conf": text} {
 		if err := os.WriteFile(filepath.Join(i.dir, name), body, 0o600); err != nil {
 			i.t.Fatal(err)
@@ -153,11 +150,7 @@ func (i *installation) external() *external {
 
 func (e *external) start() {
 	e.t.Helper()
-	program, err := natsServer()
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	e.cmd = exec.Command(program, "-c", e.config)
+	e.cmd = exec.Command(e.program, "-c", e.config)
 	e.cmd.Stdout, e.cmd.Stderr = &e.output, &e.output
 	if err := e.cmd.Start(); err != nil {
 		e.t.Fatal(err)
@@ -267,6 +260,63 @@ func (i *installation) await(url string, u *user, options ...nats.Option) *nats.
 		case <-look.C:
 		case <-ctx.Done():
 			i.t.Fatal(err)
+		}
+	}
+}
+
+// A server that comes back with an empty disk knows only what its configuration says: it is told again who may not come in, and
+// gets its stream back.
+func TestServerThatLostItsDiskIsToldAgainAndGetsItsStreamBack(t *testing.T) {
+	i := install(t)
+	server := i.external()
+	client := i.client(server.url)
+	store := new(revocations)
+	bad, good := i.newUser(newIdentity()), i.newUser(newIdentity())
+	store.revoke(bad.public)
+	r := &receiver{got: make(chan usage.Delivery, 16), verdict: committed}
+	i.consumeFrom(client, r)
+	guard(t, store, client)
+	publish(t, i.await(server.url, good), subject.Usage(good.identity.Environment, good.identity.Node), "before")
+	<-r.got
+
+	server.stop()
+	if err := os.RemoveAll(filepath.Join(i.dir, "store")); err != nil {
+		t.Fatal(err)
+	}
+	server.start()
+	conn := i.await(server.url, good)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool {
+		_, err := js.Publish(t.Context(), subject.Usage(good.identity.Environment, good.identity.Node), []byte("after"), jetstream.WithRetryAttempts(0))
+		return err == nil
+	})
+	if got := <-r.got; string(got.Data) != "after" {
+		t.Errorf("got %q", got.Data)
+	}
+	eventually(t, func() bool {
+		conn, err := i.login(server.url, bad)
+		if err == nil {
+			conn.Close()
+		}
+		return errors.Is(err, nats.ErrAuthorization)
+	})
+}
+
+// eventually returns once a condition holds.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !holds() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Fatal("it didn't come about")
 		}
 	}
 }
