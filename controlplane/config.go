@@ -30,8 +30,10 @@ type Config struct {
 	EdgeListen string
 	// BusListen is where nodes send usage; always TLS of our own authority.
 	BusListen string
-	// BusURLs are what nodes are told of where the bus is; empty: the listener's own address.
+	// BusURLs are what nodes are told of where the bus is; empty: the listener's own address, or NATSURLs.
 	BusURLs []string
+	// NATSURLs are where the bus is, if it isn't to run in this process: BusListen and DataDir are unused then.
+	NATSURLs []string
 	// MetricsListen is where metrics are served, on loopback; empty: nowhere.
 	MetricsListen string
 	// NodeCertificateLife is how long a node's certificate lives, 10 s to 30 days; 0: 24 h. Nodes renew
@@ -68,13 +70,12 @@ func (c *Config) check() error {
 	for _, need := range []struct{ name, value string }{
 		{"the address of the admin API", c.AdminListen},
 		{"the address for nodes", c.EdgeListen},
-		{"the address of the bus", c.BusListen},
-		{"the data folder", c.DataDir},
 	} {
 		if need.value == "" {
 			wrong = append(wrong, errors.New(need.name+" is not set"))
 		}
 	}
+	wrong = append(wrong, c.checkBus())
 	if (c.AdminCertificate == "") != (c.AdminKey == "") {
 		wrong = append(wrong, errors.New("TLS of the admin API needs both a certificate and a key"))
 	}

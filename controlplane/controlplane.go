@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
@@ -44,17 +43,17 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	embedded, err := startBus(ctx, &cfg, c, certificate)
+	link, err := openBus(ctx, &cfg, c, certificate)
 	if err != nil {
 		return err
 	}
-	defer embedded.Stop()
-	conn, err := embedded.Connect()
+	defer link.close()
+	conn, err := link.client.Connect()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	p, err := newPlane(ctx, &cfg, c, embedded, conn, certificate)
+	p, err := newPlane(ctx, &cfg, c, link, conn, certificate)
 	if err != nil {
 		return err
 	}
@@ -63,20 +62,6 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	return p.run(ctx)
-}
-
-func startBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.ServerCertificate) (*bus.Server, error) {
-	keys, err := bus.LoadKeys(ctx, c.vault)
-	if err != nil {
-		return nil, err
-	}
-	return bus.Start(ctx, bus.Config{
-		Listen:   cfg.BusListen,
-		StoreDir: filepath.Join(cfg.DataDir, "bus"),
-		TLS:      certificate.TLS(tls.NoClientCert),
-		Announce: cfg.BusURLs,
-		Logger:   cfg.Logger.With("part", "bus"),
-	}, keys)
 }
 
 // plane is the parts of a running control plane.
@@ -94,7 +79,8 @@ type plane struct {
 	asking   *fleet.Inquiries
 	consumer *bus.Consumer
 	upkeep   *usage.Upkeep
-	embedded *bus.Server
+	warden   *bus.Warden
+	bus      *busLink
 
 	// Faces.
 	edge    *edgeapi.Server
@@ -105,10 +91,10 @@ type plane struct {
 	adminTLS                                     *tls.Config
 }
 
-func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
+func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
-	fleetStats, usageStats, upkeepStats, limitStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats), new(limits.Stats)
-	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
+	fleetStats, usageStats, upkeepStats, limitStats, busStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats), new(limits.Stats), new(bus.Stats)
+	p := &plane{cfg: cfg, log: log, bus: link, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.limits = limits.New(db, log, limitStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
@@ -117,14 +103,19 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p.members = fleet.NewMembers(publisher, log)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
 	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log)
-	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats).Telling(p.members)
+	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, link.client, log, fleetStats).Telling(p.members)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
 	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
-	var errs [3]error
-	p.consumer, errs[0] = bus.NewConsumer(ctx, conn, usage.NewReceiver(db.Usage(), log, usageStats), log)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats})
+	var errs [4]error
+	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats})
+	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
+	p.commits.OnDisabled(func(node string) {
+		p.roster.EndNode(node)
+		p.warden.Wake()
+	})
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
@@ -196,7 +187,7 @@ func (p *plane) announce() error {
 	at := Addresses{
 		Admin: p.adminListener.Addr().String(), AdminTLS: p.adminTLS != nil,
 		Edge: p.edgeListener.Addr().String(),
-		Bus:  p.embedded.Addr(),
+		Bus:  p.bus.address(),
 	}
 	if p.metricsListener != nil {
 		at.Metrics = p.metricsListener.Addr().String()
@@ -225,6 +216,8 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.upkeep.Run(standing) })
 	ground.Go(func() error { return p.members.Run(standing) })
 	ground.Go(func() error { return p.asking.Run(standing) })
+	ground.Go(func() error { return p.warden.Run(standing) })
+	ground.Go(func() error { return p.bus.hold(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

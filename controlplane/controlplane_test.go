@@ -222,6 +222,10 @@ func TestConfigurationThatIsNotSafeIsRefusedWithEveryFault(t *testing.T) {
 			[]string{"certificate can't live for 1s"},
 		},
 		"nothing": {controlplane.Config{Logger: log}, []string{"DATABASE_URL", "SALLYPORT_ROOT_KEY", "the admin API", "nodes", "the bus", "data folder"}},
+		"a bus that asks for a password": {
+			controlplane.Config{Logger: log, AdminListen: "127.0.0.1:0", EdgeListen: ":1", DatabaseURL: "x", RootKey: "x", NATSURLs: []string{"tls://u:p@bus:4222"}},
+			[]string{"NATS_URL must be"},
+		},
 		"admin API in plain off loopback": {
 			controlplane.Config{Logger: log, AdminListen: "0.0.0.0:80", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x"},
 			[]string{"can't listen on 0.0.0.0:80 without TLS"},

@@ -2,8 +2,8 @@
 // Postgres as the only truth.
 //
 // It wires and decides nothing: [Run] opens the database and the material under the root key, puts
-// domains on them and faces before those, listens, and stops everything in order. [Open] does the
-// same without listening, for commands.
+// domains on them and faces before those, listens, and stops everything in order. [RunBus] runs the bus
+// alone, for several control planes to share. [Open] opens the same without listening, for commands.
 //
 //	faces    internal/api (REST), internal/edgeapi (nodes)
 //	domains  internal/{access,environments,catalog,directory,publish,fleet,usage,secrets}

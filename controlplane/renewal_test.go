@@ -55,6 +55,15 @@ func sameUser(t *testing.T, first, second string) {
 
 func connectBus(t *testing.T, at controlplane.Addresses, node *edgetest.Node) *nats.Conn {
 	t.Helper()
+	conn, err := dialBus(t, at, node)
+	if err != nil {
+		t.Fatalf("the bus refuses the node: %v", err)
+	}
+	return conn
+}
+
+func dialBus(t *testing.T, at controlplane.Addresses, node *edgetest.Node) (*nats.Conn, error) {
+	t.Helper()
 	config, err := node.TLS()
 	if err != nil {
 		t.Fatal(err)
@@ -63,11 +72,7 @@ func connectBus(t *testing.T, at controlplane.Addresses, node *edgetest.Node) *n
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := nats.Connect("tls://"+at.Bus, nats.Secure(config), nats.UserJWT(
+	return nats.Connect("tls://"+at.Bus, nats.Secure(config), nats.UserJWT(
 		func() (string, error) { return node.Identity.GetBusJwt(), nil }, key.Sign,
 	))
-	if err != nil {
-		t.Fatalf("the bus refuses the renewed JWT: %v", err)
-	}
-	return conn
 }

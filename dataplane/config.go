@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
+	"github.com/sallyport/sallyport/dataplane/internal/reach"
 )
 
 // Config is what a node starts with.
 type Config struct {
-	// Control is where the control plane serves nodes, host:port.
+	// Control is where the control plane serves nodes, host:port; of several replicas, with commas between.
 	Control string
 	// JoinToken is needed once, for a node without an identity.
 	JoinToken string
@@ -44,6 +45,11 @@ func (c *Config) check() error {
 	} {
 		if need.value == "" {
 			missing = append(missing, errors.New(need.name+" is not set"))
+		}
+	}
+	if c.Control != "" {
+		if _, err := reach.Parse(c.Control); err != nil {
+			missing = append(missing, err)
 		}
 	}
 	if c.Logger == nil {

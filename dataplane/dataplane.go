@@ -158,7 +158,8 @@ func (n *node) connect() (err error) {
 func (n *node) connectBus() (err error) {
 	origin := usage.Origin{Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot}
 	n.bus, err = usage.Connect(usage.BusConfig{
-		URLs: n.identity.BusURLs(), TLS: n.identity.TLS(), JWT: n.identity.BusJWT, Sign: n.identity.BusSign, Origin: origin, Log: n.cfg.Logger,
+		URLs: n.identity.BusURLs(), TLS: n.identity.BusTLS(), JWT: n.identity.BusJWT, Sign: n.identity.BusSign, Refused: n.renewer.Want,
+		Origin: origin, Log: n.cfg.Logger,
 	})
 	n.usage = usage.Open(usage.Config{Dir: filepath.Join(n.cfg.DataDir, usageDir), Origin: origin, Log: n.cfg.Logger})
 	n.sender = usage.NewSender(n.usage, n.bus, n.cfg.Logger)

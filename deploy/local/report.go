@@ -19,7 +19,7 @@ func report(ctx context.Context, out io.Writer, s *stack.Stack, set settings, ke
 		fmt.Fprintf(out, "  Edge %d     %s   (operator: %s)\n", n, s.EdgeURL(n), s.EdgeAdminURL(n))
 	}
 	fmt.Fprintf(out, "  Service    http://%s   (the demo behind the gateway)\n", s.DemoAddress())
-	if dir := s.DatabaseDir(); dir != "" {
+	for _, dir := range s.DatabaseDirs() {
 		fmt.Fprintf(out, "  Database   %s\n", dir)
 	}
 	fmt.Fprintf(out, "  Log        %s\n", filepath.Join(set.dir, "log"))

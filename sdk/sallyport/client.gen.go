@@ -739,6 +739,9 @@ type Node struct {
 	// Name Name that it gave itself.
 	Name string `json:"name,omitempty,omitzero"`
 
+	// Disabled An operator has disabled it: it is cut off from the control plane and the bus.
+	Disabled bool `json:"disabled,omitempty,omitzero"`
+
 	// Connected It has both streams open.
 	Connected bool `json:"connected,omitempty,omitzero"`
 
@@ -768,9 +771,6 @@ type Node struct {
 
 	// Group Group, by id; absent: none.
 	Group string `json:"group,omitempty,omitzero"`
-
-	// Enabled It may be served; an operator can disable it.
-	Enabled bool `json:"enabled,omitempty,omitzero"`
 
 	// Boot Boot of its process; of two during a hand-over the newer.
 	Boot string `json:"boot,omitempty,omitzero"`
@@ -3138,8 +3138,7 @@ type ClientInterface interface {
 
 	// PatchNodeWithBody Change what people say of an edge node
 	//
-	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3148,13 +3147,29 @@ type ClientInterface interface {
 
 	// PatchNodeWithApplicationMergePatchPlusJSONBody Change what people say of an edge node
 	//
-	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
 	PatchNodeWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DisableNode Disable an edge node
+	//
+	// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+	// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+	// again changes nothing.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+	DisableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnableNode Enable an edge node
+	//
+	// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+	// revoked: it gets a new credential by itself.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+	EnableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetNodeHealth Ask an edge node how it is
 	//
@@ -4598,8 +4613,7 @@ func (c *Client) GetNode(ctx context.Context, environment EnvironmentKey, key Ob
 
 // PatchNodeWithBody Change what people say of an edge node
 //
-// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-// end, it gets no certificate, and it has no share in limits of the whole fleet.
+// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 //
 // Takes any type of body and a specified content type.
 //
@@ -4618,14 +4632,50 @@ func (c *Client) PatchNodeWithBody(ctx context.Context, environment EnvironmentK
 
 // PatchNodeWithApplicationMergePatchPlusJSONBody Change what people say of an edge node
 //
-// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-// end, it gets no certificate, and it has no share in limits of the whole fleet.
+// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
 func (c *Client) PatchNodeWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPatchNodeRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisableNode Disable an edge node
+//
+// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+// again changes nothing.
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+func (c *Client) DisableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisableNodeRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnableNode Enable an edge node
+//
+// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+// revoked: it gets a new credential by itself.
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+func (c *Client) EnableNode(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnableNodeRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -8882,6 +8932,88 @@ func NewPatchNodeRequestWithBody(server string, environment EnvironmentKey, key 
 	return req, nil
 }
 
+// NewDisableNodeRequest constructs an http.Request for the DisableNode method
+func NewDisableNodeRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s/disable", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEnableNodeRequest constructs an http.Request for the EnableNode method
+func NewEnableNodeRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/nodes/%s/enable", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetNodeHealthRequest constructs an http.Request for the GetNodeHealth method
 func NewGetNodeHealthRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
 	var err error
@@ -12951,8 +13083,7 @@ type ClientWithResponsesInterface interface {
 
 	// PatchNodeWithBodyWithResponse Change what people say of an edge node
 	//
-	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12961,13 +13092,33 @@ type ClientWithResponsesInterface interface {
 
 	// PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse Change what people say of an edge node
 	//
-	// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-	// end, it gets no certificate, and it has no share in limits of the whole fleet.
+	// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/environments/{environment}/nodes/{key} (the `PatchNode` operationId).
 	PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PatchNodeApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeResponse, error)
+
+	// DisableNodeWithResponse Disable an edge node
+	//
+	// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+	// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+	// again changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+	DisableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DisableNodeResponse, error)
+
+	// EnableNodeWithResponse Enable an edge node
+	//
+	// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+	// revoked: it gets a new credential by itself.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+	EnableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*EnableNodeResponse, error)
 
 	// GetNodeHealthWithResponse Ask an edge node how it is
 	//
@@ -15894,6 +16045,116 @@ func (r PatchNodeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PatchNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DisableNodeResponse200Headers the declared response headers of an HTTP 200 response for DisableNode
+type DisableNodeResponse200Headers struct {
+	ETag string
+}
+
+type DisableNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DisableNodeResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DisableNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DisableNodeResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DisableNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DisableNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DisableNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DisableNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EnableNodeResponse200Headers the declared response headers of an HTTP 200 response for EnableNode
+type EnableNodeResponse200Headers struct {
+	ETag string
+}
+
+type EnableNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EnableNodeResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EnableNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EnableNodeResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EnableNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EnableNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EnableNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EnableNodeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -19183,8 +19444,7 @@ func (c *ClientWithResponses) GetNodeWithResponse(ctx context.Context, environme
 
 // PatchNodeWithBodyWithResponse Change what people say of an edge node
 //
-// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-// end, it gets no certificate, and it has no share in limits of the whole fleet.
+// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19199,8 +19459,7 @@ func (c *ClientWithResponses) PatchNodeWithBodyWithResponse(ctx context.Context,
 
 // PatchNodeWithApplicationMergePatchPlusJSONBodyWithResponse Change what people say of an edge node
 //
-// A JSON merge patch (RFC 7396) of name, labels, group (by id or name; null: none) and enabled. A disabled node's streams
-// end, it gets no certificate, and it has no share in limits of the whole fleet.
+// A JSON merge patch (RFC 7396) of name, labels and group (by id or name; null: none).
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19211,6 +19470,39 @@ func (c *ClientWithResponses) PatchNodeWithApplicationMergePatchPlusJSONBodyWith
 		return nil, err
 	}
 	return ParsePatchNodeResponse(rsp)
+}
+
+// DisableNodeWithResponse Disable an edge node
+//
+// Its streams and its connection to the bus end at once, on all replicas, and it gets no new ones; its
+// certificate isn't renewed. It goes on serving what it holds: to end that, stop the process. Doing it
+// again changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/disable (the `DisableNode` operationId).
+func (c *ClientWithResponses) DisableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*DisableNodeResponse, error) {
+	rsp, err := c.DisableNode(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisableNodeResponse(rsp)
+}
+
+// EnableNodeWithResponse Enable an edge node
+//
+// A disabled node is let in again with the certificate that it has. What it knew of the bus stays
+// revoked: it gets a new credential by itself.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/nodes/{key}/enable (the `EnableNode` operationId).
+func (c *ClientWithResponses) EnableNodeWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*EnableNodeResponse, error) {
+	rsp, err := c.EnableNode(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEnableNodeResponse(rsp)
 }
 
 // GetNodeHealthWithResponse Ask an edge node how it is
@@ -22319,6 +22611,98 @@ func ParsePatchNodeResponse(rsp *http.Response) (*PatchNodeResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers PatchNodeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDisableNodeResponse parses an HTTP response from a DisableNodeWithResponse call
+func ParseDisableNodeResponse(rsp *http.Response) (*DisableNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DisableNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DisableNodeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEnableNodeResponse parses an HTTP response from a EnableNodeWithResponse call
+func ParseEnableNodeResponse(rsp *http.Response) (*EnableNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EnableNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EnableNodeResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

@@ -32,6 +32,14 @@ type Config struct {
 	Edges int
 	// Bin is the folder of the programs; empty: the ones that were built last.
 	Bin string
+	// Replicas is how many control planes there are; 0: one. Several share a bus with a process of its own.
+	Replicas int
+	// OwnBus gives the bus a process of its own also where there is one control plane.
+	OwnBus bool
+	// NATSServer makes an unchanged nats-server the bus.
+	NATSServer bool
+	// Standby gives the database a synchronous replica.
+	Standby bool
 	// ControlArgs are added to the control plane's command line.
 	ControlArgs []string
 	// Durable keeps the database's promises over a power loss, as in production: for measuring. Tests do without.
@@ -73,7 +81,14 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, failed error) {
 	if s.output, err = os.CreateTemp("", "sallyport-test-*.log"); err != nil {
 		return nil, fmt.Errorf("harness: %w", err)
 	}
+	natsServer := ""
+	if cfg.NATSServer {
+		if natsServer, err = buildNATSServer(ctx, s.dir); err != nil {
+			return nil, err
+		}
+	}
 	s.local, err = stack.Start(ctx, stack.Config{
+		Replicas: cfg.Replicas, OwnBus: cfg.OwnBus, NATSServer: natsServer, Standby: cfg.Standby,
 		Dir: s.dir, Bin: bin, Environment: sharedEnvironment, Edges: cfg.Edges, Output: s.output,
 		Logger: slog.New(slog.NewTextHandler(s.output, nil)), Throwaway: !cfg.Durable, ControlArgs: cfg.ControlArgs,
 	})
@@ -103,26 +118,6 @@ func (s *Stack) URL() string { return s.local.URL() }
 // Token returns an owner's access token.
 func (s *Stack) Token() string { return s.local.Token() }
 
-// KillControl ends the control plane at once, as a crash would.
-func (s *Stack) KillControl() error {
-	return s.local.Kill(stack.Control) //nolint:wrapcheck // says which
-}
-
-// ReviveControl starts the control plane again, and returns once it is ready.
-func (s *Stack) ReviveControl(ctx context.Context) error {
-	return s.local.Revive(ctx, stack.Control) //nolint:wrapcheck // says which
-}
-
-// KillDatabase ends the database at once, as a crash would.
-func (s *Stack) KillDatabase(ctx context.Context) error {
-	return s.local.KillDatabase(ctx) //nolint:wrapcheck // says which
-}
-
-// ReviveDatabase starts the database again, and returns once it answers.
-func (s *Stack) ReviveDatabase(ctx context.Context) error {
-	return s.local.ReviveDatabase(ctx) //nolint:wrapcheck // says which
-}
-
 // LogFile returns the file that takes what the programs print.
 func (s *Stack) LogFile() string { return s.output.Name() }
 
@@ -132,9 +127,9 @@ func (s *Stack) Close() error {
 	defer cancel()
 	var failed []error
 	if s.local != nil {
-		database := s.local.DatabaseDir()
+		databases := s.local.DatabaseDirs()
 		failed = append(failed, s.local.Stop(ctx))
-		if database != "" { // it lies elsewhere when root runs the tests
+		for _, database := range databases { // they lie elsewhere when root runs the tests
 			failed = append(failed, os.RemoveAll(database))
 		}
 	}

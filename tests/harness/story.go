@@ -48,6 +48,17 @@ func (e *Environment) story(t testing.TB) *Story {
 	return &Story{t: t, API: e.Stack.API, Environment: e, name: name, Host: name + ".test"}
 }
 
+// Through makes the story, and its stack's environments, speak to the n-th control plane, counted from 1. It is for stories
+// that have a stack to themselves.
+func (s *Story) Through(n int) {
+	s.t.Helper()
+	api, err := s.Environment.Stack.Replica(n)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.API, s.Environment.Stack.API = api, api
+}
+
 // Name returns a name that only this story has.
 func (s *Story) Name(of string) string { return of + "-" + s.name }
 

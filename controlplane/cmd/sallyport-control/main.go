@@ -15,6 +15,8 @@ import (
 const usage = `sallyport-control is Sallyport's control plane.
 
   sallyport-control serve [flags]                       serve the admin API, nodes and the bus
+  sallyport-control bus [flags]                         run the bus alone, for several control planes to share
+  sallyport-control bus init -dir <folder> [flags]      write what a NATS server needs to be that bus
   sallyport-control migrate                             bring the database to this build's schema
   sallyport-control token create -name <name>           make an owner's access token and print it
   sallyport-control environment create -name <name>     make an environment and print its id
@@ -26,6 +28,7 @@ Taken from the environment, by all of them:
   DATABASE_URL              the Postgres database
   SALLYPORT_ROOT_KEY        root key, 32 bytes in hexadecimal or base64; or
   SALLYPORT_ROOT_KEY_FILE   a file that holds it (openssl rand -base64 32)
+  NATS_URL                  for serve: the bus that it shares with others, instead of running one itself
   SALLYPORT_LOG_LEVEL       debug, info, warn or error; default info
 
 Each command lists its flags with -h.
@@ -58,6 +61,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{[]string{"serve"}, serve},
+		{[]string{"bus", "init"}, initBus},
+		{[]string{"bus"}, runBus},
 		{[]string{"migrate"}, migrate},
 		{[]string{"token", "create"}, createToken},
 		{[]string{"environment", "create"}, createEnvironment},

@@ -20,20 +20,15 @@ func serve(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	text := func(to *string, name, standard, help string) {
-		variable := "SALLYPORT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		if set := t.getenv(variable); set != "" {
-			standard = set
-		}
-		flags.StringVar(to, name, standard, help+" ("+variable+")")
-	}
-	var busURLs, readyFile, nodeLife string
+	text := fromEnvironment(t, flags)
+	var busURLs, natsURL, readyFile, nodeLife string
 	text(&cfg.AdminListen, "admin-listen", "127.0.0.1:7001", "`address` of the admin API; off loopback only with TLS")
 	text(&cfg.AdminCertificate, "admin-certificate", "", "PEM `file` with the admin API's certificate and its chain")
 	text(&cfg.AdminKey, "admin-key", "", "PEM `file` with that certificate's key")
 	text(&cfg.EdgeListen, "edge-listen", "127.0.0.1:7443", "`address` for nodes, over TLS of our own authority")
+	flags.StringVar(&natsURL, "nats-url", t.getenv("NATS_URL"), "comma-separated `URLs` of a bus that runs elsewhere; none is run here then (NATS_URL)")
 	text(&cfg.BusListen, "bus-listen", "127.0.0.1:4222", "`address` of the bus, over TLS of our own authority")
-	text(&busURLs, "bus-urls", "", "comma-separated `URLs` of the bus that nodes are told; default the listener's")
+	text(&busURLs, "bus-urls", "", "comma-separated `URLs` of the bus that nodes are told; default the listener's, or --nats-url")
 	text(&cfg.MetricsListen, "metrics-listen", "", "loopback `address` for GET /metrics; default none")
 	text(&nodeLife, "node-certificate-life", "24h", "how `long` a node's certificate lives; nodes renew theirs at half of it")
 	text(&cfg.DataDir, "data-dir", "", "`folder` that holds the bus's streams")
@@ -44,13 +39,34 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	if cfg.NodeCertificateLife, err = time.ParseDuration(nodeLife); err != nil {
 		return fmt.Errorf("--node-certificate-life: %w", err)
 	}
-	if busURLs != "" {
-		cfg.BusURLs = strings.Split(busURLs, ",")
-	}
+	cfg.BusURLs, cfg.NATSURLs = list(busURLs), list(natsURL)
 	if readyFile != "" {
 		cfg.Ready = func(at controlplane.Addresses) error { return writeReady(readyFile, at) }
 	}
 	return controlplane.Run(ctx, cfg)
+}
+
+// fromEnvironment returns what makes a flag whose default a variable gives, SALLYPORT_ and the flag's name.
+func fromEnvironment(t terminal, flags *flag.FlagSet) func(to *string, name, standard, help string) {
+	return func(to *string, name, standard, help string) {
+		variable := "SALLYPORT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		if set := t.getenv(variable); set != "" {
+			standard = set
+		}
+		flags.StringVar(to, name, standard, help+" ("+variable+")")
+	}
+}
+
+// list takes a comma-separated list apart; nil: it is empty.
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	parts := strings.Split(text, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
 }
 
 // writeReady writes the addresses so that a reader finds all of them, or no file.

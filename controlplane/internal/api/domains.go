@@ -56,8 +56,9 @@ type (
 	Nodes interface {
 		Get(ctx context.Context, environment, id string) (*adminv1.Node, error)
 		List(ctx context.Context, environment string, q listing.Query) (listing.Page[*adminv1.Node], error)
-		// Patch changes what people say of a node: a JSON merge patch of its name, labels, group, enabled.
+		// Patch changes what people say of a node: a JSON merge patch of its name, labels, group.
 		Patch(ctx context.Context, environment, id string, patch []byte) (*adminv1.Node, error)
+		SetEnabled(ctx context.Context, environment, id string, enabled bool) (*adminv1.Node, error)
 		Status(ctx context.Context, environment string, revision uint64) (*adminv1.RevisionStatus, error)
 		// Wait returns how many live nodes have the revision and the sequence, of how many, once all
 		// have answered or ctx ends.

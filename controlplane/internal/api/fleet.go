@@ -90,6 +90,21 @@ func (s *Server) getNode(x *exchange) error {
 	return x.sendObject(http.StatusOK, node)
 }
 
+// setNode turns a node off or on.
+func (s *Server) setNode(enabled bool) handler {
+	return func(x *exchange) error {
+		environment, key, err := s.keyed(x)
+		if err != nil {
+			return err
+		}
+		node, err := s.Nodes.SetEnabled(x.context(), environment.GetId(), key, enabled)
+		if err != nil {
+			return err
+		}
+		return x.sendObject(http.StatusOK, node)
+	}
+}
+
 // keyed returns the environment and the key that the path names.
 func (s *Server) keyed(x *exchange) (*adminv1.Environment, string, error) {
 	environment, err := s.environment(x)

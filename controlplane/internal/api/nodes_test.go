@@ -48,7 +48,7 @@ func TestNodesAreMovedRenamedAndSelected(t *testing.T) {
 	w := newWorld(t)
 	group := w.make(http.MethodPost, at("node-groups"), `{"name":"rack-1"}`).text("id")
 	one, two := w.enrol("one", group), w.enrol("two", "")
-	if got := w.do(http.MethodGet, at("nodes", one), "").want(t, http.StatusOK).object(t); got.text("group") != group || got["enabled"] != true {
+	if got := w.do(http.MethodGet, at("nodes", one), "").want(t, http.StatusOK).object(t); got.text("group") != group || got["disabled"] == true {
 		t.Errorf("a node of a group's token reads %v", got)
 	}
 	moved := w.do(http.MethodPatch, at("nodes", two), `{"group":"rack-1","labels":{"canary":"yes"},"name":"second"}`).want(t, http.StatusOK).object(t)
@@ -67,7 +67,7 @@ func TestNodesAreMovedRenamedAndSelected(t *testing.T) {
 	w.do(http.MethodPatch, at("nodes", two), `{"group":"nothing"}`).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/group")
 	w.do(http.MethodPatch, at("nodes", two), `{"capability":9}`).want(t, http.StatusBadRequest)
 	w.do(http.MethodPatch, at("nodes", two), `{"name":""}`).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/name")
-	if off := w.do(http.MethodPatch, at("nodes", two), `{"enabled":false}`).want(t, http.StatusOK).object(t); off["enabled"] == true {
+	if off := w.do(http.MethodPost, at("nodes", two, "disable"), "").want(t, http.StatusOK).object(t); off["disabled"] != true {
 		t.Errorf("disabled reads %v", off)
 	}
 	w.do(http.MethodGet, at("nodes", one, "health"), "").want(t, http.StatusGatewayTimeout).wantProblem(t, problem.NodeUnreachable)

@@ -69,6 +69,11 @@ func install(t *testing.T) *installation {
 
 func (i *installation) start() *bus.Server {
 	i.t.Helper()
+	return i.startRevoking(nil)
+}
+
+func (i *installation) startRevoking(revoked []fleet.BusRevocation) *bus.Server {
+	i.t.Helper()
 	certificate, err := fleet.NewServerCertificate(i.authority)
 	if err != nil {
 		i.t.Fatal(err)
@@ -78,7 +83,7 @@ func (i *installation) start() *bus.Server {
 		i.t.Fatal(err)
 	}
 	server, err := bus.Start(i.t.Context(), bus.Config{
-		Listen: "127.0.0.1:0", StoreDir: i.dir, TLS: certificate.TLS(tls.NoClientCert), Logger: slog.New(slog.DiscardHandler),
+		Listen: "127.0.0.1:0", StoreDir: i.dir, TLS: certificate.TLS(tls.NoClientCert), Revoked: revoked, Logger: slog.New(slog.DiscardHandler),
 	}, keys)
 	if err != nil {
 		i.t.Fatal(err)
@@ -151,12 +156,23 @@ func (r *receiver) Receive(_ context.Context, deliveries []usage.Delivery) []usa
 // consume runs a consumer until the returned function is called.
 func (i *installation) consume(server *bus.Server, r bus.Receiver) (stop func()) {
 	i.t.Helper()
-	conn, err := server.Connect()
+	return i.consumeFrom(server.Client, r)
+}
+
+func (i *installation) consumeFrom(client *bus.Client, r bus.Receiver) (stop func()) {
+	i.t.Helper()
+	conn, err := client.Connect()
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	consumer, err := bus.NewConsumer(i.t.Context(), conn, r, slog.New(slog.DiscardHandler))
+	consumer, err := bus.NewConsumer(conn, r, slog.New(slog.DiscardHandler), new(bus.Stats))
 	if err != nil {
+		i.t.Fatal(err)
+	}
+	if connected := conn.StatusChanged(nats.CONNECTED); !conn.IsConnected() {
+		<-connected
+	}
+	if err := consumer.Ensure(i.t.Context()); err != nil {
 		i.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

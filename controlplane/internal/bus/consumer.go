@@ -21,6 +21,8 @@ const (
 	receiveTimeout = 8 * time.Second
 	// retryDelay is when a message that could not be taken comes again.
 	retryDelay = 2 * time.Second
+	// ensureTimeout bounds making the stream and its consumer.
+	ensureTimeout = 10 * time.Second
 	// fetchRetry is the pause after the bus failed.
 	fetchRetry = time.Second
 )
@@ -33,36 +35,41 @@ type Receiver interface {
 // Consumer brings usage from the stream to a receiver, and acks what it has committed. Replicas
 // share the stream: each message goes to one of them.
 type Consumer struct {
-	consumer jetstream.Consumer
+	js       jetstream.JetStream
 	receiver Receiver
 	log      *slog.Logger
+	floods   *floods
+
+	stream   jetstream.Stream   // nil: not looked for yet, or lost
+	consumer jetstream.Consumer // alike
 }
 
-// NewConsumer makes the usage stream when it isn't there, and returns its consumer. conn stays the
-// caller's.
-func NewConsumer(ctx context.Context, conn *nats.Conn, receiver Receiver, log *slog.Logger) (*Consumer, error) {
+// NewConsumer returns a consumer over a connection, which stays the caller's.
+func NewConsumer(conn *nats.Conn, receiver Receiver, log *slog.Logger, stats *Stats) (*Consumer, error) {
 	js, err := jetstream.New(conn)
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	consumer, err := ensureUsage(ctx, js)
-	if err != nil {
-		return nil, err
-	}
-	return &Consumer{consumer: consumer, receiver: receiver, log: log}, nil
+	return &Consumer{js: js, receiver: receiver, log: log, floods: newFloods(log, stats)}, nil
 }
 
 // Run receives until ctx ends. What is being received then is finished; the rest stays in the stream.
+// A bus that isn't there yet, or lost its stream with its disk, is waited for.
 func (c *Consumer) Run(ctx context.Context) error {
 	failing := false
 	for ctx.Err() == nil {
-		err := c.round(ctx)
+		err := c.Ensure(ctx)
+		if err == nil {
+			err = c.round(ctx)
+			c.floods.look(ctx, c.stream)
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			if !failing {
 				c.log.Error("can't read the usage stream; trying again", "error", err)
 			}
 			failing = true
+			c.consumer = nil
 			pause(ctx, fetchRetry)
 		case err == nil && failing:
 			c.log.Info("reads the usage stream again")
@@ -70,6 +77,18 @@ func (c *Consumer) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Ensure makes the usage stream and its consumer, unless that was done and nothing failed since.
+func (c *Consumer) Ensure(ctx context.Context) error {
+	if c.consumer != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ensureTimeout)
+	defer cancel()
+	var err error
+	c.stream, c.consumer, err = ensureUsage(ctx, c.js)
+	return err
 }
 
 // round receives one group: it waits for the first message, and takes along what else is there. It

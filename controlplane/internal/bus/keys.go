@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
@@ -14,19 +15,12 @@ import (
 )
 
 const (
-	// nodeJWTLife is how long a node's credential for the bus lasts.
+	// nodeJWTLife is how long a node's credential for the bus lasts; shorter than fleet.RevocationLife.
 	nodeJWTLife = 30 * 24 * time.Hour
-	// ownJWTLife is how long the control plane's own lasts; it gets a new one with each connection.
+	// ownJWTLife is how long the control plane's own lasts; it gets a new one at each login.
 	ownJWTLife = 365 * 24 * time.Hour
 	// maxPayload bounds one message, in bytes.
 	maxPayload = 1 << 20
-)
-
-// Limits of what the product's account may keep.
-const (
-	maxStreamBytes = 4 << 30
-	maxStreams     = 16
-	maxConsumers   = 64
 )
 
 // Keys is the installation's bus identity: an operator, the account that nodes and control plane
@@ -80,67 +74,43 @@ func (k *Keys) NodeJWT(identity fleet.Identity, publicKey string) (string, error
 	claims.Sub.Allow.Add(subject.NodeSubscribe(identity.Node)...)
 	claims.Limits.Payload = maxPayload
 	claims.Subs = 16
+	claims.AllowedConnectionTypes.Add(jwt.ConnectionTypeStandard)
 	return claims.Encode(k.account)
 }
 
-// ownUser returns a new credential of the control plane itself, which may do anything in the account.
-func (k *Keys) ownUser() (userJWT string, seed []byte, err error) {
+// user returns what a connection of the control plane itself logs in with: a key that lives for that
+// connection, and a function that vouches for it anew at each login.
+func (k *Keys) user(account nkeys.KeyPair, allow func(*jwt.UserClaims)) (vouch func() (string, error), sign nats.SignatureHandler, err error) {
 	pair, err := nkeys.CreateUser()
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	public, err := pair.PublicKey()
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
-	claims := jwt.NewUserClaims(public)
-	claims.Name = "control"
-	claims.Expires = k.now().Add(ownJWTLife).Unix()
-	if userJWT, err = claims.Encode(k.account); err != nil {
-		return "", nil, err
+	vouch = func() (string, error) {
+		claims := jwt.NewUserClaims(public)
+		claims.Name = "control"
+		claims.Expires = k.now().Add(ownJWTLife).Unix()
+		allow(claims)
+		return claims.Encode(account)
 	}
-	seed, err = pair.Seed()
-	return userJWT, seed, err
+	return vouch, pair.Sign, nil
 }
 
-// operatorClaims returns what the server trusts.
-func (k *Keys) operatorClaims() (*jwt.OperatorClaims, error) {
+// operatorJWT returns what a server trusts.
+func (k *Keys) operatorJWT() (string, error) {
 	public, err := k.operator.PublicKey()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	system, err := k.system.PublicKey()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	claims := jwt.NewOperatorClaims(public)
 	claims.Name = "sallyport"
 	claims.SystemAccount = system
-	encoded, err := claims.Encode(k.operator)
-	if err != nil {
-		return nil, err
-	}
-	return jwt.DecodeOperatorClaims(encoded)
-}
-
-// accountJWTs returns the account's and the system account's JWT by their public keys.
-func (k *Keys) accountJWTs() (map[string]string, error) {
-	jwts := make(map[string]string, 2)
-	for name, pair := range map[string]nkeys.KeyPair{"sallyport": k.account, "system": k.system} {
-		public, err := pair.PublicKey()
-		if err != nil {
-			return nil, err
-		}
-		claims := jwt.NewAccountClaims(public)
-		claims.Name = name
-		if pair == k.account {
-			claims.Limits.JetStreamLimits = jwt.JetStreamLimits{
-				DiskStorage: maxStreamBytes, Streams: maxStreams, Consumer: maxConsumers, MaxBytesRequired: true,
-			}
-		}
-		if jwts[public], err = claims.Encode(k.operator); err != nil {
-			return nil, err
-		}
-	}
-	return jwts, nil
+	return claims.Encode(k.operator)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -18,9 +19,10 @@ import (
 )
 
 const (
-	startTimeout   = 10 * time.Second
-	connectTimeout = 5 * time.Second
-	tlsTimeout     = 5 * time.Second
+	startTimeout = 10 * time.Second
+	tlsTimeout   = 5 * time.Second
+	// accountsSync is how often servers of a cluster would compare their accounts; ours is alone.
+	accountsSync = time.Hour
 )
 
 // Config says how the embedded server runs.
@@ -29,35 +31,70 @@ type Config struct {
 	StoreDir string      // holds the streams; made when it isn't there
 	TLS      *tls.Config // what nodes are served with
 	Announce []string    // URLs that nodes are told; empty: the listener's own
+	Revoked  []fleet.BusRevocation
 	Logger   *slog.Logger
 }
 
-// Server is the embedded server. It runs from Start to Stop.
+// Server is the embedded server, and the client of it. It runs from Start to Stop.
 type Server struct {
-	keys     *Keys
+	*Client
 	embedded *server.Server
-	announce []string
-	log      *slog.Logger
+	resolver *server.DirAccResolver
 }
 
 // Start runs the server and returns when nodes can connect.
 func Start(ctx context.Context, cfg Config, keys *Keys) (*Server, error) {
+	resolver, err := accounts(cfg, keys)
+	if err != nil {
+		return nil, fmt.Errorf("configure the bus's accounts: %w", err)
+	}
 	options, err := options(cfg, keys)
 	if err != nil {
+		resolver.Close()
 		return nil, fmt.Errorf("configure the bus: %w", err)
 	}
+	options.AccountResolver = resolver
 	embedded, err := server.NewServer(options)
 	if err != nil {
+		resolver.Close()
 		return nil, fmt.Errorf("make the bus: %w", err)
 	}
 	embedded.SetLoggerV2(logger{cfg.Logger}, false, false, false)
 	embedded.Start()
-	s := &Server{keys: keys, embedded: embedded, announce: cfg.Announce, log: cfg.Logger}
+	s := &Server{embedded: embedded, resolver: resolver}
+	s.Client = &Client{keys: keys, announce: cfg.Announce, log: cfg.Logger, url: "", options: []nats.Option{nats.InProcessServer(embedded)}}
 	if err := s.ready(ctx); err != nil {
 		s.Stop()
 		return nil, err
 	}
+	if len(s.announce) == 0 {
+		s.announce = []string{"tls://" + s.Addr()}
+	}
 	return s, nil
+}
+
+// accounts returns the server's accounts as the database has them now. It keeps them in a folder, as an
+// external server does, and is told of changes in the same way.
+func accounts(cfg Config, keys *Keys) (*server.DirAccResolver, error) {
+	product, err := keys.productAccount(cfg.Revoked)
+	if err != nil {
+		return nil, err
+	}
+	system, err := keys.systemAccount()
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := server.NewDirAccResolver(filepath.Join(cfg.StoreDir, "accounts"), 0, accountsSync, server.NoDelete)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range []account{product, system} {
+		if err := resolver.SaveAcc(a.public, a.jwt); err != nil {
+			resolver.Close()
+			return nil, err
+		}
+	}
+	return resolver, nil
 }
 
 func (s *Server) ready(ctx context.Context) error {
@@ -86,19 +123,13 @@ func options(cfg Config, keys *Keys) (*server.Options, error) {
 	if port == 0 {
 		port = server.RANDOM_PORT
 	}
-	operator, err := keys.operatorClaims()
+	encoded, err := keys.operatorJWT()
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := keys.accountJWTs()
+	operator, err := jwt.DecodeOperatorClaims(encoded)
 	if err != nil {
 		return nil, err
-	}
-	resolver := &server.MemAccResolver{}
-	for public, encoded := range accounts {
-		if err := resolver.Store(public, encoded); err != nil {
-			return nil, err
-		}
 	}
 	return &server.Options{
 		ServerName:       "sallyport",
@@ -108,7 +139,6 @@ func options(cfg Config, keys *Keys) (*server.Options, error) {
 		TLSTimeout:       tlsTimeout.Seconds(),
 		TrustedOperators: []*jwt.OperatorClaims{operator},
 		SystemAccount:    operator.SystemAccount,
-		AccountResolver:  resolver,
 		MaxPayload:       maxPayload,
 		JetStream:        true,
 		StoreDir:         cfg.StoreDir,
@@ -124,42 +154,9 @@ func options(cfg Config, keys *Keys) (*server.Options, error) {
 // Addr returns where the server listens, host:port.
 func (s *Server) Addr() string { return s.embedded.Addr().String() }
 
-// NodeJWT is Keys.NodeJWT.
-func (s *Server) NodeJWT(identity fleet.Identity, publicKey string) (string, error) {
-	return s.keys.NodeJWT(identity, publicKey)
-}
-
-// URLs returns where nodes find the bus.
-func (s *Server) URLs() []string {
-	if len(s.announce) > 0 {
-		return s.announce
-	}
-	return []string{"tls://" + s.Addr()}
-}
-
-// Connect returns a connection of the control plane's own user, inside the process.
-func (s *Server) Connect() (*nats.Conn, error) {
-	userJWT, seed, err := s.keys.ownUser()
-	if err != nil {
-		return nil, fmt.Errorf("make the control plane's bus credential: %w", err)
-	}
-	conn, err := nats.Connect("", nats.InProcessServer(s.embedded),
-		nats.Name("control"),
-		nats.UserJWTAndSeed(userJWT, string(seed)),
-		nats.Timeout(connectTimeout),
-		nats.MaxReconnects(-1),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			s.log.Warn("bus connection", "error", err)
-		}),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the embedded bus: %w", err)
-	}
-	return conn, nil
-}
-
 // Stop ends all connections and the server, and returns when it has ended.
 func (s *Server) Stop() {
 	s.embedded.Shutdown()
 	s.embedded.WaitForShutdown()
+	s.resolver.Close()
 }

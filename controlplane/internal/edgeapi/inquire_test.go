@@ -167,7 +167,7 @@ func TestDisablingANodeEndsItsInquiryStream(t *testing.T) {
 	inquiry := c.inquire(node, hello("b1", 0))
 	ended := replying(inquiry, "b1")
 	c.awaitHealth(node, of("b1"))
-	if _, err := c.nodes.Patch(t.Context(), c.environment, node.Identity.GetNode(), []byte(`{"enabled":false}`)); err != nil {
+	if _, err := c.nodes.SetEnabled(t.Context(), c.environment, node.Identity.GetNode(), false); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; codeOf(err) != codes.PermissionDenied {

@@ -125,7 +125,7 @@ func TestDisabledOrRemovedNodeRenewsNothing(t *testing.T) {
 	c := newControl(t, edgeapi.Times{})
 	node := c.enrol("edge-1")
 	before := leafOf(t, node)
-	if err := c.nodes.SetEnabled(t.Context(), c.environment, node.Identity.GetNode(), false); err != nil {
+	if _, err := c.nodes.SetEnabled(t.Context(), c.environment, node.Identity.GetNode(), false); err != nil {
 		t.Fatal(err)
 	}
 	if err := node.Renew(t.Context()); codeOf(err) != codes.PermissionDenied {

@@ -240,7 +240,7 @@ func TestDisabledNodesStreamsEndAndStayAway(t *testing.T) {
 	r := node.Replica(directory)
 	stream := c.open(node, r, directory)
 	c.take(stream, r)
-	if err := c.nodes.SetEnabled(t.Context(), c.environment, node.Identity.GetNode(), false); err != nil {
+	if _, err := c.nodes.SetEnabled(t.Context(), c.environment, node.Identity.GetNode(), false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := stream.NextState(); codeOf(err) != codes.PermissionDenied {
@@ -249,7 +249,7 @@ func TestDisabledNodesStreamsEndAndStayAway(t *testing.T) {
 	if _, err := c.open(node, r, directory).NextState(); codeOf(err) != codes.PermissionDenied {
 		t.Errorf("a new stream: %v", err)
 	}
-	if err := c.nodes.SetEnabled(t.Context(), c.environment, node.Identity.GetNode(), true); err != nil {
+	if _, err := c.nodes.SetEnabled(t.Context(), c.environment, node.Identity.GetNode(), true); err != nil {
 		t.Fatal(err)
 	}
 	if event, err := c.open(node, r, directory).Next(); err != nil || !event.Beat {

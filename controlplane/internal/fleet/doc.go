@@ -3,7 +3,7 @@
 //
 // It owns
 //   - identities: the certificate authority ([Authority]), join tokens ([JoinTokens]), enrolment
-//     ([Enroller]) and renewal ([Renewer]);
+//     ([Enroller]), renewal ([Renewer]), and their end ([Nodes.SetEnabled]);
 //   - the lanes to be synced ([Lanes]): the current head of each environment's configuration and
 //     directory, signed once for all nodes ([Signer]), the deltas that lead to it and the snapshots
 //     behind it, each read once and shared by all streams;

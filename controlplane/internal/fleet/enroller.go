@@ -86,6 +86,7 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 		BusKey:             request.GetBusPublicKey(),
 		EnrolledAt:         now,
 		CertificateExpires: ends,
+		BusIssuedAt:        e.now(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("use the join token %s: %w", token.ID, err)

@@ -67,16 +67,20 @@ func (n *Nodes) Get(ctx context.Context, environment, id string) (*adminv1.Node,
 	return node.message(), nil
 }
 
-// SetEnabled turns a node off or on. Off means: its streams end, here at once and on other replicas
-// with their next report, and it gets no new one.
-func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled bool) error {
+// SetEnabled turns a node off or on, and returns it. Off means: its streams and its connection to the bus
+// end at once, on all replicas, it gets no new ones, and its certificate isn't renewed. On again, it is
+// let in with the certificate that it has, and gets a new credential for the bus with its next renewal.
+func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled bool) (*adminv1.Node, error) {
 	if err := n.store.SetNodeEnabled(ctx, environment, id, enabled); err != nil {
-		return err
+		return nil, err
 	}
 	if !enabled {
 		n.roster.EndNode(id)
 	}
-	return n.members.Settle(ctx, environment)
+	if err := n.members.Settle(ctx, environment); err != nil {
+		return nil, err
+	}
+	return n.Get(ctx, environment, id)
 }
 
 // Admit tells whether a node may be served; problem.NodeDisabled if not.
@@ -190,6 +194,7 @@ func (n *Node) message() *adminv1.Node {
 	return &adminv1.Node{
 		Id:                   n.ID,
 		Name:                 n.Name,
+		Disabled:             !n.Enabled,
 		Connected:            n.Configuration.Connected && n.Directory.Connected,
 		Revision:             n.Configuration.Held.Number,
 		Sequence:             n.Directory.Held.Number,
@@ -200,7 +205,6 @@ func (n *Node) message() *adminv1.Node {
 		CertificateExpiresAt: stamp(n.CertificateExpires),
 		Labels:               n.Labels,
 		Group:                n.Group,
-		Enabled:              n.Enabled,
 		Boot:                 n.Boot,
 		StartedAt:            stamp(n.StartedAt),
 		LeftAt:               stamp(n.LeftAt),

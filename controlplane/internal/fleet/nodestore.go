@@ -77,7 +77,8 @@ type NodeStore interface {
 	Nodes(ctx context.Context, environment string, s Selection) ([]Node, error)
 	// Node returns one of them; problem.NotFound if there is none.
 	Node(ctx context.Context, environment, id string) (Node, error)
-	// SetNodeEnabled turns a node off or on; problem.NotFound if there is none.
+	// SetNodeEnabled turns a node off or on; problem.NotFound if there is none. Off also revokes every bus JWT
+	// that was made for it until now, and tells all replicas.
 	SetNodeEnabled(ctx context.Context, environment, id string, enabled bool) error
 	// PatchNode changes the node's name, labels and group to those given; problem.NotFound if there is no such node or group.
 	PatchNode(ctx context.Context, node Node) error
@@ -116,21 +117,38 @@ type Newcomer struct {
 	BusKey             string // public nkey
 	EnrolledAt         time.Time
 	CertificateExpires time.Time
+	BusIssuedAt        time.Time // not before its bus JWT was made
 }
 
 // Renewal is what the database knows that a renewal needs.
 type Renewal struct {
-	Enabled bool
-	BusKey  string // public nkey
+	Enabled      bool
+	BusKey       string    // public nkey
+	RevokedUntil time.Time // bus JWTs made until then are turned away; zero: none are
+}
+
+// Renewed is what a renewal came to.
+type Renewed struct {
+	CertificateExpires time.Time
+	BusIssuedAt        time.Time // not before the bus JWT was made
+}
+
+// RevocationLife is how long it is kept that bus JWTs were revoked: longer than any of them lives.
+const RevocationLife = 31 * 24 * time.Hour
+
+// BusRevocation says that the bus must turn a node away.
+type BusRevocation struct {
+	Key   string    // public nkey
+	Until time.Time // JWTs made until then
 }
 
 // RenewalStore keeps what renewals are decided by, and what they came to.
 type RenewalStore interface {
 	// Renewal returns what is kept of a node; problem.NotFound if its environment has none such.
 	Renewal(ctx context.Context, identity Identity) (Renewal, error)
-	// Renewed keeps when the node's newest certificate ends; problem.NodeDisabled if the node was
-	// disabled or removed meanwhile.
-	Renewed(ctx context.Context, identity Identity, ends time.Time) error
+	// Renewed keeps what a renewal came to; problem.NodeDisabled if the node was disabled or removed
+	// meanwhile.
+	Renewed(ctx context.Context, identity Identity, renewed Renewed) error
 }
 
 // JoinTokenStore keeps join tokens and turns their uses into nodes.

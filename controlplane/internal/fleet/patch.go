@@ -13,7 +13,7 @@ import (
 )
 
 // patchable is what people say of a node; all else only the node itself or the server does.
-var patchable = []string{"name", "labels", "group", "enabled"}
+var patchable = []string{"name", "labels", "group"}
 
 // Patch changes what people say of a node, by a JSON merge patch (RFC 7396).
 func (n *Nodes) Patch(ctx context.Context, environment, id string, patch []byte) (*adminv1.Node, error) {
@@ -37,11 +37,6 @@ func (n *Nodes) Patch(ctx context.Context, environment, id string, patch []byte)
 	if err := n.store.PatchNode(ctx, node); err != nil {
 		return nil, err
 	}
-	if wanted.GetEnabled() != before.GetEnabled() {
-		if err := n.SetEnabled(ctx, environment, id, wanted.GetEnabled()); err != nil {
-			return nil, err
-		}
-	}
 	return n.Get(ctx, environment, id)
 }
 
@@ -64,7 +59,7 @@ func checkNodePatch(before, wanted *adminv1.Node) []problem.Violation {
 	}
 	if !proto.Equal(rest[0], rest[1]) {
 		violations = append(violations, problem.Violation{
-			Pointer: "", Code: problem.ViolationImmutable, Detail: "Only name, labels, group and enabled of a node can be changed.",
+			Pointer: "", Code: problem.ViolationImmutable, Detail: "Only name, labels and group of a node can be changed; disable and enable it by their own operations.",
 		})
 	}
 	return violations

@@ -85,6 +85,10 @@ func (r *Renewer) renew(ctx context.Context, identity Identity, request []byte) 
 		return nil, errDisabled()
 	}
 	e := r.enroller
+	// A JWT made in the second in which the older ones were revoked would be turned away with them.
+	if now := e.now(); now.Unix() <= kept.RevokedUntil.Unix() {
+		return nil, problem.Errorf(problem.Unavailable, "the node was enabled a moment ago; try again")
+	}
 	chain, ends, err := e.authority.IssueNode(identity, request)
 	if err != nil {
 		return nil, badRequest(err)
@@ -93,7 +97,7 @@ func (r *Renewer) renew(ctx context.Context, identity Identity, request []byte) 
 	if err != nil {
 		return nil, fmt.Errorf("make the node's bus JWT: %w", err)
 	}
-	if err := r.store.Renewed(ctx, identity, ends); err != nil {
+	if err := r.store.Renewed(ctx, identity, Renewed{CertificateExpires: ends, BusIssuedAt: e.now()}); err != nil {
 		return nil, fmt.Errorf("keep the certificate's end: %w", err)
 	}
 	return &edgev1.RenewResponse{Certificates: chain, Trust: e.Trust(), BusJwt: busJWT, BusUrls: e.bus.URLs()}, nil

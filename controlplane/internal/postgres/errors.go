@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -21,6 +22,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	lockNotAvailable     = "55P03"
+	readOnlyTransaction  = "25006" // the server has become a standby
 
 	classConnection = "08"
 	classResources  = "53"
@@ -43,7 +45,7 @@ func translate(err error) error {
 	switch {
 	case failed.Code == uniqueViolation, failed.Code == foreignKeyViolation, failed.Code == serializationFailure, failed.Code == deadlockDetected:
 		return fmt.Errorf("%w: %w", publish.ErrRetry, err)
-	case failed.Code == lockNotAvailable, strings.HasPrefix(failed.Code, classConnection), strings.HasPrefix(failed.Code, classResources), strings.HasPrefix(failed.Code, classOperator):
+	case failed.Code == lockNotAvailable, failed.Code == readOnlyTransaction, strings.HasPrefix(failed.Code, classConnection), strings.HasPrefix(failed.Code, classResources), strings.HasPrefix(failed.Code, classOperator):
 		return problem.Wrap(err, problem.Unavailable, "the database doesn't take this now; try again")
 	}
 	return err
@@ -55,7 +57,9 @@ func unreachable(err error) error {
 	if errors.As(err, &connect) || (pgconn.SafeToRetry(err) && !errors.Is(err, context.Canceled)) {
 		return problem.Wrap(err, problem.Unavailable, "the database can't be reached; try again")
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // the server died
+	// The server died, or the way to it; a deadline is the caller's own.
+	var broken *net.OpError
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || (errors.As(err, &broken) && !broken.Timeout()) {
 		return problem.Wrap(err, problem.Unavailable, "the connection to the database broke; a write may have been made all the same, so read before trying again")
 	}
 	return err

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,7 +16,7 @@ import (
 
 func TestErrorsOfTheDatabaseGetTheirMeaning(t *testing.T) {
 	for code, want := range map[string]problem.Code{
-		"08006": problem.Unavailable, "53300": problem.Unavailable, "57P01": problem.Unavailable, "55P03": problem.Unavailable, "22P02": problem.Internal, "": problem.Internal,
+		"08006": problem.Unavailable, "53300": problem.Unavailable, "57P01": problem.Unavailable, "25006": problem.Unavailable, "55P03": problem.Unavailable, "22P02": problem.Internal, "": problem.Internal,
 	} {
 		err := translate(fmt.Errorf("select: %w", &pgconn.PgError{Code: code, Message: "secret detail"}))
 		if got := problem.CodeOf(err); got != want || errors.Is(err, publish.ErrRetry) {
@@ -43,7 +45,7 @@ func TestUnreachableDatabaseIsUnavailable(t *testing.T) {
 }
 
 func TestAServerThatDiesIsUnavailableAndNoInternalError(t *testing.T) {
-	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF} {
+	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: syscall.ECONNRESET}} {
 		if got := problem.CodeOf(translate(fmt.Errorf("commit: %w", broken))); got != problem.Unavailable {
 			t.Errorf("got %s of %v", got, broken)
 		}

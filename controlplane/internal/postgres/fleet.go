@@ -103,7 +103,7 @@ func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
 		}
 		err = queries.InsertNode(ctx, dbsqlc.InsertNodeParams{
 			ID: node.ID, Environment: token.Environment, NodeGroup: token.NodeGroup, Name: node.Name, JoinToken: node.JoinToken, BusKey: node.BusKey,
-			EnrolledAt: node.EnrolledAt, CertificateExpiresAt: node.CertificateExpires,
+			EnrolledAt: node.EnrolledAt, CertificateExpiresAt: node.CertificateExpires, BusIssuedAt: orNull(node.BusIssuedAt),
 		})
 		if err != nil {
 			return fmt.Errorf("insert a node: %w", translate(err))
@@ -118,13 +118,14 @@ func (f *Fleet) Renewal(ctx context.Context, identity fleet.Identity) (fleet.Ren
 	if err != nil {
 		return fleet.Renewal{}, orNotFound(err, "there is no such node")
 	}
-	return fleet.Renewal{Enabled: row.Enabled, BusKey: row.BusKey}, nil
+	return fleet.Renewal{Enabled: row.Enabled, BusKey: row.BusKey, RevokedUntil: orZero(row.RevokedUntil)}, nil
 }
 
-// Renewed keeps when the node's newest certificate ends.
-func (f *Fleet) Renewed(ctx context.Context, identity fleet.Identity, ends time.Time) error {
+// Renewed keeps what a renewal came to.
+func (f *Fleet) Renewed(ctx context.Context, identity fleet.Identity, renewed fleet.Renewed) error {
 	n, err := f.queries.RenewNode(ctx, dbsqlc.RenewNodeParams{
-		Environment: identity.Environment, ID: identity.Node, CertificateExpiresAt: ends,
+		Environment: identity.Environment, ID: identity.Node,
+		CertificateExpiresAt: renewed.CertificateExpires, BusIssuedAt: orNull(renewed.BusIssuedAt),
 	})
 	if err != nil {
 		return fmt.Errorf("renew a node: %w", translate(err))
@@ -162,15 +163,6 @@ func (f *Fleet) Node(ctx context.Context, environment, id string) (fleet.Node, e
 		return fleet.Node{}, err
 	}
 	return nodes[0], nil
-}
-
-// SetNodeEnabled turns a node off or on.
-func (f *Fleet) SetNodeEnabled(ctx context.Context, environment, id string, enabled bool) error {
-	n, err := f.queries.SetNodeEnabled(ctx, dbsqlc.SetNodeEnabledParams{Environment: environment, ID: id, Enabled: enabled})
-	if err == nil && n == 0 {
-		err = pgx.ErrNoRows
-	}
-	return orNotFound(err, "there is no such node")
 }
 
 // withLanes reads what is known of these nodes in their lanes.
@@ -337,6 +329,15 @@ func joinToken(row *dbsqlc.JoinToken) fleet.JoinToken {
 		Lookup: row.Lookup, Digest: row.Digest, ExpiresAt: row.ExpiresAt,
 		MaxUses: uint32(row.MaxUses), Uses: uint32(row.Uses), CreatedAt: row.CreatedAt, Group: orEmpty(row.NodeGroup),
 	}
+}
+
+// orNull returns what a column holds for a value: NULL for the zero one.
+func orNull[T comparable](value T) *T {
+	var zero T
+	if value == zero {
+		return nil
+	}
+	return &value
 }
 
 // orZero returns the zero time for what never was.

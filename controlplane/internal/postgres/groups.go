@@ -179,13 +179,6 @@ func breaks(err error, code string) bool {
 	return errors.As(err, &failed) && failed.SQLState() == code
 }
 
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
 func orEmpty(s *string) string {
 	if s == nil {
 		return ""

@@ -13,9 +13,12 @@ import (
 const (
 	commitsChannel = "sallyport_commits"
 	askedChannel   = "sallyport_inquiries"
-	pollEvery      = time.Second
-	reconnectAfter = time.Second
-	pollTimeout    = 10 * time.Second
+	// disabledChannel tells of nodes that were disabled, by their ids. Nobody polls for what it failed to tell:
+	// rosters and wardens look for themselves, each few seconds.
+	disabledChannel = "sallyport_disabled"
+	pollEvery       = time.Second
+	reconnectAfter  = time.Second
+	pollTimeout     = 10 * time.Second
 )
 
 // Listener tells of commits: by NOTIFY within a millisecond, and by a poll each second of what a broken
@@ -27,12 +30,19 @@ type Listener struct {
 	lock        sync.Mutex
 	subscribers map[*subscriber]struct{}
 	inquiries   map[chan struct{}]struct{} // each of capacity 1
+	disabled    func(node string)
 }
 
 // NewListener returns a listener, which listens while Run runs.
 func NewListener(db *DB, log *slog.Logger) *Listener {
-	return &Listener{db: db, log: log, subscribers: make(map[*subscriber]struct{}), inquiries: make(map[chan struct{}]struct{})}
+	return &Listener{
+		db: db, log: log, subscribers: make(map[*subscriber]struct{}), inquiries: make(map[chan struct{}]struct{}), disabled: func(string) {},
+	}
 }
+
+// OnDisabled sets what is called with each node that some replica has disabled. It must not block, and is set
+// before Run.
+func (l *Listener) OnDisabled(disabled func(node string)) { l.disabled = disabled }
 
 // Subscribe returns a channel of ids of environments that changed, until cancel is called, which closes it.
 // An environment that changes several times before it is received is told once: what waits is bounded by
@@ -81,7 +91,7 @@ func (l *Listener) listen(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(closing) // it is gone either way
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel+"; LISTEN "+askedChannel); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel+"; LISTEN "+askedChannel+"; LISTEN "+disabledChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	for {
@@ -91,6 +101,10 @@ func (l *Listener) listen(ctx context.Context) error {
 		}
 		if notification.Channel == askedChannel {
 			l.tellInquiries()
+			continue
+		}
+		if notification.Channel == disabledChannel {
+			l.disabled(notification.Payload)
 			continue
 		}
 		l.tell(notification.Payload)

@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,31 +14,18 @@ import (
 	"github.com/sallyport/sallyport/migrations"
 )
 
-// connectTimeout bounds making one connection, unless the URL says otherwise.
-const connectTimeout = 5 * time.Second
-
-// maxConnections is how many connections the pool has at the most, unless the URL says otherwise by
-// pool_max_conns. Most requests wait for the database rather than compute; three replicas fit into the 100
-// connections that PostgreSQL allows by default.
-const maxConnections = 24
-
 // DB is the database: a pool of connections, and every domain's Store.
 type DB struct {
 	pool *pgxpool.Pool
 	q    *dbsqlc.Queries
 }
 
-// Open connects to the database of a URL (DATABASE_URL). The schema must be there: see Migrate.
+// Open connects to the database of a URL (DATABASE_URL), which may name several hosts: the one that takes writes is
+// used, and after a failover the next. The schema must be there: see Migrate.
 func Open(ctx context.Context, url string) (*DB, error) {
-	config, err := pgxpool.ParseConfig(url)
+	config, err := poolConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err) // pgx leaves the password out
-	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	if !strings.Contains(url, "pool_max_conns") {
-		config.MaxConns = maxConnections
 	}
 	config.ConnConfig.RuntimeParams["application_name"] = "sallyport-control"
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
@@ -68,6 +53,7 @@ func Migrate(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
+	prepare(config, url)
 	conn := stdlib.OpenDB(*config)
 	defer func() { _ = conn.Close() }()                                        // nothing is pending on it
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // every second, for five minutes

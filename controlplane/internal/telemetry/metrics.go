@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
@@ -21,6 +22,7 @@ type Sources struct {
 	// Upkeep is that of usage's partitions.
 	Upkeep *usage.UpkeepStats
 	Limits *limits.Stats
+	Bus    *bus.Stats
 }
 
 // metric is one line of the list of metrics.
@@ -44,6 +46,8 @@ func (s Sources) list() []metric {
 		requests   = "sallyport_control_usage_requests_total"
 	)
 	return []metric{
+		{name: "sallyport_control_usage_crowding_nodes", help: "Nodes that fill half of their share of the usage stream or more.", gauge: &s.Bus.Crowding},
+		{name: "sallyport_control_usage_full_total", help: "Looks at which a node had filled its share of the usage stream, so that its batches were refused.", counter: &s.Bus.Full},
 		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("enrolled"), counter: &s.Fleet.Enrolled},
 		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("refused"), counter: &s.Fleet.EnrolRefused},
 		{name: renewals, help: "Attempts of nodes to renew their certificate.", labels: result("renewed"), counter: &s.Fleet.Renewed},

@@ -62,7 +62,7 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	cfg := dataplane.Config{JoinToken: os.Getenv("SALLYPORT_JOIN_TOKEN"), StateKey: os.Getenv("SALLYPORT_STATE_KEY"), Build: build()}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(problems)
-	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "`address` at which the control plane serves nodes")
+	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "`address` at which the control plane serves nodes; of several replicas, with commas between")
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:8000", "`address` for clients")
 	flags.StringVar(&cfg.AdminListen, "admin-listen", "127.0.0.1:9000", "`address` for the operator; loopback only")
 	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity and state")

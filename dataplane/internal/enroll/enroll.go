@@ -15,11 +15,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nkeys"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
+	"github.com/sallyport/sallyport/dataplane/internal/reach"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/jointoken"
 	"github.com/sallyport/sallyport/proto/renewal"
@@ -45,7 +44,7 @@ type Config struct {
 	Dir string
 	// JoinToken may be empty once the node has an identity.
 	JoinToken string
-	// ControlPlane is where Enroll is served, as host:port.
+	// ControlPlane is where Enroll is served, host:port; several with commas between.
 	ControlPlane string
 	// Name of the node, for people.
 	Name string
@@ -146,9 +145,7 @@ func enroll(ctx context.Context, config Config, token jointoken.Token) (*Identit
 		return nil, err
 	}
 	peer := new(pinned)
-	connection, err := grpc.NewClient(config.ControlPlane,
-		grpc.WithTransportCredentials(credentials.NewTLS(pinnedTLS(token.Authority, peer.found))),
-		grpc.WithDisableServiceConfig())
+	connection, err := reach.Dial(config.ControlPlane, pinnedTLS(token.Authority, peer.found))
 	if err != nil {
 		return nil, fmt.Errorf("enroll: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sallyport/sallyport/proto/id"
 )
@@ -12,6 +13,7 @@ import (
 const (
 	trustDomain = "spiffe://sallyport"
 	controlID   = trustDomain + "/control"
+	busID       = trustDomain + "/bus"
 )
 
 // Prefixes of the ids that an answer names.
@@ -38,12 +40,12 @@ func (p *papers) checkNames() error {
 
 var errTwoReadings = errors.New("a certificate must hold exactly one URI (SPIFFE X.509-SVID, section 2)")
 
-// checkID tells whether a certificate is of the one with the SPIFFE id.
-func checkID(certificate *x509.Certificate, want string) error {
+// checkID tells whether a certificate is of one with one of these SPIFFE ids.
+func checkID(certificate *x509.Certificate, want ...string) error {
 	if len(certificate.URIs) != 1 {
 		return errTwoReadings
 	}
-	if got := certificate.URIs[0].String(); got != want {
+	if got := certificate.URIs[0].String(); !slices.Contains(want, got) {
 		return fmt.Errorf("the certificate is of %q, want %q", got, want)
 	}
 	return nil

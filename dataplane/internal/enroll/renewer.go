@@ -8,9 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-
+	"github.com/sallyport/sallyport/dataplane/internal/reach"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/renewal"
 )
@@ -29,6 +27,7 @@ type Renewer struct {
 	log      *slog.Logger
 	attempt  func(ctx context.Context, by way) error
 	renewed  func()
+	wanted   chan struct{} // capacity 1
 
 	succeeded, failed atomic.Uint64
 }
@@ -40,7 +39,16 @@ func NewRenewer(config Config, identity *Identity, renewed func()) *Renewer {
 		renewed = func() {}
 	}
 	exchange := exchange{identity: identity, dir: config.Dir, address: config.ControlPlane, log: config.Logger}
-	return &Renewer{identity: identity, log: config.Logger, attempt: exchange.renew, renewed: renewed}
+	return &Renewer{identity: identity, log: config.Logger, attempt: exchange.renew, renewed: renewed, wanted: make(chan struct{}, 1)}
+}
+
+// Want asks for a renewal before it is due: the bus turned the node's JWT away, and a renewal brings another. Asked
+// again and again, it renews once in a while.
+func (r *Renewer) Want() {
+	select {
+	case r.wanted <- struct{}{}:
+	default: // it is wanted already
+	}
 }
 
 // Renewals returns how often the identity was renewed, and how often that failed.
@@ -83,7 +91,7 @@ func (e exchange) ask(ctx context.Context, current *papers, by way, request []by
 	if by == byProof {
 		config = current.anonymousTLS()
 	}
-	connection, err := grpc.NewClient(e.address, grpc.WithTransportCredentials(credentials.NewTLS(config)), grpc.WithDisableServiceConfig())
+	connection, err := reach.Dial(e.address, config)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // renew does
 	}

@@ -3,6 +3,7 @@ package enroll
 import (
 	"context"
 	mathrand "math/rand/v2"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -18,6 +19,8 @@ const (
 	leastRetry = time.Second
 	endRetry   = 10 * time.Second
 	mostRetry  = 5 * time.Minute
+	// leastEarly is the least pause between a renewal and the next one that somebody wants early.
+	leastEarly = time.Minute
 	// refusedRetry is the least pause after a refusal: only a person can mend what caused it.
 	refusedRetry = time.Minute
 )
@@ -25,11 +28,31 @@ const (
 // Run renews the identity each time that half of its certificate's life is over, until ctx ends. A
 // node that can't renew serves on with what it has; its operator is told at each attempt.
 func (r *Renewer) Run(ctx context.Context) error {
-	due := firstDue(r.identity.papers())
-	for awaitClock(ctx, due) == nil && r.persist(ctx) == nil {
-		due = nextDue(r.identity.papers())
+	due, early := firstDue(r.identity.papers()), time.Now()
+	for r.awaitDue(ctx, due, early) == nil && r.persist(ctx) == nil {
+		due, early = nextDue(r.identity.papers()), time.Now().Add(leastEarly)
 	}
 	return nil
+}
+
+// awaitDue waits until a renewal is due, or is wanted and was not made just before.
+func (r *Renewer) awaitDue(ctx context.Context, due, early time.Time) error {
+	waiting, wanted := context.WithCancel(ctx)
+	defer wanted()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() {
+		select {
+		case <-r.wanted:
+			if awaitClock(waiting, early) == nil {
+				wanted()
+			}
+		case <-waiting.Done():
+		}
+	})
+	_ = awaitClock(waiting, due) // due, wanted, or the end
+	wanted()
+	return ctx.Err()
 }
 
 // firstDue returns when a certificate from the disk is to be renewed: in the middle of its life, or up

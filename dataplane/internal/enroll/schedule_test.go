@@ -7,8 +7,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,4 +162,46 @@ func TestRefusedRenewalIsTriedAgainSlowly(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRenewalThatIsWantedComesEarlyButNotAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(0, renewNow)
+		c.wanted = make(chan struct{}, 1)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		var nagging sync.WaitGroup
+		nagging.Go(func() { // as a bus that turns the node away at each try
+			for ctx.Err() == nil {
+				c.Want()
+				time.Sleep(time.Second)
+			}
+		})
+		c.runFor(t, 10*time.Minute-time.Second)
+		cancel()
+		nagging.Wait()
+		if len(c.at) < 5 || c.at[0].Sub(began) > time.Second {
+			t.Fatalf("renewed at %v, wanted from %v on", c.at, began)
+		}
+		for i := 1; i < len(c.at); i++ {
+			if gap := c.at[i].Sub(c.at[i-1]); gap < leastEarly {
+				t.Errorf("renewed again after %v", gap)
+			}
+		}
+	})
+}
+
+func TestBusMayHaveACertificateOfItsOwnAndTheControlPlaneMayNot(t *testing.T) {
+	a := newAuthority(t)
+	key := newKey(t)
+	for _, name := range []string{controlID, busID, nodeID("env_x", "node_x")} {
+		chain := []*x509.Certificate{a.issue(t, key.Public(), func(c *x509.Certificate) { c.URIs = []*url.URL{mustURL(t, name)} }), a.certificate}
+		if err := verifyServer(chain, []*x509.Certificate{a.certificate}, controlID, busID); (err == nil) != (name == controlID || name == busID) {
+			t.Errorf("as the bus, %s: %v", name, err)
+		}
+		if err := verifyServer(chain, []*x509.Certificate{a.certificate}, controlID); (err == nil) != (name == controlID) {
+			t.Errorf("as the control plane, %s: %v", name, err)
+		}
+	}
 }

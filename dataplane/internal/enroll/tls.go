@@ -9,12 +9,18 @@ import (
 	"time"
 )
 
-// TLS returns a client's configuration for the control plane and the bus: TLS 1.3, the node's
-// certificate, and a server that one of the authorities vouches for as the control plane. The
-// newest certificate and authorities are taken at each handshake.
-func (i *Identity) TLS() *tls.Config {
+// TLS returns a client's configuration for the control plane: TLS 1.3, the node's certificate, and a server
+// that one of the authorities vouches for as the control plane. The newest certificate and authorities are taken
+// at each handshake.
+func (i *Identity) TLS() *tls.Config { return i.tls(controlID) }
+
+// BusTLS is TLS for the bus, which the control plane may run itself, or somebody else with a certificate of its
+// own.
+func (i *Identity) BusTLS() *tls.Config { return i.tls(controlID, busID) }
+
+func (i *Identity) tls(servers ...string) *tls.Config {
 	return clientTLS(func(state tls.ConnectionState) error {
-		return verifyControl(state.PeerCertificates, i.papers().authorities)
+		return verifyServer(state.PeerCertificates, i.papers().authorities, servers...)
 	}, func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.papers().certificate, nil })
 }
 
@@ -22,7 +28,7 @@ func (i *Identity) TLS() *tls.Config {
 // ended.
 func (p *papers) anonymousTLS() *tls.Config {
 	return clientTLS(func(state tls.ConnectionState) error {
-		return verifyControl(state.PeerCertificates, p.authorities)
+		return verifyServer(state.PeerCertificates, p.authorities, controlID)
 	}, nil)
 }
 
@@ -36,7 +42,7 @@ func pinnedTLS(authority [sha256.Size]byte, found func(*x509.Certificate, error)
 	return clientTLS(func(state tls.ConnectionState) error {
 		certificate, err := findAuthority(state.PeerCertificates, authority)
 		if err == nil {
-			err = verifyControl(state.PeerCertificates, []*x509.Certificate{certificate})
+			err = verifyServer(state.PeerCertificates, []*x509.Certificate{certificate}, controlID)
 		}
 		found(certificate, err)
 		return err
@@ -63,15 +69,15 @@ func findAuthority(chain []*x509.Certificate, hash [sha256.Size]byte) (*x509.Cer
 	return nil, ErrNotTheAuthority
 }
 
-// verifyControl checks that a chain is the control plane's, by one of the authorities.
-func verifyControl(chain, authorities []*x509.Certificate) error {
+// verifyServer checks that a chain is one of the servers', by one of the authorities.
+func verifyServer(chain, authorities []*x509.Certificate, servers ...string) error {
 	if len(chain) == 0 {
 		return errors.New("enroll: the control plane shows no certificate")
 	}
 	if err := verifyChain(chain, authorities, x509.ExtKeyUsageServerAuth); err != nil {
 		return fmt.Errorf("enroll: the control plane's certificate: %w", err)
 	}
-	if err := checkID(chain[0], controlID); err != nil {
+	if err := checkID(chain[0], servers...); err != nil {
 		return fmt.Errorf("enroll: not the control plane: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -23,6 +24,8 @@ type BusConfig struct {
 	// JWT is the node's user JWT, Sign answers the bus's challenge with the node's nkey.
 	JWT  func() (string, error)
 	Sign func(nonce []byte) ([]byte, error)
+	// Refused is called each time that the bus turns the node's JWT away.
+	Refused func()
 	// Origin names the node.
 	Origin Origin
 	// Log hears of connections lost and found.
@@ -32,7 +35,7 @@ type BusConfig struct {
 const (
 	reconnectWait   = 500 * time.Millisecond
 	reconnectJitter = 500 * time.Millisecond
-	pingInterval    = 10 * time.Second
+	pingInterval    = 5 * time.Second
 )
 
 // Bus is a Publisher on JetStream. It connects in the background, and again whenever the connection is lost.
@@ -66,7 +69,11 @@ func Connect(cfg BusConfig) (*Bus, error) {
 			}
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { cfg.Log.Info("bus found again") }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { cfg.Log.Warn("bus refused", "error", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			cfg.Log.Warn("bus refused", "error", err)
+			cfg.tellRefusal(err)
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { cfg.tellRefusal(err) }),
 	}
 	connection, err := nats.Connect(strings.Join(cfg.URLs, ","), options...)
 	if err != nil {
@@ -78,6 +85,16 @@ func Connect(cfg BusConfig) (*Bus, error) {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
 	return &Bus{connection: connection, stream: stream, subject: subject.Usage(cfg.Origin.Environment, cfg.Origin.Node)}, nil
+}
+
+// tellRefusal says that the bus wants another JWT, if that is what an error means.
+func (c *BusConfig) tellRefusal(err error) {
+	for _, refusal := range []error{nats.ErrAuthorization, nats.ErrAuthRevoked, nats.ErrAuthExpired} {
+		if errors.Is(err, refusal) && c.Refused != nil {
+			c.Refused()
+			return
+		}
+	}
 }
 
 // Publish returns nil once the bus has stored the message; one of the same name is stored once.

@@ -14,8 +14,17 @@ import (
 const (
 	Postgres = "postgres"
 	Control  = "control"
+	Bus      = "bus" // where it has a process of its own
 	Demo     = "demo"
 )
+
+// Replica returns the name of the n-th control plane, counted from 1.
+func Replica(n int) string {
+	if n == 1 {
+		return Control
+	}
+	return Control + "-" + strconv.Itoa(n)
+}
 
 // Edge returns the name of the n-th edge, counted from 1.
 func Edge(n int) string { return "edge-" + strconv.Itoa(n) }
@@ -30,6 +39,14 @@ type Config struct {
 	Environment string
 	// Edges is how many there are.
 	Edges int
+	// Replicas is how many control planes there are; 0: one. Several share a bus that has a process of its own.
+	Replicas int
+	// OwnBus gives the bus a process of its own also where there is one control plane.
+	OwnBus bool
+	// NATSServer is a nats-server program to run as the bus, instead of the product's own; empty: none.
+	NATSServer string
+	// Standby gives the database a synchronous replica, which FailOver promotes.
+	Standby bool
 	// Ports to listen on, all on 127.0.0.1.
 	Ports Ports
 	// Restart makes what dies run again.
@@ -67,6 +84,14 @@ func (c *Config) validate() error {
 	if c.Edges < 0 || c.Edges > 64 {
 		return fmt.Errorf("stack: %d edges; 0 to 64 are possible", c.Edges)
 	}
+	if c.Replicas < 0 || c.Replicas > 8 {
+		return fmt.Errorf("stack: %d control planes; 1 to 8 are possible", c.Replicas)
+	}
+	if c.Standby && c.Restart {
+		return errors.New("stack: a database that is started again can't be failed over from: Standby or Restart, not both")
+	}
+	c.Replicas = max(c.Replicas, 1)
+	c.OwnBus = c.OwnBus || c.Replicas > 1 || c.NATSServer != ""
 	if c.Progress == nil {
 		c.Progress = func(string) {}
 	}
@@ -77,8 +102,9 @@ func (c *Config) binary(name string) string { return filepath.Join(c.Bin, name) 
 
 // addresses are where the parts listen, once chosen.
 type addresses struct {
-	admin, edgeAPI, bus, demo string
-	edges, edgeAdmins         []string
+	admins, edgeAPIs  []string // of each control plane
+	bus, demo         string
+	edges, edgeAdmins []string
 }
 
 // choose makes every 0 a free port, and refuses one that is taken: what answers there would be taken for the part, and be shown
@@ -100,7 +126,11 @@ func (c *Config) choose() (addresses, error) {
 		held = append(held, listener)
 		return listener.Addr().String()
 	}
-	a := addresses{admin: pick("admin API", c.Ports.Admin), edgeAPI: pick("nodes' API", c.Ports.EdgeAPI), bus: pick("bus", c.Ports.Bus), demo: pick("demo service", c.Ports.Demo)}
+	a := addresses{bus: pick("bus", c.Ports.Bus), demo: pick("demo service", c.Ports.Demo)}
+	for n := range max(c.Replicas, 1) {
+		a.admins = append(a.admins, pick("admin API", nth(c.Ports.Admin, n)))
+		a.edgeAPIs = append(a.edgeAPIs, pick("nodes' API", nth(c.Ports.EdgeAPI, n)))
+	}
 	for n := range c.Edges {
 		a.edges = append(a.edges, pick(Edge(n+1), nth(c.Ports.Edge, n)))
 		a.edgeAdmins = append(a.edgeAdmins, pick("operator of "+Edge(n+1), nth(c.Ports.EdgeAdmin, n)))

@@ -30,7 +30,7 @@ func TestChosenPortsAreAllDifferent(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := make(map[string]bool)
-	for _, address := range append(append([]string{at.admin, at.edgeAPI, at.bus, at.demo}, at.edges...), at.edgeAdmins...) {
+	for _, address := range append(append([]string{at.admins[0], at.edgeAPIs[0], at.bus, at.demo}, at.edges...), at.edgeAdmins...) {
 		if address == "" || seen[address] {
 			t.Errorf("%q is there twice, or empty", address)
 		}

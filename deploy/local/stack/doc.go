@@ -1,4 +1,5 @@
-// Package stack runs the whole product on one machine: a database, a control plane with the bus inside, edge nodes that
+// Package stack runs the whole product on one machine: a database, a control plane with the bus inside (or
+// several, which share one), edge nodes that
 // enrol by join token, and a demo service.
 //
 // It owns which programs there are, how they are told of each other, the order in which they start and end, and that what dies runs

@@ -103,11 +103,11 @@ func TestPortsLeftOpenAreAllDifferent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at.admin != "127.0.0.1:7" {
-		t.Errorf("the port asked for became %s", at.admin)
+	if at.admins[0] != "127.0.0.1:7" {
+		t.Errorf("the port asked for became %s", at.admins[0])
 	}
 	seen := map[string]bool{}
-	for _, address := range append(append([]string{at.admin, at.edgeAPI, at.bus, at.demo}, at.edges...), at.edgeAdmins...) {
+	for _, address := range append(append([]string{at.admins[0], at.edgeAPIs[0], at.bus, at.demo}, at.edges...), at.edgeAdmins...) {
 		if seen[address] {
 			t.Errorf("%s was given twice", address)
 		}

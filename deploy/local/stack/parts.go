@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sallyport/sallyport/deploy/local/postgres"
 	"github.com/sallyport/sallyport/deploy/local/process"
 )
 
@@ -30,27 +31,32 @@ func (s *Stack) startControl(ctx context.Context) error {
 	if err := s.ensureRootKey(); err != nil {
 		return err
 	}
-	err := s.launch(&part{name: Control, spec: func(context.Context) (process.Spec, error) {
-		return process.Spec{
-			Path: s.cfg.binary("sallyport-control"),
-			Args: append([]string{
-				"serve", "--admin-listen", s.at.admin, "--edge-listen", s.at.edgeAPI, "--bus-listen", s.at.bus,
-				"--data-dir", filepath.Join(s.cfg.Dir, "control"),
-			}, s.cfg.ControlArgs...),
-			Env:    s.controlEnv(),
-			Output: s.prefixed(Control),
-		}, nil
-	}})
-	if err != nil {
-		return err
-	}
-	if err := s.awaitPart(ctx, Control); err != nil {
-		return err
+	for n := 1; n <= s.cfg.Replicas; n++ {
+		err := s.launch(&part{name: Replica(n), spec: func(context.Context) (process.Spec, error) { return s.controlSpec(n), nil }})
+		if err != nil {
+			return err
+		}
+		if err := s.awaitPart(ctx, Replica(n)); err != nil {
+			return err
+		}
 	}
 	if err := s.ensureToken(ctx); err != nil {
 		return err
 	}
 	return s.ensureEnvironment(ctx)
+}
+
+func (s *Stack) controlSpec(n int) process.Spec {
+	args := []string{"serve", "--admin-listen", s.at.admins[n-1], "--edge-listen", s.at.edgeAPIs[n-1]}
+	if s.cfg.OwnBus {
+		args = append(args, "--nats-url", s.BusURL())
+	} else {
+		args = append(args, "--bus-listen", s.at.bus, "--data-dir", filepath.Join(s.cfg.Dir, "control"))
+	}
+	return process.Spec{
+		Path: s.cfg.binary("sallyport-control"), Args: append(args, s.cfg.ControlArgs...),
+		Env: s.controlEnv(), Output: s.prefixed(Replica(n)),
+	}
 }
 
 func (s *Stack) startDemo(ctx context.Context) error {
@@ -90,7 +96,7 @@ func (s *Stack) edgeSpec(ctx context.Context, n int) (process.Spec, error) {
 	return process.Spec{
 		Path: s.cfg.binary("sallyport-edge"),
 		Args: append([]string{
-			"serve", "--control", s.at.edgeAPI, "--listen", s.at.edges[n-1], "--admin-listen", s.at.edgeAdmins[n-1],
+			"serve", "--control", s.EdgeAPIAddress(), "--listen", s.at.edges[n-1], "--admin-listen", s.at.edgeAdmins[n-1],
 			"--data-dir", dir, "--name", Edge(n),
 		}, s.cfg.EdgeArgs...),
 		Env:    env,
@@ -99,7 +105,13 @@ func (s *Stack) edgeSpec(ctx context.Context, n int) (process.Spec, error) {
 }
 
 func (s *Stack) controlEnv() []string {
-	return []string{"DATABASE_URL=" + s.DatabaseURL(), "SALLYPORT_ROOT_KEY_FILE=" + filepath.Join(s.cfg.Dir, rootKeyFile)}
+	// A NATS_URL in the caller's shell, as the env file of a stack sets it, would be another bus.
+	return []string{"NATS_URL=", "DATABASE_URL=" + s.DatabaseURL(), "SALLYPORT_ROOT_KEY_FILE=" + filepath.Join(s.cfg.Dir, rootKeyFile)}
+}
+
+// Control runs a command of the control plane's program against the stack's database, and returns what it prints.
+func (s *Stack) Control(ctx context.Context, args ...string) (string, error) {
+	return s.control(ctx, args...)
 }
 
 // control runs a command of the control plane's binary and returns what it prints.
@@ -144,8 +156,11 @@ func (s *Stack) ensureToken(ctx context.Context) error {
 	return os.WriteFile(file, []byte(s.token+"\n"), 0o600) //nolint:wrapcheck // names the file
 }
 
-// URL returns where the admin API is, without its path.
-func (s *Stack) URL() string { return "http://" + s.at.admin }
+// URL returns where the admin API is, without its path; of several control planes, the first one's.
+func (s *Stack) URL() string { return s.ReplicaURL(1) }
+
+// ReplicaURL returns where the n-th control plane's admin API is, counted from 1.
+func (s *Stack) ReplicaURL(n int) string { return "http://" + s.at.admins[n-1] }
 
 // Token returns an owner's access token.
 func (s *Stack) Token() string { return s.token }
@@ -159,8 +174,8 @@ func (s *Stack) EdgeAdminURL(n int) string { return "http://" + s.at.edgeAdmins[
 // DemoAddress returns where the demo service is, host:port.
 func (s *Stack) DemoAddress() string { return s.at.demo }
 
-// EdgeAPIAddress returns where edges are synced, host:port.
-func (s *Stack) EdgeAPIAddress() string { return s.at.edgeAPI }
+// EdgeAPIAddress returns where edges are synced, host:port; of several control planes, with commas between.
+func (s *Stack) EdgeAPIAddress() string { return strings.Join(s.at.edgeAPIs, ",") }
 
 // BusURL returns where the bus is.
 func (s *Stack) BusURL() string { return "tls://" + s.at.bus }
@@ -171,18 +186,27 @@ func (s *Stack) Dir() string { return s.cfg.Dir }
 // Edges returns how many there are.
 func (s *Stack) Edges() int { return s.cfg.Edges }
 
-// DatabaseURL returns the database's DSN.
+// DatabaseURL returns the database's DSN, which names the standby too.
 func (s *Stack) DatabaseURL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.both != "" {
+		return s.both
+	}
 	return s.postgres.DSN(database)
 }
 
-// DatabaseDir returns where the database's files lie; "" when it isn't ours.
-func (s *Stack) DatabaseDir() string {
+// DatabaseDirs returns where the files of the database lie, and those of its standby; none when it isn't ours.
+func (s *Stack) DatabaseDirs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.postgres.Dir()
+	var dirs []string
+	for _, server := range []*postgres.Server{s.postgres, s.standby, s.former} {
+		if server != nil && !server.External() {
+			dirs = append(dirs, server.Dir())
+		}
+	}
+	return dirs
 }
 
 // PID returns a part's process id; 0: it isn't ours, or doesn't run.

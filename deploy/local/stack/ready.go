@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -46,10 +47,15 @@ func (s *Stack) awaitPart(ctx context.Context, name string) error {
 
 func (s *Stack) probeURL(name string) string {
 	switch name {
-	case Control:
-		return s.URL() + "/readyz"
+	case Bus:
+		return "tcp://" + s.at.bus
 	case Demo:
 		return "http://" + s.at.demo + "/"
+	}
+	for n := 1; n <= s.cfg.Replicas; n++ {
+		if name == Replica(n) {
+			return s.ReplicaURL(n) + "/readyz"
+		}
 	}
 	for n := 1; n <= s.cfg.Edges; n++ {
 		if name == Edge(n) {
@@ -62,6 +68,10 @@ func (s *Stack) probeURL(name string) string {
 func (s *Stack) answers(ctx context.Context, target string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
+	if address, ok := strings.CutPrefix(target, "tcp://"); ok {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		return err == nil && conn.Close() == nil
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return false

@@ -35,6 +35,9 @@ type Stack struct {
 
 	mu       sync.Mutex
 	postgres *postgres.Server
+	standby  *postgres.Server // until it is promoted; nil: there is none
+	former   *postgres.Server // what it was promoted instead of
+	both     string           // DSN of the database and its standby; empty: there is none
 	parts    map[string]*part
 	order    []string
 	changed  func()
@@ -69,11 +72,16 @@ func (s *Stack) startAll(ctx context.Context) error {
 		run  func(context.Context) error
 	}{
 		{"database", s.startPostgres},
+		{"standby", s.startStandby},
+		{"bus", s.startBus},
 		{"control plane", s.startControl},
 		{"demo service", s.startDemo},
 		{"edges", s.startEdges},
 	}
 	for _, step := range steps {
+		if step.name == "standby" && !s.cfg.Standby || step.name == "bus" && !s.cfg.OwnBus {
+			continue
+		}
 		s.cfg.Progress(step.name)
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("start the %s: %w", step.name, err)
@@ -219,9 +227,12 @@ func (s *Stack) Stop(ctx context.Context) error {
 	}
 	s.watcher.Wait()
 	s.mu.Lock()
-	server := s.postgres
+	servers := []*postgres.Server{s.standby, s.postgres, s.former}
 	s.mu.Unlock()
-	if server != nil {
+	for _, server := range servers {
+		if server == nil {
+			continue
+		}
 		failed = append(failed, server.Stop(ctx))
 		if s.cfg.Throwaway && !server.External() {
 			failed = append(failed, os.RemoveAll(server.Dir()))

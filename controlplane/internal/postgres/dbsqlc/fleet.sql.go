@@ -68,6 +68,42 @@ func (q *Queries) DeleteNodeGroup(ctx context.Context, arg DeleteNodeGroupParams
 	return result.RowsAffected(), nil
 }
 
+const disableNode = `-- name: DisableNode :one
+UPDATE nodes SET enabled = false
+WHERE environment = $1 AND id = $2
+RETURNING bus_key
+`
+
+type DisableNodeParams struct {
+	Environment string
+	ID          string
+}
+
+func (q *Queries) DisableNode(ctx context.Context, arg DisableNodeParams) (string, error) {
+	row := q.db.QueryRow(ctx, disableNode, arg.Environment, arg.ID)
+	var bus_key string
+	err := row.Scan(&bus_key)
+	return bus_key, err
+}
+
+const enableNode = `-- name: EnableNode :execrows
+UPDATE nodes SET enabled = true
+WHERE environment = $1 AND id = $2
+`
+
+type EnableNodeParams struct {
+	Environment string
+	ID          string
+}
+
+func (q *Queries) EnableNode(ctx context.Context, arg EnableNodeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, enableNode, arg.Environment, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const fleetEntryHash = `-- name: FleetEntryHash :one
 SELECT hash FROM directory_entries
 WHERE environment = $1 AND key = $2 AND hash IS NOT NULL
@@ -147,7 +183,7 @@ func (q *Queries) GetJoinTokenByLookup(ctx context.Context, lookup string) (GetJ
 }
 
 const getNode = `-- name: GetNode :one
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id = $2
 `
 
@@ -173,6 +209,7 @@ func (q *Queries) GetNode(ctx context.Context, arg GetNodeParams) (Node, error) 
 		&i.Boot,
 		&i.StartedAt,
 		&i.LeftAt,
+		&i.BusIssuedAt,
 	)
 	return i, err
 }
@@ -210,8 +247,10 @@ func (q *Queries) GetNodeGroup(ctx context.Context, arg GetNodeGroupParams) (Get
 }
 
 const getRenewal = `-- name: GetRenewal :one
-SELECT enabled, bus_key FROM nodes
-WHERE environment = $1 AND id = $2
+SELECT n.enabled, n.bus_key, r.revoked_until
+FROM nodes n
+LEFT JOIN bus_revocations r ON r.bus_key = n.bus_key
+WHERE n.environment = $1 AND n.id = $2
 `
 
 type GetRenewalParams struct {
@@ -220,14 +259,15 @@ type GetRenewalParams struct {
 }
 
 type GetRenewalRow struct {
-	Enabled bool
-	BusKey  string
+	Enabled      bool
+	BusKey       string
+	RevokedUntil *time.Time
 }
 
 func (q *Queries) GetRenewal(ctx context.Context, arg GetRenewalParams) (GetRenewalRow, error) {
 	row := q.db.QueryRow(ctx, getRenewal, arg.Environment, arg.ID)
 	var i GetRenewalRow
-	err := row.Scan(&i.Enabled, &i.BusKey)
+	err := row.Scan(&i.Enabled, &i.BusKey, &i.RevokedUntil)
 	return i, err
 }
 
@@ -266,8 +306,8 @@ func (q *Queries) InsertJoinToken(ctx context.Context, arg InsertJoinTokenParams
 }
 
 const insertNode = `-- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type InsertNodeParams struct {
@@ -279,6 +319,7 @@ type InsertNodeParams struct {
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
 	NodeGroup            *string
+	BusIssuedAt          *time.Time
 }
 
 func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
@@ -291,6 +332,7 @@ func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
 		arg.EnrolledAt,
 		arg.CertificateExpiresAt,
 		arg.NodeGroup,
+		arg.BusIssuedAt,
 	)
 	return err
 }
@@ -607,7 +649,7 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 }
 
 const listNodes = `-- name: ListNodes :many
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id > $2
   AND ($3::text IS NULL OR node_group = $3)
   AND ($4::text IS NULL OR name = $4)
@@ -664,6 +706,7 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 			&i.Boot,
 			&i.StartedAt,
 			&i.LeftAt,
+			&i.BusIssuedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -739,18 +782,24 @@ func (q *Queries) PatchNode(ctx context.Context, arg PatchNodeParams) (int64, er
 }
 
 const renewNode = `-- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = $1
-WHERE environment = $2 AND id = $3 AND enabled
+UPDATE nodes SET certificate_expires_at = $1, bus_issued_at = $2
+WHERE environment = $3 AND id = $4 AND enabled
 `
 
 type RenewNodeParams struct {
 	CertificateExpiresAt time.Time
+	BusIssuedAt          *time.Time
 	Environment          string
 	ID                   string
 }
 
 func (q *Queries) RenewNode(ctx context.Context, arg RenewNodeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, renewNode, arg.CertificateExpiresAt, arg.Environment, arg.ID)
+	result, err := q.db.Exec(ctx, renewNode,
+		arg.CertificateExpiresAt,
+		arg.BusIssuedAt,
+		arg.Environment,
+		arg.ID,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -902,25 +951,6 @@ func (q *Queries) SelectNodeGroups(ctx context.Context, arg SelectNodeGroupsPara
 		return nil, err
 	}
 	return items, nil
-}
-
-const setNodeEnabled = `-- name: SetNodeEnabled :execrows
-UPDATE nodes SET enabled = $1
-WHERE environment = $2 AND id = $3
-`
-
-type SetNodeEnabledParams struct {
-	Enabled     bool
-	Environment string
-	ID          string
-}
-
-func (q *Queries) SetNodeEnabled(ctx context.Context, arg SetNodeEnabledParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setNodeEnabled, arg.Enabled, arg.Environment, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const tallyNodes = `-- name: TallyNodes :one

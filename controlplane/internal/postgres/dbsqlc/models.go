@@ -54,6 +54,12 @@ type Block struct {
 	UpdatedAt    time.Time
 }
 
+type BusRevocation struct {
+	BusKey       string
+	Node         string
+	RevokedUntil time.Time
+}
+
 type Consumer struct {
 	Environment string
 	ID          string
@@ -178,6 +184,7 @@ type Node struct {
 	Boot                 string
 	StartedAt            *time.Time
 	LeftAt               *time.Time
+	BusIssuedAt          *time.Time
 }
 
 type NodeGroup struct {

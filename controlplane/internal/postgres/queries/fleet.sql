@@ -28,15 +28,17 @@ WHERE id = @id AND uses < max_uses AND expires_at > @at
 RETURNING environment, node_group;
 
 -- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: GetRenewal :one
-SELECT enabled, bus_key FROM nodes
-WHERE environment = @environment AND id = @id;
+SELECT n.enabled, n.bus_key, r.revoked_until
+FROM nodes n
+LEFT JOIN bus_revocations r ON r.bus_key = n.bus_key
+WHERE n.environment = @environment AND n.id = @id;
 
 -- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = @certificate_expires_at
+UPDATE nodes SET certificate_expires_at = @certificate_expires_at, bus_issued_at = @bus_issued_at
 WHERE environment = @environment AND id = @id AND enabled;
 
 -- name: ListNodes :many
@@ -55,9 +57,14 @@ LIMIT @most;
 SELECT * FROM nodes
 WHERE environment = @environment AND id = @id;
 
--- name: SetNodeEnabled :execrows
-UPDATE nodes SET enabled = @enabled
+-- name: EnableNode :execrows
+UPDATE nodes SET enabled = true
 WHERE environment = @environment AND id = @id;
+
+-- name: DisableNode :one
+UPDATE nodes SET enabled = false
+WHERE environment = @environment AND id = @id
+RETURNING bus_key;
 
 -- name: ListNodeLanes :many
 SELECT *, coalesce(connected_until > now(), false)::boolean AS connected

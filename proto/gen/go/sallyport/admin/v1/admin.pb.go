@@ -798,6 +798,8 @@ type Node struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Name that it gave itself.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// An operator has disabled it: it is cut off from the control plane and the bus.
+	Disabled bool `protobuf:"varint,9,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	// It has both streams open.
 	Connected bool `protobuf:"varint,10,opt,name=connected,proto3" json:"connected,omitempty"`
 	// Revision that it serves.
@@ -818,8 +820,6 @@ type Node struct {
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Group, by id; absent: none.
 	Group string `protobuf:"bytes,18,opt,name=group,proto3" json:"group,omitempty"`
-	// It may be served; an operator can disable it.
-	Enabled bool `protobuf:"varint,19,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	// Boot of its process; of two during a hand-over the newer.
 	Boot string `protobuf:"bytes,20,opt,name=boot,proto3" json:"boot,omitempty"`
 	// When that process started, by the node's clock.
@@ -872,6 +872,13 @@ func (x *Node) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Node) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
 }
 
 func (x *Node) GetConnected() bool {
@@ -942,13 +949,6 @@ func (x *Node) GetGroup() string {
 		return x.Group
 	}
 	return ""
-}
-
-func (x *Node) GetEnabled() bool {
-	if x != nil {
-		return x.Enabled
-	}
-	return false
 }
 
 func (x *Node) GetBoot() string {
@@ -2452,10 +2452,11 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\x12\x14\n" +
 	"\x05group\x18\x0f \x01(\tR\x05groupB\v\n" +
-	"\t_max_uses\"\xa7\x05\n" +
+	"\t_max_uses\"\xa9\x05\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
+	"\bdisabled\x18\t \x01(\bR\bdisabled\x12\x1c\n" +
 	"\tconnected\x18\n" +
 	" \x01(\bR\tconnected\x12\x1a\n" +
 	"\brevision\x18\v \x01(\x04R\brevision\x12\x1a\n" +
@@ -2469,8 +2470,7 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\aseen_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\x12P\n" +
 	"\x16certificate_expires_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12<\n" +
 	"\x06labels\x18\x03 \x03(\v2$.sallyport.admin.v1.Node.LabelsEntryR\x06labels\x12\x14\n" +
-	"\x05group\x18\x12 \x01(\tR\x05group\x12\x18\n" +
-	"\aenabled\x18\x13 \x01(\bR\aenabled\x12\x12\n" +
+	"\x05group\x18\x12 \x01(\tR\x05group\x12\x12\n" +
 	"\x04boot\x18\x14 \x01(\tR\x04boot\x129\n" +
 	"\n" +
 	"started_at\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x123\n" +
