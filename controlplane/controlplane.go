@@ -64,17 +64,13 @@ func Run(ctx context.Context, cfg Config) (err error) {
 }
 
 func startBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.ServerCertificate) (*bus.Server, error) {
-	keys, err := bus.LoadKeys(ctx, c.vault)
-	if err != nil {
-		return nil, err
-	}
 	return bus.Start(ctx, bus.Config{
 		Listen:   cfg.BusListen,
 		StoreDir: filepath.Join(cfg.DataDir, "bus"),
 		TLS:      certificate.TLS(tls.NoClientCert),
 		Announce: cfg.BusURLs,
 		Logger:   cfg.Logger.With("part", "bus"),
-	}, keys)
+	}, c.bus)
 }
 
 // plane is the parts of a running control plane.
@@ -85,6 +81,7 @@ type plane struct {
 	// Ground: what faces stand on. It stops last.
 	commits  *postgres.Listener
 	lanes    *fleet.Lanes
+	trust    *fleet.Trust
 	roster   *fleet.Roster
 	consumer *bus.Consumer
 	embedded *bus.Server
@@ -101,11 +98,11 @@ type plane struct {
 func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
 	fleetStats, usageStats := new(fleet.Stats), new(usage.Stats)
-	p := &plane{cfg: cfg, log: log, embedded: embedded, commits: postgres.NewListener(db, log)}
+	p := &plane{cfg: cfg, log: log, embedded: embedded, trust: c.trust, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster)
-	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, embedded, log, fleetStats)
+	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, embedded, log, fleetStats)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	configuration := catalog.New(db, log)
 
@@ -115,7 +112,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
-		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Logger: log,
+		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Trust: c.trust, Logger: log,
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),
@@ -202,6 +199,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground, standing := errgroup.WithContext(standing)
 	ground.Go(func() error { return p.commits.Run(standing) })
 	ground.Go(func() error { return p.lanes.Run(standing) })
+	ground.Go(func() error { return p.trust.Run(standing, p.commits) })
 	ground.Go(func() error { return p.roster.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)

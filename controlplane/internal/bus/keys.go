@@ -35,6 +35,7 @@ type Keys struct {
 	operator nkeys.KeyPair
 	account  nkeys.KeyPair
 	system   nkeys.KeyPair
+	issuers  issuers
 	now      func() time.Time
 }
 
@@ -80,7 +81,7 @@ func (k *Keys) NodeJWT(identity fleet.Identity, publicKey string) (string, error
 	claims.Sub.Allow.Add(subject.NodeSubscribe(identity.Node)...)
 	claims.Limits.Payload = maxPayload
 	claims.Subs = 16
-	return claims.Encode(k.account)
+	return k.sign(claims)
 }
 
 // ownUser returns a new credential of the control plane itself, which may do anything in the account.
@@ -137,6 +138,7 @@ func (k *Keys) accountJWTs() (map[string]string, error) {
 			claims.Limits.JetStreamLimits = jwt.JetStreamLimits{
 				DiskStorage: maxStreamBytes, Streams: maxStreams, Consumer: maxConsumers, MaxBytesRequired: true,
 			}
+			claims.SigningKeys.Add(k.taken()...)
 		}
 		if jwts[public], err = claims.Encode(k.operator); err != nil {
 			return nil, err

@@ -36,6 +36,7 @@ type Config struct {
 type Server struct {
 	keys     *Keys
 	embedded *server.Server
+	resolver server.AccountResolver
 	announce []string
 	log      *slog.Logger
 }
@@ -52,11 +53,12 @@ func Start(ctx context.Context, cfg Config, keys *Keys) (*Server, error) {
 	}
 	embedded.SetLoggerV2(logger{cfg.Logger}, false, false, false)
 	embedded.Start()
-	s := &Server{keys: keys, embedded: embedded, announce: cfg.Announce, log: cfg.Logger}
+	s := &Server{keys: keys, embedded: embedded, resolver: options.AccountResolver, announce: cfg.Announce, log: cfg.Logger}
 	if err := s.ready(ctx); err != nil {
 		s.Stop()
 		return nil, err
 	}
+	keys.follow(s.refresh)
 	return s, nil
 }
 
@@ -160,6 +162,7 @@ func (s *Server) Connect() (*nats.Conn, error) {
 
 // Stop ends all connections and the server, and returns when it has ended.
 func (s *Server) Stop() {
+	s.keys.follow(nil)
 	s.embedded.Shutdown()
 	s.embedded.WaitForShutdown()
 }

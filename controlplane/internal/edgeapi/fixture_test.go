@@ -31,6 +31,9 @@ const (
 	directory     = edgev1.Lane_LANE_DIRECTORY
 )
 
+// quick are phases that a test needn't wait for.
+var quick = fleet.TrustTimes{Settle: time.Millisecond, Linger: time.Millisecond}
+
 // noBus stands where nothing of the bus is asked for.
 type noBus struct{}
 
@@ -50,6 +53,7 @@ type control struct {
 	address     string
 	environment string
 	authority   *fleet.Authority
+	trust       *fleet.Trust
 	vault       *secrets.Vault
 	store       *edgetest.Store
 	db          *postgres.DB
@@ -93,14 +97,12 @@ func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *contr
 func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	c.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	authority, err := fleet.LoadAuthority(c.t.Context(), vault)
+	trust, err := fleet.LoadTrust(c.t.Context(), fleet.TrustConfig{Store: c.db.Trust(), Materials: vault, Logger: log, Times: quick})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	signer, err := fleet.LoadSigner(c.t.Context(), vault)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	c.trust = trust
+	authority, signer := trust.Authority(), trust.Signer()
 	certificate, err := fleet.NewServerCertificate(authority)
 	if err != nil {
 		c.t.Fatal(err)
@@ -112,22 +114,22 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	enroller := fleet.NewEnroller(c.db.Fleet(), authority.WithNodeLife(c.life), signer, noBus{}, log, c.stats)
+	enroller := fleet.NewEnroller(c.db.Fleet(), authority.WithNodeLife(c.life), trust, noBus{}, log, c.stats)
 	server := edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(c.db.Fleet(), enroller, nonces),
-		Lanes: lanes, Nodes: c.nodes, Roster: roster, Logger: log, Times: times,
+		Lanes: lanes, Nodes: c.nodes, Roster: roster, Trust: trust, Logger: log, Times: times,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	c.address = listener.Addr().String()
-	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run)
+	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run, func(ctx context.Context) error { return trust.Run(ctx, c.store) })
 }
 
 // run runs the server, and what it stands on until the server has ended.
-func (c *control) run(serve, lanes, roster func(context.Context) error) {
+func (c *control) run(serve func(context.Context) error, standingOn ...func(context.Context) error) {
 	serving, stopServing := context.WithCancel(context.Background())
 	standing, stopStanding := context.WithCancel(context.Background())
 	var served, stood sync.WaitGroup
@@ -137,8 +139,9 @@ func (c *control) run(serve, lanes, roster func(context.Context) error) {
 		}
 	}
 	served.Go(func() { check(serve(serving)) })
-	stood.Go(func() { check(lanes(standing)) })
-	stood.Go(func() { check(roster(standing)) })
+	for _, ground := range standingOn {
+		stood.Go(func() { check(ground(standing)) })
+	}
 	c.stop = sync.OnceFunc(func() {
 		stopServing()
 		served.Wait()

@@ -66,6 +66,7 @@ type Config struct {
 	Lanes    *fleet.Lanes
 	Nodes    *fleet.Nodes
 	Roster   *fleet.Roster
+	Trust    *fleet.Trust
 	Logger   *slog.Logger
 	Times    Times
 }

@@ -90,6 +90,14 @@ type Newcomer struct {
 	BusKey             string // public nkey
 	EnrolledAt         time.Time
 	CertificateExpires time.Time
+	Trust              uint64 // version that it was given
+	Issued             Issued
+}
+
+// Issued names by which keys a node's papers were issued.
+type Issued struct {
+	Authority string // fingerprint
+	Bus       string // public nkey
 }
 
 // Renewal is what the database knows that a renewal needs.
@@ -102,9 +110,9 @@ type Renewal struct {
 type RenewalStore interface {
 	// Renewal returns what is kept of a node; problem.NotFound if its environment has none such.
 	Renewal(ctx context.Context, identity Identity) (Renewal, error)
-	// Renewed keeps when the node's newest certificate ends; problem.NodeDisabled if the node was
-	// disabled or removed meanwhile.
-	Renewed(ctx context.Context, identity Identity, ends time.Time) error
+	// Renewed keeps when the node's newest certificate ends, and by whom it was issued; problem.NodeDisabled
+	// if the node was disabled or removed meanwhile.
+	Renewed(ctx context.Context, identity Identity, ends time.Time, issued Issued) error
 }
 
 // JoinTokenStore keeps join tokens and turns their uses into nodes.

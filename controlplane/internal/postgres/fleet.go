@@ -103,6 +103,7 @@ func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
 		err = queries.InsertNode(ctx, dbsqlc.InsertNodeParams{
 			ID: node.ID, Environment: environment, Name: node.Name, JoinToken: node.JoinToken, BusKey: node.BusKey,
 			EnrolledAt: node.EnrolledAt, CertificateExpiresAt: node.CertificateExpires,
+			TrustVersion: int64(node.Trust), Authority: node.Issued.Authority, BusIssuer: node.Issued.Bus,
 		})
 		if err != nil {
 			return fmt.Errorf("insert a node: %w", translate(err))
@@ -121,9 +122,9 @@ func (f *Fleet) Renewal(ctx context.Context, identity fleet.Identity) (fleet.Ren
 }
 
 // Renewed keeps when the node's newest certificate ends.
-func (f *Fleet) Renewed(ctx context.Context, identity fleet.Identity, ends time.Time) error {
+func (f *Fleet) Renewed(ctx context.Context, identity fleet.Identity, ends time.Time, issued fleet.Issued) error {
 	n, err := f.queries.RenewNode(ctx, dbsqlc.RenewNodeParams{
-		Environment: identity.Environment, ID: identity.Node, CertificateExpiresAt: ends,
+		Environment: identity.Environment, ID: identity.Node, CertificateExpiresAt: ends, Authority: issued.Authority, BusIssuer: issued.Bus,
 	})
 	if err != nil {
 		return fmt.Errorf("renew a node: %w", translate(err))

@@ -226,13 +226,13 @@ func TestRenewalIsKeptForEnabledNodesAlone(t *testing.T) {
 	if kept, err := f.Renewal(t.Context(), identity); err != nil || !kept.Enabled || kept.BusKey != "U" {
 		t.Errorf("%+v, %v", kept, err)
 	}
-	if err := f.Renewed(t.Context(), identity, ends); err != nil {
+	if err := f.Renewed(t.Context(), identity, ends, fleet.Issued{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.SetNodeEnabled(t.Context(), environment, identity.Node, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Renewed(t.Context(), identity, ends.Add(time.Hour)); problem.CodeOf(err) != problem.NodeDisabled {
+	if err := f.Renewed(t.Context(), identity, ends.Add(time.Hour), fleet.Issued{}); problem.CodeOf(err) != problem.NodeDisabled {
 		t.Errorf("of a disabled node: %v", err)
 	}
 	if kept, err := f.Renewal(t.Context(), identity); err != nil || kept.Enabled {
@@ -245,7 +245,7 @@ func TestRenewalIsKeptForEnabledNodesAlone(t *testing.T) {
 	if _, err := f.Renewal(t.Context(), elsewhere); problem.CodeOf(err) != problem.NotFound {
 		t.Errorf("from another environment: %v", err)
 	}
-	if err := f.Renewed(t.Context(), elsewhere, ends); problem.CodeOf(err) != problem.NodeDisabled {
+	if err := f.Renewed(t.Context(), elsewhere, ends, fleet.Issued{}); problem.CodeOf(err) != problem.NodeDisabled {
 		t.Errorf("from another environment: %v", err)
 	}
 }

@@ -88,7 +88,7 @@ func (q *Queries) GetJoinTokenByLookup(ctx context.Context, lookup string) (GetJ
 }
 
 const getNode = `-- name: GetNode :one
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at FROM nodes
 WHERE environment = $1 AND id = $2
 `
 
@@ -109,6 +109,10 @@ func (q *Queries) GetNode(ctx context.Context, arg GetNodeParams) (Node, error) 
 		&i.BusKey,
 		&i.EnrolledAt,
 		&i.CertificateExpiresAt,
+		&i.TrustVersion,
+		&i.Authority,
+		&i.BusIssuer,
+		&i.IssuedAt,
 	)
 	return i, err
 }
@@ -168,8 +172,8 @@ func (q *Queries) InsertJoinToken(ctx context.Context, arg InsertJoinTokenParams
 }
 
 const insertNode = `-- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6)
 `
 
 type InsertNodeParams struct {
@@ -180,6 +184,9 @@ type InsertNodeParams struct {
 	BusKey               string
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
+	TrustVersion         int64
+	Authority            string
+	BusIssuer            string
 }
 
 func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
@@ -191,6 +198,9 @@ func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
 		arg.BusKey,
 		arg.EnrolledAt,
 		arg.CertificateExpiresAt,
+		arg.TrustVersion,
+		arg.Authority,
+		arg.BusIssuer,
 	)
 	return err
 }
@@ -325,7 +335,7 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 }
 
 const listNodes = `-- name: ListNodes :many
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at FROM nodes
 WHERE environment = $1 AND id > $2
 ORDER BY id
 LIMIT $3
@@ -355,6 +365,10 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 			&i.BusKey,
 			&i.EnrolledAt,
 			&i.CertificateExpiresAt,
+			&i.TrustVersion,
+			&i.Authority,
+			&i.BusIssuer,
+			&i.IssuedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -379,18 +393,26 @@ func (q *Queries) LockNodeLanes(ctx context.Context, nodes []string) error {
 }
 
 const renewNode = `-- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = $1
-WHERE environment = $2 AND id = $3 AND enabled
+UPDATE nodes SET certificate_expires_at = $1, authority = $2, bus_issuer = $3, issued_at = now()
+WHERE environment = $4 AND id = $5 AND enabled
 `
 
 type RenewNodeParams struct {
 	CertificateExpiresAt time.Time
+	Authority            string
+	BusIssuer            string
 	Environment          string
 	ID                   string
 }
 
 func (q *Queries) RenewNode(ctx context.Context, arg RenewNodeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, renewNode, arg.CertificateExpiresAt, arg.Environment, arg.ID)
+	result, err := q.db.Exec(ctx, renewNode,
+		arg.CertificateExpiresAt,
+		arg.Authority,
+		arg.BusIssuer,
+		arg.Environment,
+		arg.ID,
+	)
 	if err != nil {
 		return 0, err
 	}

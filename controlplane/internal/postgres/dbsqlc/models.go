@@ -36,6 +36,7 @@ type ApiKey struct {
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Pepper      int32
 }
 
 type Consumer struct {
@@ -105,6 +106,10 @@ type Node struct {
 	BusKey               string
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
+	TrustVersion         int64
+	Authority            string
+	BusIssuer            string
+	IssuedAt             *time.Time
 }
 
 type NodeLane struct {
@@ -176,6 +181,18 @@ type RevisionChange struct {
 	After       []byte
 }
 
+type Rotation struct {
+	ID          int64
+	Kind        string
+	Environment string
+	Old         string
+	New         string
+	Version     int64
+	AnnouncedAt time.Time
+	ActiveAt    *time.Time
+	RetiredAt   *time.Time
+}
+
 type Secret struct {
 	Environment string
 	ID          string
@@ -185,6 +202,14 @@ type Secret struct {
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+type TrustLink struct {
+	Version   int64
+	Bundle    []byte
+	Signature []byte
+	KeyID     string
+	CreatedAt time.Time
 }
 
 type UsageMinute struct {

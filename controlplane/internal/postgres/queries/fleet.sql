@@ -28,15 +28,15 @@ WHERE id = @id AND uses < max_uses AND expires_at > @at
 RETURNING environment;
 
 -- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6);
 
 -- name: GetRenewal :one
 SELECT enabled, bus_key FROM nodes
 WHERE environment = @environment AND id = @id;
 
 -- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = @certificate_expires_at
+UPDATE nodes SET certificate_expires_at = @certificate_expires_at, authority = @authority, bus_issuer = @bus_issuer, issued_at = now()
 WHERE environment = @environment AND id = @id AND enabled;
 
 -- name: ListNodes :many

@@ -300,10 +300,14 @@ func (x *SigningKey) GetPublicKey() []byte {
 // TrustBundle is what a node believes in.
 type TrustBundle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Certificates of the authorities, DER.
+	// Certificates of the authorities, DER. The first one issues: a node whose certificate is of another renews.
 	Authorities [][]byte `protobuf:"bytes,1,rep,name=authorities,proto3" json:"authorities,omitempty"`
-	// Keys that heads may be signed with.
-	SigningKeys   []*SigningKey `protobuf:"bytes,2,rep,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
+	// Keys that heads may be signed with. The first one signs.
+	SigningKeys []*SigningKey `protobuf:"bytes,2,rep,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
+	// 1 for an installation's first; each change makes the next. 0: of a control plane that numbers none.
+	Version uint64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Public nkeys that bus JWTs may be issued by. The first one issues: a node whose JWT is of another renews.
+	BusIssuers    []string `protobuf:"bytes,4,rep,name=bus_issuers,json=busIssuers,proto3" json:"bus_issuers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +356,176 @@ func (x *TrustBundle) GetSigningKeys() []*SigningKey {
 	return nil
 }
 
+func (x *TrustBundle) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TrustBundle) GetBusIssuers() []string {
+	if x != nil {
+		return x.BusIssuers
+	}
+	return nil
+}
+
+// SignedTrust is a trust bundle, announced by a key of the bundle before it.
+type SignedTrust struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A TrustBundle, marshalled.
+	Bundle []byte `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// Ed25519 over "sallyport trust v1", a zero byte and `bundle`.
+	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Which signing key of the bundle before.
+	KeyId         string `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedTrust) Reset() {
+	*x = SignedTrust{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedTrust) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedTrust) ProtoMessage() {}
+
+func (x *SignedTrust) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedTrust.ProtoReflect.Descriptor instead.
+func (*SignedTrust) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SignedTrust) GetBundle() []byte {
+	if x != nil {
+		return x.Bundle
+	}
+	return nil
+}
+
+func (x *SignedTrust) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *SignedTrust) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+// Announcements are the bundles behind the one that a node believes in, oldest first, without gaps.
+type Announcements struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bundles.
+	Links         []*SignedTrust `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Announcements) Reset() {
+	*x = Announcements{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Announcements) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Announcements) ProtoMessage() {}
+
+func (x *Announcements) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Announcements.ProtoReflect.Descriptor instead.
+func (*Announcements) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Announcements) GetLinks() []*SignedTrust {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// Trusted says what a node believes in from now on, crash or not.
+type Trusted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version of its bundle.
+	Version       uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trusted) Reset() {
+	*x = Trusted{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trusted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trusted) ProtoMessage() {}
+
+func (x *Trusted) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trusted.ProtoReflect.Descriptor instead.
+func (*Trusted) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Trusted) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // EnrollRequest asks for an identity.
 type EnrollRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -369,7 +543,7 @@ type EnrollRequest struct {
 
 func (x *EnrollRequest) Reset() {
 	*x = EnrollRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +555,7 @@ func (x *EnrollRequest) String() string {
 func (*EnrollRequest) ProtoMessage() {}
 
 func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +568,7 @@ func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollRequest.ProtoReflect.Descriptor instead.
 func (*EnrollRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EnrollRequest) GetJoinToken() string {
@@ -448,7 +622,7 @@ type EnrollResponse struct {
 
 func (x *EnrollResponse) Reset() {
 	*x = EnrollResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +634,7 @@ func (x *EnrollResponse) String() string {
 func (*EnrollResponse) ProtoMessage() {}
 
 func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +647,7 @@ func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollResponse.ProtoReflect.Descriptor instead.
 func (*EnrollResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EnrollResponse) GetNode() string {
@@ -536,7 +710,7 @@ type ChallengeRequest struct {
 
 func (x *ChallengeRequest) Reset() {
 	*x = ChallengeRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +722,7 @@ func (x *ChallengeRequest) String() string {
 func (*ChallengeRequest) ProtoMessage() {}
 
 func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +735,7 @@ func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChallengeRequest.ProtoReflect.Descriptor instead.
 func (*ChallengeRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ChallengeRequest) GetCertificate() []byte {
@@ -582,7 +756,7 @@ type ChallengeResponse struct {
 
 func (x *ChallengeResponse) Reset() {
 	*x = ChallengeResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +768,7 @@ func (x *ChallengeResponse) String() string {
 func (*ChallengeResponse) ProtoMessage() {}
 
 func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +781,7 @@ func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChallengeResponse.ProtoReflect.Descriptor instead.
 func (*ChallengeResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChallengeResponse) GetNonce() []byte {
@@ -623,14 +797,16 @@ type RenewRequest struct {
 	// PKCS #10 certificate request for the node's next key, DER; its subject is ignored.
 	CertificateRequest []byte `protobuf:"bytes,1,opt,name=certificate_request,json=certificateRequest,proto3" json:"certificate_request,omitempty"`
 	// Only over a connection without a client certificate.
-	Proof         *RenewalProof `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof *RenewalProof `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	// Version of the trust bundle that the node believes in; 0: of a node that follows no announcements.
+	TrustVersion  uint64 `protobuf:"varint,3,opt,name=trust_version,json=trustVersion,proto3" json:"trust_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +818,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +831,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RenewRequest) GetCertificateRequest() []byte {
@@ -670,6 +846,13 @@ func (x *RenewRequest) GetProof() *RenewalProof {
 		return x.Proof
 	}
 	return nil
+}
+
+func (x *RenewRequest) GetTrustVersion() uint64 {
+	if x != nil {
+		return x.TrustVersion
+	}
+	return 0
 }
 
 // RenewalProof shows that a node holds the key of a certificate.
@@ -688,7 +871,7 @@ type RenewalProof struct {
 
 func (x *RenewalProof) Reset() {
 	*x = RenewalProof{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +883,7 @@ func (x *RenewalProof) String() string {
 func (*RenewalProof) ProtoMessage() {}
 
 func (x *RenewalProof) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +896,7 @@ func (x *RenewalProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewalProof.ProtoReflect.Descriptor instead.
 func (*RenewalProof) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RenewalProof) GetCertificate() []byte {
@@ -742,19 +925,21 @@ type RenewResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The node's next certificate and its chain, DER, leaf first.
 	Certificates [][]byte `protobuf:"bytes,1,rep,name=certificates,proto3" json:"certificates,omitempty"`
-	// What to believe in from now on.
+	// What to believe in from now on, for a node that follows no announcements.
 	Trust *TrustBundle `protobuf:"bytes,2,opt,name=trust,proto3" json:"trust,omitempty"`
 	// NATS user JWT for the nkey that the node enrolled with.
 	BusJwt string `protobuf:"bytes,3,opt,name=bus_jwt,json=busJwt,proto3" json:"bus_jwt,omitempty"`
 	// Where the bus is.
-	BusUrls       []string `protobuf:"bytes,4,rep,name=bus_urls,json=busUrls,proto3" json:"bus_urls,omitempty"`
+	BusUrls []string `protobuf:"bytes,4,rep,name=bus_urls,json=busUrls,proto3" json:"bus_urls,omitempty"`
+	// What was announced since the node's trust version.
+	Announcements *Announcements `protobuf:"bytes,5,opt,name=announcements,proto3" json:"announcements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +951,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +964,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RenewResponse) GetCertificates() [][]byte {
@@ -810,6 +995,13 @@ func (x *RenewResponse) GetBusUrls() []string {
 	return nil
 }
 
+func (x *RenewResponse) GetAnnouncements() *Announcements {
+	if x != nil {
+		return x.Announcements
+	}
+	return nil
+}
+
 // Hello opens a sync stream.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -824,14 +1016,16 @@ type Hello struct {
 	// Random per start of the process.
 	Boot string `protobuf:"bytes,5,opt,name=boot,proto3" json:"boot,omitempty"`
 	// Build of the node's binary, for people.
-	Build         string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	Build string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	// Version of the trust bundle that the node believes in; 0: of a node that follows no announcements.
+	TrustVersion  uint64 `protobuf:"varint,8,opt,name=trust_version,json=trustVersion,proto3" json:"trust_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +1037,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +1050,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hello) GetEpoch() uint64 {
@@ -901,6 +1095,13 @@ func (x *Hello) GetBuild() string {
 	return ""
 }
 
+func (x *Hello) GetTrustVersion() uint64 {
+	if x != nil {
+		return x.TrustVersion
+	}
+	return 0
+}
+
 // Ack says that a state was applied.
 type Ack struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -916,7 +1117,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1129,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1142,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Ack) GetNumber() uint64 {
@@ -980,7 +1181,7 @@ type Nack struct {
 
 func (x *Nack) Reset() {
 	*x = Nack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1193,7 @@ func (x *Nack) String() string {
 func (*Nack) ProtoMessage() {}
 
 func (x *Nack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1206,7 @@ func (x *Nack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nack.ProtoReflect.Descriptor instead.
 func (*Nack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Nack) GetNumber() uint64 {
@@ -1048,7 +1249,7 @@ type ObjectError struct {
 
 func (x *ObjectError) Reset() {
 	*x = ObjectError{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1261,7 @@ func (x *ObjectError) String() string {
 func (*ObjectError) ProtoMessage() {}
 
 func (x *ObjectError) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1274,7 @@ func (x *ObjectError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectError.ProtoReflect.Descriptor instead.
 func (*ObjectError) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ObjectError) GetCollection() string {
@@ -1128,7 +1329,7 @@ type SyncConfigurationRequest struct {
 
 func (x *SyncConfigurationRequest) Reset() {
 	*x = SyncConfigurationRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1341,7 @@ func (x *SyncConfigurationRequest) String() string {
 func (*SyncConfigurationRequest) ProtoMessage() {}
 
 func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1354,7 @@ func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SyncConfigurationRequest) GetMessage() isSyncConfigurationRequest_Message {
@@ -1232,7 +1433,7 @@ type SyncConfigurationResponse struct {
 
 func (x *SyncConfigurationResponse) Reset() {
 	*x = SyncConfigurationResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1445,7 @@ func (x *SyncConfigurationResponse) String() string {
 func (*SyncConfigurationResponse) ProtoMessage() {}
 
 func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1458,7 @@ func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationResponse.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SyncConfigurationResponse) GetMessage() isSyncConfigurationResponse_Message {
@@ -1334,7 +1535,7 @@ type ConfigurationDelta struct {
 
 func (x *ConfigurationDelta) Reset() {
 	*x = ConfigurationDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1346,7 +1547,7 @@ func (x *ConfigurationDelta) String() string {
 func (*ConfigurationDelta) ProtoMessage() {}
 
 func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1359,7 +1560,7 @@ func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationDelta.ProtoReflect.Descriptor instead.
 func (*ConfigurationDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ConfigurationDelta) GetHead() *SignedHead {
@@ -1398,7 +1599,7 @@ type ObjectChange struct {
 
 func (x *ObjectChange) Reset() {
 	*x = ObjectChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1611,7 @@ func (x *ObjectChange) String() string {
 func (*ObjectChange) ProtoMessage() {}
 
 func (x *ObjectChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1624,7 @@ func (x *ObjectChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectChange.ProtoReflect.Descriptor instead.
 func (*ObjectChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ObjectChange) GetCollection() string {
@@ -1458,7 +1659,7 @@ type ConfigurationSnapshot struct {
 
 func (x *ConfigurationSnapshot) Reset() {
 	*x = ConfigurationSnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1671,7 @@ func (x *ConfigurationSnapshot) String() string {
 func (*ConfigurationSnapshot) ProtoMessage() {}
 
 func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1684,7 @@ func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationSnapshot.ProtoReflect.Descriptor instead.
 func (*ConfigurationSnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ConfigurationSnapshot) GetObjects() []*ObjectChange {
@@ -1508,7 +1709,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1721,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1734,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SnapshotChunk) GetHead() *SignedHead {
@@ -1567,6 +1768,7 @@ type SyncDirectoryRequest struct {
 	//	*SyncDirectoryRequest_Hello
 	//	*SyncDirectoryRequest_Ack
 	//	*SyncDirectoryRequest_Nack
+	//	*SyncDirectoryRequest_Trusted
 	Message       isSyncDirectoryRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1574,7 +1776,7 @@ type SyncDirectoryRequest struct {
 
 func (x *SyncDirectoryRequest) Reset() {
 	*x = SyncDirectoryRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1788,7 @@ func (x *SyncDirectoryRequest) String() string {
 func (*SyncDirectoryRequest) ProtoMessage() {}
 
 func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1801,7 @@ func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryRequest.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{21}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SyncDirectoryRequest) GetMessage() isSyncDirectoryRequest_Message {
@@ -1636,6 +1838,15 @@ func (x *SyncDirectoryRequest) GetNack() *Nack {
 	return nil
 }
 
+func (x *SyncDirectoryRequest) GetTrusted() *Trusted {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryRequest_Trusted); ok {
+			return x.Trusted
+		}
+	}
+	return nil
+}
+
 type isSyncDirectoryRequest_Message interface {
 	isSyncDirectoryRequest_Message()
 }
@@ -1655,11 +1866,18 @@ type SyncDirectoryRequest_Nack struct {
 	Nack *Nack `protobuf:"bytes,3,opt,name=nack,proto3,oneof"`
 }
 
+type SyncDirectoryRequest_Trusted struct {
+	// What was announced is believed.
+	Trusted *Trusted `protobuf:"bytes,5,opt,name=trusted,proto3,oneof"`
+}
+
 func (*SyncDirectoryRequest_Hello) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Ack) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Nack) isSyncDirectoryRequest_Message() {}
+
+func (*SyncDirectoryRequest_Trusted) isSyncDirectoryRequest_Message() {}
 
 // SyncDirectoryResponse is what the control plane says on a directory stream.
 type SyncDirectoryResponse struct {
@@ -1671,6 +1889,7 @@ type SyncDirectoryResponse struct {
 	//	*SyncDirectoryResponse_Delta
 	//	*SyncDirectoryResponse_Chunk
 	//	*SyncDirectoryResponse_Beat
+	//	*SyncDirectoryResponse_Trust
 	Message       isSyncDirectoryResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1678,7 +1897,7 @@ type SyncDirectoryResponse struct {
 
 func (x *SyncDirectoryResponse) Reset() {
 	*x = SyncDirectoryResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1909,7 @@ func (x *SyncDirectoryResponse) String() string {
 func (*SyncDirectoryResponse) ProtoMessage() {}
 
 func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1922,7 @@ func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryResponse.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{22}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SyncDirectoryResponse) GetMessage() isSyncDirectoryResponse_Message {
@@ -1740,6 +1959,15 @@ func (x *SyncDirectoryResponse) GetBeat() *SignedHead {
 	return nil
 }
 
+func (x *SyncDirectoryResponse) GetTrust() *Announcements {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryResponse_Trust); ok {
+			return x.Trust
+		}
+	}
+	return nil
+}
+
 type isSyncDirectoryResponse_Message interface {
 	isSyncDirectoryResponse_Message()
 }
@@ -1759,11 +1987,18 @@ type SyncDirectoryResponse_Beat struct {
 	Beat *SignedHead `protobuf:"bytes,3,opt,name=beat,proto3,oneof"`
 }
 
+type SyncDirectoryResponse_Trust struct {
+	// What to believe in from now on; before anything that needs it.
+	Trust *Announcements `protobuf:"bytes,5,opt,name=trust,proto3,oneof"`
+}
+
 func (*SyncDirectoryResponse_Delta) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Chunk) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Beat) isSyncDirectoryResponse_Message() {}
+
+func (*SyncDirectoryResponse_Trust) isSyncDirectoryResponse_Message() {}
 
 // DirectoryDelta leads from one sequence to a later one.
 type DirectoryDelta struct {
@@ -1780,7 +2015,7 @@ type DirectoryDelta struct {
 
 func (x *DirectoryDelta) Reset() {
 	*x = DirectoryDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +2027,7 @@ func (x *DirectoryDelta) String() string {
 func (*DirectoryDelta) ProtoMessage() {}
 
 func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +2040,7 @@ func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryDelta.ProtoReflect.Descriptor instead.
 func (*DirectoryDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DirectoryDelta) GetHead() *SignedHead {
@@ -1842,7 +2077,7 @@ type EntryChange struct {
 
 func (x *EntryChange) Reset() {
 	*x = EntryChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2089,7 @@ func (x *EntryChange) String() string {
 func (*EntryChange) ProtoMessage() {}
 
 func (x *EntryChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2102,7 @@ func (x *EntryChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryChange.ProtoReflect.Descriptor instead.
 func (*EntryChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EntryChange) GetKey() []byte {
@@ -1895,7 +2130,7 @@ type DirectorySnapshot struct {
 
 func (x *DirectorySnapshot) Reset() {
 	*x = DirectorySnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +2142,7 @@ func (x *DirectorySnapshot) String() string {
 func (*DirectorySnapshot) ProtoMessage() {}
 
 func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2155,7 @@ func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectorySnapshot.ProtoReflect.Descriptor instead.
 func (*DirectorySnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DirectorySnapshot) GetEntries() []*EntryChange {
@@ -1952,10 +2187,21 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"SigningKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"q\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"\xac\x01\n" +
 	"\vTrustBundle\x12 \n" +
 	"\vauthorities\x18\x01 \x03(\fR\vauthorities\x12@\n" +
-	"\fsigning_keys\x18\x02 \x03(\v2\x1d.sallyport.edge.v1.SigningKeyR\vsigningKeys\"\x99\x01\n" +
+	"\fsigning_keys\x18\x02 \x03(\v2\x1d.sallyport.edge.v1.SigningKeyR\vsigningKeys\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x04R\aversion\x12\x1f\n" +
+	"\vbus_issuers\x18\x04 \x03(\tR\n" +
+	"busIssuers\"Z\n" +
+	"\vSignedTrust\x12\x16\n" +
+	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x15\n" +
+	"\x06key_id\x18\x03 \x01(\tR\x05keyId\"E\n" +
+	"\rAnnouncements\x124\n" +
+	"\x05links\x18\x01 \x03(\v2\x1e.sallyport.edge.v1.SignedTrustR\x05links\"#\n" +
+	"\aTrusted\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"\x99\x01\n" +
 	"\rEnrollRequest\x12\x1d\n" +
 	"\n" +
 	"join_token\x18\x01 \x01(\tR\tjoinToken\x12/\n" +
@@ -1973,19 +2219,21 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x10ChallengeRequest\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\")\n" +
 	"\x11ChallengeResponse\x12\x14\n" +
-	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"v\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"\x9b\x01\n" +
 	"\fRenewRequest\x12/\n" +
 	"\x13certificate_request\x18\x01 \x01(\fR\x12certificateRequest\x125\n" +
-	"\x05proof\x18\x02 \x01(\v2\x1f.sallyport.edge.v1.RenewalProofR\x05proof\"d\n" +
+	"\x05proof\x18\x02 \x01(\v2\x1f.sallyport.edge.v1.RenewalProofR\x05proof\x12#\n" +
+	"\rtrust_version\x18\x03 \x01(\x04R\ftrustVersion\"d\n" +
 	"\fRenewalProof\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\x9d\x01\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xe5\x01\n" +
 	"\rRenewResponse\x12\"\n" +
 	"\fcertificates\x18\x01 \x03(\fR\fcertificates\x124\n" +
 	"\x05trust\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
 	"\abus_jwt\x18\x03 \x01(\tR\x06busJwt\x12\x19\n" +
-	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\"\x97\x01\n" +
+	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\x12F\n" +
+	"\rannouncements\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsR\rannouncements\"\xbc\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -1994,7 +2242,8 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"capability\x18\x04 \x01(\rR\n" +
 	"capability\x12\x12\n" +
 	"\x04boot\x18\x05 \x01(\tR\x04boot\x12\x14\n" +
-	"\x05build\x18\x06 \x01(\tR\x05build\"d\n" +
+	"\x05build\x18\x06 \x01(\tR\x05build\x12#\n" +
+	"\rtrust_version\x18\b \x01(\x04R\ftrustVersion\"d\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\x12-\n" +
@@ -2036,16 +2285,18 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\rSnapshotChunk\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x12\n" +
-	"\x04last\x18\x03 \x01(\bR\x04last\"\xae\x01\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\"\xe6\x01\n" +
 	"\x14SyncDirectoryRequest\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.sallyport.edge.v1.HelloH\x00R\x05hello\x12*\n" +
 	"\x03ack\x18\x02 \x01(\v2\x16.sallyport.edge.v1.AckH\x00R\x03ack\x12-\n" +
-	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nackB\t\n" +
-	"\amessage\"\xcc\x01\n" +
+	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nack\x126\n" +
+	"\atrusted\x18\x05 \x01(\v2\x1a.sallyport.edge.v1.TrustedH\x00R\atrustedB\t\n" +
+	"\amessage\"\x86\x02\n" +
 	"\x15SyncDirectoryResponse\x129\n" +
 	"\x05delta\x18\x01 \x01(\v2!.sallyport.edge.v1.DirectoryDeltaH\x00R\x05delta\x128\n" +
 	"\x05chunk\x18\x02 \x01(\v2 .sallyport.edge.v1.SnapshotChunkH\x00R\x05chunk\x123\n" +
-	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beatB\t\n" +
+	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beat\x128\n" +
+	"\x05trust\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsH\x00R\x05trustB\t\n" +
 	"\amessage\"\x91\x01\n" +
 	"\x0eDirectoryDelta\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
@@ -2080,81 +2331,88 @@ func file_sallyport_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(Lane)(0),                         // 0: sallyport.edge.v1.Lane
 	(*Head)(nil),                      // 1: sallyport.edge.v1.Head
 	(*SignedHead)(nil),                // 2: sallyport.edge.v1.SignedHead
 	(*SigningKey)(nil),                // 3: sallyport.edge.v1.SigningKey
 	(*TrustBundle)(nil),               // 4: sallyport.edge.v1.TrustBundle
-	(*EnrollRequest)(nil),             // 5: sallyport.edge.v1.EnrollRequest
-	(*EnrollResponse)(nil),            // 6: sallyport.edge.v1.EnrollResponse
-	(*ChallengeRequest)(nil),          // 7: sallyport.edge.v1.ChallengeRequest
-	(*ChallengeResponse)(nil),         // 8: sallyport.edge.v1.ChallengeResponse
-	(*RenewRequest)(nil),              // 9: sallyport.edge.v1.RenewRequest
-	(*RenewalProof)(nil),              // 10: sallyport.edge.v1.RenewalProof
-	(*RenewResponse)(nil),             // 11: sallyport.edge.v1.RenewResponse
-	(*Hello)(nil),                     // 12: sallyport.edge.v1.Hello
-	(*Ack)(nil),                       // 13: sallyport.edge.v1.Ack
-	(*Nack)(nil),                      // 14: sallyport.edge.v1.Nack
-	(*ObjectError)(nil),               // 15: sallyport.edge.v1.ObjectError
-	(*SyncConfigurationRequest)(nil),  // 16: sallyport.edge.v1.SyncConfigurationRequest
-	(*SyncConfigurationResponse)(nil), // 17: sallyport.edge.v1.SyncConfigurationResponse
-	(*ConfigurationDelta)(nil),        // 18: sallyport.edge.v1.ConfigurationDelta
-	(*ObjectChange)(nil),              // 19: sallyport.edge.v1.ObjectChange
-	(*ConfigurationSnapshot)(nil),     // 20: sallyport.edge.v1.ConfigurationSnapshot
-	(*SnapshotChunk)(nil),             // 21: sallyport.edge.v1.SnapshotChunk
-	(*SyncDirectoryRequest)(nil),      // 22: sallyport.edge.v1.SyncDirectoryRequest
-	(*SyncDirectoryResponse)(nil),     // 23: sallyport.edge.v1.SyncDirectoryResponse
-	(*DirectoryDelta)(nil),            // 24: sallyport.edge.v1.DirectoryDelta
-	(*EntryChange)(nil),               // 25: sallyport.edge.v1.EntryChange
-	(*DirectorySnapshot)(nil),         // 26: sallyport.edge.v1.DirectorySnapshot
-	(*timestamppb.Timestamp)(nil),     // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 28: google.protobuf.Duration
+	(*SignedTrust)(nil),               // 5: sallyport.edge.v1.SignedTrust
+	(*Announcements)(nil),             // 6: sallyport.edge.v1.Announcements
+	(*Trusted)(nil),                   // 7: sallyport.edge.v1.Trusted
+	(*EnrollRequest)(nil),             // 8: sallyport.edge.v1.EnrollRequest
+	(*EnrollResponse)(nil),            // 9: sallyport.edge.v1.EnrollResponse
+	(*ChallengeRequest)(nil),          // 10: sallyport.edge.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),         // 11: sallyport.edge.v1.ChallengeResponse
+	(*RenewRequest)(nil),              // 12: sallyport.edge.v1.RenewRequest
+	(*RenewalProof)(nil),              // 13: sallyport.edge.v1.RenewalProof
+	(*RenewResponse)(nil),             // 14: sallyport.edge.v1.RenewResponse
+	(*Hello)(nil),                     // 15: sallyport.edge.v1.Hello
+	(*Ack)(nil),                       // 16: sallyport.edge.v1.Ack
+	(*Nack)(nil),                      // 17: sallyport.edge.v1.Nack
+	(*ObjectError)(nil),               // 18: sallyport.edge.v1.ObjectError
+	(*SyncConfigurationRequest)(nil),  // 19: sallyport.edge.v1.SyncConfigurationRequest
+	(*SyncConfigurationResponse)(nil), // 20: sallyport.edge.v1.SyncConfigurationResponse
+	(*ConfigurationDelta)(nil),        // 21: sallyport.edge.v1.ConfigurationDelta
+	(*ObjectChange)(nil),              // 22: sallyport.edge.v1.ObjectChange
+	(*ConfigurationSnapshot)(nil),     // 23: sallyport.edge.v1.ConfigurationSnapshot
+	(*SnapshotChunk)(nil),             // 24: sallyport.edge.v1.SnapshotChunk
+	(*SyncDirectoryRequest)(nil),      // 25: sallyport.edge.v1.SyncDirectoryRequest
+	(*SyncDirectoryResponse)(nil),     // 26: sallyport.edge.v1.SyncDirectoryResponse
+	(*DirectoryDelta)(nil),            // 27: sallyport.edge.v1.DirectoryDelta
+	(*EntryChange)(nil),               // 28: sallyport.edge.v1.EntryChange
+	(*DirectorySnapshot)(nil),         // 29: sallyport.edge.v1.DirectorySnapshot
+	(*timestamppb.Timestamp)(nil),     // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 31: google.protobuf.Duration
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
-	27, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
+	30, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
 	3,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
-	4,  // 3: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	10, // 4: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
-	4,  // 5: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	28, // 6: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	15, // 7: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	12, // 8: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 9: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 10: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	18, // 11: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	21, // 12: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 13: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 14: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	19, // 15: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	19, // 16: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 17: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	12, // 18: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 19: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 20: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	24, // 21: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	21, // 22: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 23: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 24: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	25, // 25: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	25, // 26: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	5,  // 27: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	7,  // 28: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	9,  // 29: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	16, // 30: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	22, // 31: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	6,  // 32: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	8,  // 33: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	11, // 34: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	17, // 35: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	23, // 36: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	5,  // 3: sallyport.edge.v1.Announcements.links:type_name -> sallyport.edge.v1.SignedTrust
+	4,  // 4: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
+	13, // 5: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
+	4,  // 6: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
+	6,  // 7: sallyport.edge.v1.RenewResponse.announcements:type_name -> sallyport.edge.v1.Announcements
+	31, // 8: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	18, // 9: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	15, // 10: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 11: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 12: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	21, // 13: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	24, // 14: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 15: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 16: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	22, // 17: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	22, // 18: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	2,  // 19: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	15, // 20: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 21: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 22: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	7,  // 23: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
+	27, // 24: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	24, // 25: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 26: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	6,  // 27: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
+	2,  // 28: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	28, // 29: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	28, // 30: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	8,  // 31: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	10, // 32: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	12, // 33: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	19, // 34: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	25, // 35: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	9,  // 36: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	11, // 37: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	14, // 38: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	20, // 39: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	26, // 40: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	36, // [36:41] is the sub-list for method output_type
+	31, // [31:36] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -2162,25 +2420,27 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	if File_sallyport_edge_v1_edge_proto != nil {
 		return
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[15].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[18].OneofWrappers = []any{
 		(*SyncConfigurationRequest_Hello)(nil),
 		(*SyncConfigurationRequest_Ack)(nil),
 		(*SyncConfigurationRequest_Nack)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[16].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[19].OneofWrappers = []any{
 		(*SyncConfigurationResponse_Delta)(nil),
 		(*SyncConfigurationResponse_Chunk)(nil),
 		(*SyncConfigurationResponse_Beat)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[21].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[24].OneofWrappers = []any{
 		(*SyncDirectoryRequest_Hello)(nil),
 		(*SyncDirectoryRequest_Ack)(nil),
 		(*SyncDirectoryRequest_Nack)(nil),
+		(*SyncDirectoryRequest_Trusted)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[22].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[25].OneofWrappers = []any{
 		(*SyncDirectoryResponse_Delta)(nil),
 		(*SyncDirectoryResponse_Chunk)(nil),
 		(*SyncDirectoryResponse_Beat)(nil),
+		(*SyncDirectoryResponse_Trust)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2188,7 +2448,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_edge_proto_rawDesc), len(file_sallyport_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
