@@ -208,5 +208,5 @@ func (l *lane) mismatch(h head, own digest.Sum) error {
 // hello says what the lane holds for good.
 func (l *lane) hello(boot, build string) *edgev1.Hello {
 	now := l.kept.Load()
-	return &edgev1.Hello{Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: boot, Build: build}
+	return &edgev1.Hello{Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: boot, Build: build, TrustVersion: l.verifier.trust.TrustVersion()}
 }

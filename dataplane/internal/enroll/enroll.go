@@ -166,7 +166,7 @@ func enroll(ctx context.Context, config Config, token jointoken.Token) (*Identit
 	if err := made.save(config.Dir); err != nil {
 		return nil, err
 	}
-	identity := newIdentity(made)
+	identity := newIdentity(made, config.Dir)
 	config.Logger.Info("enrolled", "node", identity.Node(), "environment", identity.EnvironmentName(), "until", identity.Expires())
 	return identity, nil
 }

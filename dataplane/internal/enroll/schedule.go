@@ -20,13 +20,16 @@ const (
 	mostRetry  = 5 * time.Minute
 	// refusedRetry is the least pause after a refusal: only a person can mend what caused it.
 	refusedRetry = time.Minute
+	// renewSpread is over how long the nodes of a fleet renew when another issuer has taken the place of theirs.
+	renewSpread = 10 * time.Second
 )
 
-// Run renews the identity each time that half of its certificate's life is over, until ctx ends. A
+// Run renews the identity each time that half of its certificate's life is over, and when another issuer
+// has taken the place of the one who issued its papers, until ctx ends. A
 // node that can't renew serves on with what it has; its operator is told at each attempt.
 func (r *Renewer) Run(ctx context.Context) error {
 	due := firstDue(r.identity.papers())
-	for awaitClock(ctx, due) == nil && r.persist(ctx) == nil {
+	for r.await(ctx, due) == nil && r.persist(ctx) == nil {
 		due = nextDue(r.identity.papers())
 	}
 	return nil
@@ -47,15 +50,41 @@ func share(p *papers) time.Duration {
 	return life/2 + mathrand.N(max(life/10, 1)) // #nosec G404 -- no secret, only to spread a fleet
 }
 
-// awaitClock waits until the clock on the wall shows a time, or ctx ends.
-func awaitClock(ctx context.Context, due time.Time) error {
+// await waits until the clock on the wall shows a time, the papers are outdated, or ctx ends.
+func (r *Renewer) await(ctx context.Context, due time.Time) error {
 	due = due.Round(0) // without the monotonic reading, which stands still while the machine sleeps
-	for left := time.Until(due); left > 0; left = due.Sub(time.Now().Round(0)) {
-		if err := sleep(ctx, min(left, clockLook)); err != nil {
+	hurried := false
+	for {
+		changed := r.identity.Changed() // before looking, so that nothing is missed
+		if !hurried && r.identity.papers().outdated() {
+			hurried = true
+			soon := time.Now().Add(mathrand.N(renewSpread)).Round(0) // #nosec G404 -- no secret, only to spread a fleet
+			if soon.Before(due) {
+				due = soon
+			}
+		}
+		left := due.Sub(time.Now().Round(0))
+		if left <= 0 {
+			return ctx.Err()
+		}
+		if err := sleepUnless(ctx, min(left, clockLook), changed); err != nil {
 			return err
 		}
 	}
-	return ctx.Err()
+}
+
+// sleepUnless is sleep that ends early when a channel is closed.
+func sleepUnless(ctx context.Context, length time.Duration, closed <-chan struct{}) error {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // persist tries until the identity is renewed; its error is the end of ctx.
