@@ -101,6 +101,11 @@ func (s *Stack) URL() string { return s.local.URL() }
 // Token returns an owner's access token.
 func (s *Stack) Token() string { return s.local.Token() }
 
+// Command runs a command of the control plane's binary, as an operator at the machine would, and returns what it prints.
+func (s *Stack) Command(ctx context.Context, args ...string) (string, error) {
+	return s.local.Command(ctx, args...) //nolint:wrapcheck // says which
+}
+
 // KillControl ends the control plane at once, as a crash would.
 func (s *Stack) KillControl() error {
 	return s.local.Kill(stack.Control) //nolint:wrapcheck // says which

@@ -27,6 +27,7 @@ type Tx interface {
 	WriteRevision(ctx context.Context, r catalog.Revision, edits []catalog.Edit) error
 
 	DirectoryTx
+	PepperTx
 }
 
 // Environment is what a writer needs to know of one.

@@ -231,18 +231,11 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)
-	if err != nil {
-		return fmt.Errorf("lock directory: %w", err)
-	}
-	step, err := w.digests.Prepare(ctx, w.tx, w.batch.Environment, head, entries)
+	step, err := w.writeEntries(ctx, w.tx, w.batch.Environment, entries)
 	if err != nil {
 		return err
 	}
-	if err := w.tx.WriteEntries(ctx, w.batch.Environment, entries, step.Head); err != nil {
-		return fmt.Errorf("write entries: %w", err)
-	}
-	w.rows.assign(head.Sequence)
+	w.rows.assign(step.Head.Sequence - uint64(len(entries)))
 	w.entries, w.result.Sequence = &step, step.Head.Sequence
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func Ensure(ctx context.Context, config Config) (*Identity, error) {
 	case err != nil:
 		return nil, err
 	case time.Now().Before(kept.Expires().Add(renewal.Grace)):
-		if err := kept.checkToken(config.JoinToken); err != nil {
+		if err := kept.checkToken(ctx, config); err != nil {
 			return nil, err
 		}
 		return kept, nil
@@ -83,12 +84,13 @@ func Ensure(ctx context.Context, config Config) (*Identity, error) {
 	return enroll(ctx, config, token)
 }
 
-// checkToken refuses a token of another installation: whoever gave it expects the node there.
-func (i *Identity) checkToken(text string) error {
-	if text == "" {
+// checkToken refuses a token of another installation: whoever gave it expects the node there. One of an authority
+// that the node has yet to hear of may be of its own: it was away while the authority was rotated.
+func (i *Identity) checkToken(ctx context.Context, config Config) error {
+	if config.JoinToken == "" {
 		return nil
 	}
-	token, err := jointoken.Parse(text)
+	token, err := jointoken.Parse(config.JoinToken)
 	if err != nil {
 		return fmt.Errorf("enroll: %w", err)
 	}
@@ -97,7 +99,31 @@ func (i *Identity) checkToken(text string) error {
 			return nil
 		}
 	}
-	return ErrOther
+	return i.checkControl(ctx, config)
+}
+
+// checkControl returns ErrOther if the control plane is one that the node doesn't believe. One that isn't there now will
+// have to prove itself later.
+func (i *Identity) checkControl(ctx context.Context, config Config) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	refused := false
+	settings := clientTLS(func(state tls.ConnectionState) error {
+		err := verifyControl(state.PeerCertificates, i.papers().authorities)
+		refused = err != nil
+		return err
+	}, nil)
+	settings.NextProtos = []string{"h2"}
+	connection, err := (&tls.Dialer{Config: settings}).DialContext(ctx, "tcp", config.ControlPlane)
+	if err == nil {
+		_ = connection.Close() // nothing was said
+		return nil
+	}
+	if refused {
+		return ErrOther
+	}
+	config.Logger.Warn("the join token names an authority that the node doesn't know, and the control plane can't be asked: the node begins as who it is", "node", i.Node(), "error", err)
+	return nil
 }
 
 // keys are the node's own secrets, in the making of an identity.

@@ -102,6 +102,11 @@ func (s *Stack) controlEnv() []string {
 	return []string{"DATABASE_URL=" + s.DatabaseURL(), "SALLYPORT_ROOT_KEY_FILE=" + filepath.Join(s.cfg.Dir, rootKeyFile)}
 }
 
+// Command runs a command of the control plane's binary, on the stack's database, and returns what it prints.
+func (s *Stack) Command(ctx context.Context, args ...string) (string, error) {
+	return s.control(ctx, args...)
+}
+
 // control runs a command of the control plane's binary and returns what it prints.
 func (s *Stack) control(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...)

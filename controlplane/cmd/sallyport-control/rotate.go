@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+
+	"github.com/sallyport/sallyport/controlplane"
+)
+
+// rotateKey returns the command that rotates a kind of key.
+func rotateKey(kind string) func(ctx context.Context, t terminal, args []string) error {
+	return func(ctx context.Context, t terminal, args []string) error {
+		if err := parse(flag.NewFlagSet("rotate "+kind, flag.ContinueOnError), t, args); err != nil {
+			return err
+		}
+		return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotateKey(ctx, kind) })
+	}
+}
+
+func rotatePepper(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("rotate pepper", flag.ContinueOnError)
+	environment := flags.String("environment", "", "`id or name` of the environment")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if *environment == "" {
+		return errors.New("rotate pepper needs -environment")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotatePepper(ctx, *environment) })
+}
+
+func rotationStatus(ctx context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("rotate status", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotationStatus(ctx) })
+}
