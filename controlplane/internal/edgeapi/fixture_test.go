@@ -54,6 +54,7 @@ type control struct {
 	environment string
 	authority   *fleet.Authority
 	trust       *fleet.Trust
+	watch       *watched
 	vault       *secrets.Vault
 	store       *edgetest.Store
 	db          *postgres.DB
@@ -90,6 +91,7 @@ func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *contr
 		t.Fatal(err)
 	}
 	c := &control{t: t, db: db, environment: environment.GetId(), store: edgetest.NewStore(environment.GetId()), stats: new(fleet.Stats), life: life, vault: vault}
+	c.watch = &watched{TrustStore: db.Trust(), looked: make(chan fleet.TrustLag, 1)}
 	c.serve(vault, times)
 	return c
 }
@@ -97,7 +99,7 @@ func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *contr
 func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	c.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	trust, err := fleet.LoadTrust(c.t.Context(), fleet.TrustConfig{Store: c.db.Trust(), Materials: vault, Logger: log, Times: quick})
+	trust, err := fleet.LoadTrust(c.t.Context(), fleet.TrustConfig{Store: c.watch, Materials: vault, Logger: log, Times: quick})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -56,8 +56,8 @@ func (p *plane) Renew(ctx context.Context, request *edgev1.RenewRequest) (*edgev
 	answer := &edgev1.RenewResponse{
 		Certificates: [][]byte{next.Raw, p.issuer.certificate.Raw},
 		Trust:        p.bundle(2, "k2"),
-		BusJwt:  busJWT(p.t, p.asked[0].GetBusPublicKey()),
-		BusUrls: []string{"tls://127.0.0.1:5222"},
+		BusJwt:       busJWT(p.t, p.asked[0].GetBusPublicKey()),
+		BusUrls:      []string{"tls://127.0.0.1:5222"},
 	}
 	if request.GetTrustVersion() == 1 {
 		answer.Announcements = &edgev1.Announcements{Links: []*edgev1.SignedTrust{p.announce("k1", p.bundle(2, "k2"))}}
