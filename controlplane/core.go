@@ -31,6 +31,7 @@ type core struct {
 	signer    *fleet.Signer    // the trust's
 	nonces    *fleet.Nonces
 	log       *slog.Logger
+	root      secrets.RootKey
 }
 
 // Migrate brings the database's schema to this build's.
@@ -52,7 +53,7 @@ func openCore(ctx context.Context, cfg *Config) (_ *core, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	c := &core{log: cfg.Logger}
+	c := &core{log: cfg.Logger, root: root}
 	if c.db, err = postgres.Open(ctx, cfg.DatabaseURL); err != nil {
 		return nil, err
 	}

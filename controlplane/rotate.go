@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 )
 
 // RotateKey announces a new signing, authority or bus key. The replicas that run do the rest.
@@ -33,6 +34,21 @@ func (c *Commands) RotatePepper(ctx context.Context, environment string) (string
 		return "", err
 	}
 	return fmt.Sprintf("new keys of %s are made with pepper %d from sequence %d on; retired: %v", found.GetName(), made.Version, made.Sequence, made.Retired), nil
+}
+
+// RotateRoot seals everything in the database under another root key: a text, or else a file that holds it.
+func (c *Commands) RotateRoot(ctx context.Context, text, file string) (string, error) {
+	next := Config{RootKey: text, RootKeyFile: file}
+	root, err := next.rootKey()
+	if err != nil {
+		return "", fmt.Errorf("the new root key: %w", err)
+	}
+	things, err := secrets.Rotate(ctx, c.core.root, root, c.core.db)
+	if err != nil {
+		return "", err
+	}
+	c.core.log.Info("the root key was changed", "things", things)
+	return fmt.Sprintf("%d things are sealed under the new root key: start every replica with it, make a new dump, and keep the old key for as long as dumps from before are kept", things), nil
 }
 
 // RotationStatus writes how far rotations are, and which nodes they wait for.

@@ -23,6 +23,7 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control rotate signing|authority|bus        announce a new key; the replicas put it in the old one's place
   sallyport-control rotate pepper -environment <id or name>
                                                         make new API keys with a new pepper
+  sallyport-control rotate root                         seal everything under SALLYPORT_NEW_ROOT_KEY (or _FILE); stop all replicas first
   sallyport-control rotate status                       say how far rotations are, and which nodes they wait for
   sallyport-control version                             print the build
 
@@ -70,6 +71,7 @@ func commands() []command {
 		{[]string{"rotate", "authority"}, rotateKey("authority")},
 		{[]string{"rotate", "bus"}, rotateKey("bus")},
 		{[]string{"rotate", "pepper"}, rotatePepper},
+		{[]string{"rotate", "root"}, rotateRoot},
 		{[]string{"rotate", "status"}, rotationStatus},
 		{[]string{"version"}, version},
 	}

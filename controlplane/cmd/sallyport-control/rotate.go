@@ -30,6 +30,17 @@ func rotatePepper(ctx context.Context, t terminal, args []string) error {
 	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotatePepper(ctx, *environment) })
 }
 
+func rotateRoot(ctx context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("rotate root", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	text, file := t.getenv("SALLYPORT_NEW_ROOT_KEY"), t.getenv("SALLYPORT_NEW_ROOT_KEY_FILE")
+	if text == "" && file == "" {
+		return errors.New("rotate root needs SALLYPORT_NEW_ROOT_KEY, or SALLYPORT_NEW_ROOT_KEY_FILE")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotateRoot(ctx, text, file) })
+}
+
 func rotationStatus(ctx context.Context, t terminal, args []string) error {
 	if err := parse(flag.NewFlagSet("rotate status", flag.ContinueOnError), t, args); err != nil {
 		return err
