@@ -118,7 +118,7 @@ func (r rotations) await(kind, phase string) {
 	line := regexp.MustCompile(`(?m)^` + kind + `: (\w+),`)
 	harness.Eventually(r.t, rotationBound, func() error {
 		status := r.command("rotate", "status")
-		if found := line.FindStringSubmatch(status); found == nil || found[1] != phase {
+		if found := line.FindStringSubmatch(status); len(found) != 2 || found[1] != phase {
 			return fmt.Errorf("the rotation isn't %s:\n%s", phase, status)
 		}
 		return nil

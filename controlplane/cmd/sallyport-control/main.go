@@ -24,6 +24,7 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control rotate pepper -environment <id or name>
                                                         make new API keys with a new pepper
   sallyport-control rotate root                         seal everything under SALLYPORT_NEW_ROOT_KEY (or _FILE); stop all replicas first
+  sallyport-control root lost                           go on under a new root key, without what the lost one sealed (see KEYS.md)
   sallyport-control rotate status                       say how far rotations are, and which nodes they wait for
   sallyport-control version                             print the build
 
@@ -72,6 +73,7 @@ func commands() []command {
 		{[]string{"rotate", "bus"}, rotateKey("bus")},
 		{[]string{"rotate", "pepper"}, rotatePepper},
 		{[]string{"rotate", "root"}, rotateRoot},
+		{[]string{"root", "lost"}, replaceLostRoot},
 		{[]string{"rotate", "status"}, rotationStatus},
 		{[]string{"version"}, version},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 
 	"github.com/sallyport/sallyport/controlplane"
 )
@@ -39,6 +40,23 @@ func rotateRoot(ctx context.Context, t terminal, args []string) error {
 		return errors.New("rotate root needs SALLYPORT_NEW_ROOT_KEY, or SALLYPORT_NEW_ROOT_KEY_FILE")
 	}
 	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotateRoot(ctx, text, file) })
+}
+
+// replaceLostRoot takes the new root key from where all commands take theirs.
+func replaceLostRoot(ctx context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("root lost", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	cfg, err := base(t)
+	if err != nil {
+		return err
+	}
+	said, err := controlplane.ReplaceLostRoot(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, said)
+	return err
 }
 
 func rotationStatus(ctx context.Context, t terminal, args []string) error {

@@ -234,7 +234,7 @@ func (a *authorities) issueServer(template *x509.Certificate, key crypto.PublicK
 	}
 	template.URIs = []*url.URL{uri}
 	template.Subject = pkix.Name{CommonName: "Sallyport control plane"}
-	leaf, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key, a.issuer.key)
+	leaf, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key, a.key)
 	if err != nil {
 		return nil, fmt.Errorf("issue a listener's certificate: %w", err)
 	}

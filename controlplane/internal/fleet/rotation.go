@@ -107,7 +107,7 @@ func (t *Trust) announce(ctx context.Context, kind RotationKind, key any, name s
 			}
 		}
 		rotation.Old = inUse(next, kind)
-		add(next, kind, key)
+		add(next, key)
 		return &rotation, nil, nil
 	})
 	if err == nil {
@@ -270,12 +270,14 @@ func inUse(bundle *edgev1.TrustBundle, kind RotationKind) string {
 		return bundle.GetSigningKeys()[0].GetId()
 	case RotateAuthority:
 		return nameOfAuthority(bundle.GetAuthorities()[0])
+	case RotateBus:
+		return firstOf(bundle.GetBusIssuers())
 	}
-	return firstOf(bundle.GetBusIssuers())
+	return ""
 }
 
 // add puts a new key behind the others.
-func add(bundle *edgev1.TrustBundle, kind RotationKind, key any) {
+func add(bundle *edgev1.TrustBundle, key any) {
 	switch key := key.(type) {
 	case *edgev1.SigningKey:
 		bundle.SigningKeys = append(bundle.SigningKeys, key)

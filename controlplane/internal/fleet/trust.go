@@ -73,7 +73,10 @@ func LoadTrust(ctx context.Context, cfg TrustConfig) (*Trust, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, fmt.Errorf("announce the first trust: %w", err)
 	}
-	return t, t.Refresh(ctx)
+	if err := t.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // begin writes the first bundle, which names what the installation began with.

@@ -57,3 +57,16 @@ func (tx *writeTx) WritePeppers(ctx context.Context, environment string, before 
 		AnnouncedAt: at, ActiveAt: at, RetiredAt: at,
 	})
 }
+
+// Sealed implements publish.PepperTx.
+func (tx *writeTx) Sealed(ctx context.Context, environment string) (keys []digest.Key, secrets []string, err error) {
+	rows, err := tx.q.ListSealedKeys(ctx, environment)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, row := range rows {
+		keys = append(keys, digest.Key(row))
+	}
+	secrets, err = tx.q.ListSecretIDs(ctx, environment)
+	return keys, secrets, err
+}

@@ -86,3 +86,46 @@ func resealEntries(ctx context.Context, q *dbsqlc.Queries, reseal func(string, [
 	}
 	return len(rows), nil
 }
+
+// EnvironmentIDs returns all environments.
+func (db *DB) EnvironmentIDs(ctx context.Context) ([]string, error) {
+	rows, err := db.q.EnvironmentPositions(ctx)
+	if err != nil {
+		return nil, translate(err)
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	return ids, nil
+}
+
+// ForgetSealed removes what hangs on material that is lost, and that: the trust, join tokens, and the nodes' right to
+// be served by certificates that nobody can check any more.
+func (db *DB) ForgetSealed(ctx context.Context) error {
+	return db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		alone, err := q.TryLockReplicas(ctx, replicaLock)
+		if err == nil && !alone {
+			err = secrets.ErrInUse
+		}
+		now := time.Now().UTC()
+		for _, forget := range []func() error{
+			func() error { return q.ForgetTrust(ctx) },
+			func() error { return q.EndRotations(ctx, &now) },
+			func() error { return q.DisableNodes(ctx) },
+			func() error { return q.ForgetJoinTokens(ctx) },
+			func() error { return q.ForgetMaterials(ctx) },
+			func() error {
+				return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, Old: "lost", AnnouncedAt: now, ActiveAt: now, RetiredAt: now})
+			},
+		} {
+			if err == nil {
+				err = forget()
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("forget what was sealed: %w", err)
+		}
+		return nil
+	})
+}

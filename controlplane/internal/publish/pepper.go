@@ -33,6 +33,8 @@ type PepperTx interface {
 	LockPeppers(ctx context.Context, environment string) ([]PepperUse, error)
 	// KeysOfPepper returns names of keys that were made with a pepper.
 	KeysOfPepper(ctx context.Context, environment string, version uint32, limit int) ([]string, error)
+	// Sealed returns the keys of the entries that lie sealed, and the ids of the secrets among them.
+	Sealed(ctx context.Context, environment string) (keys []digest.Key, secrets []string, err error)
 	// WritePeppers adds a pepper and removes others, and writes down that it took the newest one's place.
 	WritePeppers(ctx context.Context, environment string, before uint32, added directory.Pepper, removed []uint32) error
 }

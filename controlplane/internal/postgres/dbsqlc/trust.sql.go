@@ -101,6 +101,52 @@ func (q *Queries) DeletePeppers(ctx context.Context, arg DeletePeppersParams) er
 	return err
 }
 
+const disableNodes = `-- name: DisableNodes :exec
+UPDATE nodes SET enabled = false WHERE enabled
+`
+
+func (q *Queries) DisableNodes(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, disableNodes)
+	return err
+}
+
+const endRotations = `-- name: EndRotations :exec
+UPDATE rotations SET active_at = coalesce(active_at, $1), retired_at = $1
+WHERE retired_at IS NULL
+`
+
+func (q *Queries) EndRotations(ctx context.Context, at *time.Time) error {
+	_, err := q.db.Exec(ctx, endRotations, at)
+	return err
+}
+
+const forgetJoinTokens = `-- name: ForgetJoinTokens :exec
+DELETE FROM join_tokens
+`
+
+func (q *Queries) ForgetJoinTokens(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, forgetJoinTokens)
+	return err
+}
+
+const forgetMaterials = `-- name: ForgetMaterials :exec
+DELETE FROM materials
+`
+
+func (q *Queries) ForgetMaterials(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, forgetMaterials)
+	return err
+}
+
+const forgetTrust = `-- name: ForgetTrust :exec
+DELETE FROM trust_links
+`
+
+func (q *Queries) ForgetTrust(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, forgetTrust)
+	return err
+}
+
 const insertRotation = `-- name: InsertRotation :exec
 INSERT INTO rotations (kind, environment, old, new, version, announced_at, active_at, retired_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -345,6 +391,56 @@ func (q *Queries) ListSealedEntries(ctx context.Context) ([]ListSealedEntriesRow
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSealedKeys = `-- name: ListSealedKeys :many
+SELECT key FROM directory_entries
+WHERE environment = $1 AND sealed
+ORDER BY key
+`
+
+func (q *Queries) ListSealedKeys(ctx context.Context, environment string) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, listSealedKeys, environment)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var key []byte
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		items = append(items, key)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSecretIDs = `-- name: ListSecretIDs :many
+SELECT id FROM secrets WHERE environment = $1 ORDER BY id
+`
+
+func (q *Queries) ListSecretIDs(ctx context.Context, environment string) ([]string, error) {
+	rows, err := q.db.Query(ctx, listSecretIDs, environment)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

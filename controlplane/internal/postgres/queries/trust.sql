@@ -108,3 +108,27 @@ SELECT pg_try_advisory_xact_lock(@lock::bigint) AS alone;
 
 -- name: TrustVersion :one
 SELECT coalesce(max(version), 0)::bigint AS version FROM trust_links;
+
+-- name: ListSealedKeys :many
+SELECT key FROM directory_entries
+WHERE environment = @environment AND sealed
+ORDER BY key;
+
+-- name: ForgetMaterials :exec
+DELETE FROM materials;
+
+-- name: ForgetTrust :exec
+DELETE FROM trust_links;
+
+-- name: EndRotations :exec
+UPDATE rotations SET active_at = coalesce(active_at, @at), retired_at = @at
+WHERE retired_at IS NULL;
+
+-- name: DisableNodes :exec
+UPDATE nodes SET enabled = false WHERE enabled;
+
+-- name: ForgetJoinTokens :exec
+DELETE FROM join_tokens;
+
+-- name: ListSecretIDs :many
+SELECT id FROM secrets WHERE environment = @environment ORDER BY id;
