@@ -357,3 +357,26 @@ func nameOf(t *testing.T, der []byte) string {
 	sum := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
 	return hex.EncodeToString(sum[:])
 }
+
+func TestWhatTheOldKeySignedAndWasKeptIsSignedAnew(t *testing.T) {
+	c := newControl(t, edgeapi.Times{})
+	c.store.PutEntry("a", []byte("1"))
+	first := c.believer("first")
+	first.connect(1)
+	first.take(first.next()) // a snapshot, kept for the next to ask
+	made := c.rotate(fleet.RotateSigning)
+	for c.phase(fleet.RotateSigning) != "retired" {
+		first.learn(first.next())
+		first.tell()
+		if first.bundle.GetVersion() == 4 {
+			c.awaitPhase(fleet.RotateSigning, "retired")
+		}
+	}
+	second := c.believer("second")
+	second.connect(second.bundle.GetVersion())
+	state := second.next()
+	if state.Snapshot == nil || state.Head.GetKeyId() != made.New {
+		t.Errorf("it is sent %d bytes signed with %s", len(state.Snapshot), state.Head.GetKeyId())
+	}
+	second.take(state)
+}
