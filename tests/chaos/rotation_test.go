@@ -69,6 +69,14 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	if status := r.command("rotate", "status"); strings.Contains(status, "node ") {
 		t.Errorf("nodes lack something:\n%s", status)
 	}
+	for _, edge := range s.Edges() {
+		harness.Eventually(t, rotationBound, func() error { // with the new credential
+			if s.Metrics(edge).Sum("sallyport_edge_bus_connected") != 1 {
+				return fmt.Errorf("%s has no bus", edge.Name)
+			}
+			return nil
+		})
+	}
 	if failed := writing(); failed != nil {
 		t.Error(failed)
 	}

@@ -61,7 +61,7 @@ func (n *news) believed(ctx context.Context, said request) (version uint64, ok b
 		return 0, false, nil
 	}
 	version = request.GetTrusted().GetVersion()
-	if n == nil || version == 0 || version > n.told {
+	if n == nil || version == 0 || version > max(n.told, n.trust.Version()) { // a renewal may have told it more
 		return 0, true, fmt.Errorf("%w: it trusts version %d, of which it was not told", fleet.ErrProtocol, version)
 	}
 	return version, true, n.trust.Believed(ctx, n.node, version)

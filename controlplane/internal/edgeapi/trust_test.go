@@ -3,10 +3,16 @@ package edgeapi_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/hex"
+	"encoding/pem"
 	"log/slog"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -379,4 +385,56 @@ func TestWhatTheOldKeySignedAndWasKeptIsSignedAnew(t *testing.T) {
 		t.Errorf("it is sent %d bytes signed with %s", len(state.Snapshot), state.Head.GetKeyId())
 	}
 	second.take(state)
+}
+
+// An authority of the first builds may certify no other. Until every node believes in its successor it isn't used.
+func TestTheSuccessorOfAnAuthorityThatCannotCertifyItWaitsForNodesThatAreAway(t *testing.T) {
+	c := newControl(t, edgeapi.Times{})
+	c.stop()
+	legacy := legacyAuthority(t)
+	_, err := c.db.Pool().Exec(t.Context(), "DELETE FROM trust_links")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.db.Pool().Exec(t.Context(), "DELETE FROM materials WHERE name = 'fleet/authority'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.vault.Material(t.Context(), "fleet/authority", func() ([]byte, error) { return legacy, nil }); err != nil {
+		t.Fatal(err)
+	}
+	c.serve(c.vault, edgeapi.Times{})
+	c.store.PutEntry("a", []byte("1"))
+	b := c.believer("away")
+	c.rotate(fleet.RotateAuthority)
+	if lag := c.looks(3); lag.Lacking != 1 || lag.Connected != 0 || c.phase(fleet.RotateAuthority) != "announced" {
+		t.Fatalf("%+v, %s", lag, c.phase(fleet.RotateAuthority))
+	}
+	b.connect(1)
+	b.learn(b.next())
+	b.tell()
+	c.awaitPhase(fleet.RotateAuthority, "active")
+}
+
+// legacyAuthority is an authority's material as early builds made it.
+func legacyAuthority(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Sallyport authority"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
 }

@@ -39,6 +39,15 @@ const rotateAttempts = 5
 // Rotate announces a new key of a kind. The replicas take it into use and retire the old one, each when the nodes
 // are ready for it. problem.Conflict: one of the kind is under way.
 func (t *Trust) Rotate(ctx context.Context, kind RotationKind) (Rotation, error) {
+	if err := t.Refresh(ctx); err != nil {
+		return Rotation{}, err
+	}
+	t.mu.Lock()
+	err := underWay(t.open, kind) // before a key is made for nothing
+	t.mu.Unlock()
+	if err != nil {
+		return Rotation{}, err
+	}
 	key, name, err := t.make(ctx, kind)
 	if err != nil {
 		return Rotation{}, fmt.Errorf("make a new key: %w", err)
@@ -99,12 +108,8 @@ func (t *Trust) announce(ctx context.Context, kind RotationKind, key any, name s
 	now := t.now().UTC().Truncate(time.Microsecond)
 	rotation := Rotation{Kind: kind, New: name, AnnouncedAt: now}
 	err := t.change(ctx, func(open []Rotation, next *edgev1.TrustBundle) (*Rotation, []string, error) {
-		for _, other := range open {
-			if other.Kind == kind {
-				return nil, nil, problem.Errorf(problem.Conflict,
-					"a rotation of this kind (%s) is under way since %s, and is %s: see what it waits for with: sallyport-control rotate status",
-					kind, other.AnnouncedAt.Format(time.RFC3339), other.Phase())
-			}
+		if err := underWay(open, kind); err != nil {
+			return nil, nil, err
 		}
 		rotation.Old = inUse(next, kind)
 		add(next, key)
@@ -114,6 +119,18 @@ func (t *Trust) announce(ctx context.Context, kind RotationKind, key any, name s
 		t.cfg.Logger.Info("a new key is announced", "kind", kind, "old", rotation.Old, "new", rotation.New, "version", rotation.Version)
 	}
 	return rotation, err
+}
+
+// underWay returns problem.Conflict if a rotation of a kind isn't done.
+func underWay(open []Rotation, kind RotationKind) error {
+	for i := range open {
+		if open[i].Kind == kind {
+			return problem.Errorf(problem.Conflict,
+				"a rotation of this kind (%s) is under way since %s, and is %s: see what it waits for with: sallyport-control rotate status",
+				kind, open[i].AnnouncedAt.Format(time.RFC3339), open[i].Phase())
+		}
+	}
+	return nil
 }
 
 // change writes one step: step changes the next bundle, and says what becomes of the rotation.
