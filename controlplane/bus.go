@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
@@ -24,19 +26,15 @@ type busLink struct {
 
 // openBus starts the embedded bus, or makes ready to connect to the one that NATS_URL names.
 func openBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.ServerCertificate) (*busLink, error) {
-	keys, err := bus.LoadKeys(ctx, c.vault)
-	if err != nil {
-		return nil, err
-	}
 	log := cfg.Logger.With("part", "bus")
 	if len(cfg.NATSURLs) > 0 {
-		return &busLink{client: bus.NewClient(cfg.NATSURLs, cfg.BusURLs, c.authority.BusClientTLS(), keys, log)}, nil
+		return &busLink{client: bus.NewClient(cfg.NATSURLs, cfg.BusURLs, c.authority.BusClientTLS(), c.bus, log)}, nil
 	}
-	return embedBus(ctx, cfg, c, certificate, keys, log)
+	return embedBus(ctx, cfg, c, certificate, log)
 }
 
 // embedBus starts the bus in this process, unless another one has it.
-func embedBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.ServerCertificate, keys *bus.Keys, log *slog.Logger) (_ *busLink, err error) {
+func embedBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.ServerCertificate, log *slog.Logger) (_ *busLink, err error) {
 	link := &busLink{}
 	if link.claim, err = c.db.ClaimBus(ctx, log); err != nil {
 		return nil, err
@@ -54,7 +52,7 @@ func embedBus(ctx context.Context, cfg *Config, c *core, certificate *fleet.Serv
 	link.server, err = bus.Start(ctx, bus.Config{
 		Listen: cfg.BusListen, StoreDir: filepath.Join(cfg.DataDir, "bus"), TLS: certificate.TLS(tls.NoClientCert),
 		Announce: cfg.BusURLs, Revoked: revoked, Logger: log,
-	}, keys)
+	}, c.bus)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +138,12 @@ func RunBus(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("tell where the bus listens: %w", err)
 		}
 	}
-	if err := link.hold(ctx); err != nil {
+	commits := postgres.NewListener(c.db, cfg.Logger)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return link.hold(ctx) })
+	group.Go(func() error { return commits.Run(ctx) })
+	group.Go(func() error { return c.trust.Run(ctx, commits) }) // its certificate is the authority's in use
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	cfg.Logger.Info("the bus has stopped")

@@ -43,15 +43,11 @@ func (c *Commands) InitBus(ctx context.Context, to ExternalBus) (ends time.Time,
 	if to.StoreDir == "" {
 		to.StoreDir = filepath.Join(dir, "store")
 	}
-	keys, err := bus.LoadKeys(ctx, c.core.vault)
-	if err != nil {
-		return time.Time{}, err
-	}
 	certificates, key, ends, err := c.core.authority.IssueBus(to.CertificateLife)
 	if err != nil {
 		return time.Time{}, err
 	}
-	text, err := keys.Configuration(bus.External{
+	text, err := c.core.bus.Configuration(bus.External{
 		Listen: to.Listen, ServerName: to.ServerName, StoreDir: to.StoreDir,
 		Certificate: filepath.Join(dir, "bus.crt"), Key: filepath.Join(dir, "bus.key"),
 	})

@@ -72,6 +72,7 @@ type plane struct {
 	// Ground: what faces stand on. It stops last.
 	commits  *postgres.Listener
 	lanes    *fleet.Lanes
+	trust    *fleet.Trust
 	roster   *fleet.Roster
 	limits   *limits.Limits
 	sweeper  *denials.Sweeper
@@ -94,7 +95,7 @@ type plane struct {
 func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
 	fleetStats, usageStats, upkeepStats, limitStats, busStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats), new(limits.Stats), new(bus.Stats)
-	p := &plane{cfg: cfg, log: log, bus: link, commits: postgres.NewListener(db, log)}
+	p := &plane{cfg: cfg, log: log, bus: link, trust: c.trust, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
 	p.limits = limits.New(db, log, limitStats)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
@@ -103,7 +104,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.members = fleet.NewMembers(publisher, log)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
 	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log)
-	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.signer, link.client, log, fleetStats).Telling(p.members)
+	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, link.client, log, fleetStats).Telling(p.members)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
 	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
@@ -119,7 +120,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
-		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Inquiries: p.asking, Logger: log,
+		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Trust: c.trust, Inquiries: p.asking, Logger: log,
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),
@@ -210,6 +211,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground, standing := errgroup.WithContext(standing)
 	ground.Go(func() error { return p.commits.Run(standing) })
 	ground.Go(func() error { return p.lanes.Run(standing) })
+	ground.Go(func() error { return p.trust.Run(standing, p.commits) })
 	ground.Go(func() error { return p.roster.Run(standing) })
 	ground.Go(func() error { return p.limits.Run(standing) })
 	ground.Go(func() error { return p.sweeper.Run(standing) })

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
@@ -23,9 +25,13 @@ const openTimeout = 30 * time.Second
 type core struct {
 	db        *postgres.DB
 	vault     *secrets.Vault
-	authority *fleet.Authority
-	signer    *fleet.Signer
+	bus       *bus.Keys
+	trust     *fleet.Trust
+	authority *fleet.Authority // the trust's
+	signer    *fleet.Signer    // the trust's
 	nonces    *fleet.Nonces
+	log       *slog.Logger
+	root      secrets.RootKey
 }
 
 // Migrate brings the database's schema to this build's.
@@ -47,7 +53,7 @@ func openCore(ctx context.Context, cfg *Config) (_ *core, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	c := &core{}
+	c := &core{log: cfg.Logger, root: root}
 	if c.db, err = postgres.Open(ctx, cfg.DatabaseURL); err != nil {
 		return nil, err
 	}
@@ -62,12 +68,14 @@ func (c *core) load(ctx context.Context, root secrets.RootKey) (err error) {
 	if c.vault, err = secrets.Open(ctx, root, c.db); err != nil {
 		return fmt.Errorf("open the vault: %w", err)
 	}
-	if c.authority, err = fleet.LoadAuthority(ctx, c.vault); err != nil {
+	if c.bus, err = bus.LoadKeys(ctx, c.vault); err != nil {
 		return err
 	}
-	if c.signer, err = fleet.LoadSigner(ctx, c.vault); err != nil {
+	c.trust, err = fleet.LoadTrust(ctx, fleet.TrustConfig{Store: c.db.Trust(), Materials: c.vault, Bus: c.bus, Logger: c.log})
+	if err != nil {
 		return err
 	}
+	c.authority, c.signer = c.trust.Authority(), c.trust.Signer()
 	c.nonces, err = fleet.LoadNonces(ctx, c.vault)
 	return err
 }

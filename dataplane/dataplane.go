@@ -29,6 +29,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/dataplane/internal/upstream"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
+	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
@@ -137,7 +138,14 @@ func (n *node) openState() (err error) {
 	n.state, err = state.Open(state.Config{
 		Dir: filepath.Join(n.cfg.DataDir, stateDir), Key: n.cfg.StateKey, Environment: n.identity.Environment(), Logger: n.cfg.Logger,
 	})
-	return err //nolint:wrapcheck // says what
+	if err != nil {
+		return err //nolint:wrapcheck // says what
+	}
+	n.identity.Holding(func(lane edgev1.Lane) (epoch, number uint64) {
+		at := n.state.Lane(lane).Highest()
+		return at.Epoch, at.Number
+	})
+	return nil
 }
 
 func (n *node) connect() (err error) {
@@ -147,7 +155,7 @@ func (n *node) connect() (err error) {
 	// A node that came back with a certificate that has ended was turned away until now.
 	n.renewer = enroll.NewRenewer(n.cfg.enrolment(), n.identity, n.connection.ResetConnectBackoff)
 	n.syncer, err = configsync.New(configsync.Config{
-		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
+		Connection: n.connection, Environment: n.identity.Environment(), Trust: n.identity,
 		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
 		State: n.state, Build: n.cfg.Build, Boot: n.boot, Started: n.started, Logger: n.cfg.Logger,
 	})

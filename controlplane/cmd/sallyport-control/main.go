@@ -22,6 +22,12 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control environment create -name <name>     make an environment and print its id
   sallyport-control join-token create -environment <id or name> [-uses 1] [-expires 1h]
                                                         make a join token for nodes and print it
+  sallyport-control rotate signing|authority|bus        announce a new key; the replicas put it in the old one's place
+  sallyport-control rotate pepper -environment <id or name>
+                                                        make new API keys with a new pepper
+  sallyport-control rotate root                         seal everything under SALLYPORT_NEW_ROOT_KEY (or _FILE); stop all replicas first
+  sallyport-control root lost                           go on under a new root key, without what the lost one sealed (see KEYS.md)
+  sallyport-control rotate status                       say how far rotations are, and which nodes they wait for
   sallyport-control version                             print the build
 
 Taken from the environment, by all of them:
@@ -67,6 +73,13 @@ func commands() []command {
 		{[]string{"token", "create"}, createToken},
 		{[]string{"environment", "create"}, createEnvironment},
 		{[]string{"join-token", "create"}, createJoinToken},
+		{[]string{"rotate", "signing"}, rotateKey("signing")},
+		{[]string{"rotate", "authority"}, rotateKey("authority")},
+		{[]string{"rotate", "bus"}, rotateKey("bus")},
+		{[]string{"rotate", "pepper"}, rotatePepper},
+		{[]string{"rotate", "root"}, rotateRoot},
+		{[]string{"root", "lost"}, replaceLostRoot},
+		{[]string{"rotate", "status"}, rotationStatus},
 		{[]string{"version"}, version},
 	}
 }

@@ -39,6 +39,7 @@ func (k *Keys) accountClaims(public string, revoked []fleet.BusRevocation) *jwt.
 	claims.Limits.JetStreamLimits = jwt.JetStreamLimits{
 		DiskStorage: maxStreamBytes, Streams: maxStreams, Consumer: maxConsumers, MaxBytesRequired: true,
 	}
+	claims.SigningKeys.Add(k.taken()...)
 	for _, r := range revoked[:min(len(revoked), MaxRevocations)] {
 		claims.RevokeAt(r.Key, r.Until)
 	}

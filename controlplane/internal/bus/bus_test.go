@@ -54,6 +54,7 @@ type installation struct {
 	t         *testing.T
 	materials *materials
 	authority *fleet.Authority
+	keys      *bus.Keys // of the bus that was started last
 	dir       string
 }
 
@@ -82,6 +83,7 @@ func (i *installation) startRevoking(revoked []fleet.BusRevocation) *bus.Server 
 	if err != nil {
 		i.t.Fatal(err)
 	}
+	i.keys = keys
 	server, err := bus.Start(i.t.Context(), bus.Config{
 		Listen: "127.0.0.1:0", StoreDir: i.dir, TLS: certificate.TLS(tls.NoClientCert), Revoked: revoked, Logger: slog.New(slog.DiscardHandler),
 	}, keys)

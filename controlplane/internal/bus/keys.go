@@ -29,6 +29,7 @@ type Keys struct {
 	operator nkeys.KeyPair
 	account  nkeys.KeyPair
 	system   nkeys.KeyPair
+	issuers  issuers
 	now      func() time.Time
 }
 
@@ -75,7 +76,7 @@ func (k *Keys) NodeJWT(identity fleet.Identity, publicKey string) (string, error
 	claims.Limits.Payload = maxPayload
 	claims.Subs = 16
 	claims.AllowedConnectionTypes.Add(jwt.ConnectionTypeStandard)
-	return claims.Encode(k.account)
+	return k.sign(claims)
 }
 
 // user returns what a connection of the control plane itself logs in with: a key that lives for that

@@ -37,8 +37,8 @@ type Revocations interface {
 	BusRevocations(ctx context.Context, since time.Time, limit int) ([]fleet.BusRevocation, error)
 }
 
-// Warden keeps the account on the bus as the database says that it must be, so that a disabled node is
-// cut off at once and stays so: also after a server lost its disk, or while nobody could tell it.
+// Warden keeps the account on the bus as the database says that it must be, so that the bus takes the JWTs of the issuers in use, and a
+// disabled node is cut off at once and stays so: also after a server lost its disk, or while nobody could tell it.
 // Each replica runs one; they agree, since each reads the database again after it wrote to the bus.
 type Warden struct {
 	store  Revocations
@@ -73,6 +73,8 @@ func (w *Warden) Run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	w.client.keys.follow(w.Wake)
+	defer w.client.keys.follow(nil)
 	poll := time.NewTicker(wardenPoll)
 	defer poll.Stop()
 	failing := false
@@ -140,7 +142,7 @@ func (w *Warden) lookup(ctx context.Context, conn *nats.Conn) (*jwt.AccountClaim
 
 func sameAccount(known, wanted *jwt.AccountClaims) bool {
 	a, b := known.Limits, wanted.Limits
-	return maps.Equal(known.Revocations, wanted.Revocations) &&
+	return maps.Equal(known.Revocations, wanted.Revocations) && maps.EqualFunc(known.SigningKeys, wanted.SigningKeys, func(jwt.Scope, jwt.Scope) bool { return true }) &&
 		a.NatsLimits == b.NatsLimits && a.AccountLimits == b.AccountLimits && a.JetStreamLimits == b.JetStreamLimits
 }
 

@@ -42,7 +42,7 @@ func Unseal(sealer Sealer, environment string, e Entry) ([]byte, error) {
 	if !e.Sealed {
 		return e.Bytes, nil
 	}
-	plain, err := sealer.Open(purpose(environment, e.Key), e.Bytes)
+	plain, err := sealer.Open(SealedFor(environment, e.Key), e.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("entry %s of %s: %w", e.Key, environment, err)
 	}
@@ -100,7 +100,7 @@ func seal(sealer Sealer, environment string, key digest.Key, entry *directoryv1.
 	if err != nil {
 		return Entry{}, err
 	}
-	sealed, err := sealer.Seal(purpose(environment, key), plain)
+	sealed, err := sealer.Seal(SealedFor(environment, key), plain)
 	if err != nil {
 		return Entry{}, fmt.Errorf("seal entry %s: %w", key, err)
 	}
@@ -115,7 +115,7 @@ func marshal(entry *directoryv1.Entry) ([]byte, error) {
 	return plain, nil
 }
 
-// purpose binds sealed bytes to their place, so that they can't be moved to another key or environment.
-func purpose(environment string, key digest.Key) string {
+// SealedFor binds sealed bytes to their place, so that they can't be moved to another key or environment.
+func SealedFor(environment string, key digest.Key) string {
 	return "directory/" + environment + "/" + key.String()
 }

@@ -74,6 +74,7 @@ type Row struct {
 	Key      digest.Key // of its entry
 	Hash     digest.Hash
 	Sequence uint64 // of its entry
+	Pepper   uint32 // version that a new API key's digest was made with; 0: of a row that is there already
 }
 
 // Object is one object as the API shows it.

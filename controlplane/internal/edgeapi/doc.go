@@ -10,7 +10,7 @@
 // Inquire is the way back: the node opens the stream, the control plane asks on it (fleet.Inquiries), the node answers, and
 // says goodbye on it when its process ends.
 //
-// A stream is one loop with four sources: the lane has a newer head, the node answered, it is time
-// for a beat, it is time to end. Two goroutines serve it, one that receives and one that sends, so
+// A stream is one loop with five sources: the lane has a newer head, there is news of whom to believe (the directory's
+// stream, before all else), the node answered, it is time for a beat, it is time to end. Two goroutines serve it, one that receives and one that sends, so
 // that a node that stops reading or writing holds up nobody but itself; both end with the stream.
 package edgeapi

@@ -31,6 +31,9 @@ const (
 	directory     = edgev1.Lane_LANE_DIRECTORY
 )
 
+// quick are phases that a test needn't wait for.
+var quick = fleet.TrustTimes{Settle: time.Millisecond, Linger: time.Millisecond}
+
 // noBus stands where nothing of the bus is asked for.
 type noBus struct{}
 
@@ -50,6 +53,8 @@ type control struct {
 	address     string
 	environment string
 	authority   *fleet.Authority
+	trust       *fleet.Trust
+	watch       *watched
 	vault       *secrets.Vault
 	store       *edgetest.Store
 	db          *postgres.DB
@@ -87,6 +92,7 @@ func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *contr
 		t.Fatal(err)
 	}
 	c := &control{t: t, db: db, environment: environment.GetId(), store: edgetest.NewStore(environment.GetId()), stats: new(fleet.Stats), life: life, vault: vault}
+	c.watch = &watched{TrustStore: db.Trust(), looked: make(chan fleet.TrustLag, 1)}
 	c.serve(vault, times)
 	return c
 }
@@ -102,14 +108,12 @@ func (c *control) another() *control {
 func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	c.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	authority, err := fleet.LoadAuthority(c.t.Context(), vault)
+	trust, err := fleet.LoadTrust(c.t.Context(), fleet.TrustConfig{Store: c.watch, Materials: vault, Logger: log, Times: quick})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	signer, err := fleet.LoadSigner(c.t.Context(), vault)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	c.trust = trust
+	authority, signer := trust.Authority(), trust.Signer()
 	certificate, err := fleet.NewServerCertificate(authority)
 	if err != nil {
 		c.t.Fatal(err)
@@ -123,18 +127,19 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	enroller := fleet.NewEnroller(c.db.Fleet(), authority.WithNodeLife(c.life), signer, noBus{}, log, c.stats)
+	enroller := fleet.NewEnroller(c.db.Fleet(), authority.WithNodeLife(c.life), trust, noBus{}, log, c.stats)
 	server := edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(c.db.Fleet(), enroller, nonces),
-		Lanes: lanes, Nodes: c.nodes, Roster: roster, Inquiries: c.inquiries, Logger: log, Times: times,
+		Lanes: lanes, Nodes: c.nodes, Roster: roster, Trust: trust, Inquiries: c.inquiries, Logger: log, Times: times,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	c.address = listener.Addr().String()
-	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run, commits.Run, c.inquiries.Run)
+	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run, commits.Run, c.inquiries.Run,
+		func(ctx context.Context) error { return trust.Run(ctx, c.store) })
 }
 
 // run runs the server, and what it stands on until the server has ended.

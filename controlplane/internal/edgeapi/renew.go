@@ -25,9 +25,9 @@ func (s *Server) Renew(ctx context.Context, request *edgev1.RenewRequest) (*edge
 	var response *edgev1.RenewResponse
 	var err error
 	if certified {
-		response, err = s.cfg.Renewer.Renew(ctx, identity, request.GetCertificateRequest())
+		response, err = s.cfg.Renewer.Renew(ctx, identity, request)
 	} else {
-		response, err = s.cfg.Renewer.RenewByProof(ctx, request.GetCertificateRequest(), request.GetProof())
+		response, err = s.cfg.Renewer.RenewByProof(ctx, request)
 	}
 	if err != nil {
 		return nil, s.failed(ctx, "renew", err)

@@ -66,6 +66,7 @@ type Config struct {
 	Lanes    *fleet.Lanes
 	Nodes    *fleet.Nodes
 	Roster   *fleet.Roster
+	Trust    *fleet.Trust
 	// Inquiries is who asks nodes.
 	Inquiries *fleet.Inquiries
 	Logger    *slog.Logger

@@ -48,6 +48,9 @@ func (s *Server) sync(ctx context.Context, w wire) error {
 		return s.failed(ctx, "greet", err)
 	}
 	st := &stream{server: s, wire: w, lane: lane, seat: seat, session: session, said: said, sent: make(chan error, 1)}
+	if st.news, err = s.news(ctx, w, identity, hello); err != nil {
+		return s.failed(ctx, "take note of the node's trust", err)
+	}
 	if err := st.run(ctx); err != nil {
 		return s.failed(ctx, "sync", err)
 	}
@@ -112,6 +115,7 @@ type stream struct {
 	said    <-chan heard
 	sent    chan error // capacity 1: the outcome of the send that is going on
 	sending bool
+	news    *news       // nil: the node follows no announcements, or not on this stream
 	late    *time.Timer // fires when the send that is going on has taken too long
 }
 
@@ -128,6 +132,7 @@ func (st *stream) run(ctx context.Context) error {
 	beatDue := true // the first one at once: it tells the node that it is current
 	for {
 		_, changed := st.lane.Head() // before looking what is next, so that nothing is missed
+		announced := st.news.changed()
 		if err := st.advance(ctx, &beatDue, answer); err != nil {
 			return err
 		}
@@ -136,6 +141,7 @@ func (st *stream) run(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-announced:
 		case <-retry.C:
 		case <-beat.C:
 			beatDue = true
@@ -146,7 +152,7 @@ func (st *stream) run(ctx context.Context) error {
 				return err
 			}
 		case h := <-st.said:
-			if err := st.answered(h, answer); err != nil {
+			if err := st.answered(ctx, h, answer); err != nil {
 				if errors.Is(err, io.EOF) {
 					return nil
 				}
@@ -169,6 +175,10 @@ func (st *stream) run(ctx context.Context) error {
 // advance sends the next thing, if there is one and nothing is being sent.
 func (st *stream) advance(ctx context.Context, beatDue *bool, answer *time.Timer) error {
 	if st.sending {
+		return nil
+	}
+	if send := st.news.next(); send != nil { // first: what follows may be signed with a new key
+		st.begin(send)
 		return nil
 	}
 	step, err := st.session.Next(ctx)
@@ -227,9 +237,13 @@ func (st *stream) sendSnapshot(ctx context.Context, snapshot *fleet.Snapshot) er
 }
 
 // answered passes a node's answer on to the session.
-func (st *stream) answered(h heard, answer *time.Timer) error {
+func (st *stream) answered(ctx context.Context, h heard, answer *time.Timer) error {
 	if h.err != nil {
 		return h.err
+	}
+	if believed, ok, err := st.news.believed(ctx, h.request); ok || err != nil {
+		st.server.cfg.Logger.Debug("a node believes in a newer trust", "version", believed)
+		return err
 	}
 	var err error
 	switch {

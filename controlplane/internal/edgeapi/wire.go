@@ -64,3 +64,7 @@ func (w directoryWire) sendChunk(chunk *edgev1.SnapshotChunk) error {
 func (w directoryWire) sendBeat(signed *edgev1.SignedHead) error {
 	return w.stream.Send(&edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Beat{Beat: signed}})
 }
+
+func (w directoryWire) sendTrust(announced *edgev1.Announcements) error {
+	return w.stream.Send(&edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Trust{Trust: announced}})
+}

@@ -10,11 +10,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
 	"net/url"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,12 +32,25 @@ const (
 )
 
 // Authority is the installation's certificate authority: it issues the certificates of nodes and of
-// the control plane's own listeners. Its key never leaves the process unsealed.
+// the control plane's own listeners. Its key never leaves the process unsealed. While it is rotated
+// there are two, of which one issues and both are believed: a Trust swaps them.
 type Authority struct {
+	current  *atomic.Pointer[authorities] // shared with copies
+	nodeLife time.Duration
+	now      func() time.Time
+}
+
+// authorities are immutable.
+type authorities struct {
+	issuer
+	believed []*x509.Certificate // the issuer's first
+}
+
+// issuer is one authority.
+type issuer struct {
 	key         crypto.Signer
 	certificate *x509.Certificate
-	nodeLife    time.Duration
-	now         func() time.Time
+	crossed     [][]byte // its key, certified by those before it: DER
 }
 
 // WithNodeLife returns the same authority, whose certificates for nodes live for so long.
@@ -44,37 +60,47 @@ func (a *Authority) WithNodeLife(life time.Duration) *Authority {
 	return &b
 }
 
-// LoadAuthority returns the authority of this installation; the first call ever makes it.
+// authorityMaterial is the name of the first authority's key and certificate; those that took its place
+// have their fingerprint behind it.
+const authorityMaterial = "fleet/authority"
+
+// LoadAuthority returns the authority of this installation as it was first; the first call ever makes it.
 func LoadAuthority(ctx context.Context, materials Materials) (*Authority, error) {
-	stored, err := materials.Material(ctx, "fleet/authority", func() ([]byte, error) {
-		return makeAuthority(time.Now())
-	})
+	first, err := loadIssuer(ctx, materials, authorityMaterial, func() ([]byte, error) { return makeAuthority(time.Now(), nil) })
 	if err != nil {
-		return nil, fmt.Errorf("load the certificate authority: %w", err)
+		return nil, err
 	}
-	authority, err := parseAuthority(stored)
-	if err != nil {
-		return nil, fmt.Errorf("load the certificate authority: %w", err)
-	}
-	return authority, nil
+	return newAuthority(&authorities{issuer: *first, believed: []*x509.Certificate{first.certificate}}), nil
 }
 
-// makeAuthority returns a new key and its certificate as two PEM blocks.
-func makeAuthority(now time.Time) ([]byte, error) {
+func newAuthority(current *authorities) *Authority {
+	a := &Authority{current: new(atomic.Pointer[authorities]), nodeLife: NodeLife, now: time.Now}
+	a.current.Store(current)
+	return a
+}
+
+func loadIssuer(ctx context.Context, materials Materials, name string, generate func() ([]byte, error)) (*issuer, error) {
+	stored, err := materials.Material(ctx, name, generate)
+	if err != nil {
+		return nil, fmt.Errorf("load the certificate authority: %w", err)
+	}
+	loaded, err := parseIssuer(stored)
+	if err != nil {
+		return nil, fmt.Errorf("load the certificate authority: %w", err)
+	}
+	return loaded, nil
+}
+
+// makeAuthority returns a new key and its certificate as PEM blocks. Behind them the one before certifies
+// the new key, so that who believes in that one alone believes in what the new one issues.
+func makeAuthority(now time.Time, before *issuer) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{
-		SerialNumber:          newSerial(),
-		Subject:               pkix.Name{CommonName: "Sallyport authority"},
-		NotBefore:             now.Add(-clockSkew),
-		NotAfter:              now.Add(authorityLife),
-		URIs:                  []*url.URL{{Scheme: "spiffe", Host: trustDomain}},
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		BasicConstraintsValid: true,
-		IsCA:                  true,
-		MaxPathLenZero:        true,
+	template, err := authorityTemplate(now, key.Public())
+	if err != nil {
+		return nil, err
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -85,14 +111,45 @@ func makeAuthority(now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	stored := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
-	return append(stored, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...), nil
+	stored = append(stored, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
+	if before == nil {
+		return stored, nil
+	}
+	if template.NotAfter.After(before.certificate.NotAfter) {
+		template.NotAfter = before.certificate.NotAfter
+	}
+	crossed, err := x509.CreateCertificate(rand.Reader, template, before.certificate, key.Public(), before.key)
+	if err != nil {
+		return nil, err
+	}
+	return append(stored, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: crossed})...), nil
 }
 
-func parseAuthority(stored []byte) (*Authority, error) {
+// authorityTemplate names an authority by its key, so that chains of several can't be taken for each other's.
+func authorityTemplate(now time.Time, key crypto.PublicKey) (*x509.Certificate, error) {
+	public, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(public)
+	return &x509.Certificate{
+		SerialNumber:          newSerial(),
+		Subject:               pkix.Name{CommonName: "Sallyport authority " + hex.EncodeToString(sum[:4])},
+		NotBefore:             now.Add(-clockSkew),
+		NotAfter:              now.Add(authorityLife),
+		URIs:                  []*url.URL{{Scheme: "spiffe", Host: trustDomain}},
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLen:            1, // the one that takes its place
+	}, nil
+}
+
+func parseIssuer(stored []byte) (*issuer, error) {
 	first, rest := pem.Decode(stored)
-	second, _ := pem.Decode(rest)
+	second, rest := pem.Decode(rest)
 	if first == nil || second == nil {
-		return nil, errors.New("the stored material isn't two PEM blocks")
+		return nil, errors.New("the stored material isn't PEM blocks of a certificate and its key")
 	}
 	certificate, err := x509.ParseCertificate(first.Bytes)
 	if err != nil {
@@ -106,21 +163,40 @@ func parseAuthority(stored []byte) (*Authority, error) {
 	if !ok {
 		return nil, fmt.Errorf("a %T can't sign", private)
 	}
-	return &Authority{key: key, certificate: certificate, nodeLife: NodeLife, now: time.Now}, nil
+	parsed := &issuer{key: key, certificate: certificate}
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
+		parsed.crossed = append(parsed.crossed, block.Bytes)
+	}
+	return parsed, nil
 }
 
-// Certificate returns the authority's own certificate, DER.
-func (a *Authority) Certificate() []byte { return a.certificate.Raw }
+// Certificate returns the own certificate of the authority that issues, DER.
+func (a *Authority) Certificate() []byte { return a.current.Load().certificate.Raw }
 
-// Fingerprint returns SHA-256 of the authority's SubjectPublicKeyInfo: what a join token carries.
+// Fingerprint returns SHA-256 of its SubjectPublicKeyInfo: what a join token carries.
 func (a *Authority) Fingerprint() [sha256.Size]byte {
-	return sha256.Sum256(a.certificate.RawSubjectPublicKeyInfo)
+	return sha256.Sum256(a.current.Load().certificate.RawSubjectPublicKeyInfo)
 }
 
-// Pool returns a pool that trusts this authority alone.
+// believes tells whether a fingerprint is that of an authority which is believed.
+func (a *Authority) believes(fingerprint [sha256.Size]byte) bool {
+	return slices.ContainsFunc(a.current.Load().believed, func(c *x509.Certificate) bool {
+		return sha256.Sum256(c.RawSubjectPublicKeyInfo) == fingerprint
+	})
+}
+
+// authorityName is how an authority is called in rotations and in nodes' rows.
+func authorityName(certificate *x509.Certificate) string {
+	sum := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
+	return hex.EncodeToString(sum[:])
+}
+
+// Pool returns a pool that trusts the authorities that are believed, and no other.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(a.certificate)
+	for _, certificate := range a.current.Load().believed {
+		pool.AddCert(certificate)
+	}
 	return pool
 }
 
@@ -140,26 +216,36 @@ func (a *Authority) IssueNode(identity Identity, request []byte) (chain [][]byte
 	}
 	template := a.template(a.nodeLife, identity.URI(), x509.ExtKeyUsageClientAuth)
 	template.Subject = pkix.Name{CommonName: identity.Node}
-	leaf, err := x509.CreateCertificate(rand.Reader, template, a.certificate, csr.PublicKey, a.key)
+	by := a.current.Load()
+	leaf, err := x509.CreateCertificate(rand.Reader, template, by.certificate, csr.PublicKey, by.key)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("issue a node's certificate: %w", err)
 	}
-	return [][]byte{leaf, a.certificate.Raw}, template.NotAfter, nil
+	return [][]byte{leaf, by.certificate.Raw}, template.NotAfter, nil
 }
 
-// issueServer returns a certificate (DER chain) for one of the control plane's listeners.
-func (a *Authority) issueServer(key crypto.PublicKey) (chain [][]byte, ends time.Time, err error) {
+// issueServer returns a certificate (DER chain) for one of the control plane's listeners. Behind it are
+// all authorities that are believed, and the issuer as those before it certify it: a node that was away
+// while they changed, and a join token that names an earlier one, find theirs.
+func (a *authorities) issueServer(template *x509.Certificate, key crypto.PublicKey) (chain [][]byte, err error) {
 	uri, err := url.Parse(ControlURI)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
-	template := a.template(serverLife, uri, x509.ExtKeyUsageServerAuth)
+	template.URIs = []*url.URL{uri}
 	template.Subject = pkix.Name{CommonName: "Sallyport control plane"}
 	leaf, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key, a.key)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("issue a listener's certificate: %w", err)
+		return nil, fmt.Errorf("issue a listener's certificate: %w", err)
 	}
-	return [][]byte{leaf, a.certificate.Raw}, template.NotAfter, nil
+	chain = [][]byte{leaf}
+	if len(a.believed) > 1 {
+		chain = append(chain, a.crossed...)
+	}
+	for _, certificate := range a.believed {
+		chain = append(chain, certificate.Raw)
+	}
+	return chain, nil
 }
 
 func (a *Authority) template(life time.Duration, uri *url.URL, usage x509.ExtKeyUsage) *x509.Certificate {

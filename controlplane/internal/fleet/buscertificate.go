@@ -31,7 +31,8 @@ func (a *Authority) IssueBus(life time.Duration) (certificates, key []byte, ends
 	}
 	template := a.template(life, uri, x509.ExtKeyUsageServerAuth)
 	template.Subject = pkix.Name{CommonName: "Sallyport bus"}
-	leaf, err := x509.CreateCertificate(rand.Reader, template, a.certificate, made.Public(), a.key)
+	by := a.current.Load()
+	leaf, err := x509.CreateCertificate(rand.Reader, template, by.certificate, made.Public(), by.key)
 	if err != nil {
 		return nil, nil, time.Time{}, fmt.Errorf("issue the bus's certificate: %w", err)
 	}
@@ -39,7 +40,7 @@ func (a *Authority) IssueBus(life time.Duration) (certificates, key []byte, ends
 	if err != nil {
 		return nil, nil, time.Time{}, fmt.Errorf("marshal the bus's key: %w", err)
 	}
-	for _, der := range [][]byte{leaf, a.certificate.Raw} {
+	for _, der := range [][]byte{leaf, by.certificate.Raw} {
 		certificates = append(certificates, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
 	return certificates, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), template.NotAfter, nil
@@ -56,7 +57,11 @@ func (a *Authority) BusClientTLS() *tls.Config {
 			if len(leaf.URIs) != 1 || (leaf.URIs[0].String() != BusURI && leaf.URIs[0].String() != ControlURI) {
 				return errNotTheBus
 			}
-			_, err := leaf.Verify(x509.VerifyOptions{Roots: a.Pool(), CurrentTime: a.now()})
+			intermediates := x509.NewCertPool()
+			for _, certificate := range state.PeerCertificates[1:] {
+				intermediates.AddCert(certificate)
+			}
+			_, err := leaf.Verify(x509.VerifyOptions{Roots: a.Pool(), Intermediates: intermediates, CurrentTime: a.now()})
 			return err
 		},
 	}

@@ -4,6 +4,8 @@
 // It owns
 //   - identities: the certificate authority ([Authority]), join tokens ([JoinTokens]), enrolment
 //     ([Enroller]), renewal ([Renewer]), and their end ([Nodes.SetEnabled]);
+//   - what nodes believe in ([Trust]): the numbered bundles of authorities, signing keys and bus issuers,
+//     each announced under the key before, and the rotations that lead from one to the next;
 //   - the lanes to be synced ([Lanes]): the current head of each environment's configuration and
 //     directory, signed once for all nodes ([Signer]), the deltas that lead to it and the snapshots
 //     behind it, each read once and shared by all streams;

@@ -30,7 +30,7 @@ type BusIdentities interface {
 type Enroller struct {
 	store     JoinTokenStore
 	authority *Authority
-	signer    *Signer
+	trust     *Trust
 	bus       BusIdentities
 	log       *slog.Logger
 	stats     *Stats
@@ -44,9 +44,9 @@ func (e *Enroller) Telling(members *Members) *Enroller {
 	return e
 }
 
-// NewEnroller returns an enroller that issues with this authority and bus.
-func NewEnroller(store JoinTokenStore, authority *Authority, signer *Signer, bus BusIdentities, log *slog.Logger, stats *Stats) *Enroller {
-	return &Enroller{store: store, authority: authority, signer: signer, bus: bus, log: log, stats: stats, now: time.Now}
+// NewEnroller returns an enroller that issues with this authority (the trust's) and bus.
+func NewEnroller(store JoinTokenStore, authority *Authority, trust *Trust, bus BusIdentities, log *slog.Logger, stats *Stats) *Enroller {
+	return &Enroller{store: store, authority: authority, trust: trust, bus: bus, log: log, stats: stats, now: time.Now}
 }
 
 // Enroll gives whoever holds a valid join token an identity for the key in its certificate request.
@@ -71,6 +71,7 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 		return nil, err
 	}
 	identity := Identity{Environment: token.Environment, Node: id.Text(nodePrefix, id.New(now))}
+	bundle := e.trust.Bundle() // first: what is issued is at least as new
 	chain, ends, err := e.authority.IssueNode(identity, request.GetCertificateRequest())
 	if err != nil {
 		return nil, badRequest(err)
@@ -87,6 +88,8 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 		EnrolledAt:         now,
 		CertificateExpires: ends,
 		BusIssuedAt:        e.now(),
+		Trust:              bundle.GetVersion(),
+		Issued:             issued(chain, bundle),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("use the join token %s: %w", token.ID, err)
@@ -100,23 +103,20 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 		Environment:     identity.Environment,
 		EnvironmentName: environmentName,
 		Certificates:    chain,
-		Trust:           e.Trust(),
+		Trust:           bundle,
 		BusJwt:          busJWT,
 		BusUrls:         e.bus.URLs(),
 	}, nil
 }
 
+// issued names who issued a node's chain and, at least, its bus JWT.
+func issued(chain [][]byte, bundle *edgev1.TrustBundle) Issued {
+	return Issued{Authority: nameOfAuthority(chain[1]), Bus: firstOf(bundle.GetBusIssuers())}
+}
+
 // badRequest is the answer to a certificate request that can't be granted.
 func badRequest(err error) error {
 	return problem.Wrap(err, problem.InvalidRequest, "certificate_request isn't a valid PKCS #10 request for an Ed25519, P-256 or P-384 key")
-}
-
-// Trust returns what nodes are to believe in.
-func (e *Enroller) Trust() *edgev1.TrustBundle {
-	return &edgev1.TrustBundle{
-		Authorities: [][]byte{e.authority.Certificate()},
-		SigningKeys: []*edgev1.SigningKey{e.signer.Key()},
-	}
 }
 
 // check returns the token that a text is, if it may be used now.
@@ -132,11 +132,11 @@ func (e *Enroller) check(ctx context.Context, text string, now time.Time) (JoinT
 	if err != nil {
 		return JoinToken{}, "", fmt.Errorf("look the join token up: %w", err)
 	}
-	digest, own := given.SecretDigest(), e.authority.Fingerprint()
+	digest := given.SecretDigest()
 	switch {
 	case subtle.ConstantTimeCompare(digest[:], token.Digest) != 1:
 		return JoinToken{}, "", invalidToken(fmt.Errorf("a wrong secret for token %s", token.ID))
-	case given.Authority != own:
+	case !e.authority.believes(given.Authority):
 		return JoinToken{}, "", invalidToken(fmt.Errorf("token %s was made for another authority", token.ID))
 	case !now.Before(token.ExpiresAt):
 		return JoinToken{}, "", invalidToken(fmt.Errorf("token %s has expired", token.ID))

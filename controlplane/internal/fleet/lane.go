@@ -104,7 +104,7 @@ func (l *Lane) Head() (LaneHead, <-chan struct{}) {
 func (l *Lane) Signed() (LaneHead, *edgev1.SignedHead, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.signed == nil || l.read.Sub(l.signedAt) >= signatureLife {
+	if l.signed == nil || l.read.Sub(l.signedAt) >= signatureLife || l.signer.stale(l.signed) {
 		signed, err := l.sign(l.head, l.read)
 		if err != nil {
 			return LaneHead{}, nil, err
@@ -201,7 +201,7 @@ func (l *Lane) adopt(head LaneHead, at time.Time) {
 // delta returns what leads from a number to the head given, or to a newer one, read once for all.
 func (l *Lane) delta(ctx context.Context, from uint64, to LaneHead) (*Delta, error) {
 	key := span{from, to.Number}
-	if delta, ok := l.deltas.Get(key); ok {
+	if delta, ok := l.deltas.Get(key); ok && !l.signer.stale(delta.Signed) {
 		return delta, nil
 	}
 	name := "delta " + strconv.FormatUint(from, 10) + " " + strconv.FormatUint(to.Number, 10)
@@ -256,7 +256,7 @@ func (l *Lane) keptSnapshot(number uint64) *Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kept := l.snapshot
-	if kept == nil || kept.Head.Number < number {
+	if kept == nil || kept.Head.Number < number || l.signer.stale(kept.Signed) {
 		return nil
 	}
 	l.used = l.now()

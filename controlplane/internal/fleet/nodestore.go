@@ -118,6 +118,14 @@ type Newcomer struct {
 	EnrolledAt         time.Time
 	CertificateExpires time.Time
 	BusIssuedAt        time.Time // not before its bus JWT was made
+	Trust              uint64    // version that it was given
+	Issued             Issued
+}
+
+// Issued names by which keys a node's papers were issued.
+type Issued struct {
+	Authority string // fingerprint
+	Bus       string // public nkey
 }
 
 // Renewal is what the database knows that a renewal needs.
@@ -131,6 +139,7 @@ type Renewal struct {
 type Renewed struct {
 	CertificateExpires time.Time
 	BusIssuedAt        time.Time // not before the bus JWT was made
+	Issued             Issued
 }
 
 // RevocationLife is how long it is kept that bus JWTs were revoked: longer than any of them lives.

@@ -35,7 +35,7 @@ func NewRenewer(store RenewalStore, enroller *Enroller, nonces *Nonces) *Renewer
 func (r *Renewer) Challenge(certificate []byte) []byte { return r.nonces.For(certificate) }
 
 // Renew renews the identity of a node whose valid certificate the caller has verified.
-func (r *Renewer) Renew(ctx context.Context, identity Identity, request []byte) (*edgev1.RenewResponse, error) {
+func (r *Renewer) Renew(ctx context.Context, identity Identity, request *edgev1.RenewRequest) (*edgev1.RenewResponse, error) {
 	response, err := r.renew(ctx, identity, request)
 	return response, r.told(identity.Node, "certificate", err)
 }
@@ -43,8 +43,8 @@ func (r *Renewer) Renew(ctx context.Context, identity Identity, request []byte) 
 // RenewByProof renews the identity in a certificate that has ended, at most renewal.Grace ago, for
 // whoever holds its key. One that has yet to end is taken too: clocks differ. All faults of a proof
 // give the same answer; the log has the reason.
-func (r *Renewer) RenewByProof(ctx context.Context, request []byte, proof *edgev1.RenewalProof) (*edgev1.RenewResponse, error) {
-	identity, err := r.prove(request, proof)
+func (r *Renewer) RenewByProof(ctx context.Context, request *edgev1.RenewRequest) (*edgev1.RenewResponse, error) {
+	identity, err := r.prove(request.GetCertificateRequest(), request.GetProof())
 	if err != nil {
 		err = problem.Wrap(errors.Join(ErrProofRefused, err), problem.Unauthenticated,
 			"the certificate can't be renewed by this proof; if it ended more than 30 days ago, enrol the node again with a new join token")
@@ -76,7 +76,7 @@ func (r *Renewer) prove(request []byte, proof *edgev1.RenewalProof) (Identity, e
 	return IdentityOf(leaf)
 }
 
-func (r *Renewer) renew(ctx context.Context, identity Identity, request []byte) (*edgev1.RenewResponse, error) {
+func (r *Renewer) renew(ctx context.Context, identity Identity, request *edgev1.RenewRequest) (*edgev1.RenewResponse, error) {
 	kept, err := r.store.Renewal(ctx, identity)
 	if err != nil {
 		return nil, fmt.Errorf("look the node up: %w", orRemoved(err))
@@ -89,7 +89,8 @@ func (r *Renewer) renew(ctx context.Context, identity Identity, request []byte) 
 	if now := e.now(); now.Unix() <= kept.RevokedUntil.Unix() {
 		return nil, problem.Errorf(problem.Unavailable, "the node was enabled a moment ago; try again")
 	}
-	chain, ends, err := e.authority.IssueNode(identity, request)
+	bundle := e.trust.Bundle() // first: what is issued is at least as new
+	chain, ends, err := e.authority.IssueNode(identity, request.GetCertificateRequest())
 	if err != nil {
 		return nil, badRequest(err)
 	}
@@ -97,10 +98,14 @@ func (r *Renewer) renew(ctx context.Context, identity Identity, request []byte) 
 	if err != nil {
 		return nil, fmt.Errorf("make the node's bus JWT: %w", err)
 	}
-	if err := r.store.Renewed(ctx, identity, Renewed{CertificateExpires: ends, BusIssuedAt: e.now()}); err != nil {
+	if err := r.store.Renewed(ctx, identity, Renewed{CertificateExpires: ends, BusIssuedAt: e.now(), Issued: issued(chain, bundle)}); err != nil {
 		return nil, fmt.Errorf("keep the certificate's end: %w", err)
 	}
-	return &edgev1.RenewResponse{Certificates: chain, Trust: e.Trust(), BusJwt: busJWT, BusUrls: e.bus.URLs()}, nil
+	response := &edgev1.RenewResponse{Certificates: chain, Trust: bundle, BusJwt: busJWT, BusUrls: e.bus.URLs()}
+	if version := request.GetTrustVersion(); version > 0 {
+		response.Announcements, _ = e.trust.Since(version)
+	}
+	return response, nil
 }
 
 // told counts and logs what a renewal came to, and returns its error.
@@ -126,11 +131,21 @@ func (a *Authority) checkIssued(leaf *x509.Certificate) error {
 		return fmt.Errorf("the certificate ended %v, too long ago", leaf.NotAfter.Format(time.RFC3339))
 	}
 	// Not Verify, which knows no certificate that has ended. Chains of ours have two links.
-	if err := leaf.CheckSignatureFrom(a.certificate); err != nil {
+	if err := a.signed(leaf); err != nil {
 		return fmt.Errorf("check the certificate's issuer: %w", err)
 	}
 	if leaf.IsCA || !slices.Equal(leaf.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}) {
 		return errors.New("the certificate isn't one of a node")
 	}
 	return nil
+}
+
+// signed tells whether one of the authorities that are believed has signed a certificate.
+func (a *Authority) signed(leaf *x509.Certificate) (err error) {
+	for _, authority := range a.current.Load().believed {
+		if err = leaf.CheckSignatureFrom(authority); err == nil {
+			return nil
+		}
+	}
+	return err
 }

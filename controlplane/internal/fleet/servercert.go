@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"sync"
 	"time"
@@ -12,12 +13,13 @@ import (
 
 // ServerCertificate is the certificate that the control plane's listeners for nodes (edge and bus)
 // serve with. Its key lives in memory only; it is replaced at half its life, at the handshake that
-// finds it so old.
+// finds it so old, and at the first behind a change of the authorities.
 type ServerCertificate struct {
 	authority *Authority
 
 	mu      sync.Mutex
 	current *tls.Certificate
+	by      *authorities // that the current one names
 	renew   time.Time
 }
 
@@ -33,7 +35,7 @@ func NewServerCertificate(authority *Authority) (*ServerCertificate, error) {
 // TLS returns a server's configuration: TLS 1.3, this certificate, and client certificates of our
 // authority alone, as strictly as clientAuth says. protocols are for ALPN; nil for none.
 func (c *ServerCertificate) TLS(clientAuth tls.ClientAuthType, protocols ...string) *tls.Config {
-	return &tls.Config{
+	config := &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		ClientAuth:     clientAuth,
 		ClientCAs:      c.authority.Pool(),
@@ -42,24 +44,34 @@ func (c *ServerCertificate) TLS(clientAuth tls.ClientAuthType, protocols ...stri
 		// A resumed session would skip the check of a certificate that has ended meanwhile.
 		SessionTicketsDisabled: true,
 	}
+	if clientAuth != tls.NoClientCert { // whom we believe may change
+		config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			now := config.Clone()
+			now.GetConfigForClient, now.ClientCAs = nil, c.authority.Pool()
+			return now, nil
+		}
+	}
+	return config
 }
 
 func (c *ServerCertificate) get() (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.authority.now()
-	if c.current != nil && now.Before(c.renew) {
+	by := c.authority.current.Load()
+	if c.current != nil && c.by == by && now.Before(c.renew) {
 		return c.current, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make a listener's key: %w", err)
 	}
-	chain, ends, err := c.authority.issueServer(key.Public())
+	template := c.authority.template(serverLife, nil, x509.ExtKeyUsageServerAuth)
+	chain, err := by.issueServer(template, key.Public())
 	if err != nil {
 		return nil, err
 	}
-	c.current = &tls.Certificate{Certificate: chain, PrivateKey: key}
-	c.renew = now.Add(ends.Sub(now) / 2)
+	c.current, c.by = &tls.Certificate{Certificate: chain, PrivateKey: key}, by
+	c.renew = now.Add(template.NotAfter.Sub(now) / 2)
 	return c.current, nil
 }

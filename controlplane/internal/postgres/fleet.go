@@ -104,6 +104,7 @@ func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
 		err = queries.InsertNode(ctx, dbsqlc.InsertNodeParams{
 			ID: node.ID, Environment: token.Environment, NodeGroup: token.NodeGroup, Name: node.Name, JoinToken: node.JoinToken, BusKey: node.BusKey,
 			EnrolledAt: node.EnrolledAt, CertificateExpiresAt: node.CertificateExpires, BusIssuedAt: orNull(node.BusIssuedAt),
+			TrustVersion: int64(node.Trust), Authority: node.Issued.Authority, BusIssuer: node.Issued.Bus,
 		})
 		if err != nil {
 			return fmt.Errorf("insert a node: %w", translate(err))
@@ -126,6 +127,7 @@ func (f *Fleet) Renewed(ctx context.Context, identity fleet.Identity, renewed fl
 	n, err := f.queries.RenewNode(ctx, dbsqlc.RenewNodeParams{
 		Environment: identity.Environment, ID: identity.Node,
 		CertificateExpiresAt: renewed.CertificateExpires, BusIssuedAt: orNull(renewed.BusIssuedAt),
+		Authority: renewed.Issued.Authority, BusIssuer: renewed.Issued.Bus,
 	})
 	if err != nil {
 		return fmt.Errorf("renew a node: %w", translate(err))

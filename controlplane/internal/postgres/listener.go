@@ -91,6 +91,10 @@ func (l *Listener) listen(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(closing) // it is gone either way
 	}()
+	// Nobody changes the root key while a replica runs: see DB.Reseal.
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared($1)", int64(replicaLock)); err != nil {
+		return fmt.Errorf("show that a replica runs: %w", err)
+	}
 	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel+"; LISTEN "+askedChannel+"; LISTEN "+disabledChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

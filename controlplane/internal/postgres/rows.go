@@ -65,7 +65,7 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 		w.keys = append(w.keys, dbsqlc.UpsertApiKeysParams{
 			Environment: w.environment, ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(),
 			Consumer: m.GetConsumer(), Scopes: list(m.GetScopes()), ExpiresAt: optionalTime(m.GetExpiresAt()), Addresses: list(m.GetAddresses()),
-			Prefix: m.GetPrefix(), LastFour: m.GetLastFour(), RotatedTo: m.GetRotatedTo(), EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
+			Prefix: m.GetPrefix(), LastFour: m.GetLastFour(), RotatedTo: m.GetRotatedTo(), EntryKey: r.After.Key[:], Pepper: int32(r.After.Pepper), CreatedAt: created, UpdatedAt: updated,
 		})
 	case *adminv1.Secret:
 		w.secrets = append(w.secrets, dbsqlc.UpsertSecretsParams{

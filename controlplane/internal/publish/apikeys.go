@@ -20,7 +20,7 @@ import (
 
 // generate makes a key's text and digest. The text lives in memory until it has been answered.
 func (w *writing) generate(ctx context.Context, s *row, m *adminv1.ApiKey) error {
-	pepper, err := w.pepper(ctx, w.tx, w.batch.Environment)
+	version, pepper, err := w.pepper(ctx, w.tx, w.batch.Environment)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (w *writing) generate(ctx context.Context, s *row, m *adminv1.ApiKey) error
 	}
 	parts := key.Parts() // pieces of the key's text: cloned, so that what is kept doesn't hold all of it
 	m.Prefix, m.LastFour = strings.Clone(parts.Prefix), strings.Clone(parts.LastFour)
-	s.key, s.text = digest.Key(pepper.Digest(key.Reveal())), key.Reveal()
+	s.key, s.text, s.pepper = digest.Key(pepper.Digest(key.Reveal())), key.Reveal(), version
 	return nil
 }
 

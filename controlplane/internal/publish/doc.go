@@ -11,6 +11,9 @@
 //  2. the directory's rows that the batch changes or refers to, in the order of collections and ids;
 //  3. the directory's counter, last and shortly: sequence and digest are drawn behind it.
 //
+// Peppers change by [Publisher.RotatePepper] alone. It locks the environment's peppers where a batch locks rows: no
+// key is made meanwhile with one that goes.
+//
 // The package owns that order and what an operation means (create, put, patch, delete, rotate). What a
 // configuration may be is package catalog's, what rows and entries are is package directory's, SQL is
 // package postgres's ([Store], [Tx]).

@@ -42,22 +42,22 @@ func New(store Store, c *catalog.Catalog, sealer directory.Sealer, log *slog.Log
 	}
 }
 
-// pepper returns the pepper that new keys are digested with.
-func (p *Publisher) pepper(ctx context.Context, tx DirectoryTx, environment string) (*apikey.Pepper, error) {
+// pepper returns the pepper that new keys are digested with, and its version.
+func (p *Publisher) pepper(ctx context.Context, tx DirectoryTx, environment string) (uint32, *apikey.Pepper, error) {
 	newest, err := tx.NewestPepper(ctx, environment)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	key := pepperKey{environment, newest.Version}
 	if prepared, ok := p.peppers.Load(key); ok {
-		return prepared.(*apikey.Pepper), nil
+		return newest.Version, prepared.(*apikey.Pepper), nil
 	}
 	prepared, err := newest.Prepare(p.sealer, environment)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	p.peppers.Store(key, prepared)
-	return prepared, nil
+	return newest.Version, prepared, nil
 }
 
 // Rollback makes a revision that brings the configuration of an earlier one back, after the same checks

@@ -40,6 +40,7 @@ type row struct {
 	value    []byte     // of a secret that gets a new one
 	consumer string     // of an API key, as the database has it for it or for the one it takes the place of
 	text     string     // of an API key made here
+	pepper   uint32     // that its digest was made with
 
 	after    *directory.Row   // once checked
 	entry    *directory.Entry // the new entry; nil: it stays
@@ -204,7 +205,7 @@ func (s *row) finish(sealer directory.Sealer, environment string, now time.Time)
 		}
 	}
 	stamp(s.message, s.before, now)
-	s.entry, s.after = entry, &directory.Row{Message: s.message}
+	s.entry, s.after = entry, &directory.Row{Message: s.message, Pepper: s.pepper}
 	if s.before != nil {
 		*s.after = directory.Row{Message: s.message, Key: s.before.Key, Hash: s.before.Hash, Sequence: s.before.Sequence}
 	}

@@ -29,6 +29,7 @@ type Tx interface {
 
 	DirectoryTx
 	NodesTx
+	PepperTx
 }
 
 // Environment is what a writer needs to know of one.

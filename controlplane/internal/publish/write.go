@@ -260,14 +260,11 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 	if entries = append(entries, fleet...); len(entries) == 0 {
 		return nil
 	}
-	step, err := w.digests.Prepare(ctx, w.tx, w.batch.Environment, head, entries)
+	step, err := w.appendEntries(ctx, w.tx, w.batch.Environment, head, entries)
 	if err != nil {
 		return err
 	}
-	if err := w.tx.WriteEntries(ctx, w.batch.Environment, entries, step.Head); err != nil {
-		return fmt.Errorf("write entries: %w", err)
-	}
-	w.rows.assign(head.Sequence)
+	w.rows.assign(step.Head.Sequence - uint64(len(entries)))
 	w.entries, w.result.Sequence = &step, step.Head.Sequence
 	return w.writeDenials(ctx)
 }

@@ -9,5 +9,8 @@
 // The package owns neither the values (secrets of an environment, peppers: package directory) nor what
 // the material is used for.
 //
+// [Rotate] seals everything anew under another root key; that nobody seals under the old one meanwhile is for
+// the store to see to.
+//
 // Data flows root key → [New] → [Open] (store, canary) → Seal, Open, Material.
 package secrets

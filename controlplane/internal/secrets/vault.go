@@ -57,7 +57,7 @@ func (v *Vault) Material(ctx context.Context, name string, generate func() ([]by
 			return nil, fmt.Errorf("material %s: %w", name, err)
 		}
 	}
-	plain, err := v.Open(purposeOf(name), sealed)
+	plain, err := v.Open(MaterialPurpose(name), sealed)
 	if err != nil {
 		return nil, fmt.Errorf("material %s: %w", name, err)
 	}
@@ -69,11 +69,9 @@ func (v *Vault) add(ctx context.Context, name string, generate func() ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := v.Seal(purposeOf(name), plain)
+	sealed, err := v.Seal(MaterialPurpose(name), plain)
 	if err != nil {
 		return nil, err
 	}
 	return v.store.AddMaterial(ctx, name, sealed)
 }
-
-func purposeOf(name string) string { return "material/" + name }

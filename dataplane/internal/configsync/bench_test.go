@@ -48,7 +48,7 @@ func benchmarkLane(b *testing.B, p *plane, s *laneState, c content, change func(
 	if err != nil {
 		b.Fatal(err)
 	}
-	l := newLane("bench", verifier{environment: environment, lane: s.lane, keys: keys}, c, slog.New(slog.DiscardHandler), slog.LevelDebug, func() {})
+	l := newLane("bench", verifier{environment: environment, lane: s.lane, trust: fixedTrust(keys)}, c, slog.New(slog.DiscardHandler), slog.LevelDebug, func() {})
 	h, err := l.check(p.sign(s.head(p)))
 	if err != nil {
 		b.Fatal(err)

@@ -125,7 +125,7 @@ func (r *restorer) Delta(d *state.Delta) error {
 }
 
 func (r *restorer) take(signed *edgev1.SignedHead, prepare func() (candidate, error)) error {
-	h, err := r.lane.verifier.verify(signed)
+	h, err := r.lane.verifier.verifyKept(signed)
 	if err != nil {
 		return err
 	}

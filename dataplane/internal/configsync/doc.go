@@ -11,6 +11,10 @@
 //  5. It is put in force, whole, kept on the disk (package state), and acked once it lasts there; or refused,
 //     whole, with the reasons, and what the node held stays.
 //
+// Whom to believe may change while the node runs (Trust): announcements come on the directory's stream, before what
+// needs them. A configuration whose key isn't known waits for that a little. What lies on the disk is verified by keys
+// that were retired since, too, up to where the node was then.
+//
 // A digest that doesn't match raises an alarm and is answered by asking for a snapshot. A stream
 // that ends is opened again, after a pause that grows and jitters; meanwhile the node serves what
 // it holds. Data flows one way: from the streams into the directory and the compiler, through

@@ -212,6 +212,7 @@ func (l *lane) hello(config Config) *edgev1.Hello {
 	now := l.kept.Load()
 	hello := &edgev1.Hello{
 		Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: config.Boot, Build: config.Build,
+		TrustVersion: l.verifier.trust.TrustVersion(),
 	}
 	if !config.Started.IsZero() {
 		hello.StartedAt = timestamppb.New(config.Started)

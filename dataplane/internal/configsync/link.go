@@ -21,8 +21,9 @@ type link interface {
 	closeSend() error
 }
 
-// received is one message of the control plane; exactly one of delta, chunk and beat is set.
+// received is one message of the control plane; exactly one of delta, chunk, beat and trust is set.
 type received struct {
+	trust *edgev1.Announcements
 	delta *delta
 	head  *edgev1.SignedHead // of a delta or beat
 	chunk *edgev1.SnapshotChunk
@@ -102,6 +103,8 @@ func (l directoryLink) receive() (received, error) {
 		return received{fault: fault, chunk: body.Chunk}, nil
 	case *edgev1.SyncDirectoryResponse_Beat:
 		return received{fault: fault, head: body.Beat, beat: true}, nil
+	case *edgev1.SyncDirectoryResponse_Trust:
+		return received{fault: fault, trust: body.Trust}, nil
 	default:
 		return received{}, errNothingSaid
 	}
@@ -119,4 +122,8 @@ func (l directoryLink) ack(m *edgev1.Ack) error {
 
 func (l directoryLink) nack(m *edgev1.Nack) error {
 	return l.stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Nack{Nack: m}})
+}
+
+func (l directoryLink) trusted(version uint64) error {
+	return l.stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Trusted{Trusted: &edgev1.Trusted{Version: version}}})
 }

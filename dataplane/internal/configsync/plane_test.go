@@ -40,7 +40,8 @@ type plane struct {
 	key     ed25519.PrivateKey
 	public  ed25519.PublicKey
 	streams map[edgev1.Lane]chan *conversation
-	seconds int64 // signed heads are a second apart
+	seconds int64       // signed heads are a second apart
+	trusted chan uint64 // versions that the node says it believes in
 }
 
 // conversation is one stream, seen from the control plane.
@@ -59,7 +60,7 @@ func newPlane(t testing.TB) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &plane{t: t, key: private, public: public, streams: map[edgev1.Lane]chan *conversation{
+	return &plane{t: t, key: private, public: public, trusted: make(chan uint64, 16), streams: map[edgev1.Lane]chan *conversation{
 		edgev1.Lane_LANE_CONFIGURATION: make(chan *conversation),
 		edgev1.Lane_LANE_DIRECTORY:     make(chan *conversation),
 	}}
@@ -84,6 +85,10 @@ func (p *plane) SyncDirectory(stream edgev1.EdgeService_SyncDirectoryServer) err
 	}
 	receive := func() (*edgev1.SyncConfigurationRequest, error) {
 		m, err := stream.Recv()
+		for err == nil && m.GetTrusted() != nil {
+			p.trusted <- m.GetTrusted().GetVersion()
+			m, err = stream.Recv()
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -26,6 +26,7 @@ const (
 	codeNotCompiled      = "not_compiled"
 	codeCrashed          = "crashed_the_node"
 	codeNotDurable       = "not_durable"
+	codeTrustRefused     = "trust_refused"
 )
 
 // reaction is what follows a refusal.

@@ -56,11 +56,17 @@ func (s *session) receive() (received, error) {
 
 // handle handles one message. Its error ends the stream.
 func (s *session) handle(ctx context.Context, m received, arrived time.Time) error {
+	if m.trust != nil {
+		if m.fault != nil {
+			return s.refuse(0, m.fault.thenReconnect())
+		}
+		return s.learn(m.trust)
+	}
 	signed := m.head
 	if m.chunk != nil {
 		signed = m.chunk.GetHead()
 	}
-	h, err := s.lane.check(signed)
+	h, err := s.check(ctx, signed)
 	if err != nil {
 		s.lane.stats.refusedHeads.Add(1)
 		return s.refuse(h.number, asRefusal(err))

@@ -23,7 +23,9 @@ type Config struct {
 	Connection grpc.ClientConnInterface
 	// Environment of the node, by id.
 	Environment string
-	// SigningKeys are what heads may be signed with (trust bundle).
+	// Trust is what the node believes in.
+	Trust Trust
+	// SigningKeys are what heads may be signed with, for a node without Trust: it never learns of others.
 	SigningKeys []*edgev1.SigningKey
 	// Directory that the directory lane fills.
 	Directory *directory.Directory
@@ -69,14 +71,17 @@ func New(config Config) (*Syncer, error) {
 	if config.Connection == nil || config.Directory == nil || config.Compiler == nil || config.Logger == nil || config.Environment == "" {
 		return nil, errors.New("configsync: Connection, Directory, Compiler, Logger and Environment are needed")
 	}
-	keys, err := signingKeys(config.SigningKeys)
-	if err != nil {
-		return nil, fmt.Errorf("configsync: %w", err)
+	if config.Trust == nil {
+		keys, err := signingKeys(config.SigningKeys)
+		if err != nil {
+			return nil, fmt.Errorf("configsync: %w", err)
+		}
+		config.Trust = fixedTrust(keys)
 	}
 	config.defaults()
 	s := &Syncer{config: config, ready: make(chan struct{}), moved: make(chan struct{})}
-	configurationHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_CONFIGURATION, keys: keys}
-	directoryHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_DIRECTORY, keys: keys}
+	configurationHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_CONFIGURATION, trust: config.Trust}
+	directoryHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_DIRECTORY, trust: config.Trust}
 	s.configuration = newLane("configuration", configurationHeads, newConfiguration(config.Compiler, s.directoryAt, config.Logger), config.Logger, slog.LevelInfo, s.announce)
 	s.directory = newLane("directory", directoryHeads, entries{config.Directory}, config.Logger, slog.LevelDebug, s.announce)
 	if config.State != nil {

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/proto/digest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -29,7 +30,7 @@ type head struct {
 type verifier struct {
 	environment string
 	lane        edgev1.Lane
-	keys        map[string]ed25519.PublicKey
+	trust       Trust
 }
 
 // signingKeys reads the keys of a trust bundle.
@@ -52,10 +53,32 @@ func signingKeys(keys []*edgev1.SigningKey) (map[string]ed25519.PublicKey, error
 
 // verify checks a signed head: key, signature, form, environment, lane. The error is a *refusal.
 func (v *verifier) verify(signed *edgev1.SignedHead) (head, error) {
-	key, known := v.keys[signed.GetKeyId()]
+	key, known := v.trust.SigningKey(signed.GetKeyId())
 	if !known {
-		return head{}, &refusal{code: codeUnknownKey, reaction: reconnect, detail: fmt.Sprintf("the head is signed with key %q, which the node doesn't trust", signed.GetKeyId())}
+		return head{}, unknownKey(signed)
 	}
+	return v.verifyBy(key, signed)
+}
+
+// verifyKept is verify for what comes off the node's disk: a key that was retired since may have signed it, up to where
+// the node was then.
+func (v *verifier) verifyKept(signed *edgev1.SignedHead) (head, error) {
+	key, epoch, number, retired := v.trust.RetiredKey(signed.GetKeyId(), v.lane)
+	if _, current := v.trust.SigningKey(signed.GetKeyId()); current || !retired {
+		return v.verify(signed)
+	}
+	h, err := v.verifyBy(key, signed)
+	if err == nil && (state.Position{Epoch: epoch, Number: number}).Before(h.position()) {
+		return head{}, unknownKey(signed)
+	}
+	return h, err
+}
+
+func unknownKey(signed *edgev1.SignedHead) *refusal {
+	return &refusal{code: codeUnknownKey, reaction: reconnect, detail: fmt.Sprintf("the head is signed with key %q, which the node doesn't trust", signed.GetKeyId())}
+}
+
+func (v *verifier) verifyBy(key ed25519.PublicKey, signed *edgev1.SignedHead) (head, error) {
 	if !ed25519.Verify(key, append([]byte(headContext), signed.GetHead()...), signed.GetSignature()) {
 		return head{}, &refusal{code: codeBadSignature, reaction: reconnect, detail: "the head's signature doesn't verify"}
 	}

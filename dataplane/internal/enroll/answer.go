@@ -31,19 +31,23 @@ func accept(answer *edgev1.EnrollResponse, own keys, authority *x509.Certificate
 	if !slices.ContainsFunc(p.authorities, authority.Equal) {
 		return nil, errors.New("the trust bundle lacks the authority that the join token names")
 	}
-	if err := p.checkChain([]*x509.Certificate{authority}); err != nil {
+	// The authority that vouches for who answers vouches for the bundle: another may issue by now.
+	if err := p.checkChain(p.authorities); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
 // acceptRenewal makes papers of the control plane's answer, if it is one for the key, and for who the
-// node was. The connection has proved who answers, so that the trust bundle may name new authorities.
-func (p *papers) acceptRenewal(answer *edgev1.RenewResponse, private []byte) (*papers, error) {
+// node was. Whom to believe changes by announcements alone: who has an authority's key is not who may
+// name the keys that sign.
+func (p *papers) acceptRenewal(answer *edgev1.RenewResponse, private []byte, held Held) (*papers, error) {
 	r := p.record
 	r.Certificates, r.Key = answer.GetCertificates(), private
 	r.BusJWT, r.BusURLs = answer.GetBusJwt(), answer.GetBusUrls()
-	r.believe(answer.GetTrust())
+	if err := r.learn(answer.GetAnnouncements(), held); err != nil {
+		return nil, err
+	}
 	next, err := newPapers(r)
 	if err != nil {
 		return nil, err
@@ -56,6 +60,7 @@ func (p *papers) acceptRenewal(answer *edgev1.RenewResponse, private []byte) (*p
 
 func (r *record) believe(trust *edgev1.TrustBundle) {
 	r.Authorities, r.SigningKeys = trust.GetAuthorities(), nil
+	r.TrustVersion, r.BusIssuers = trust.GetVersion(), trust.GetBusIssuers()
 	for _, key := range trust.GetSigningKeys() {
 		r.SigningKeys = append(r.SigningKeys, signingKey{ID: key.GetId(), PublicKey: key.GetPublicKey()})
 	}

@@ -12,5 +12,10 @@
 // life is over, keeps it on the disk and then swaps it in: whoever reads the identity does so at each
 // handshake, so that nobody needs to be told. After its end the node proves that it holds the
 // certificate's key, for 30 days (proto/renewal), so that it comes back from a long outage by itself.
-// New signing keys and addresses of the bus are kept too, and used from the next start on.
+// New addresses of the bus are kept too, and used from the next start on.
+//
+// Whom the node believes in changes by announcements alone ([Identity.Learn], proto/trust): each is signed by a
+// key of the one before, lies on the disk before it is believed, and is in force at once then. A signing key that is
+// retired stays good for what the node has on its disk. When an authority or an issuer of the bus is replaced, the node
+// renews within seconds.
 package enroll

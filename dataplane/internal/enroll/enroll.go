@@ -6,11 +6,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
@@ -63,7 +65,7 @@ func Ensure(ctx context.Context, config Config) (*Identity, error) {
 	case err != nil:
 		return nil, err
 	case time.Now().Before(kept.Expires().Add(renewal.Grace)):
-		if err := kept.checkToken(config.JoinToken); err != nil {
+		if err := kept.checkToken(ctx, config); err != nil {
 			return nil, err
 		}
 		return kept, nil
@@ -82,12 +84,13 @@ func Ensure(ctx context.Context, config Config) (*Identity, error) {
 	return enroll(ctx, config, token)
 }
 
-// checkToken refuses a token of another installation: whoever gave it expects the node there.
-func (i *Identity) checkToken(text string) error {
-	if text == "" {
+// checkToken refuses a token of another installation: whoever gave it expects the node there. One of an authority
+// that the node has yet to hear of may be of its own: it was away while the authority was rotated.
+func (i *Identity) checkToken(ctx context.Context, config Config) error {
+	if config.JoinToken == "" {
 		return nil
 	}
-	token, err := jointoken.Parse(text)
+	token, err := jointoken.Parse(config.JoinToken)
 	if err != nil {
 		return fmt.Errorf("enroll: %w", err)
 	}
@@ -96,7 +99,37 @@ func (i *Identity) checkToken(text string) error {
 			return nil
 		}
 	}
-	return ErrOther
+	return i.checkControl(ctx, config)
+}
+
+// checkControl returns ErrOther if the control plane is one that the node doesn't believe. One that isn't there now will
+// have to prove itself later.
+func (i *Identity) checkControl(ctx context.Context, config Config) error {
+	addresses, err := reach.Parse(config.ControlPlane)
+	if err != nil {
+		return fmt.Errorf("enroll: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	refused := false
+	settings := clientTLS(func(state tls.ConnectionState) error {
+		err := verifyServer(state.PeerCertificates, i.papers().authorities, controlID)
+		refused = err != nil
+		return err
+	}, nil)
+	settings.NextProtos = []string{"h2"}
+	for _, address := range addresses {
+		var connection net.Conn
+		if connection, err = (&tls.Dialer{Config: settings}).DialContext(ctx, "tcp", address); err == nil {
+			_ = connection.Close() // nothing was said
+			return nil
+		}
+		if refused {
+			return ErrOther
+		}
+	}
+	config.Logger.Warn("the join token names an authority that the node doesn't know, and the control plane can't be asked: the node begins as who it is", "node", i.Node(), "error", err)
+	return nil
 }
 
 // keys are the node's own secrets, in the making of an identity.
@@ -163,7 +196,7 @@ func enroll(ctx context.Context, config Config, token jointoken.Token) (*Identit
 	if err := made.save(config.Dir); err != nil {
 		return nil, err
 	}
-	identity := newIdentity(made)
+	identity := newIdentity(made, config.Dir)
 	config.Logger.Info("enrolled", "node", identity.Node(), "environment", identity.EnvironmentName(), "until", identity.Expires())
 	return identity, nil
 }

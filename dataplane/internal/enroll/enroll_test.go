@@ -229,7 +229,8 @@ func TestNodeWithoutIdentityNeedsAToken(t *testing.T) {
 
 func TestTokenOfAnotherInstallationIsRefusedByAnEnrolledNode(t *testing.T) {
 	config, _ := enrolled(t, newPlane(t))
-	config.JoinToken = newAuthority(t).token(t).String()
+	other := newPlane(t)
+	config.JoinToken, config.ControlPlane = other.authority.token(t).String(), other.address
 	if _, err := Ensure(t.Context(), config); !errors.Is(err, ErrOther) {
 		t.Errorf("got %v", err)
 	}

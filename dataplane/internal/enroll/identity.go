@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,10 +20,17 @@ import (
 // newest. It is safe for concurrent use.
 type Identity struct {
 	newest atomic.Pointer[papers]
+
+	changing sync.Mutex // one change at a time, its write to the disk included
+	dir      string
+	held     Held
+
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change
 }
 
-func newIdentity(p *papers) *Identity {
-	i := new(Identity)
+func newIdentity(p *papers, dir string) *Identity {
+	i := &Identity{dir: dir, changed: make(chan struct{})}
 	i.newest.Store(p)
 	return i
 }
@@ -51,7 +59,7 @@ func newPapers(r record) (*papers, error) {
 	if err := p.checkNames(); err != nil {
 		return nil, err
 	}
-	if err := checkSigningKeys(r.SigningKeys); err != nil {
+	if err := errors.Join(checkSigningKeys(r.SigningKeys), checkRetired(r.RetiredKeys)); err != nil {
 		return nil, err
 	}
 	if p.bus, err = parseBusUser(r); err != nil {
@@ -76,12 +84,8 @@ func (p *papers) expires() time.Time { return p.certificate.Leaf.NotAfter }
 
 // SigningKeys returns what heads may be signed with.
 func (i *Identity) SigningKeys() []*edgev1.SigningKey {
-	known := i.papers().record.SigningKeys
-	keys := make([]*edgev1.SigningKey, len(known))
-	for n, key := range known {
-		keys[n] = &edgev1.SigningKey{Id: key.ID, PublicKey: slices.Clone(key.PublicKey)}
-	}
-	return keys
+	record := i.papers().record
+	return record.signingKeys()
 }
 
 // BusURLs returns where the bus is.

@@ -1,10 +1,10 @@
 package enroll
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/protobuf/proto"
 
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
@@ -196,7 +197,8 @@ func (p *plane) Enroll(_ context.Context, request *edgev1.EnrollRequest) (*edgev
 		Certificates: [][]byte{certificate.Raw, p.issuer.certificate.Raw},
 		Trust: &edgev1.TrustBundle{
 			Authorities: [][]byte{p.authority.certificate.Raw},
-			SigningKeys: []*edgev1.SigningKey{{Id: "k1", PublicKey: bytes.Repeat([]byte{7}, 32)}},
+			SigningKeys: []*edgev1.SigningKey{p.signing("k1")},
+			Version:     1,
 		},
 		BusJwt:  busJWT(p.t, request.GetBusPublicKey()),
 		BusUrls: []string{"tls://127.0.0.1:4222"},
@@ -205,6 +207,34 @@ func (p *plane) Enroll(_ context.Context, request *edgev1.EnrollRequest) (*edgev
 		p.change(answer)
 	}
 	return answer, nil
+}
+
+// key returns a signing key of the plane by its name.
+func (p *plane) key(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(p.address + name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func (p *plane) signing(name string) *edgev1.SigningKey {
+	return &edgev1.SigningKey{Id: name, PublicKey: p.key(name).Public().(ed25519.PublicKey)}
+}
+
+// announce signs a bundle, whether it is a good one or not.
+func (p *plane) announce(by string, bundle *edgev1.TrustBundle) *edgev1.SignedTrust {
+	body, err := proto.Marshal(bundle)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return &edgev1.SignedTrust{Bundle: body, Signature: ed25519.Sign(p.key(by), append([]byte("sallyport trust v1\x00"), body...)), KeyId: by}
+}
+
+// bundle is one of the plane's authority and the keys of these names.
+func (p *plane) bundle(version uint64, keys ...string) *edgev1.TrustBundle {
+	b := &edgev1.TrustBundle{Version: version, Authorities: [][]byte{p.authority.certificate.Raw}}
+	for _, key := range keys {
+		b.SigningKeys = append(b.SigningKeys, p.signing(key))
+	}
+	return b
 }
 
 func busJWT(t testing.TB, user string) string {

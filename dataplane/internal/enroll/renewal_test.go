@@ -55,12 +55,12 @@ func (p *plane) Renew(ctx context.Context, request *edgev1.RenewRequest) (*edgev
 	})
 	answer := &edgev1.RenewResponse{
 		Certificates: [][]byte{next.Raw, p.issuer.certificate.Raw},
-		Trust: &edgev1.TrustBundle{
-			Authorities: [][]byte{p.authority.certificate.Raw},
-			SigningKeys: []*edgev1.SigningKey{{Id: "k2", PublicKey: bytes.Repeat([]byte{8}, 32)}},
-		},
-		BusJwt:  busJWT(p.t, p.asked[0].GetBusPublicKey()),
-		BusUrls: []string{"tls://127.0.0.1:5222"},
+		Trust:        p.bundle(2, "k2"),
+		BusJwt:       busJWT(p.t, p.asked[0].GetBusPublicKey()),
+		BusUrls:      []string{"tls://127.0.0.1:5222"},
+	}
+	if request.GetTrustVersion() == 1 {
+		answer.Announcements = &edgev1.Announcements{Links: []*edgev1.SignedTrust{p.announce("k1", p.bundle(2, "k2"))}}
 	}
 	if p.reply != nil {
 		p.reply(answer)
@@ -137,13 +137,25 @@ func TestRenewalsThatDoNotFitAreRefusedAndTheOldIdentityStays(t *testing.T) {
 	reply := func(change func(*edgev1.RenewResponse)) func(*plane) {
 		return func(p *plane) { p.reply = change }
 	}
+	// announced makes the answer announce something else.
+	announced := func(by string, change func(*edgev1.TrustBundle)) func(*plane) {
+		return func(p *plane) {
+			p.reply = func(a *edgev1.RenewResponse) {
+				bundle := p.bundle(2, "k2")
+				change(bundle)
+				a.Announcements.Links = []*edgev1.SignedTrust{p.announce(by, bundle)}
+			}
+		}
+	}
 	tests := map[string]func(*plane){
 		"no certificate":            reply(func(a *edgev1.RenewResponse) { a.Certificates = nil }),
 		"a damaged chain":           reply(func(a *edgev1.RenewResponse) { a.Certificates[1] = a.Certificates[1][1:] }),
 		"a certificate for another": reply(func(a *edgev1.RenewResponse) { a.Certificates[0] = other.certificate.Raw }),
-		"no authority":              reply(func(a *edgev1.RenewResponse) { a.Trust = nil }),
-		"another authority":         reply(func(a *edgev1.RenewResponse) { a.Trust.Authorities = [][]byte{other.certificate.Raw} }),
-		"no signing key":            reply(func(a *edgev1.RenewResponse) { a.Trust.SigningKeys = nil }),
+		"no authority":              announced("k1", func(b *edgev1.TrustBundle) { b.Authorities = nil }),
+		"another authority":         announced("k1", func(b *edgev1.TrustBundle) { b.Authorities = [][]byte{other.certificate.Raw} }),
+		"no signing key":            announced("k1", func(b *edgev1.TrustBundle) { b.SigningKeys = nil }),
+		"a stranger's announcement": announced("k9", func(*edgev1.TrustBundle) {}),
+		"a version skipped":         announced("k1", func(b *edgev1.TrustBundle) { b.Version = 3 }),
 		"no bus JWT":                reply(func(a *edgev1.RenewResponse) { a.BusJwt = "" }),
 		"a bus address that is none": reply(func(a *edgev1.RenewResponse) {
 			a.BusUrls = []string{"here"}
@@ -178,9 +190,8 @@ func TestRenewedIdentityThatCannotBeKeptIsUsedOnlyIfTheOldOneHasEnded(t *testing
 	p := newPlane(t)
 	config, identity := enrolled(t, p)
 	was := identity.papers()
-	broken := config
-	broken.Dir = config.Dir + "/" + fileName // a file where the directory belongs
-	renewer := NewRenewer(broken, identity, nil)
+	identity.dir = config.Dir + "/" + fileName // a file where the directory belongs
+	renewer := NewRenewer(config, identity, nil)
 	if err := renewer.attempt(t.Context(), byCertificate); err == nil || identity.papers() != was {
 		t.Errorf("used before it was kept: %v", err)
 	}

@@ -38,7 +38,7 @@ func NewRenewer(config Config, identity *Identity, renewed func()) *Renewer {
 	if renewed == nil {
 		renewed = func() {}
 	}
-	exchange := exchange{identity: identity, dir: config.Dir, address: config.ControlPlane, log: config.Logger}
+	exchange := exchange{identity: identity, address: config.ControlPlane, log: config.Logger}
 	return &Renewer{identity: identity, log: config.Logger, attempt: exchange.renew, renewed: renewed, wanted: make(chan struct{}, 1)}
 }
 
@@ -59,7 +59,6 @@ func (r *Renewer) Renewals() (succeeded, failed uint64) {
 // exchange is one renewal with the control plane.
 type exchange struct {
 	identity *Identity
-	dir      string
 	address  string
 	log      *slog.Logger
 }
@@ -77,11 +76,13 @@ func (e exchange) renew(ctx context.Context, by way) error {
 	if err != nil {
 		return fmt.Errorf("enroll: renew: %w", err)
 	}
-	next, err := current.acceptRenewal(answer, private)
-	if err != nil {
-		return fmt.Errorf("enroll: the control plane's renewal is refused: %w", err)
-	}
-	return e.keep(current, next)
+	return e.identity.change(func(now *papers, held Held) (*papers, error) { // it may have learnt whom to believe meanwhile
+		next, err := now.acceptRenewal(answer, private, held)
+		if err != nil {
+			return nil, fmt.Errorf("enroll: the control plane's renewal is refused: %w", err)
+		}
+		return next, nil
+	}, func(next *papers, dir string) error { return e.keep(current, next, dir) })
 }
 
 // ask asks over a connection of its own: the node's other one may have been made long ago, or not be
@@ -97,7 +98,7 @@ func (e exchange) ask(ctx context.Context, current *papers, by way, request []by
 	}
 	defer func() { _ = connection.Close() }() // nothing left to lose
 	client := edgev1.NewEdgeServiceClient(connection)
-	asked := &edgev1.RenewRequest{CertificateRequest: request}
+	asked := &edgev1.RenewRequest{CertificateRequest: request, TrustVersion: current.record.trustVersion()}
 	if by == byProof {
 		if asked.Proof, err = current.prove(ctx, client, request); err != nil {
 			return nil, err
@@ -124,15 +125,14 @@ func (p *papers) prove(ctx context.Context, client edgev1.EdgeServiceClient, req
 	return &edgev1.RenewalProof{Certificate: certificate, Nonce: challenge.GetNonce(), Signature: signature}, nil
 }
 
-// keep writes the new papers, then uses them. A disk that takes nothing keeps a node from what it
+// keep writes the new papers. A disk that takes nothing keeps a node from what it
 // could use only for as long as it has something else: what lies there still proves who it is.
-func (e exchange) keep(current, next *papers) error {
-	if err := next.save(e.dir); err != nil {
+func (e exchange) keep(current, next *papers, dir string) error {
+	if err := next.save(dir); err != nil {
 		if time.Now().Before(current.expires()) {
 			return err
 		}
 		e.log.Error("the renewed certificate can't be kept; it is used until the node ends", "error", err)
 	}
-	e.identity.newest.Store(next)
 	return nil
 }

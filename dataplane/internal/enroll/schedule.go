@@ -3,7 +3,6 @@ package enroll
 import (
 	"context"
 	mathrand "math/rand/v2"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -23,36 +22,19 @@ const (
 	leastEarly = time.Minute
 	// refusedRetry is the least pause after a refusal: only a person can mend what caused it.
 	refusedRetry = time.Minute
+	// renewSpread is over how long the nodes of a fleet renew when another issuer has taken the place of theirs.
+	renewSpread = 10 * time.Second
 )
 
-// Run renews the identity each time that half of its certificate's life is over, until ctx ends. A
+// Run renews the identity each time that half of its certificate's life is over, and when another issuer
+// has taken the place of the one who issued its papers, until ctx ends. A
 // node that can't renew serves on with what it has; its operator is told at each attempt.
 func (r *Renewer) Run(ctx context.Context) error {
 	due, early := firstDue(r.identity.papers()), time.Now()
-	for r.awaitDue(ctx, due, early) == nil && r.persist(ctx) == nil {
+	for r.await(ctx, due, early) == nil && r.persist(ctx) == nil {
 		due, early = nextDue(r.identity.papers()), time.Now().Add(leastEarly)
 	}
 	return nil
-}
-
-// awaitDue waits until a renewal is due, or is wanted and was not made just before.
-func (r *Renewer) awaitDue(ctx context.Context, due, early time.Time) error {
-	waiting, wanted := context.WithCancel(ctx)
-	defer wanted()
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	asking.Go(func() {
-		select {
-		case <-r.wanted:
-			if awaitClock(waiting, early) == nil {
-				wanted()
-			}
-		case <-waiting.Done():
-		}
-	})
-	_ = awaitClock(waiting, due) // due, wanted, or the end
-	wanted()
-	return ctx.Err()
 }
 
 // firstDue returns when a certificate from the disk is to be renewed: in the middle of its life, or up
@@ -70,15 +52,39 @@ func share(p *papers) time.Duration {
 	return life/2 + mathrand.N(max(life/10, 1)) // #nosec G404 -- no secret, only to spread a fleet
 }
 
-// awaitClock waits until the clock on the wall shows a time, or ctx ends.
-func awaitClock(ctx context.Context, due time.Time) error {
+// await waits until the clock on the wall shows when a renewal is due. The papers can be outdated before, and a renewal wanted: that
+// isn't made twice in a row, but early at the earliest.
+func (r *Renewer) await(ctx context.Context, due, early time.Time) error {
 	due = due.Round(0) // without the monotonic reading, which stands still while the machine sleeps
-	for left := time.Until(due); left > 0; left = due.Sub(time.Now().Round(0)) {
-		if err := sleep(ctx, min(left, clockLook)); err != nil {
-			return err
+	hurry := func(to time.Time) {
+		if to = to.Round(0); to.Before(due) {
+			due = to
 		}
 	}
-	return ctx.Err()
+	hurried := false
+	for {
+		changed := r.identity.Changed() // before looking, so that nothing is missed
+		if !hurried && r.identity.papers().outdated() {
+			hurried = true
+			hurry(time.Now().Add(mathrand.N(renewSpread))) // #nosec G404 -- no secret, only to spread a fleet
+		}
+		left := due.Sub(time.Now().Round(0))
+		if left <= 0 {
+			return ctx.Err()
+		}
+		timer := time.NewTimer(min(left, clockLook))
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-r.wanted:
+			hurry(early)
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // persist tries until the identity is renewed; its error is the end of ctx.

@@ -27,6 +27,9 @@ type record struct {
 	Key             []byte       `json:"key"`          // PKCS #8
 	Authorities     [][]byte     `json:"authorities"`
 	SigningKeys     []signingKey `json:"signing_keys"`
+	RetiredKeys     []retiredKey `json:"retired_keys,omitempty"`  // oldest first
+	TrustVersion    uint64       `json:"trust_version,omitempty"` // 0: of an early build
+	BusIssuers      []string     `json:"bus_issuers,omitempty"`
 	BusSeed         []byte       `json:"bus_seed"`
 	BusJWT          string       `json:"bus_jwt"`
 	BusURLs         []string     `json:"bus_urls"`
@@ -50,7 +53,7 @@ func Load(dir string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newIdentity(p), nil
+	return newIdentity(p, dir), nil
 }
 
 func load(dir string) (*papers, error) {

@@ -34,7 +34,7 @@ func (p *papers) anonymousTLS() *tls.Config {
 
 // ErrNotTheAuthority is returned when the control plane's chain doesn't hold the authority that the
 // join token names.
-var ErrNotTheAuthority = errors.New("enroll: the control plane isn't the one that made the join token: no certificate in its chain has the authority's key")
+var ErrNotTheAuthority = errors.New("enroll: the control plane isn't the one that made the join token, or has retired the authority that it names: no certificate in its chain has that key; make a new join token")
 
 // pinnedTLS returns the configuration of a client that knows its authority by hash alone. What it
 // found is told to found, before anything is sent.

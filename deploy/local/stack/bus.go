@@ -18,7 +18,7 @@ func (s *Stack) startBus(ctx context.Context) error {
 	}
 	if s.cfg.NATSServer != "" {
 		dir := filepath.Join(s.cfg.Dir, "nats")
-		if _, err := s.control(ctx, "bus", "init", "--dir", dir, "--listen", s.at.bus); err != nil {
+		if _, err := s.Control(ctx, "bus", "init", "--dir", dir, "--listen", s.at.bus); err != nil {
 			return err
 		}
 		spec = process.Spec{Path: s.cfg.NATSServer, Args: []string{"-c", filepath.Join(dir, "nats-server.conf")}, Output: s.prefixed(Bus)}

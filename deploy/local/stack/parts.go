@@ -88,7 +88,7 @@ func (s *Stack) edgeSpec(ctx context.Context, n int) (process.Spec, error) {
 	dir := filepath.Join(s.cfg.Dir, Edge(n))
 	var env []string
 	// While the control plane is away an edge starts from the identity it has.
-	if token, err := s.control(ctx, "join-token", "create", "--environment", s.cfg.Environment, "--uses", "1", "--expires", joinTokenLife); err == nil {
+	if token, err := s.Control(ctx, "join-token", "create", "--environment", s.cfg.Environment, "--uses", "1", "--expires", joinTokenLife); err == nil {
 		env = append(env, "SALLYPORT_JOIN_TOKEN="+token)
 	} else if _, kept := os.Stat(dir); kept != nil {
 		return process.Spec{}, err
@@ -111,11 +111,6 @@ func (s *Stack) controlEnv() []string {
 
 // Control runs a command of the control plane's program against the stack's database, and returns what it prints.
 func (s *Stack) Control(ctx context.Context, args ...string) (string, error) {
-	return s.control(ctx, args...)
-}
-
-// control runs a command of the control plane's binary and returns what it prints.
-func (s *Stack) control(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...)
 	cmd.Env = append(os.Environ(), s.controlEnv()...)
 	var problems bytes.Buffer
@@ -150,7 +145,7 @@ func (s *Stack) ensureToken(ctx context.Context) error {
 		return err //nolint:wrapcheck // names the file
 	}
 	name := "local-" + rand.Text()[:8]
-	if s.token, err = s.control(ctx, "token", "create", "--name", strings.ToLower(name)); err != nil {
+	if s.token, err = s.Control(ctx, "token", "create", "--name", strings.ToLower(name)); err != nil {
 		return err
 	}
 	return os.WriteFile(file, []byte(s.token+"\n"), 0o600) //nolint:wrapcheck // names the file

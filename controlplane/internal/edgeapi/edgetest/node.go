@@ -141,8 +141,9 @@ func clientTLS(verify func([]*x509.Certificate) error, certificate *tls.Certific
 
 // checkControl accepts a chain whose authority has this hash, and whose leaf is the control plane's.
 func checkControl(chain []*x509.Certificate, authority [sha256.Size]byte) error {
-	roots := x509.NewCertPool()
+	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	for _, c := range chain {
+		between.AddCert(c)
 		if c.IsCA && sha256.Sum256(c.RawSubjectPublicKeyInfo) == authority {
 			roots.AddCert(c)
 		}
@@ -150,7 +151,7 @@ func checkControl(chain []*x509.Certificate, authority [sha256.Size]byte) error 
 	if len(chain) == 0 || len(chain[0].URIs) != 1 || chain[0].URIs[0].String() != "spiffe://sallyport/control" {
 		return errors.New("not the control plane")
 	}
-	if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots}); err != nil {
+	if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between}); err != nil {
 		return fmt.Errorf("not the control plane that the token names: %w", err)
 	}
 	return nil

@@ -41,6 +41,14 @@ func NewReplica(lane edgev1.Lane, environment string, keys []*edgev1.SigningKey)
 	return r
 }
 
+// Believe makes it believe heads signed with these keys, and no other.
+func (r *Replica) Believe(keys []*edgev1.SigningKey) {
+	clear(r.keys)
+	for _, key := range keys {
+		r.keys[key.GetId()] = key.GetPublicKey()
+	}
+}
+
 // Digest returns the digest of what it holds.
 func (r *Replica) Digest() []byte {
 	sum := r.set.Head()

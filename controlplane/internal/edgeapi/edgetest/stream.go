@@ -18,6 +18,7 @@ type Event struct {
 	Snapshot []byte // compressed
 	Chunks   int
 	Beat     bool
+	Trust    *edgev1.Announcements // alone
 }
 
 // Stream is one open stream of a node.
@@ -25,6 +26,7 @@ type Stream struct {
 	lane    edgev1.Lane
 	receive func() (*Event, *edgev1.SnapshotChunk, error)
 	say     func(*edgev1.Hello, *edgev1.Ack, *edgev1.Nack) error
+	trusted func(version uint64) error // of the directory
 	end     context.CancelFunc
 }
 
@@ -95,7 +97,13 @@ func (s *Stream) openDirectory(ctx context.Context, client edgev1.EdgeServiceCli
 		if d := m.GetDelta(); d != nil {
 			return &Event{Head: d.GetHead(), From: d.GetFrom(), Entries: d.GetChanges(), Delta: true}, nil, nil
 		}
+		if m.GetTrust() != nil {
+			return &Event{Trust: m.GetTrust()}, nil, nil
+		}
 		return &Event{Head: m.GetBeat(), Beat: m.GetBeat() != nil}, m.GetChunk(), err
+	}
+	s.trusted = func(version uint64) error {
+		return stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Trusted{Trusted: &edgev1.Trusted{Version: version}}})
 	}
 	s.say = func(hello *edgev1.Hello, ack *edgev1.Ack, nack *edgev1.Nack) error {
 		m := &edgev1.SyncDirectoryRequest{}
@@ -151,6 +159,9 @@ func (s *Stream) NextState() (*Event, error) {
 func (s *Stream) Ack(r *Replica) error {
 	return s.say(nil, &edgev1.Ack{Number: r.Number, Digest: r.Digest()}, nil)
 }
+
+// Trusted says what the node believes in.
+func (s *Stream) Trusted(version uint64) error { return s.trusted(version) }
 
 // Nack refuses a state.
 func (s *Stream) Nack(nack *edgev1.Nack) error { return s.say(nil, nil, nack) }

@@ -18,8 +18,8 @@ var (
 )
 
 const upsertApiKeys = `-- name: UpsertApiKeys :batchexec
-INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, prefix, last_four, rotated_to, entry_key, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, prefix, last_four, rotated_to, entry_key, pepper, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (environment, id) DO UPDATE
 SET name = excluded.name, labels = excluded.labels, description = excluded.description, scopes = excluded.scopes,
     expires_at = excluded.expires_at, addresses = excluded.addresses, rotated_to = excluded.rotated_to, updated_at = excluded.updated_at
@@ -45,6 +45,7 @@ type UpsertApiKeysParams struct {
 	LastFour    string
 	RotatedTo   string
 	EntryKey    []byte
+	Pepper      int32
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -66,6 +67,7 @@ func (q *Queries) UpsertApiKeys(ctx context.Context, arg []UpsertApiKeysParams) 
 			a.LastFour,
 			a.RotatedTo,
 			a.EntryKey,
+			a.Pepper,
 			a.CreatedAt,
 			a.UpdatedAt,
 		}

@@ -133,7 +133,7 @@ func (q *Queries) DirectoryCounts(ctx context.Context, environment string) ([]Di
 }
 
 const findApiKey = `-- name: FindApiKey :one
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence
 FROM api_keys
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = $1 AND (api_keys.id = $2 OR api_keys.name = $2)
@@ -169,6 +169,7 @@ func (q *Queries) FindApiKey(ctx context.Context, arg FindApiKeyParams) (FindApi
 		&i.ApiKey.EntryKey,
 		&i.ApiKey.CreatedAt,
 		&i.ApiKey.UpdatedAt,
+		&i.ApiKey.Pepper,
 		&i.Hash,
 		&i.Sequence,
 	)
@@ -250,7 +251,7 @@ func (q *Queries) FindSecret(ctx context.Context, arg FindSecretParams) (FindSec
 }
 
 const getApiKeys = `-- name: GetApiKeys :many
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence
 FROM api_keys
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = $1 AND api_keys.id = ANY($2::text[])
@@ -292,6 +293,7 @@ func (q *Queries) GetApiKeys(ctx context.Context, arg GetApiKeysParams) ([]GetAp
 			&i.ApiKey.EntryKey,
 			&i.ApiKey.CreatedAt,
 			&i.ApiKey.UpdatedAt,
+			&i.ApiKey.Pepper,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {
@@ -834,7 +836,7 @@ func (q *Queries) ReleaseSecretNames(ctx context.Context, arg ReleaseSecretNames
 }
 
 const selectApiKeys = `-- name: SelectApiKeys :many
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence
 FROM api_keys
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = $1 AND api_keys.name > $2
@@ -903,6 +905,7 @@ func (q *Queries) SelectApiKeys(ctx context.Context, arg SelectApiKeysParams) ([
 			&i.ApiKey.EntryKey,
 			&i.ApiKey.CreatedAt,
 			&i.ApiKey.UpdatedAt,
+			&i.ApiKey.Pepper,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {

@@ -183,7 +183,7 @@ func (q *Queries) GetJoinTokenByLookup(ctx context.Context, lookup string) (GetJ
 }
 
 const getNode = `-- name: GetNode :one
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id = $2
 `
 
@@ -204,6 +204,10 @@ func (q *Queries) GetNode(ctx context.Context, arg GetNodeParams) (Node, error) 
 		&i.BusKey,
 		&i.EnrolledAt,
 		&i.CertificateExpiresAt,
+		&i.TrustVersion,
+		&i.Authority,
+		&i.BusIssuer,
+		&i.IssuedAt,
 		&i.NodeGroup,
 		&i.Labels,
 		&i.Boot,
@@ -306,8 +310,8 @@ func (q *Queries) InsertJoinToken(ctx context.Context, arg InsertJoinTokenParams
 }
 
 const insertNode = `-- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at, trust_version, authority, bus_issuer, issued_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $6)
 `
 
 type InsertNodeParams struct {
@@ -320,6 +324,9 @@ type InsertNodeParams struct {
 	CertificateExpiresAt time.Time
 	NodeGroup            *string
 	BusIssuedAt          *time.Time
+	TrustVersion         int64
+	Authority            string
+	BusIssuer            string
 }
 
 func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
@@ -333,6 +340,9 @@ func (q *Queries) InsertNode(ctx context.Context, arg InsertNodeParams) error {
 		arg.CertificateExpiresAt,
 		arg.NodeGroup,
 		arg.BusIssuedAt,
+		arg.TrustVersion,
+		arg.Authority,
+		arg.BusIssuer,
 	)
 	return err
 }
@@ -649,7 +659,7 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 }
 
 const listNodes = `-- name: ListNodes :many
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id > $2
   AND ($3::text IS NULL OR node_group = $3)
   AND ($4::text IS NULL OR name = $4)
@@ -701,6 +711,10 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 			&i.BusKey,
 			&i.EnrolledAt,
 			&i.CertificateExpiresAt,
+			&i.TrustVersion,
+			&i.Authority,
+			&i.BusIssuer,
+			&i.IssuedAt,
 			&i.NodeGroup,
 			&i.Labels,
 			&i.Boot,
@@ -782,13 +796,15 @@ func (q *Queries) PatchNode(ctx context.Context, arg PatchNodeParams) (int64, er
 }
 
 const renewNode = `-- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = $1, bus_issued_at = $2
-WHERE environment = $3 AND id = $4 AND enabled
+UPDATE nodes SET certificate_expires_at = $1, bus_issued_at = $2, authority = $3, bus_issuer = $4, issued_at = now()
+WHERE environment = $5 AND id = $6 AND enabled
 `
 
 type RenewNodeParams struct {
 	CertificateExpiresAt time.Time
 	BusIssuedAt          *time.Time
+	Authority            string
+	BusIssuer            string
 	Environment          string
 	ID                   string
 }
@@ -797,6 +813,8 @@ func (q *Queries) RenewNode(ctx context.Context, arg RenewNodeParams) (int64, er
 	result, err := q.db.Exec(ctx, renewNode,
 		arg.CertificateExpiresAt,
 		arg.BusIssuedAt,
+		arg.Authority,
+		arg.BusIssuer,
 		arg.Environment,
 		arg.ID,
 	)

@@ -37,6 +37,7 @@ type ApiKey struct {
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Pepper      int32
 }
 
 type Block struct {
@@ -179,6 +180,10 @@ type Node struct {
 	BusKey               string
 	EnrolledAt           time.Time
 	CertificateExpiresAt time.Time
+	TrustVersion         int64
+	Authority            string
+	BusIssuer            string
+	IssuedAt             *time.Time
 	NodeGroup            *string
 	Labels               []byte
 	Boot                 string
@@ -268,6 +273,18 @@ type RevisionChange struct {
 	After       []byte
 }
 
+type Rotation struct {
+	ID          int64
+	Kind        string
+	Environment string
+	Old         string
+	New         string
+	Version     int64
+	AnnouncedAt time.Time
+	ActiveAt    *time.Time
+	RetiredAt   *time.Time
+}
+
 type Secret struct {
 	Environment string
 	ID          string
@@ -277,6 +294,14 @@ type Secret struct {
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+type TrustLink struct {
+	Version   int64
+	Bundle    []byte
+	Signature []byte
+	KeyID     string
+	CreatedAt time.Time
 }
 
 type UsageCredential struct {

@@ -129,8 +129,8 @@ SET name = excluded.name, labels = excluded.labels, description = excluded.descr
     suspended = excluded.suspended, entry_key = excluded.entry_key, updated_at = excluded.updated_at;
 
 -- name: UpsertApiKeys :batchexec
-INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, prefix, last_four, rotated_to, entry_key, created_at, updated_at)
-VALUES (@environment, @id, @name, @labels, @description, @consumer, @scopes, sqlc.narg(expires_at), @addresses, @prefix, @last_four, @rotated_to, @entry_key, @created_at, @updated_at)
+INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, prefix, last_four, rotated_to, entry_key, pepper, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, @consumer, @scopes, sqlc.narg(expires_at), @addresses, @prefix, @last_four, @rotated_to, @entry_key, @pepper, @created_at, @updated_at)
 ON CONFLICT (environment, id) DO UPDATE
 SET name = excluded.name, labels = excluded.labels, description = excluded.description, scopes = excluded.scopes,
     expires_at = excluded.expires_at, addresses = excluded.addresses, rotated_to = excluded.rotated_to, updated_at = excluded.updated_at;

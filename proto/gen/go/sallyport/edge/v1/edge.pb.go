@@ -300,10 +300,14 @@ func (x *SigningKey) GetPublicKey() []byte {
 // TrustBundle is what a node believes in.
 type TrustBundle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Certificates of the authorities, DER.
+	// Certificates of the authorities, DER. The first one issues: a node whose certificate is of another renews.
 	Authorities [][]byte `protobuf:"bytes,1,rep,name=authorities,proto3" json:"authorities,omitempty"`
-	// Keys that heads may be signed with.
-	SigningKeys   []*SigningKey `protobuf:"bytes,2,rep,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
+	// Keys that heads may be signed with. The first one signs.
+	SigningKeys []*SigningKey `protobuf:"bytes,2,rep,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
+	// 1 for an installation's first; each change makes the next. 0: of a control plane that numbers none.
+	Version uint64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Public nkeys that bus JWTs may be issued by. The first one issues: a node whose JWT is of another renews.
+	BusIssuers    []string `protobuf:"bytes,4,rep,name=bus_issuers,json=busIssuers,proto3" json:"bus_issuers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +356,176 @@ func (x *TrustBundle) GetSigningKeys() []*SigningKey {
 	return nil
 }
 
+func (x *TrustBundle) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TrustBundle) GetBusIssuers() []string {
+	if x != nil {
+		return x.BusIssuers
+	}
+	return nil
+}
+
+// SignedTrust is a trust bundle, announced by a key of the bundle before it.
+type SignedTrust struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A TrustBundle, marshalled.
+	Bundle []byte `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// Ed25519 over "sallyport trust v1", a zero byte and `bundle`.
+	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Which signing key of the bundle before.
+	KeyId         string `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedTrust) Reset() {
+	*x = SignedTrust{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedTrust) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedTrust) ProtoMessage() {}
+
+func (x *SignedTrust) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedTrust.ProtoReflect.Descriptor instead.
+func (*SignedTrust) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SignedTrust) GetBundle() []byte {
+	if x != nil {
+		return x.Bundle
+	}
+	return nil
+}
+
+func (x *SignedTrust) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *SignedTrust) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+// Announcements are the bundles behind the one that a node believes in, oldest first, without gaps.
+type Announcements struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bundles.
+	Links         []*SignedTrust `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Announcements) Reset() {
+	*x = Announcements{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Announcements) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Announcements) ProtoMessage() {}
+
+func (x *Announcements) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Announcements.ProtoReflect.Descriptor instead.
+func (*Announcements) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Announcements) GetLinks() []*SignedTrust {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// Trusted says what a node believes in from now on, crash or not.
+type Trusted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version of its bundle.
+	Version       uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trusted) Reset() {
+	*x = Trusted{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trusted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trusted) ProtoMessage() {}
+
+func (x *Trusted) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trusted.ProtoReflect.Descriptor instead.
+func (*Trusted) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Trusted) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // EnrollRequest asks for an identity.
 type EnrollRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -369,7 +543,7 @@ type EnrollRequest struct {
 
 func (x *EnrollRequest) Reset() {
 	*x = EnrollRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +555,7 @@ func (x *EnrollRequest) String() string {
 func (*EnrollRequest) ProtoMessage() {}
 
 func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +568,7 @@ func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollRequest.ProtoReflect.Descriptor instead.
 func (*EnrollRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EnrollRequest) GetJoinToken() string {
@@ -448,7 +622,7 @@ type EnrollResponse struct {
 
 func (x *EnrollResponse) Reset() {
 	*x = EnrollResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +634,7 @@ func (x *EnrollResponse) String() string {
 func (*EnrollResponse) ProtoMessage() {}
 
 func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +647,7 @@ func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollResponse.ProtoReflect.Descriptor instead.
 func (*EnrollResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EnrollResponse) GetNode() string {
@@ -536,7 +710,7 @@ type ChallengeRequest struct {
 
 func (x *ChallengeRequest) Reset() {
 	*x = ChallengeRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +722,7 @@ func (x *ChallengeRequest) String() string {
 func (*ChallengeRequest) ProtoMessage() {}
 
 func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +735,7 @@ func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChallengeRequest.ProtoReflect.Descriptor instead.
 func (*ChallengeRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ChallengeRequest) GetCertificate() []byte {
@@ -582,7 +756,7 @@ type ChallengeResponse struct {
 
 func (x *ChallengeResponse) Reset() {
 	*x = ChallengeResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +768,7 @@ func (x *ChallengeResponse) String() string {
 func (*ChallengeResponse) ProtoMessage() {}
 
 func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +781,7 @@ func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChallengeResponse.ProtoReflect.Descriptor instead.
 func (*ChallengeResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChallengeResponse) GetNonce() []byte {
@@ -623,14 +797,16 @@ type RenewRequest struct {
 	// PKCS #10 certificate request for the node's next key, DER; its subject is ignored.
 	CertificateRequest []byte `protobuf:"bytes,1,opt,name=certificate_request,json=certificateRequest,proto3" json:"certificate_request,omitempty"`
 	// Only over a connection without a client certificate.
-	Proof         *RenewalProof `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof *RenewalProof `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	// Version of the trust bundle that the node believes in; 0: of a node that follows no announcements.
+	TrustVersion  uint64 `protobuf:"varint,3,opt,name=trust_version,json=trustVersion,proto3" json:"trust_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +818,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +831,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RenewRequest) GetCertificateRequest() []byte {
@@ -670,6 +846,13 @@ func (x *RenewRequest) GetProof() *RenewalProof {
 		return x.Proof
 	}
 	return nil
+}
+
+func (x *RenewRequest) GetTrustVersion() uint64 {
+	if x != nil {
+		return x.TrustVersion
+	}
+	return 0
 }
 
 // RenewalProof shows that a node holds the key of a certificate.
@@ -688,7 +871,7 @@ type RenewalProof struct {
 
 func (x *RenewalProof) Reset() {
 	*x = RenewalProof{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +883,7 @@ func (x *RenewalProof) String() string {
 func (*RenewalProof) ProtoMessage() {}
 
 func (x *RenewalProof) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +896,7 @@ func (x *RenewalProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewalProof.ProtoReflect.Descriptor instead.
 func (*RenewalProof) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RenewalProof) GetCertificate() []byte {
@@ -742,19 +925,21 @@ type RenewResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The node's next certificate and its chain, DER, leaf first.
 	Certificates [][]byte `protobuf:"bytes,1,rep,name=certificates,proto3" json:"certificates,omitempty"`
-	// What to believe in from now on.
+	// What to believe in from now on, for a node that follows no announcements.
 	Trust *TrustBundle `protobuf:"bytes,2,opt,name=trust,proto3" json:"trust,omitempty"`
 	// NATS user JWT for the nkey that the node enrolled with.
 	BusJwt string `protobuf:"bytes,3,opt,name=bus_jwt,json=busJwt,proto3" json:"bus_jwt,omitempty"`
 	// Where the bus is.
-	BusUrls       []string `protobuf:"bytes,4,rep,name=bus_urls,json=busUrls,proto3" json:"bus_urls,omitempty"`
+	BusUrls []string `protobuf:"bytes,4,rep,name=bus_urls,json=busUrls,proto3" json:"bus_urls,omitempty"`
+	// What was announced since the node's trust version.
+	Announcements *Announcements `protobuf:"bytes,5,opt,name=announcements,proto3" json:"announcements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +951,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +964,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RenewResponse) GetCertificates() [][]byte {
@@ -810,6 +995,13 @@ func (x *RenewResponse) GetBusUrls() []string {
 	return nil
 }
 
+func (x *RenewResponse) GetAnnouncements() *Announcements {
+	if x != nil {
+		return x.Announcements
+	}
+	return nil
+}
+
 // Hello opens a sync stream.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -825,6 +1017,8 @@ type Hello struct {
 	Boot string `protobuf:"bytes,5,opt,name=boot,proto3" json:"boot,omitempty"`
 	// Build of the node's binary, for people.
 	Build string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	// Version of the trust bundle that the node believes in; 0: of a node that follows no announcements.
+	TrustVersion uint64 `protobuf:"varint,8,opt,name=trust_version,json=trustVersion,proto3" json:"trust_version,omitempty"`
 	// When the process started, by the node's clock: of two processes of one node the later is the one that stays.
 	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -833,7 +1027,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +1039,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +1052,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hello) GetEpoch() uint64 {
@@ -903,6 +1097,13 @@ func (x *Hello) GetBuild() string {
 	return ""
 }
 
+func (x *Hello) GetTrustVersion() uint64 {
+	if x != nil {
+		return x.TrustVersion
+	}
+	return 0
+}
+
 func (x *Hello) GetStartedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.StartedAt
@@ -925,7 +1126,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1138,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1151,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Ack) GetNumber() uint64 {
@@ -989,7 +1190,7 @@ type Nack struct {
 
 func (x *Nack) Reset() {
 	*x = Nack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1202,7 @@ func (x *Nack) String() string {
 func (*Nack) ProtoMessage() {}
 
 func (x *Nack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1215,7 @@ func (x *Nack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nack.ProtoReflect.Descriptor instead.
 func (*Nack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Nack) GetNumber() uint64 {
@@ -1057,7 +1258,7 @@ type ObjectError struct {
 
 func (x *ObjectError) Reset() {
 	*x = ObjectError{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1270,7 @@ func (x *ObjectError) String() string {
 func (*ObjectError) ProtoMessage() {}
 
 func (x *ObjectError) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1283,7 @@ func (x *ObjectError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectError.ProtoReflect.Descriptor instead.
 func (*ObjectError) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ObjectError) GetCollection() string {
@@ -1137,7 +1338,7 @@ type SyncConfigurationRequest struct {
 
 func (x *SyncConfigurationRequest) Reset() {
 	*x = SyncConfigurationRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1350,7 @@ func (x *SyncConfigurationRequest) String() string {
 func (*SyncConfigurationRequest) ProtoMessage() {}
 
 func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1363,7 @@ func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SyncConfigurationRequest) GetMessage() isSyncConfigurationRequest_Message {
@@ -1241,7 +1442,7 @@ type SyncConfigurationResponse struct {
 
 func (x *SyncConfigurationResponse) Reset() {
 	*x = SyncConfigurationResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1454,7 @@ func (x *SyncConfigurationResponse) String() string {
 func (*SyncConfigurationResponse) ProtoMessage() {}
 
 func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1467,7 @@ func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationResponse.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SyncConfigurationResponse) GetMessage() isSyncConfigurationResponse_Message {
@@ -1343,7 +1544,7 @@ type ConfigurationDelta struct {
 
 func (x *ConfigurationDelta) Reset() {
 	*x = ConfigurationDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1556,7 @@ func (x *ConfigurationDelta) String() string {
 func (*ConfigurationDelta) ProtoMessage() {}
 
 func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1569,7 @@ func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationDelta.ProtoReflect.Descriptor instead.
 func (*ConfigurationDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ConfigurationDelta) GetHead() *SignedHead {
@@ -1407,7 +1608,7 @@ type ObjectChange struct {
 
 func (x *ObjectChange) Reset() {
 	*x = ObjectChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1620,7 @@ func (x *ObjectChange) String() string {
 func (*ObjectChange) ProtoMessage() {}
 
 func (x *ObjectChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1633,7 @@ func (x *ObjectChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectChange.ProtoReflect.Descriptor instead.
 func (*ObjectChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ObjectChange) GetCollection() string {
@@ -1467,7 +1668,7 @@ type ConfigurationSnapshot struct {
 
 func (x *ConfigurationSnapshot) Reset() {
 	*x = ConfigurationSnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1680,7 @@ func (x *ConfigurationSnapshot) String() string {
 func (*ConfigurationSnapshot) ProtoMessage() {}
 
 func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1693,7 @@ func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationSnapshot.ProtoReflect.Descriptor instead.
 func (*ConfigurationSnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ConfigurationSnapshot) GetObjects() []*ObjectChange {
@@ -1517,7 +1718,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1529,7 +1730,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1542,7 +1743,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SnapshotChunk) GetHead() *SignedHead {
@@ -1576,6 +1777,7 @@ type SyncDirectoryRequest struct {
 	//	*SyncDirectoryRequest_Hello
 	//	*SyncDirectoryRequest_Ack
 	//	*SyncDirectoryRequest_Nack
+	//	*SyncDirectoryRequest_Trusted
 	Message       isSyncDirectoryRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1583,7 +1785,7 @@ type SyncDirectoryRequest struct {
 
 func (x *SyncDirectoryRequest) Reset() {
 	*x = SyncDirectoryRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1797,7 @@ func (x *SyncDirectoryRequest) String() string {
 func (*SyncDirectoryRequest) ProtoMessage() {}
 
 func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1810,7 @@ func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryRequest.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{21}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SyncDirectoryRequest) GetMessage() isSyncDirectoryRequest_Message {
@@ -1645,6 +1847,15 @@ func (x *SyncDirectoryRequest) GetNack() *Nack {
 	return nil
 }
 
+func (x *SyncDirectoryRequest) GetTrusted() *Trusted {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryRequest_Trusted); ok {
+			return x.Trusted
+		}
+	}
+	return nil
+}
+
 type isSyncDirectoryRequest_Message interface {
 	isSyncDirectoryRequest_Message()
 }
@@ -1664,11 +1875,18 @@ type SyncDirectoryRequest_Nack struct {
 	Nack *Nack `protobuf:"bytes,3,opt,name=nack,proto3,oneof"`
 }
 
+type SyncDirectoryRequest_Trusted struct {
+	// What was announced is believed.
+	Trusted *Trusted `protobuf:"bytes,5,opt,name=trusted,proto3,oneof"`
+}
+
 func (*SyncDirectoryRequest_Hello) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Ack) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Nack) isSyncDirectoryRequest_Message() {}
+
+func (*SyncDirectoryRequest_Trusted) isSyncDirectoryRequest_Message() {}
 
 // SyncDirectoryResponse is what the control plane says on a directory stream.
 type SyncDirectoryResponse struct {
@@ -1680,6 +1898,7 @@ type SyncDirectoryResponse struct {
 	//	*SyncDirectoryResponse_Delta
 	//	*SyncDirectoryResponse_Chunk
 	//	*SyncDirectoryResponse_Beat
+	//	*SyncDirectoryResponse_Trust
 	Message       isSyncDirectoryResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1687,7 +1906,7 @@ type SyncDirectoryResponse struct {
 
 func (x *SyncDirectoryResponse) Reset() {
 	*x = SyncDirectoryResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1918,7 @@ func (x *SyncDirectoryResponse) String() string {
 func (*SyncDirectoryResponse) ProtoMessage() {}
 
 func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1931,7 @@ func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryResponse.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{22}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SyncDirectoryResponse) GetMessage() isSyncDirectoryResponse_Message {
@@ -1749,6 +1968,15 @@ func (x *SyncDirectoryResponse) GetBeat() *SignedHead {
 	return nil
 }
 
+func (x *SyncDirectoryResponse) GetTrust() *Announcements {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryResponse_Trust); ok {
+			return x.Trust
+		}
+	}
+	return nil
+}
+
 type isSyncDirectoryResponse_Message interface {
 	isSyncDirectoryResponse_Message()
 }
@@ -1768,11 +1996,18 @@ type SyncDirectoryResponse_Beat struct {
 	Beat *SignedHead `protobuf:"bytes,3,opt,name=beat,proto3,oneof"`
 }
 
+type SyncDirectoryResponse_Trust struct {
+	// What to believe in from now on; before anything that needs it.
+	Trust *Announcements `protobuf:"bytes,5,opt,name=trust,proto3,oneof"`
+}
+
 func (*SyncDirectoryResponse_Delta) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Chunk) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Beat) isSyncDirectoryResponse_Message() {}
+
+func (*SyncDirectoryResponse_Trust) isSyncDirectoryResponse_Message() {}
 
 // DirectoryDelta leads from one sequence to a later one.
 type DirectoryDelta struct {
@@ -1789,7 +2024,7 @@ type DirectoryDelta struct {
 
 func (x *DirectoryDelta) Reset() {
 	*x = DirectoryDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1801,7 +2036,7 @@ func (x *DirectoryDelta) String() string {
 func (*DirectoryDelta) ProtoMessage() {}
 
 func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1814,7 +2049,7 @@ func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryDelta.ProtoReflect.Descriptor instead.
 func (*DirectoryDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DirectoryDelta) GetHead() *SignedHead {
@@ -1851,7 +2086,7 @@ type EntryChange struct {
 
 func (x *EntryChange) Reset() {
 	*x = EntryChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2098,7 @@ func (x *EntryChange) String() string {
 func (*EntryChange) ProtoMessage() {}
 
 func (x *EntryChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2111,7 @@ func (x *EntryChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryChange.ProtoReflect.Descriptor instead.
 func (*EntryChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EntryChange) GetKey() []byte {
@@ -1904,7 +2139,7 @@ type DirectorySnapshot struct {
 
 func (x *DirectorySnapshot) Reset() {
 	*x = DirectorySnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2151,7 @@ func (x *DirectorySnapshot) String() string {
 func (*DirectorySnapshot) ProtoMessage() {}
 
 func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2164,7 @@ func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectorySnapshot.ProtoReflect.Descriptor instead.
 func (*DirectorySnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DirectorySnapshot) GetEntries() []*EntryChange {
@@ -1956,7 +2191,7 @@ type InquireRequest struct {
 
 func (x *InquireRequest) Reset() {
 	*x = InquireRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2203,7 @@ func (x *InquireRequest) String() string {
 func (*InquireRequest) ProtoMessage() {}
 
 func (x *InquireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +2216,7 @@ func (x *InquireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InquireRequest.ProtoReflect.Descriptor instead.
 func (*InquireRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *InquireRequest) GetMessage() isInquireRequest_Message {
@@ -2058,7 +2293,7 @@ type InquireResponse struct {
 
 func (x *InquireResponse) Reset() {
 	*x = InquireResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2070,7 +2305,7 @@ func (x *InquireResponse) String() string {
 func (*InquireResponse) ProtoMessage() {}
 
 func (x *InquireResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2083,7 +2318,7 @@ func (x *InquireResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InquireResponse.ProtoReflect.Descriptor instead.
 func (*InquireResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *InquireResponse) GetMessage() isInquireResponse_Message {
@@ -2132,7 +2367,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2379,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2392,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Question) GetId() uint64 {
@@ -2210,7 +2445,7 @@ type HealthQuestion struct {
 
 func (x *HealthQuestion) Reset() {
 	*x = HealthQuestion{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2457,7 @@ func (x *HealthQuestion) String() string {
 func (*HealthQuestion) ProtoMessage() {}
 
 func (x *HealthQuestion) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2470,7 @@ func (x *HealthQuestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthQuestion.ProtoReflect.Descriptor instead.
 func (*HealthQuestion) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{29}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{32}
 }
 
 // Answer is a node's answer to one question; at most 256 KiB.
@@ -2256,7 +2491,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2503,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2516,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{30}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Answer) GetId() uint64 {
@@ -2347,7 +2582,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2594,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2607,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{31}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Refusal) GetCode() string {
@@ -2398,7 +2633,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2645,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2658,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{32}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{35}
 }
 
 // Health is how a node is at one moment.
@@ -2471,7 +2706,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2483,7 +2718,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2496,7 +2731,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{33}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Health) GetBoot() string {
@@ -2646,7 +2881,7 @@ type LaneHealth struct {
 
 func (x *LaneHealth) Reset() {
 	*x = LaneHealth{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +2893,7 @@ func (x *LaneHealth) String() string {
 func (*LaneHealth) ProtoMessage() {}
 
 func (x *LaneHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +2906,7 @@ func (x *LaneHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneHealth.ProtoReflect.Descriptor instead.
 func (*LaneHealth) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{34}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LaneHealth) GetEpoch() uint64 {
@@ -2729,7 +2964,7 @@ type NodeTrouble struct {
 
 func (x *NodeTrouble) Reset() {
 	*x = NodeTrouble{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2741,7 +2976,7 @@ func (x *NodeTrouble) String() string {
 func (*NodeTrouble) ProtoMessage() {}
 
 func (x *NodeTrouble) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2754,7 +2989,7 @@ func (x *NodeTrouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeTrouble.ProtoReflect.Descriptor instead.
 func (*NodeTrouble) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{35}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *NodeTrouble) GetTime() *timestamppb.Timestamp {
@@ -2793,10 +3028,21 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"SigningKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"q\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"\xac\x01\n" +
 	"\vTrustBundle\x12 \n" +
 	"\vauthorities\x18\x01 \x03(\fR\vauthorities\x12@\n" +
-	"\fsigning_keys\x18\x02 \x03(\v2\x1d.sallyport.edge.v1.SigningKeyR\vsigningKeys\"\x99\x01\n" +
+	"\fsigning_keys\x18\x02 \x03(\v2\x1d.sallyport.edge.v1.SigningKeyR\vsigningKeys\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x04R\aversion\x12\x1f\n" +
+	"\vbus_issuers\x18\x04 \x03(\tR\n" +
+	"busIssuers\"Z\n" +
+	"\vSignedTrust\x12\x16\n" +
+	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x15\n" +
+	"\x06key_id\x18\x03 \x01(\tR\x05keyId\"E\n" +
+	"\rAnnouncements\x124\n" +
+	"\x05links\x18\x01 \x03(\v2\x1e.sallyport.edge.v1.SignedTrustR\x05links\"#\n" +
+	"\aTrusted\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"\x99\x01\n" +
 	"\rEnrollRequest\x12\x1d\n" +
 	"\n" +
 	"join_token\x18\x01 \x01(\tR\tjoinToken\x12/\n" +
@@ -2814,19 +3060,21 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x10ChallengeRequest\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\")\n" +
 	"\x11ChallengeResponse\x12\x14\n" +
-	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"v\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"\x9b\x01\n" +
 	"\fRenewRequest\x12/\n" +
 	"\x13certificate_request\x18\x01 \x01(\fR\x12certificateRequest\x125\n" +
-	"\x05proof\x18\x02 \x01(\v2\x1f.sallyport.edge.v1.RenewalProofR\x05proof\"d\n" +
+	"\x05proof\x18\x02 \x01(\v2\x1f.sallyport.edge.v1.RenewalProofR\x05proof\x12#\n" +
+	"\rtrust_version\x18\x03 \x01(\x04R\ftrustVersion\"d\n" +
 	"\fRenewalProof\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x1c\n" +
-	"\tsignature\x18\x03 \x01(\fR\tsignature\"\x9d\x01\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"\xe5\x01\n" +
 	"\rRenewResponse\x12\"\n" +
 	"\fcertificates\x18\x01 \x03(\fR\fcertificates\x124\n" +
 	"\x05trust\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
 	"\abus_jwt\x18\x03 \x01(\tR\x06busJwt\x12\x19\n" +
-	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\"\xd2\x01\n" +
+	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\x12F\n" +
+	"\rannouncements\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsR\rannouncements\"\xf7\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -2835,7 +3083,8 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"capability\x18\x04 \x01(\rR\n" +
 	"capability\x12\x12\n" +
 	"\x04boot\x18\x05 \x01(\tR\x04boot\x12\x14\n" +
-	"\x05build\x18\x06 \x01(\tR\x05build\x129\n" +
+	"\x05build\x18\x06 \x01(\tR\x05build\x12#\n" +
+	"\rtrust_version\x18\b \x01(\x04R\ftrustVersion\x129\n" +
 	"\n" +
 	"started_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"d\n" +
 	"\x03Ack\x12\x16\n" +
@@ -2879,16 +3128,18 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\rSnapshotChunk\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x12\n" +
-	"\x04last\x18\x03 \x01(\bR\x04last\"\xae\x01\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\"\xe6\x01\n" +
 	"\x14SyncDirectoryRequest\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.sallyport.edge.v1.HelloH\x00R\x05hello\x12*\n" +
 	"\x03ack\x18\x02 \x01(\v2\x16.sallyport.edge.v1.AckH\x00R\x03ack\x12-\n" +
-	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nackB\t\n" +
-	"\amessage\"\xcc\x01\n" +
+	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nack\x126\n" +
+	"\atrusted\x18\x05 \x01(\v2\x1a.sallyport.edge.v1.TrustedH\x00R\atrustedB\t\n" +
+	"\amessage\"\x86\x02\n" +
 	"\x15SyncDirectoryResponse\x129\n" +
 	"\x05delta\x18\x01 \x01(\v2!.sallyport.edge.v1.DirectoryDeltaH\x00R\x05delta\x128\n" +
 	"\x05chunk\x18\x02 \x01(\v2 .sallyport.edge.v1.SnapshotChunkH\x00R\x05chunk\x123\n" +
-	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beatB\t\n" +
+	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beat\x128\n" +
+	"\x05trust\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsH\x00R\x05trustB\t\n" +
 	"\amessage\"\x91\x01\n" +
 	"\x0eDirectoryDelta\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
@@ -2984,109 +3235,116 @@ func file_sallyport_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(Lane)(0),                         // 0: sallyport.edge.v1.Lane
 	(*Head)(nil),                      // 1: sallyport.edge.v1.Head
 	(*SignedHead)(nil),                // 2: sallyport.edge.v1.SignedHead
 	(*SigningKey)(nil),                // 3: sallyport.edge.v1.SigningKey
 	(*TrustBundle)(nil),               // 4: sallyport.edge.v1.TrustBundle
-	(*EnrollRequest)(nil),             // 5: sallyport.edge.v1.EnrollRequest
-	(*EnrollResponse)(nil),            // 6: sallyport.edge.v1.EnrollResponse
-	(*ChallengeRequest)(nil),          // 7: sallyport.edge.v1.ChallengeRequest
-	(*ChallengeResponse)(nil),         // 8: sallyport.edge.v1.ChallengeResponse
-	(*RenewRequest)(nil),              // 9: sallyport.edge.v1.RenewRequest
-	(*RenewalProof)(nil),              // 10: sallyport.edge.v1.RenewalProof
-	(*RenewResponse)(nil),             // 11: sallyport.edge.v1.RenewResponse
-	(*Hello)(nil),                     // 12: sallyport.edge.v1.Hello
-	(*Ack)(nil),                       // 13: sallyport.edge.v1.Ack
-	(*Nack)(nil),                      // 14: sallyport.edge.v1.Nack
-	(*ObjectError)(nil),               // 15: sallyport.edge.v1.ObjectError
-	(*SyncConfigurationRequest)(nil),  // 16: sallyport.edge.v1.SyncConfigurationRequest
-	(*SyncConfigurationResponse)(nil), // 17: sallyport.edge.v1.SyncConfigurationResponse
-	(*ConfigurationDelta)(nil),        // 18: sallyport.edge.v1.ConfigurationDelta
-	(*ObjectChange)(nil),              // 19: sallyport.edge.v1.ObjectChange
-	(*ConfigurationSnapshot)(nil),     // 20: sallyport.edge.v1.ConfigurationSnapshot
-	(*SnapshotChunk)(nil),             // 21: sallyport.edge.v1.SnapshotChunk
-	(*SyncDirectoryRequest)(nil),      // 22: sallyport.edge.v1.SyncDirectoryRequest
-	(*SyncDirectoryResponse)(nil),     // 23: sallyport.edge.v1.SyncDirectoryResponse
-	(*DirectoryDelta)(nil),            // 24: sallyport.edge.v1.DirectoryDelta
-	(*EntryChange)(nil),               // 25: sallyport.edge.v1.EntryChange
-	(*DirectorySnapshot)(nil),         // 26: sallyport.edge.v1.DirectorySnapshot
-	(*InquireRequest)(nil),            // 27: sallyport.edge.v1.InquireRequest
-	(*InquireResponse)(nil),           // 28: sallyport.edge.v1.InquireResponse
-	(*Question)(nil),                  // 29: sallyport.edge.v1.Question
-	(*HealthQuestion)(nil),            // 30: sallyport.edge.v1.HealthQuestion
-	(*Answer)(nil),                    // 31: sallyport.edge.v1.Answer
-	(*Refusal)(nil),                   // 32: sallyport.edge.v1.Refusal
-	(*Goodbye)(nil),                   // 33: sallyport.edge.v1.Goodbye
-	(*Health)(nil),                    // 34: sallyport.edge.v1.Health
-	(*LaneHealth)(nil),                // 35: sallyport.edge.v1.LaneHealth
-	(*NodeTrouble)(nil),               // 36: sallyport.edge.v1.NodeTrouble
-	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 38: google.protobuf.Duration
+	(*SignedTrust)(nil),               // 5: sallyport.edge.v1.SignedTrust
+	(*Announcements)(nil),             // 6: sallyport.edge.v1.Announcements
+	(*Trusted)(nil),                   // 7: sallyport.edge.v1.Trusted
+	(*EnrollRequest)(nil),             // 8: sallyport.edge.v1.EnrollRequest
+	(*EnrollResponse)(nil),            // 9: sallyport.edge.v1.EnrollResponse
+	(*ChallengeRequest)(nil),          // 10: sallyport.edge.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),         // 11: sallyport.edge.v1.ChallengeResponse
+	(*RenewRequest)(nil),              // 12: sallyport.edge.v1.RenewRequest
+	(*RenewalProof)(nil),              // 13: sallyport.edge.v1.RenewalProof
+	(*RenewResponse)(nil),             // 14: sallyport.edge.v1.RenewResponse
+	(*Hello)(nil),                     // 15: sallyport.edge.v1.Hello
+	(*Ack)(nil),                       // 16: sallyport.edge.v1.Ack
+	(*Nack)(nil),                      // 17: sallyport.edge.v1.Nack
+	(*ObjectError)(nil),               // 18: sallyport.edge.v1.ObjectError
+	(*SyncConfigurationRequest)(nil),  // 19: sallyport.edge.v1.SyncConfigurationRequest
+	(*SyncConfigurationResponse)(nil), // 20: sallyport.edge.v1.SyncConfigurationResponse
+	(*ConfigurationDelta)(nil),        // 21: sallyport.edge.v1.ConfigurationDelta
+	(*ObjectChange)(nil),              // 22: sallyport.edge.v1.ObjectChange
+	(*ConfigurationSnapshot)(nil),     // 23: sallyport.edge.v1.ConfigurationSnapshot
+	(*SnapshotChunk)(nil),             // 24: sallyport.edge.v1.SnapshotChunk
+	(*SyncDirectoryRequest)(nil),      // 25: sallyport.edge.v1.SyncDirectoryRequest
+	(*SyncDirectoryResponse)(nil),     // 26: sallyport.edge.v1.SyncDirectoryResponse
+	(*DirectoryDelta)(nil),            // 27: sallyport.edge.v1.DirectoryDelta
+	(*EntryChange)(nil),               // 28: sallyport.edge.v1.EntryChange
+	(*DirectorySnapshot)(nil),         // 29: sallyport.edge.v1.DirectorySnapshot
+	(*InquireRequest)(nil),            // 30: sallyport.edge.v1.InquireRequest
+	(*InquireResponse)(nil),           // 31: sallyport.edge.v1.InquireResponse
+	(*Question)(nil),                  // 32: sallyport.edge.v1.Question
+	(*HealthQuestion)(nil),            // 33: sallyport.edge.v1.HealthQuestion
+	(*Answer)(nil),                    // 34: sallyport.edge.v1.Answer
+	(*Refusal)(nil),                   // 35: sallyport.edge.v1.Refusal
+	(*Goodbye)(nil),                   // 36: sallyport.edge.v1.Goodbye
+	(*Health)(nil),                    // 37: sallyport.edge.v1.Health
+	(*LaneHealth)(nil),                // 38: sallyport.edge.v1.LaneHealth
+	(*NodeTrouble)(nil),               // 39: sallyport.edge.v1.NodeTrouble
+	(*timestamppb.Timestamp)(nil),     // 40: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 41: google.protobuf.Duration
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
-	37, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
+	40, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
 	3,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
-	4,  // 3: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	10, // 4: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
-	4,  // 5: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	37, // 6: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
-	38, // 7: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	15, // 8: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	12, // 9: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 10: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 11: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	18, // 12: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	21, // 13: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 14: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 15: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	19, // 16: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	19, // 17: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 18: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	12, // 19: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 20: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 21: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	24, // 22: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	21, // 23: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 24: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 25: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	25, // 26: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	25, // 27: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	12, // 28: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
-	31, // 29: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
-	33, // 30: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
-	29, // 31: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
-	38, // 32: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
-	30, // 33: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
-	34, // 34: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
-	32, // 35: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
-	37, // 36: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
-	35, // 37: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
-	35, // 38: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
-	37, // 39: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	36, // 40: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
-	37, // 41: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
-	37, // 42: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
-	5,  // 43: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	7,  // 44: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	9,  // 45: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	16, // 46: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	22, // 47: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	27, // 48: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
-	6,  // 49: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	8,  // 50: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	11, // 51: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	17, // 52: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	23, // 53: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	28, // 54: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
-	49, // [49:55] is the sub-list for method output_type
-	43, // [43:49] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	5,  // 3: sallyport.edge.v1.Announcements.links:type_name -> sallyport.edge.v1.SignedTrust
+	4,  // 4: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
+	13, // 5: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
+	4,  // 6: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
+	6,  // 7: sallyport.edge.v1.RenewResponse.announcements:type_name -> sallyport.edge.v1.Announcements
+	40, // 8: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
+	41, // 9: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	18, // 10: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	15, // 11: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 12: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 13: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	21, // 14: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	24, // 15: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 16: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 17: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	22, // 18: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	22, // 19: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	2,  // 20: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	15, // 21: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 22: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 23: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	7,  // 24: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
+	27, // 25: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	24, // 26: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 27: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	6,  // 28: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
+	2,  // 29: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	28, // 30: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	28, // 31: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	15, // 32: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
+	34, // 33: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
+	36, // 34: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
+	32, // 35: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
+	41, // 36: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
+	33, // 37: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
+	37, // 38: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
+	35, // 39: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
+	40, // 40: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
+	38, // 41: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
+	38, // 42: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
+	40, // 43: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	39, // 44: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
+	40, // 45: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
+	40, // 46: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
+	8,  // 47: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	10, // 48: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	12, // 49: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	19, // 50: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	25, // 51: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	30, // 52: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
+	9,  // 53: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	11, // 54: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	14, // 55: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	20, // 56: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	26, // 57: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	31, // 58: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
+	53, // [53:59] is the sub-list for method output_type
+	47, // [47:53] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -3094,38 +3352,40 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	if File_sallyport_edge_v1_edge_proto != nil {
 		return
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[15].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[18].OneofWrappers = []any{
 		(*SyncConfigurationRequest_Hello)(nil),
 		(*SyncConfigurationRequest_Ack)(nil),
 		(*SyncConfigurationRequest_Nack)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[16].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[19].OneofWrappers = []any{
 		(*SyncConfigurationResponse_Delta)(nil),
 		(*SyncConfigurationResponse_Chunk)(nil),
 		(*SyncConfigurationResponse_Beat)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[21].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[24].OneofWrappers = []any{
 		(*SyncDirectoryRequest_Hello)(nil),
 		(*SyncDirectoryRequest_Ack)(nil),
 		(*SyncDirectoryRequest_Nack)(nil),
+		(*SyncDirectoryRequest_Trusted)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[22].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[25].OneofWrappers = []any{
 		(*SyncDirectoryResponse_Delta)(nil),
 		(*SyncDirectoryResponse_Chunk)(nil),
 		(*SyncDirectoryResponse_Beat)(nil),
+		(*SyncDirectoryResponse_Trust)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[26].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[29].OneofWrappers = []any{
 		(*InquireRequest_Hello)(nil),
 		(*InquireRequest_Answer)(nil),
 		(*InquireRequest_Goodbye)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[27].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[30].OneofWrappers = []any{
 		(*InquireResponse_Question)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[28].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[31].OneofWrappers = []any{
 		(*Question_Health)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[30].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[33].OneofWrappers = []any{
 		(*Answer_Health)(nil),
 		(*Answer_Refusal)(nil),
 	}
@@ -3135,7 +3395,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_edge_proto_rawDesc), len(file_sallyport_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   36,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

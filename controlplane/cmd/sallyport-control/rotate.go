@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/sallyport/sallyport/controlplane"
+)
+
+// rotateKey returns the command that rotates a kind of key.
+func rotateKey(kind string) func(ctx context.Context, t terminal, args []string) error {
+	return func(ctx context.Context, t terminal, args []string) error {
+		if err := parse(flag.NewFlagSet("rotate "+kind, flag.ContinueOnError), t, args); err != nil {
+			return err
+		}
+		return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotateKey(ctx, kind) })
+	}
+}
+
+func rotatePepper(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("rotate pepper", flag.ContinueOnError)
+	environment := flags.String("environment", "", "`id or name` of the environment")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if *environment == "" {
+		return errors.New("rotate pepper needs -environment")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotatePepper(ctx, *environment) })
+}
+
+func rotateRoot(ctx context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("rotate root", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	text, file := t.getenv("SALLYPORT_NEW_ROOT_KEY"), t.getenv("SALLYPORT_NEW_ROOT_KEY_FILE")
+	if text == "" && file == "" {
+		return errors.New("rotate root needs SALLYPORT_NEW_ROOT_KEY, or SALLYPORT_NEW_ROOT_KEY_FILE")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotateRoot(ctx, text, file) })
+}
+
+// replaceLostRoot takes the new root key from where all commands take theirs.
+func replaceLostRoot(ctx context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("root lost", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	cfg, err := base(t)
+	if err != nil {
+		return err
+	}
+	said, err := controlplane.ReplaceLostRoot(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, said)
+	return err
+}
+
+func rotationStatus(ctx context.Context, t terminal, args []string) error {
+	if err := parse(flag.NewFlagSet("rotate status", flag.ContinueOnError), t, args); err != nil {
+		return err
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotationStatus(ctx) })
+}

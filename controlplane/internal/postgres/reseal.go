@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+	"github.com/sallyport/sallyport/proto/digest"
+)
+
+var _ secrets.SealedStore = (*DB)(nil)
+
+// replicaLock is held, shared, by the connection on which a replica listens.
+const replicaLock = 0x5a11_0001
+
+// kindRoot is how changes of the root key are called where all rotations are written down.
+const kindRoot fleet.RotationKind = "root"
+
+// Reseal implements secrets.SealedStore. Whatever gets a sealed column belongs here.
+func (db *DB) Reseal(ctx context.Context, reseal func(purpose string, sealed []byte) ([]byte, error)) (things int, err error) {
+	err = db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		alone, err := q.TryLockReplicas(ctx, replicaLock)
+		if err != nil {
+			return fmt.Errorf("look for replicas: %w", err)
+		}
+		if !alone {
+			return secrets.ErrInUse
+		}
+		if err := q.LockSealed(ctx); err != nil {
+			return fmt.Errorf("lock what is sealed: %w", err)
+		}
+		materials, err := resealMaterials(ctx, q, reseal)
+		if err != nil {
+			return err
+		}
+		entries, err := resealEntries(ctx, q, reseal)
+		if err != nil {
+			return err
+		}
+		things = materials + entries
+		now := time.Now().UTC()
+		return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, AnnouncedAt: now, ActiveAt: now, RetiredAt: now})
+	})
+	return things, err
+}
+
+func resealMaterials(ctx context.Context, q *dbsqlc.Queries, reseal func(string, []byte) ([]byte, error)) (int, error) {
+	rows, err := q.ListMaterials(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list materials: %w", err)
+	}
+	for _, row := range rows {
+		sealed, err := reseal(secrets.MaterialPurpose(row.Name), row.Sealed)
+		if err != nil {
+			return 0, err
+		}
+		if err := q.ResealMaterial(ctx, dbsqlc.ResealMaterialParams{Name: row.Name, Sealed: sealed}); err != nil {
+			return 0, fmt.Errorf("write material %s: %w", row.Name, err)
+		}
+	}
+	return len(rows), nil
+}
+
+func resealEntries(ctx context.Context, q *dbsqlc.Queries, reseal func(string, []byte) ([]byte, error)) (int, error) {
+	rows, err := q.ListSealedEntries(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list sealed entries: %w", err)
+	}
+	for _, row := range rows {
+		if len(row.Key) != len(digest.Key{}) {
+			return 0, fmt.Errorf("an entry's key of %d bytes", len(row.Key))
+		}
+		sealed, err := reseal(directory.SealedFor(row.Environment, digest.Key(row.Key)), row.Entry)
+		if err != nil {
+			return 0, err
+		}
+		if err := q.ResealEntry(ctx, dbsqlc.ResealEntryParams{Environment: row.Environment, Key: row.Key, Entry: sealed}); err != nil {
+			return 0, fmt.Errorf("write an entry of %s: %w", row.Environment, err)
+		}
+	}
+	return len(rows), nil
+}
+
+// EnvironmentIDs returns all environments.
+func (db *DB) EnvironmentIDs(ctx context.Context) ([]string, error) {
+	rows, err := db.q.EnvironmentPositions(ctx)
+	if err != nil {
+		return nil, translate(err)
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	return ids, nil
+}
+
+// ForgetSealed removes what hangs on material that is lost, and that: the trust, join tokens, and the nodes' right to
+// be served by certificates that nobody can check any more.
+func (db *DB) ForgetSealed(ctx context.Context) error {
+	return db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		alone, err := q.TryLockReplicas(ctx, replicaLock)
+		if err == nil && !alone {
+			err = secrets.ErrInUse
+		}
+		now := time.Now().UTC()
+		for _, forget := range []func() error{
+			func() error { return q.ForgetTrust(ctx) },
+			func() error { return q.EndRotations(ctx, &now) },
+			func() error { return q.DisableNodes(ctx) },
+			func() error { return q.ForgetJoinTokens(ctx) },
+			func() error { return q.ForgetMaterials(ctx) },
+			func() error {
+				return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, Old: "lost", AnnouncedAt: now, ActiveAt: now, RetiredAt: now})
+			},
+		} {
+			if err == nil {
+				err = forget()
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("forget what was sealed: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,83 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/publish"
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+)
+
+// RotateKey announces a new signing, authority or bus key. The replicas that run do the rest.
+func (c *Commands) RotateKey(ctx context.Context, kind string) (string, error) {
+	made, err := c.core.trust.Rotate(ctx, fleet.RotationKind(kind))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s %s is announced in version %d; the replicas put it in the place of %s when the nodes have it (see: sallyport-control rotate status)",
+		made.Kind, made.New, made.Version, made.Old), nil
+}
+
+// RotatePepper makes a new pepper for an environment (by id or name).
+func (c *Commands) RotatePepper(ctx context.Context, environment string) (string, error) {
+	found, err := c.environments.Get(ctx, environment)
+	if err != nil {
+		return "", err
+	}
+	publisher := publish.New(c.core.db, catalog.New(c.core.db, c.core.log), c.core.vault, c.core.log)
+	made, err := publisher.RotatePepper(ctx, found.GetId())
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("new keys of %s are made with pepper %d from sequence %d on; retired: %v", found.GetName(), made.Version, made.Sequence, made.Retired), nil
+}
+
+// RotateRoot seals everything in the database under another root key: a text, or else a file that holds it.
+func (c *Commands) RotateRoot(ctx context.Context, text, file string) (string, error) {
+	next := Config{RootKey: text, RootKeyFile: file}
+	root, err := next.rootKey()
+	if err != nil {
+		return "", fmt.Errorf("the new root key: %w", err)
+	}
+	things, err := secrets.Rotate(ctx, c.core.root, root, c.core.db)
+	if err != nil {
+		return "", err
+	}
+	c.core.log.Info("the root key was changed", "things", things)
+	return fmt.Sprintf("%d things are sealed under the new root key: start every replica with it, make a new dump, and keep the old key for as long as dumps from before are kept", things), nil
+}
+
+// RotationStatus writes how far rotations are, and which nodes they wait for.
+func (c *Commands) RotationStatus(ctx context.Context) (string, error) {
+	status, err := c.core.trust.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) } // a Builder takes everything
+	line("trust version %d: signing %s, authority %s, bus %s", status.Version, status.Signing, status.Authority, status.Bus)
+	for i := range status.Rotations {
+		r := &status.Rotations[i]
+		what := string(r.Kind)
+		if r.Environment != "" {
+			what += " of " + r.Environment
+		}
+		line("%s: %s, %s -> %s, announced %s, in use %s, old one retired %s", what, r.Phase(), r.Old, r.New, when(r.AnnouncedAt), when(r.ActiveAt), when(r.RetiredAt))
+	}
+	for _, n := range status.Laggards {
+		line("node %s (%s, %s) believes in version %d: connected %v, old certificate %v, old bus JWT %v",
+			n.Node, n.Name, n.Environment, n.Version, n.Connected, n.OldCertificate, n.OldJWT)
+	}
+	return strings.TrimSuffix(text.String(), "\n"), nil
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "not yet"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
