@@ -74,11 +74,11 @@ func TestBadConfigurationIsRefusedWithEveryFieldNamed(t *testing.T) {
 		},
 		"a limit that limits nothing": {
 			collection: "policies",
-			body: `{"name":"` + s.Name("limit") + `","kind":"rate-limit","config":{"by":[{"header":"no spaces"},{}],"scope":"fleet",` +
+			body: `{"name":"` + s.Name("limit") + `","kind":"rate-limit","config":{"by":[{"header":"no spaces"},{}],"scope":"galaxy",` +
 				`"windows":[{"requests":0,"window":"1s"},{"requests":5,"window":"1ms"}],"max_callers":1}}`,
 			want: map[string]string{
 				"/config/by/0/header": "invalid_format", "/config/by/1": "required", "/config/windows/0/requests": "out_of_range",
-				"/config/windows/1/window": "out_of_range", "/config/max_callers": "out_of_range", "/config/scope": "not_supported",
+				"/config/windows/1/window": "out_of_range", "/config/max_callers": "out_of_range", "/config/scope": "invalid_value",
 			},
 		},
 		"a policy of no kind": {
