@@ -46,13 +46,14 @@ type Type struct {
 	Prefix     string // of ids
 	New        func() Message
 	Filters    []string // fields that lists can be filtered by
+	Capability uint32   // that nodes must have to know its entries; 0: every node does
 }
 
 var types = []*Type{
 	{Collection: Consumers, Singular: "consumer", Prefix: id.Consumer, New: func() Message { return new(adminv1.Consumer) }, Filters: []string{"name", "suspended"}},
 	{Collection: APIKeys, Singular: "api-key", Prefix: id.APIKey, New: func() Message { return new(adminv1.ApiKey) }, Filters: []string{"consumer", "name"}},
 	{Collection: Secrets, Singular: "secret", Prefix: id.Secret, New: func() Message { return new(adminv1.Secret) }, Filters: []string{"name"}},
-	{Collection: Blocks, Singular: "block", Prefix: id.Block, New: func() Message { return new(adminv1.Block) }, Filters: []string{"api_key", "consumer", "name"}},
+	{Collection: Blocks, Singular: "block", Prefix: id.Block, New: func() Message { return new(adminv1.Block) }, Filters: []string{"api_key", "consumer", "name"}, Capability: 2},
 }
 
 // Types returns the directory's collections, in the order in which rows are locked.

@@ -19,25 +19,55 @@ const shownLacking = 5
 // Only changed objects count: what a lacking node refuses already needs no force again and again. A node that was never
 // seen counts as one that understands; if it doesn't, it says so when it comes.
 func (w *writing) checkCapability(ctx context.Context) error {
-	lacking := make(map[uint32][]Lacking)
 	for _, e := range w.candidate.Edits() {
 		if e.After == nil {
 			continue
 		}
 		for _, need := range resource.Needs(e.After.Message) {
-			nodes, known := lacking[need.Capability]
-			if !known {
-				var err error
-				if nodes, err = w.tx.LackingNodes(ctx, w.batch.Environment, need.Capability); err != nil {
-					return fmt.Errorf("nodes that lack capability %d: %w", need.Capability, err)
-				}
-				lacking[need.Capability] = nodes
+			nodes, err := w.lackingNodes(ctx, need.Capability)
+			if err != nil {
+				return err
 			}
 			if len(nodes) > 0 {
 				w.lacks(e.After, need, nodes)
 			}
 		}
 	}
+	return nil
+}
+
+// lackingNodes returns the nodes that lack a capability, asked for once.
+func (w *writing) lackingNodes(ctx context.Context, capability uint32) ([]Lacking, error) {
+	if nodes, known := w.lacking[capability]; known {
+		return nodes, nil
+	}
+	nodes, err := w.tx.LackingNodes(ctx, w.batch.Environment, capability)
+	if err != nil {
+		return nil, fmt.Errorf("nodes that lack capability %d: %w", capability, err)
+	}
+	w.lacking[capability] = nodes
+	return nodes, nil
+}
+
+// checkRowCapability is checkCapability for the directory. A node that doesn't know an entry refuses all that comes with it and behind it,
+// revocations too, until it is updated: only the author can weigh that against what the entry is for.
+func (w *writing) checkRowCapability(ctx context.Context, s *row) error {
+	if s.t.Capability == 0 || s.before != nil || s.message == nil {
+		return nil
+	}
+	nodes, err := w.lackingNodes(ctx, s.t.Capability)
+	if err != nil || len(nodes) == 0 {
+		return err
+	}
+	detail := fmt.Sprintf("a %s needs capability %d, which these nodes lack: %s; they would hear of no revocation behind it", s.t.Singular, s.t.Capability, names(nodes))
+	if w.batch.Force || w.batch.DryRun {
+		w.notes = append(w.notes, "Made by force alone: "+detail+".")
+		return nil
+	}
+	w.refusals.Add(catalog.Refusal{Code: problem.CapabilityMissing, Violation: problem.Violation{
+		Pointer: s.origin.Body, Code: string(problem.CapabilityMissing),
+		Detail: detail + "; update or disable them, or write with force=true", Allowed: fmt.Sprintf("nodes of capability %d", s.t.Capability),
+	}})
 	return nil
 }
 

@@ -213,6 +213,9 @@ func (w *writing) checkRows(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := w.checkRowCapability(ctx, s); err != nil {
+			return err
+		}
 	}
 	if !w.refusals.Empty() {
 		return nil // nothing will be written

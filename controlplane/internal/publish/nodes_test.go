@@ -191,3 +191,21 @@ func TestTheFleetIsWhoIsEnabledAndHasNotSaidGoodbyeWhicheverReplicaSettlesIt(t *
 		t.Errorf("with the one that is back the fleet is %v", got)
 	}
 }
+
+// Its nodes would refuse the block's entry, and with it every revocation behind it.
+func TestABlockThatANodeDoesNotKnowNeedsForce(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	old := r.enrolled("old", 1)
+	block := create("blocks", `{"name":"b","address_range":"192.0.2.0/24"}`)
+	refused := r.refused(create("consumers", `{"name":"beside"}`), block)
+	if refused.Code != problem.CapabilityMissing || refused.Errors[0].Pointer != "/operations/1/body" || !strings.Contains(refused.Error(), old.Node) {
+		t.Errorf("%+v", refused)
+	}
+	forced, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Author: author, Operations: []publish.Operation{block}, Force: true})
+	if err != nil || !strings.Contains(strings.Join(forced.Warnings, "\n"), old.Node) {
+		t.Errorf("forced: %v, warnings %q", err, forced.Warnings)
+	}
+	r.must(patch("blocks", "b", `{"description":"known to whom it concerns"}`))
+	r.must(remove("blocks", "b"))
+}

@@ -90,7 +90,8 @@ type writing struct {
 	rows        *rows
 	steps       []step
 	refusals    catalog.Refusals
-	notes       []string // warnings that aren't about one object alone
+	lacking     map[uint32][]Lacking // nodes, by the capability that they lack
+	notes       []string             // warnings that aren't about one object alone
 
 	result  Result
 	next    *catalog.Head   // nil: no revision is made
@@ -108,7 +109,7 @@ type step struct {
 func (p *Publisher) begin(tx Tx, batch Batch, rollback bool) *writing {
 	return &writing{
 		Publisher: p, tx: tx, batch: batch, rollback: rollback, now: p.now().UTC().Truncate(time.Microsecond), // as fine as Postgres keeps it
-		rows: newRows(), steps: make([]step, len(batch.Operations)),
+		rows: newRows(), lacking: make(map[uint32][]Lacking), steps: make([]step, len(batch.Operations)),
 	}
 }
 
