@@ -2,6 +2,7 @@ package compat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -27,6 +28,54 @@ func TestEdgesOfTheBuildBeforeServeUnderThisControlPlane(t *testing.T) {
 	programs.take(t, base, edge)
 	product := start(t, programs)
 	works(t, product)
+}
+
+// What the build before doesn't know is refused for it, unless it is forced; then it says so itself, and serves on with what it has.
+func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T) {
+	programs := newMix(t, current)
+	programs.take(t, base, edge)
+	product := start(t, programs)
+	s := product.Story(t)
+	p := s.Protected(harness.NewUpstream(t, nil).Address)
+	settings := sallyport.EnvironmentSettings{AllowedTargetRanges: []string{harness.Loopback}, RemovalPercent: 50}
+	var refused *sallyport.Problem
+	answer, err := s.API.PutSettingsWithResponse(t.Context(), s.Environment.Name, nil, settings)
+	if err := sallyport.Check(answer, err); !errors.As(err, &refused) || refused.Code != "capability_missing" {
+		t.Fatalf("what no node understands is answered %v", err)
+	}
+
+	force := true
+	forced, err := s.API.PutSettingsWithResponse(t.Context(), s.Environment.Name, &sallyport.PutSettingsParams{Force: &force}, settings)
+	s.Must(forced, err)
+	revision := int64(s.Head().Revision)
+	harness.Eventually(t, settled, func() error {
+		got, err := s.API.GetRevisionStatusWithResponse(t.Context(), s.Environment.Name, revision)
+		if err := sallyport.Check(got, err); err != nil {
+			return err
+		}
+		status := got.JSON200
+		for _, node := range status.Nodes {
+			if node.State != "nacked" || len(node.Errors) == 0 || node.Errors[0].Message == "" {
+				return fmt.Errorf("a node that doesn't understand revision %d is told as %+v", revision, node)
+			}
+		}
+		if status.Nacked != len(s.Edges()) {
+			return fmt.Errorf("the status of revision %d is %+v", revision, status)
+		}
+		return nil
+	})
+	s.ExpectAll("/", harness.WithKey(p.Key.Key), http.StatusOK, "")
+	s.ExpectAll("/", nil, http.StatusUnauthorized, "credential_missing")
+	revoked, err := s.API.DeleteAPIKeyWithResponse(t.Context(), s.Environment.Name, p.Key.ID, nil)
+	s.Must(revoked, err)
+	harness.Eventually(t, settled, func() error { // the other lane goes on
+		for _, e := range s.Edges() {
+			if answer := s.Send(e, http.MethodGet, "/", harness.WithKey(p.Key.Key)); answer.Code() != "credential_invalid" {
+				return fmt.Errorf("%s answers a revoked key %s", e.Name, answer)
+			}
+		}
+		return nil
+	})
 }
 
 func TestTheseEdgesServeUnderTheControlPlaneBefore(t *testing.T) {

@@ -139,7 +139,7 @@ var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescrip
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x8b\x04\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x97\x04\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
@@ -147,10 +147,10 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x124\n" +
 	"\x0ftrusted_proxies\x18\n" +
 	" \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x0etrustedProxies\x12?\n" +
-	"\x15allowed_target_ranges\x18\v \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x13allowedTargetRanges\x12Q\n" +
-	"\rmax_staleness\x18\f \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\x9a\x9e\x012\x02\b\n" +
-	"R\fmaxStaleness\x125\n" +
-	"\x0fremoval_percent\x18\r \x01(\rB\a\xbaH\x04*\x02\x18dH\x00R\x0eremovalPercent\x88\x01\x01\x1a9\n" +
+	"\x15allowed_target_ranges\x18\v \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x13allowedTargetRanges\x12W\n" +
+	"\rmax_staleness\x18\f \x01(\v2\x19.google.protobuf.DurationB\x17\xbaH\x0e\xaa\x01\v\"\x05\b\x80\x9a\x9e\x012\x02\b\n" +
+	"\xaa\xbb\x18\x02H\x02R\fmaxStaleness\x12;\n" +
+	"\x0fremoval_percent\x18\r \x01(\rB\r\xbaH\x04*\x02\x18d\xaa\xbb\x18\x02H\x02H\x00R\x0eremovalPercent\x88\x01\x01\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x12\n" +
