@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/proxy"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
+	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/upstream"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 )
@@ -82,6 +83,7 @@ type node struct {
 	snapshots  snapshot.Holder
 	env        *snapshot.Env
 	metrics    *pipeline.Metrics
+	streams    *streams.Registry
 	connection *grpc.ClientConn
 	syncer     *configsync.Syncer
 	recorder   *usage.Recorder
@@ -97,6 +99,7 @@ func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node
 		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), recorder: usage.NewRecorder(),
 	}
+	n.streams = streams.NewRegistry(n.directory)
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Kinds: kinds, Logger: cfg.Logger, Metrics: n.metrics,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return upstream.New(spec, own) },
@@ -161,6 +164,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	group.Go(func() error { return n.syncer.Run(background) })
 	group.Go(func() error { return n.state.Run(background) })
 	group.Go(func() error { return n.renewer.Run(background) })
+	group.Go(func() error { return n.streams.Run(background) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })
@@ -174,7 +178,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
 		return listener.Run(serving, listener.Config{
 			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
-			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Usage: n.recorder, AccessLog: n.accessLog}),
+			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Streams: n.streams, Usage: n.recorder, AccessLog: n.accessLog}),
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what

@@ -148,6 +148,15 @@ func (e *Edge) Open(ctx context.Context, want Request) (*http.Response, error) {
 	return answer, nil
 }
 
+// Stream is Open for an answer that may take any time to end: ctx bounds it.
+func (e *Edge) Stream(ctx context.Context, want Request) (*http.Response, error) {
+	client := *e.client
+	client.Timeout = 0
+	at := *e
+	at.client = &client
+	return at.Open(ctx, want)
+}
+
 // DoRaw sends bytes as they are over a connection of their own, and reads one answer.
 func (e *Edge) DoRaw(ctx context.Context, request string) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerBound)

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -14,6 +16,8 @@ import (
 type Config struct {
 	// Snapshots holds the configuration in force.
 	Snapshots *snapshot.Holder
+	// Streams ends long exchanges of callers who aren't let in any more.
+	Streams *streams.Registry
 	// Usage counts.
 	Usage *usage.Recorder
 	// AccessLog takes a line per request; nil: none.
@@ -23,6 +27,7 @@ type Config struct {
 // Proxy takes requests through the gateway. It is safe for concurrent use.
 type Proxy struct {
 	snapshots *snapshot.Holder
+	streams   *streams.Registry
 	usage     *usage.Recorder
 	log       *AccessLog
 	pool      pipeline.Pool
@@ -30,7 +35,7 @@ type Proxy struct {
 
 // New returns a proxy.
 func New(cfg Config) *Proxy {
-	return &Proxy{snapshots: cfg.Snapshots, usage: cfg.Usage, log: cfg.AccessLog}
+	return &Proxy{snapshots: cfg.Snapshots, streams: cfg.Streams, usage: cfg.Usage, log: cfg.AccessLog}
 }
 
 // Acquire returns an empty exchange.
@@ -48,6 +53,7 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 		ex.Answer()
 	}
 	ex.Response.Header.Set(requestIDHeader, requestID(ex))
+	ex.LetGo()
 }
 
 // ask takes the request to its upstream; ex.Rejection says what it failed at. It returns the stages that are to see the
@@ -73,14 +79,41 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		return route.Stages
 	}
 	prepareRequest(ex)
+	p.seat(ex)
 	if err := route.Service.Sender.Send(ex); err != nil {
+		if ended := endedBy(ex); ended != nil {
+			err = ended
+		}
 		refuse(ex, err)
 	}
 	return route.Stages
 }
 
+// seat lets the exchange go on for as long as its caller is let in.
+func (p *Proxy) seat(ex *pipeline.Exchange) {
+	caller := streams.Caller{Client: ex.Client.Address}
+	if ex.Identity.Known() {
+		caller.Credential, caller.Consumer = ex.Identity.Proof, ex.Identity.Consumer.ID
+	}
+	ctx, cancel := context.WithCancelCause(ex.Context)
+	ex.Context = ctx
+	p.streams.Enter(&ex.Seat, ex.Stripe(), caller, ex.Now, cancel, ex.Wire)
+}
+
+// endedBy returns a rejection if the exchange was ended before there was an answer.
+func endedBy(ex *pipeline.Exchange) *pipeline.Rejection {
+	var ended *streams.Ended
+	if !errors.As(context.Cause(ex.Context), &ended) {
+		return nil
+	}
+	return ex.Reject(problem.StreamEnded, "", string(ended.Reason))
+}
+
 // Finish ends the exchange: finishers, usage, access log. The exchange goes back to the pool.
 func (p *Proxy) Finish(ex *pipeline.Exchange) {
+	if reason := p.streams.Leave(&ex.Seat); reason != "" {
+		ex.Refuse(ex.Reject(problem.StreamEnded, "", string(reason)))
+	}
 	if ex.Stages != nil {
 		ex.Stages.Finish(ex)
 	}

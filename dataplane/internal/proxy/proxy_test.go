@@ -5,13 +5,15 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
 func TestANodeWithoutConfigurationRefusesAndKnowsWhom(t *testing.T) {
-	p := New(Config{Snapshots: new(snapshot.Holder), Usage: usage.NewRecorder()})
+	p := New(Config{Snapshots: new(snapshot.Holder), Streams: streams.NewRegistry(directory.New()), Usage: usage.NewRecorder()})
 	ex := p.Acquire()
 	defer p.Finish(ex)
 	ex.Client.Peer = netip.MustParseAddrPort("203.0.113.9:1")

@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/sdk/sallyport"
+	"github.com/sallyport/sallyport/tests/harness"
+)
+
+// streamBound is how long the end of a stream is waited for; the product promises a second.
+const streamBound = 30 * time.Second
+
+// ticker is a service whose streams never end by themselves.
+func ticker(t *testing.T) string {
+	t.Helper()
+	return harness.NewUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			if _, err := fmt.Fprint(w, "data: tick\n\n"); err != nil || http.NewResponseController(w).Flush() != nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})).Address
+}
+
+// stream is an open stream, read by a goroutine.
+type stream struct {
+	edge   string
+	events chan struct{} // holds one when something came since it was last asked
+	ended  chan error    // how it ended: nil, as if it were whole
+}
+
+// openStreams opens a stream on every edge.
+func openStreams(t *testing.T, s *harness.Story, header http.Header) []*stream {
+	t.Helper()
+	var open []*stream
+	for _, edge := range s.Edges() {
+		ctx, leave := context.WithTimeout(t.Context(), 4*streamBound)
+		t.Cleanup(leave)
+		answer, err := edge.Stream(ctx, harness.Request{Path: "/events", Host: s.Host, Header: header})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("the stream on %s was answered %d", edge.Name, answer.StatusCode)
+		}
+		one := &stream{edge: edge.Name, events: make(chan struct{}, 1), ended: make(chan error, 1)}
+		open = append(open, one)
+		go one.read(answer.Body)
+	}
+	for _, one := range open {
+		one.goesOn(t)
+	}
+	return open
+}
+
+func (s *stream) read(body io.ReadCloser) {
+	defer body.Close()
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		select {
+		case s.events <- struct{}{}:
+		default:
+		}
+	}
+	s.ended <- lines.Err()
+}
+
+// goesOn returns once several more events have come.
+func (s *stream) goesOn(t *testing.T) {
+	t.Helper()
+	bound := time.After(streamBound)
+	for range 4 {
+		select {
+		case <-s.events:
+		case err := <-s.ended:
+			t.Fatalf("the stream on %s ended: %v", s.edge, err)
+		case <-bound:
+			t.Fatalf("no event came on %s", s.edge)
+		}
+	}
+}
+
+// ends returns once the stream was cut off, and fails the test when it ended as if it were whole.
+func (s *stream) ends(t *testing.T) {
+	t.Helper()
+	select {
+	case err := <-s.ended:
+		if err == nil || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the stream on %s ended with %v, want it cut off", s.edge, err)
+		}
+	case <-time.After(streamBound):
+		t.Errorf("the stream on %s goes on", s.edge)
+	}
+}
+
+func TestARevokedKeysStreamsEndOnEveryEdgeAndOthersGoOn(t *testing.T) {
+	t.Parallel()
+	s := product.Story(t)
+	p := s.Protected(ticker(t))
+	other := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name})
+	revoked, going := openStreams(t, s, harness.WithKey(p.Key.Key)), openStreams(t, s, harness.WithKey(other.Key))
+
+	s.Revoke(p.Key)
+
+	for _, one := range revoked {
+		one.ends(t)
+	}
+	for _, one := range going {
+		one.goesOn(t)
+	}
+}
+
+func TestAStreamEndsWhenItsKeyExpires(t *testing.T) {
+	t.Parallel()
+	s := product.Story(t)
+	p := s.Protected(ticker(t))
+	short := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name, ExpiresAt: time.Now().Add(10 * time.Second)})
+	expiring, going := openStreams(t, s, harness.WithKey(short.Key)), openStreams(t, s, harness.WithKey(p.Key.Key))
+	for _, one := range expiring {
+		one.ends(t)
+	}
+	for _, one := range going {
+		one.goesOn(t)
+	}
+}
+
+func TestASuspendedConsumersStreamsEnd(t *testing.T) {
+	t.Parallel()
+	s := product.Story(t)
+	p := s.Protected(ticker(t))
+	open := openStreams(t, s, harness.WithKey(p.Key.Key))
+	suspended, err := s.API.PutConsumerWithResponse(t.Context(), s.Environment.Name, p.Consumer.Name, &sallyport.PutConsumerParams{Wait: s.Wait()},
+		sallyport.Consumer{Name: p.Consumer.Name, Suspended: true})
+	s.Must(suspended, err)
+	for _, one := range open {
+		one.ends(t)
+	}
+}
+
+func TestAStreamSurvivesRevisionsOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	s := product.Story(t)
+	p := s.Protected(ticker(t))
+	open := openStreams(t, s, harness.WithKey(p.Key.Key))
+	for n := range 3 {
+		s.Route(sallyport.Route{
+			Name: s.Name(fmt.Sprintf("more-%d", n)), Service: p.Service.Name,
+			Paths: harness.Below(fmt.Sprintf("/more-%d", n)), Public: true,
+		})
+	}
+	for _, one := range open {
+		one.goesOn(t)
+	}
+	s.Revoke(p.Key)
+	for _, one := range open {
+		one.ends(t)
+	}
+}
