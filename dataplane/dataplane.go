@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -18,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
@@ -54,7 +56,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer n.close()
-	n.syncer.Restore()
+	n.restore()
 	err = n.run(ctx, clients, operator)
 	// Not deferred: a panic on its way is no stop in good order.
 	return errors.Join(err, n.state.Close())
@@ -83,6 +85,7 @@ type node struct {
 	snapshots  snapshot.Holder
 	env        *snapshot.Env
 	metrics    *pipeline.Metrics
+	freshness  *freshness.Freshness
 	streams    *streams.Registry
 	connection *grpc.ClientConn
 	syncer     *configsync.Syncer
@@ -99,7 +102,8 @@ func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node
 		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), recorder: usage.NewRecorder(),
 	}
-	n.streams = streams.NewRegistry(n.directory)
+	n.freshness = freshness.New(time.Now())
+	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Kinds: kinds, Logger: cfg.Logger, Metrics: n.metrics,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return upstream.New(spec, own) },
@@ -128,7 +132,7 @@ func (n *node) connect() (err error) {
 	n.renewer = enroll.NewRenewer(n.cfg.enrolment(), n.identity, n.connection.ResetConnectBackoff)
 	n.syncer, err = configsync.New(configsync.Config{
 		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
-		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
+		Directory: n.directory, Freshness: n.freshness, Compiler: compiler{env: n.env, holder: &n.snapshots},
 		State: n.state, Build: n.cfg.Build, Boot: n.boot, Logger: n.cfg.Logger,
 	})
 	return err //nolint:wrapcheck // says what
@@ -165,6 +169,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	group.Go(func() error { return n.state.Run(background) })
 	group.Go(func() error { return n.renewer.Run(background) })
 	group.Go(func() error { return n.streams.Run(background) })
+	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })
@@ -178,7 +183,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
 		return listener.Run(serving, listener.Config{
 			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
-			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Streams: n.streams, Usage: n.recorder, AccessLog: n.accessLog}),
+			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Freshness: n.freshness, Streams: n.streams, Usage: n.recorder, AccessLog: n.accessLog}),
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what

@@ -26,6 +26,7 @@ func (n *node) Status() admin.Status {
 	return admin.Status{
 		Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot,
 		Ready:     n.ready(),
+		Stale:     n.stale(time.Now()),
 		Connected: configuration.Connected && directory.Connected,
 		Epoch:     at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
 		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
@@ -58,6 +59,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	laneSamples(one, "configuration", at.Revision, configuration)
 	laneSamples(one, "directory", at.Sequence, directory)
 	n.stateSamples(one)
+	n.stalenessSamples(one)
 	long := n.streams.Stats()
 	one(admin.Streams, float64(long.Open))
 	one(admin.StreamsEnded, float64(long.Ended))

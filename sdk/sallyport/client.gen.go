@@ -479,6 +479,9 @@ type EnvironmentSettings struct {
 
 	// AllowedTargetRanges Address ranges (CIDR) that targets may be in although they are loopback, link-local or otherwise special. Cloud metadata addresses and the edge's own listeners stay refused unless listed here exactly.
 	AllowedTargetRanges []string `json:"allowed_target_ranges,omitempty,omitzero"`
+
+	// MaxStaleness Examples: 250ms, 1m30s
+	MaxStaleness string `json:"max_staleness,omitempty,omitzero"`
 }
 
 // EnvironmentSettingsName Always "settings".

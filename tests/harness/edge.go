@@ -197,6 +197,7 @@ func (e *Edge) operator(ctx context.Context, path string) (Response, error) {
 type Status struct {
 	Node      string `json:"node"`
 	Boot      string `json:"boot"`
+	Stale     bool   `json:"stale"`
 	Connected bool   `json:"connected"`
 	Revision  uint64 `json:"revision"`
 	Sequence  uint64 `json:"sequence"`

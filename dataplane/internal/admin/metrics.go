@@ -32,6 +32,8 @@ const (
 	StateEvents          = "sallyport_edge_state_events_total"
 	StateAlarms          = "sallyport_edge_state_alarms_total"
 	RevisionBlocked      = "sallyport_edge_state_blocked_revision"
+	Stale                = "sallyport_edge_stale"
+	ConfirmedAge         = "sallyport_edge_confirmed_age_seconds"
 	Streams              = "sallyport_edge_streams"
 	StreamsEnded         = "sallyport_edge_streams_ended_total"
 	UsageBatches         = "sallyport_edge_usage_batches_total"
@@ -58,6 +60,8 @@ func Metrics() []Metric {
 		{Name: StateEvents, Help: "What was made durable: deltas and whole states (write), whole states from the wire (checkpoint), logs merged (merge).", Labels: []string{"lane", "event"}},
 		{Name: StateAlarms, Help: "Writes that failed, and state on disk that was refused at the start; any is one too many.", Labels: []string{"lane", "alarm"}},
 		{Name: RevisionBlocked, Help: "Revision that is refused since the process died on it twice; 0: none.", Gauge: true},
+		{Name: Stale, Help: "1 while routes that authenticate stop with configuration_stale: the control plane was last heard longer ago than max_staleness.", Gauge: true},
+		{Name: ConfirmedAge, Help: "Since the control plane last vouched for what the directory holds. Absent: never.", Gauge: true},
 		{Name: Streams, Help: "Exchanges under way for longer than a quarter of a second.", Gauge: true},
 		{Name: StreamsEnded, Help: "Of those, ended since their caller isn't let in any more."},
 		{Name: UsageBatches, Help: "Batches of usage, by whether the bus took them.", Labels: []string{"outcome"}},

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	Directory *directory.Directory
 	// Compiler that the configuration lane feeds.
 	Compiler Compiler
+	// Freshness hears when the control plane vouched for what the directory holds; nil: nobody does.
+	Freshness *freshness.Freshness
 	// State keeps what is applied; nil: nothing is kept.
 	State *state.Store
 	// Build of the binary, for people.
@@ -77,6 +80,7 @@ func New(config Config) (*Syncer, error) {
 	directoryHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_DIRECTORY, keys: keys}
 	s.configuration = newLane("configuration", configurationHeads, newConfiguration(config.Compiler, s.directoryAt, config.Logger), config.Logger, slog.LevelInfo, s.announce)
 	s.directory = newLane("directory", directoryHeads, entries{config.Directory}, config.Logger, slog.LevelDebug, s.announce)
+	s.directory.freshness = config.Freshness
 	if config.State != nil {
 		s.configuration.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_CONFIGURATION), first: true}
 		s.directory.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_DIRECTORY)}
@@ -156,6 +160,9 @@ func (s *Syncer) stream(ctx context.Context, l *lane, open open, retries, resync
 		return fmt.Errorf("open the stream: %w", err)
 	}
 	l.stats.streams.Add(1)
+	if l.freshness != nil {
+		l.freshness.Begin()
+	}
 	session := &session{
 		lane: l, link: link, silence: s.config.Silence, cancel: cancel,
 		resyncs: resyncs, healthy: retries.reset, now: time.Now,

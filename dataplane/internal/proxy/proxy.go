@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
@@ -16,6 +17,8 @@ import (
 type Config struct {
 	// Snapshots holds the configuration in force.
 	Snapshots *snapshot.Holder
+	// Freshness tells when the control plane last vouched for credentials.
+	Freshness *freshness.Freshness
 	// Streams ends long exchanges of callers who aren't let in any more.
 	Streams *streams.Registry
 	// Usage counts.
@@ -27,6 +30,7 @@ type Config struct {
 // Proxy takes requests through the gateway. It is safe for concurrent use.
 type Proxy struct {
 	snapshots *snapshot.Holder
+	freshness *freshness.Freshness
 	streams   *streams.Registry
 	usage     *usage.Recorder
 	log       *AccessLog
@@ -35,7 +39,7 @@ type Proxy struct {
 
 // New returns a proxy.
 func New(cfg Config) *Proxy {
-	return &Proxy{snapshots: cfg.Snapshots, streams: cfg.Streams, usage: cfg.Usage, log: cfg.AccessLog}
+	return &Proxy{snapshots: cfg.Snapshots, freshness: cfg.Freshness, streams: cfg.Streams, usage: cfg.Usage, log: cfg.AccessLog}
 }
 
 // Acquire returns an empty exchange.
@@ -74,6 +78,10 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		refuse(ex, err)
 		return nil
 	}
+	if limit := current.Settings.MaxStaleness; limit > 0 && route.Authenticates && p.freshness.Age(ex.Started) > limit {
+		ex.Refuse(stale(ex))
+		return nil
+	}
 	ex.Stages = route.Stages
 	if route.Stages.Run(ex) != nil {
 		return route.Stages
@@ -87,6 +95,16 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		refuse(ex, err)
 	}
 	return route.Stages
+}
+
+// staleRetry is what a caller is told to wait, in seconds: beats come more often.
+const staleRetry = "5"
+
+// stale refuses a request before anybody is authenticated, by a directory that may lack revocations.
+func stale(ex *pipeline.Exchange) *pipeline.Rejection {
+	r := ex.Reject(problem.ConfigurationStale, "", "the control plane last vouched for the directory longer ago than max_staleness")
+	r.Header.Add("Retry-After", staleRetry)
+	return r
 }
 
 // seat lets the exchange go on for as long as its caller is let in.

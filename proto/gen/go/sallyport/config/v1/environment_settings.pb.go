@@ -11,6 +11,7 @@ import (
 	_ "github.com/sallyport/sallyport/proto/gen/go/sallyport/options/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -40,8 +41,10 @@ type EnvironmentSettings struct {
 	// Address ranges (CIDR) that targets may be in although they are loopback, link-local or otherwise special.
 	// Cloud metadata addresses and the edge's own listeners stay refused unless listed here exactly.
 	AllowedTargetRanges []string `protobuf:"bytes,11,rep,name=allowed_target_ranges,json=allowedTargetRanges,proto3" json:"allowed_target_ranges,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Routes that authenticate stop with 503 configuration_stale once the last signed beat is older than this; absent: never.
+	MaxStaleness  *durationpb.Duration `protobuf:"bytes,12,opt,name=max_staleness,json=maxStaleness,proto3" json:"max_staleness,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EnvironmentSettings) Reset() {
@@ -116,11 +119,18 @@ func (x *EnvironmentSettings) GetAllowedTargetRanges() []string {
 	return nil
 }
 
+func (x *EnvironmentSettings) GetMaxStaleness() *durationpb.Duration {
+	if x != nil {
+		return x.MaxStaleness
+	}
+	return nil
+}
+
 var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xed\x02\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xc0\x03\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
@@ -128,7 +138,9 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x124\n" +
 	"\x0ftrusted_proxies\x18\n" +
 	" \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x0etrustedProxies\x12?\n" +
-	"\x15allowed_target_ranges\x18\v \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x13allowedTargetRanges\x1a9\n" +
+	"\x15allowed_target_ranges\x18\v \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x13allowedTargetRanges\x12Q\n" +
+	"\rmax_staleness\x18\f \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\x9a\x9e\x012\x02\b\n" +
+	"R\fmaxStaleness\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01BJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
@@ -149,14 +161,16 @@ var file_sallyport_config_v1_environment_settings_proto_msgTypes = make([]protoi
 var file_sallyport_config_v1_environment_settings_proto_goTypes = []any{
 	(*EnvironmentSettings)(nil), // 0: sallyport.config.v1.EnvironmentSettings
 	nil,                         // 1: sallyport.config.v1.EnvironmentSettings.LabelsEntry
+	(*durationpb.Duration)(nil), // 2: google.protobuf.Duration
 }
 var file_sallyport_config_v1_environment_settings_proto_depIdxs = []int32{
 	1, // 0: sallyport.config.v1.EnvironmentSettings.labels:type_name -> sallyport.config.v1.EnvironmentSettings.LabelsEntry
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 1: sallyport.config.v1.EnvironmentSettings.max_staleness:type_name -> google.protobuf.Duration
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_config_v1_environment_settings_proto_init() }
