@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
+	"github.com/sallyport/sallyport/dataplane/internal/datadir"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
 	"github.com/sallyport/sallyport/dataplane/internal/freshness"
@@ -37,6 +38,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.check(); err != nil {
 		return fmt.Errorf("configuration of the node: %w", err)
 	}
+	held, err := datadir.Hold(cfg.DataDir)
+	if err != nil {
+		return err //nolint:wrapcheck // says what
+	}
+	defer held.Release()
 	clients, operator, err := listen(ctx, cfg)
 	if err != nil {
 		return err

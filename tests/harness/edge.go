@@ -28,6 +28,8 @@ type Edge struct {
 	URL string
 	// AdminURL is where its operator looks.
 	AdminURL string
+	// DataDir is where it keeps its identity and state; of edges that the harness starts.
+	DataDir string
 
 	client  *http.Client
 	program program

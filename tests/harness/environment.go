@@ -72,17 +72,19 @@ func (e *Environment) enrol(ctx context.Context, n int) (*Edge, error) {
 		return nil, err
 	}
 	name := fmt.Sprintf("%s-edge-%d", e.Name, n)
+	dir := filepath.Join(e.Stack.dir, name)
 	child := &child{
 		spec: process.Spec{
 			Name: name, Path: filepath.Join(e.Stack.bin, "sallyport-edge"), Output: e.Stack.output,
 			Args: []string{
 				"serve", "--control", e.Stack.local.EdgeAPIAddress(), "--listen", serve, "--admin-listen", operate,
-				"--data-dir", filepath.Join(e.Stack.dir, name), "--name", name,
+				"--data-dir", dir, "--name", name,
 			},
 		},
 		joinToken: made.JSON201.Token,
 	}
 	edge := newEdge(name, "http://"+serve, "http://"+operate, child)
+	edge.DataDir = dir
 	if err := edge.Start(ctx); err != nil {
 		return nil, errors.Join(err, edge.Kill())
 	}
