@@ -49,20 +49,28 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer clients.Close()
 	defer operator.Close()
-	identity, err := enroll.Ensure(ctx, cfg.enrolment())
+	file, err := openSnapshotFile(cfg)
 	if err != nil {
-		return err //nolint:wrapcheck // says what
+		return err
+	}
+	defer file.close()
+	identity, err := identify(ctx, cfg, file)
+	if err != nil {
+		return err
 	}
 	own, err := ownAddresses(clients, operator)
 	if err != nil {
 		return err
 	}
-	n, err := newNode(cfg, identity, own)
+	n, err := newNode(cfg, identity, file, own)
 	if err != nil {
 		return err
 	}
 	defer n.close()
 	n.restore()
+	if err := n.take(file); err != nil {
+		return errors.Join(err, n.state.Close())
+	}
 	err = n.run(ctx, clients, operator)
 	// Not deferred: a panic on its way is no stop in good order.
 	return errors.Join(err, n.state.Close())
@@ -81,8 +89,11 @@ func listen(ctx context.Context, cfg Config) (clients, operator net.Listener, er
 
 // node is the parts of a running node.
 type node struct {
-	cfg      Config
-	boot     string
+	cfg  Config
+	boot string
+	home home
+	// What follows is the member's: it is there once the node has joined.
+	joined   atomic.Bool
 	identity *enroll.Identity
 	renewer  *enroll.Renewer
 
@@ -93,19 +104,19 @@ type node struct {
 	metrics    *pipeline.Metrics
 	freshness  *freshness.Freshness
 	streams    *streams.Registry
-	connection *grpc.ClientConn
+	connection *grpc.ClientConn // the member's
+	bus        *usage.Bus       // the member's
 	syncer     *configsync.Syncer
 	recorder   *usage.Recorder
-	bus        *usage.Bus
 	sender     *usage.Sender
 	accessLog  *proxy.AccessLog
 	draining   atomic.Bool
 }
 
-func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node, error) {
+func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []netip.AddrPort) (*node, error) {
 	kinds := policies.All()
 	n := &node{
-		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()),
+		cfg: cfg, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), recorder: usage.NewRecorder(),
 	}
 	n.freshness = freshness.New(time.Now())
@@ -117,7 +128,12 @@ func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node
 	if cfg.AccessLog != nil {
 		n.accessLog = proxy.NewAccessLog(cfg.AccessLog)
 	}
-	return n, errors.Join(n.openState(), n.connect(), n.connectBus())
+	n.sender = usage.NewSender(n.recorder, nil, usage.Origin{}, cfg.Logger)
+	err := errors.Join(n.openState(), n.openLanes())
+	if err == nil && identity != nil {
+		err = n.join(identity)
+	}
+	return n, err
 }
 
 // stateDir is where state lies, in the data directory.
@@ -125,31 +141,17 @@ const stateDir = "state"
 
 func (n *node) openState() (err error) {
 	n.state, err = state.Open(state.Config{
-		Dir: filepath.Join(n.cfg.DataDir, stateDir), Key: n.cfg.StateKey, Environment: n.identity.Environment(), Logger: n.cfg.Logger,
+		Dir: filepath.Join(n.cfg.DataDir, stateDir), Key: n.cfg.StateKey, Environment: n.home.environment, Logger: n.cfg.Logger,
 	})
 	return err //nolint:wrapcheck // says what
 }
 
-func (n *node) connect() (err error) {
-	if n.connection, err = configsync.Dial(n.cfg.Control, n.identity.TLS()); err != nil {
-		return err //nolint:wrapcheck // says what
-	}
-	// A node that came back with a certificate that has ended was turned away until now.
-	n.renewer = enroll.NewRenewer(n.cfg.enrolment(), n.identity, n.connection.ResetConnectBackoff)
+func (n *node) openLanes() (err error) {
 	n.syncer, err = configsync.New(configsync.Config{
-		Connection: n.connection, Environment: n.identity.Environment(), SigningKeys: n.identity.SigningKeys(),
+		Environment: n.home.environment, SigningKeys: n.home.keys,
 		Directory: n.directory, Freshness: n.freshness, Compiler: compiler{env: n.env, holder: &n.snapshots},
 		State: n.state, Build: n.cfg.Build, Boot: n.boot, Logger: n.cfg.Logger,
 	})
-	return err //nolint:wrapcheck // says what
-}
-
-func (n *node) connectBus() (err error) {
-	origin := usage.Origin{Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot}
-	n.bus, err = usage.Connect(usage.BusConfig{
-		URLs: n.identity.BusURLs(), TLS: n.identity.TLS(), JWT: n.identity.BusJWT, Sign: n.identity.BusSign, Origin: origin, Log: n.cfg.Logger,
-	})
-	n.sender = usage.NewSender(n.recorder, n.bus, origin, n.cfg.Logger)
 	return err //nolint:wrapcheck // says what
 }
 
@@ -171,9 +173,8 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	defer stop()
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
 
-	group.Go(func() error { return n.syncer.Run(background) })
+	group.Go(func() error { return n.belong(background) })
 	group.Go(func() error { return n.state.Run(background) })
-	group.Go(func() error { return n.renewer.Run(background) })
 	group.Go(func() error { return n.streams.Run(background) })
 	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
@@ -186,7 +187,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 		stopDraining := context.AfterFunc(serving, func() { n.draining.Store(true) })
 		defer stopDraining()
 		n.cfg.Logger.Info("node serves", "clients", clients.Addr().String(), "operator", operator.Addr().String(),
-			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
+			"node", n.nodeID(), "environment", n.home.name, "build", n.cfg.Build)
 		return listener.Run(serving, listener.Config{
 			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
 			Handler: proxy.New(proxy.Config{Snapshots: &n.snapshots, Freshness: n.freshness, Streams: n.streams, Usage: n.recorder, AccessLog: n.accessLog}),

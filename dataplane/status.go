@@ -23,8 +23,12 @@ func (n *node) Status() admin.Status {
 	}
 	configurationDigest := n.syncer.ConfigurationDigest()
 	_, directoryDigest := n.directory.Head()
+	var expires time.Time
+	if n.joined.Load() {
+		expires = n.identity.Expires()
+	}
 	return admin.Status{
-		Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot,
+		Node: n.nodeID(), Environment: n.home.environment, Boot: n.boot,
 		Ready:     n.ready(),
 		Stale:     n.stale(time.Now()),
 		Connected: configuration.Connected && directory.Connected,
@@ -32,7 +36,7 @@ func (n *node) Status() admin.Status {
 		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
 		DirectoryDigest:      hex.EncodeToString(directoryDigest[:]),
 		ConfirmedAt:          confirmed,
-		CertificateExpiresAt: n.identity.Expires(),
+		CertificateExpiresAt: expires,
 	}
 }
 
@@ -68,14 +72,24 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	one(admin.UsageBatches, float64(stats.Failed), "failed")
 	one(admin.UsageWaiting, float64(stats.Waiting))
 	one(admin.UsageFolded, float64(stats.Folded))
+	n.memberSamples(one)
+	if n.accessLog != nil {
+		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
+	}
+}
+
+// memberSamples are of what a node has that belongs to a control plane.
+func (n *node) memberSamples(one func(string, float64, ...string)) {
+	joined := n.joined.Load()
+	one(admin.Enrolled, truth(joined))
+	if !joined {
+		return
+	}
 	one(admin.BusConnected, truth(n.bus.Connected()))
 	one(admin.CertificateRemaining, time.Until(n.identity.Expires()).Seconds())
 	renewed, failed := n.renewer.Renewals()
 	one(admin.CertificateRenewals, float64(renewed), "renewed")
 	one(admin.CertificateRenewals, float64(failed), "failed")
-	if n.accessLog != nil {
-		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
-	}
 }
 
 func laneSamples(one func(string, float64, ...string), lane string, number uint64, s configsync.LaneStats) {

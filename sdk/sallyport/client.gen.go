@@ -480,7 +480,9 @@ type EnvironmentSettings struct {
 	// AllowedTargetRanges Address ranges (CIDR) that targets may be in although they are loopback, link-local or otherwise special. Cloud metadata addresses and the edge's own listeners stay refused unless listed here exactly.
 	AllowedTargetRanges []string `json:"allowed_target_ranges,omitempty,omitzero"`
 
-	// MaxStaleness Examples: 250ms, 1m30s
+	// MaxStaleness Routes that authenticate stop with 503 configuration_stale once the last signed beat is older than this; absent: never.
+	//
+	// Examples: 250ms, 1m30s
 	MaxStaleness string `json:"max_staleness,omitempty,omitzero"`
 }
 

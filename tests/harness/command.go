@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -26,4 +27,13 @@ func (s *Stack) Command(ctx context.Context, environment []string, program strin
 		return printed.String(), complained.String(), fmt.Errorf("%s: %w", program, err)
 	}
 	return printed.String(), complained.String(), nil
+}
+
+// Export writes an environment to a snapshot file, and returns the key that opens it.
+func (e *Environment) Export(ctx context.Context, file string) (key string, _ error) {
+	out, problems, err := e.Stack.Command(ctx, e.Stack.local.ControlEnv(), "sallyport-control", "export", "-environment", e.Name, "-out", file)
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, problems)
+	}
+	return strings.TrimSpace(out), nil
 }

@@ -39,6 +39,7 @@ const (
 	UsageBatches         = "sallyport_edge_usage_batches_total"
 	UsageWaiting         = "sallyport_edge_usage_waiting_counters"
 	UsageFolded          = "sallyport_edge_usage_folded_counters_total"
+	Enrolled             = "sallyport_edge_enrolled"
 	BusConnected         = "sallyport_edge_bus_connected"
 	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
 	CertificateRenewals  = "sallyport_edge_certificate_renewals_total"
@@ -67,6 +68,7 @@ func Metrics() []Metric {
 		{Name: UsageBatches, Help: "Batches of usage, by whether the bus took them.", Labels: []string{"outcome"}},
 		{Name: UsageWaiting, Help: "Counters of usage that wait for the bus.", Gauge: true},
 		{Name: UsageFolded, Help: "Counters of usage folded because the bus was away for long."},
+		{Name: Enrolled, Help: "1 once the node belongs to a control plane. Until then it serves what its snapshot file holds, and counters of usage wait.", Gauge: true},
 		{Name: BusConnected, Help: "1 while the bus is there.", Gauge: true},
 		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
 		{Name: CertificateRenewals, Help: "Attempts to renew the node's certificate, by outcome.", Labels: []string{"outcome"}},

@@ -61,7 +61,7 @@ type lane struct {
 	disk     disk
 	// freshness hears of each word on what the lane holds; nil: nobody does.
 	freshness *freshness.Freshness
-	arrived   time.Time // of the head that is dealt with
+	arrived   time.Time // of the head that is dealt with; zero: it didn't come over the wire
 
 	held atomic.Pointer[held]
 	kept atomic.Pointer[held] // what of it lasts: it is what the other side is told
@@ -197,7 +197,7 @@ func (l *lane) put(next candidate, h head) error {
 
 // vouched takes note that the control plane has vouched for what is in force.
 func (l *lane) vouched(h head) {
-	if l.freshness != nil {
+	if l.freshness != nil && !l.arrived.IsZero() {
 		l.freshness.Heard(h.time, l.arrived)
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 // Config is what a Syncer needs. Durations of zero take their defaults.
 type Config struct {
-	// Connection to the control plane, as Dial makes it. Its owner closes it.
+	// Connection to the control plane, as Dial makes it. Its owner closes it. nil: Connect will give it.
 	Connection grpc.ClientConnInterface
 	// Environment of the node, by id.
 	Environment string
@@ -67,8 +67,8 @@ type Syncer struct {
 
 // New checks the configuration and returns a Syncer that holds nothing yet.
 func New(config Config) (*Syncer, error) {
-	if config.Connection == nil || config.Directory == nil || config.Compiler == nil || config.Logger == nil || config.Environment == "" {
-		return nil, errors.New("configsync: Connection, Directory, Compiler, Logger and Environment are needed")
+	if config.Directory == nil || config.Compiler == nil || config.Logger == nil || config.Environment == "" {
+		return nil, errors.New("configsync: Directory, Compiler, Logger and Environment are needed")
 	}
 	keys, err := signingKeys(config.SigningKeys)
 	if err != nil {

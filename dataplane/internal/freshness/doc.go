@@ -9,5 +9,6 @@
 //   - The age is counted from the receipt, by the node's monotonic clock: setting the wall clock neither revives a stale node nor ends a
 //     fresh one. On Linux that clock stands still while the machine is suspended.
 //   - Over a restart it is counted by the wall clock, from a Record that Keep has made every few seconds. A clock that shows a time before
-//     the last one that was recorded proves nothing, and no record does neither: such a node is stale until it hears of the control plane.
+//     the last one that was recorded proves nothing, and no record does neither: such a node is stale until it hears of the control plane. A
+//     snapshot file counts as a word heard when it was signed.
 package freshness

@@ -80,18 +80,20 @@ func (f *Freshness) Record(now time.Time) (Record, bool) {
 	return Record{Signed: f.newest, Heard: wall.Add(-max(age, 0)), Seen: wall}, true
 }
 
-// Restore goes on from a record, and from the latest time signed in what the node has kept.
+// Restore goes on from a record, and from the latest time signed in what the node has kept. It makes nothing less fresh.
 func (f *Freshness) Restore(r Record, kept, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.newest = r.Signed
-	if kept.After(f.newest) {
-		f.newest = kept
+	for _, at := range [...]time.Time{r.Signed, kept} {
+		if at.After(f.newest) {
+			f.newest = at
+		}
 	}
 	f.previous = f.newest
 	wall := now.Round(0)
 	if r.Heard.IsZero() || wall.Before(r.Seen) || r.Seen.Before(r.Heard) {
 		return
 	}
-	f.heard.Store(int64(now.Sub(f.start) - wall.Sub(r.Heard)))
+	heard := int64(now.Sub(f.start) - wall.Sub(r.Heard))
+	f.heard.Store(max(heard, f.heard.Load()))
 }

@@ -114,6 +114,20 @@ func TestARestartCountsOnByTheWallClock(t *testing.T) {
 	}
 }
 
+func TestARestoredRecordMakesNothingLessFresh(t *testing.T) {
+	now := time.Now()
+	f := New(now)
+	f.Restore(Record{Signed: signed(2), Heard: now.Add(-time.Second), Seen: now}, time.Time{}, now)
+	f.Restore(Record{Signed: signed(1), Heard: now.Add(-time.Hour), Seen: now.Add(-time.Hour)}, time.Time{}, now) // an older file
+	if got := f.Age(now).Round(time.Millisecond); got != time.Second {
+		t.Errorf("the age is %s, want 1s", got)
+	}
+	f.Begin()
+	if f.Heard(signed(2), now); f.Age(now) == 0 {
+		t.Error("a word from before the restart counts as newer than the file's")
+	}
+}
+
 // disk keeps records, or refuses them.
 type disk struct {
 	kept []Record

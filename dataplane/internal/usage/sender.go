@@ -48,6 +48,7 @@ type Sender struct {
 	recorder  *Recorder
 	publisher Publisher
 	origin    Origin
+	joined    atomic.Bool // publisher and origin are known
 	log       *slog.Logger
 
 	pending map[Key]Counts // never attempted: may still merge and fold
@@ -57,9 +58,20 @@ type Sender struct {
 	waiting              atomic.Int64
 }
 
-// NewSender returns a sender; Run makes it send.
+// NewSender returns a sender; Run makes it send. Without a publisher it keeps what was counted, folded when it becomes too much, until Join
+// says who takes it.
 func NewSender(recorder *Recorder, publisher Publisher, origin Origin, log *slog.Logger) *Sender {
-	return &Sender{recorder: recorder, publisher: publisher, origin: origin, log: log, pending: make(map[Key]Counts)}
+	s := &Sender{recorder: recorder, log: log, pending: make(map[Key]Counts)}
+	if publisher != nil {
+		s.Join(publisher, origin)
+	}
+	return s
+}
+
+// Join says who has counted, and who takes it. It is called once.
+func (s *Sender) Join(publisher Publisher, origin Origin) {
+	s.publisher, s.origin = publisher, origin
+	s.joined.Store(true)
 }
 
 // Stats are counts since the start, but for Waiting.
@@ -94,6 +106,10 @@ func (s *Sender) Run(ctx context.Context, drain time.Duration) error {
 		if underway == nil && len(s.pending) == 0 {
 			return nil
 		}
+		if !s.joined.Load() {
+			s.log.Warn("usage is given up: the node belonged to no control plane that could take it", "counters", len(s.pending))
+			return nil
+		}
 		select {
 		case <-last.Done():
 			return fmt.Errorf("usage of %d counters was not taken by the bus before the end", len(s.pending)+underway.size())
@@ -120,6 +136,10 @@ func (b *batch) size() int {
 func (s *Sender) round(ctx context.Context, underway *batch) *batch {
 	s.recorder.collect(s.pending)
 	s.fold()
+	if !s.joined.Load() {
+		s.waiting.Store(int64(len(s.pending)))
+		return nil
+	}
 	for {
 		if underway == nil {
 			if underway = s.next(); underway == nil {

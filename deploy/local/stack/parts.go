@@ -37,7 +37,7 @@ func (s *Stack) startControl(ctx context.Context) error {
 				"serve", "--admin-listen", s.at.admin, "--edge-listen", s.at.edgeAPI, "--bus-listen", s.at.bus,
 				"--data-dir", filepath.Join(s.cfg.Dir, "control"),
 			}, s.cfg.ControlArgs...),
-			Env:    s.controlEnv(),
+			Env:    s.ControlEnv(),
 			Output: s.prefixed(Control),
 		}, nil
 	}})
@@ -98,14 +98,15 @@ func (s *Stack) edgeSpec(ctx context.Context, n int) (process.Spec, error) {
 	}, nil
 }
 
-func (s *Stack) controlEnv() []string {
+// ControlEnv is the environment that the control plane's commands need: it names the database and the root key.
+func (s *Stack) ControlEnv() []string {
 	return []string{"DATABASE_URL=" + s.DatabaseURL(), "SALLYPORT_ROOT_KEY_FILE=" + filepath.Join(s.cfg.Dir, rootKeyFile)}
 }
 
 // control runs a command of the control plane's binary and returns what it prints.
 func (s *Stack) control(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...)
-	cmd.Env = append(os.Environ(), s.controlEnv()...)
+	cmd.Env = append(os.Environ(), s.ControlEnv()...)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
