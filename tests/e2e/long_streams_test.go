@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -136,6 +137,48 @@ func TestAStreamEndsWhenItsKeyExpires(t *testing.T) {
 	}
 	for _, one := range going {
 		one.goesOn(t)
+	}
+}
+
+// The service never gets the end of the request, and so never answers.
+func TestAnUploadThatGoesOnForEverIsAnsweredOnceItsKeyIsRevoked(t *testing.T) {
+	t.Parallel()
+	s := product.Story(t)
+	arrived, gone := make(chan struct{}), make(chan struct{})
+	// One that reads as it comes: the harness's own services take the whole body first.
+	service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadFull(r.Body, make([]byte, 5)); err == nil {
+			close(arrived)
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+		close(gone)
+	}))
+	t.Cleanup(service.Close)
+	p := s.Protected(service.Listener.Addr().String())
+	answered := make(chan harness.Response, 1)
+	go func() {
+		answer, err := s.Edges()[0].DoRaw(t.Context(), "POST /up HTTP/1.1\r\nHost: "+s.Host+"\r\nX-Api-Key: "+p.Key.Key+
+			"\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- answer
+	}()
+	select {
+	case <-arrived:
+	case <-time.After(streamBound):
+		t.Fatal("the upload doesn't arrive")
+	}
+
+	s.Revoke(p.Key)
+
+	if answer := <-answered; answer.Status != http.StatusForbidden || answer.Code() != "stream_ended" {
+		t.Errorf("it is answered %s", answer)
+	}
+	select {
+	case <-gone:
+	case <-time.After(streamBound):
+		t.Error("the service still waits for the rest")
 	}
 }
 

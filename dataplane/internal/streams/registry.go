@@ -23,9 +23,11 @@ type Admission interface {
 }
 
 const (
-	// look is between two looks at the seats, and the least time between two rounds of questions, which may be long where
-	// callers are many.
+	// look is between two looks at the seats, and the least time between two rounds of questions.
 	look = 100 * time.Millisecond
+	// restShare is how many times as long as a round the rest after it is: where callers are many and the directory changes all the
+	// time, rounds take a tenth of a processor. A round is due all the same once the last one is half a second ago.
+	restShare = 9
 	// longFrom is the age from which an exchange counts as long.
 	longFrom = 250 * time.Millisecond
 	// round is how often every caller is asked about although the directory hasn't changed: credentials expire.
@@ -47,7 +49,8 @@ type Registry struct {
 	callers map[Caller]*line
 	dying   map[*Seat]struct{} // ended, and not gone yet
 	head    head
-	asked   time.Time // of the last round
+	asked   time.Time     // when the last round was
+	rest    time.Duration // that it is followed by, whatever changes
 }
 
 // head is what the directory was at the last round.
@@ -137,11 +140,12 @@ func (r *Registry) look(now time.Time) {
 	var at head
 	at.sequence, at.digest = r.admission.Head() // before any question, so that no change is missed
 	r.takeIn(now)
-	if at != r.head || now.Sub(r.asked) >= round {
+	if since := now.Sub(r.asked); at != r.head && since >= r.rest || since >= round {
+		begun := time.Now()
 		for caller, seats := range r.callers {
 			r.ask(caller, seats.oldest, now)
 		}
-		r.head, r.asked = at, now
+		r.head, r.asked, r.rest = at, now, restShare*time.Since(begun)
 	}
 	for s := range r.dying {
 		if s.wire != nil && now.Sub(s.endedAt) >= grace {
