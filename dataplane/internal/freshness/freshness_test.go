@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,10 +146,10 @@ func TestRecordsAreKeptWhileThereIsALimitAndNeverSayMoreThanIsTrue(t *testing.T)
 	synctest.Test(t, func(t *testing.T) {
 		f, store := New(time.Now()), new(disk)
 		ctx, stop := context.WithCancel(t.Context())
-		var limit time.Duration
+		var limit atomic.Int64
 		done := make(chan error, 1)
 		go func() {
-			done <- f.Keep(ctx, store, func() time.Duration { return limit }, slog.New(slog.DiscardHandler))
+			done <- f.Keep(ctx, store, func() time.Duration { return time.Duration(limit.Load()) }, slog.New(slog.DiscardHandler))
 		}()
 		f.Begin()
 		f.Heard(signed(1), time.Now())
@@ -158,7 +159,7 @@ func TestRecordsAreKeptWhileThereIsALimitAndNeverSayMoreThanIsTrue(t *testing.T)
 		if len(store.kept) != 0 {
 			t.Fatal("records were kept though nothing is limited")
 		}
-		limit = 10 * time.Second
+		limit.Store(int64(10 * time.Second))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if n := len(store.kept); n < 25 || n > 31 {

@@ -102,7 +102,7 @@ func TestAStreamEndsWithinASecondOfItsDenial(t *testing.T) {
 		d := newDoor()
 		r := running(t, d)
 		denied, other, another := enter(r, 1), enter(r, 1), enter(r, 2)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 
 		d.deny(1, problem.CredentialInvalid)
 		time.Sleep(promise)
