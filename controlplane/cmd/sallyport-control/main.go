@@ -22,6 +22,9 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control environment create -name <name>     make an environment and print its id
   sallyport-control join-token create -environment <id or name> [-uses 1] [-expires 1h]
                                                         make a join token for nodes and print it
+  sallyport-control export -environment <id or name> -out <file>
+                                                        write a sealed, signed snapshot file that edges can start from
+                                                        (serve -snapshot), and print the key that opens it
   sallyport-control version                             print the build
 
 Taken from the environment, by all of them:
@@ -30,6 +33,7 @@ Taken from the environment, by all of them:
   SALLYPORT_ROOT_KEY_FILE   a file that holds it (openssl rand -base64 32)
   NATS_URL                  for serve: the bus that it shares with others, instead of running one itself
   SALLYPORT_LOG_LEVEL       debug, info, warn or error; default info
+  SALLYPORT_SNAPSHOT_KEY    for export: seal with this key (32 bytes in base64) and print none
 
 Each command lists its flags with -h.
 `
@@ -67,6 +71,7 @@ func commands() []command {
 		{[]string{"token", "create"}, createToken},
 		{[]string{"environment", "create"}, createEnvironment},
 		{[]string{"join-token", "create"}, createJoinToken},
+		{[]string{"export"}, export},
 		{[]string{"version"}, version},
 	}
 }
