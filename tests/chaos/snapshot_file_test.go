@@ -94,7 +94,7 @@ func TestANewNodeServesOffAFileWhileControlPlaneAndDatabaseAreDeadAndJoinsThemLa
 	s.Expect(edge, "/", harness.WithKey(p.Key.Key), http.StatusUnauthorized, "credential_invalid")
 }
 
-func TestAnEdgeServesAloneOffAFile(t *testing.T) {
+func TestAnEdgeServesAloneOffAFileAndWhatItServedIsBilledOnceItJoins(t *testing.T) {
 	s := product.OwnStory(t, 0, harness.Loopback)
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
 	file, key := export(t, s)
@@ -111,16 +111,37 @@ func TestAnEdgeServesAloneOffAFile(t *testing.T) {
 	// A newer file takes it further, an older one doesn't lead it back.
 	s.Revoke(p.Key)
 	newer, newerKey := export(t, s)
-	for _, from := range [][2]string{{newer, newerKey}, {file, key}} {
-		if err := edge.Stop(t.Context()); err != nil {
+	stop := func() error { return edge.Stop(t.Context()) }
+	for _, next := range []struct {
+		end       func() error
+		file, key string
+	}{{edge.Kill, newer, newerKey}, {stop, file, key}} {
+		if err := next.end(); err != nil {
 			t.Fatal(err)
 		}
-		edge.UseFile(from[0], from[1])
+		edge.UseFile(next.file, next.key)
 		if err := edge.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		s.Expect(edge, "/", harness.WithKey(p.Key.Key), http.StatusUnauthorized, "credential_invalid")
 	}
+	// Neither a crash nor an end in good order loses what it counted without a name.
+	token, err := s.Environment.JoinToken(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := edge.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	edge.UseToken(token)
+	if err := edge.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	usageIs(t, s, harness.Usage{
+		{Route: p.Route.ID, Consumer: p.Consumer.ID, StatusClass: 2, Verdict: "allowed"}: 1,
+		{Route: p.Route.ID, StatusClass: 4, Verdict: "credential_missing"}:               1,
+		{Route: p.Route.ID, StatusClass: 4, Verdict: "credential_invalid"}:               2,
+	})
 }
 
 func TestAFileThatIsNotTheOneIsRefusedInWords(t *testing.T) {

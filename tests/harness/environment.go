@@ -103,6 +103,13 @@ func (e *Edge) UseFile(file, key string) {
 	}
 }
 
+// UseToken gives an edge that the harness starts a join token for the next time.
+func (e *Edge) UseToken(joinToken string) {
+	if own, ok := e.program.(*child); ok {
+		own.joinToken = joinToken
+	}
+}
+
 func fromFile(file, key string) (environment, args []string) {
 	return []string{"SALLYPORT_SNAPSHOT_KEY=" + key}, []string{"--snapshot", file}
 }
