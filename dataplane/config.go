@@ -18,6 +18,9 @@ type Config struct {
 	JoinToken string
 	// DataDir keeps the node's identity and state. It is made if need be, for its owner alone.
 	DataDir string
+	// Snapshot is a file to start from, as sallyport-control export writes it: for a node that joins while the control plane is away, or that
+	// has none. SnapshotKey opens it.
+	Snapshot, SnapshotKey string
 	// StateKey seals the state on disk: 32 bytes in base64. Without it a key is kept beside the state, which then guards integrity only.
 	StateKey string
 	// Name of the node, for people.

@@ -17,8 +17,10 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
+	"github.com/sallyport/sallyport/dataplane/internal/datadir"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/inquiry"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -27,10 +29,9 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/shares"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
+	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/upstream"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
-	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
-	"github.com/sallyport/sallyport/proto/id"
 )
 
 // Run is a node's life: it enrols if it must, begins with what it kept, serves until ctx ends, lets requests under way end, and sends the usage that
@@ -39,26 +40,39 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.check(); err != nil {
 		return fmt.Errorf("configuration of the node: %w", err)
 	}
+	held, err := datadir.Hold(cfg.DataDir)
+	if err != nil {
+		return err //nolint:wrapcheck // says what
+	}
+	defer held.Release()
 	clients, operator, err := listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer clients.Close()
 	defer operator.Close()
-	identity, err := enroll.Ensure(ctx, cfg.enrolment())
+	file, err := openSnapshotFile(cfg)
 	if err != nil {
-		return err //nolint:wrapcheck // says what
+		return err
+	}
+	defer file.close()
+	identity, err := identify(ctx, cfg, file)
+	if err != nil {
+		return err
 	}
 	own, err := ownAddresses(clients, operator)
 	if err != nil {
 		return err
 	}
-	n, err := newNode(cfg, identity, own)
+	n, err := newNode(cfg, identity, file, own)
 	if err != nil {
 		return err
 	}
 	defer n.close()
-	n.syncer.Restore()
+	n.restore()
+	if err := n.take(file); err != nil {
+		return errors.Join(err, n.state.Close())
+	}
 	err = n.run(ctx, clients, operator)
 	// Not deferred: a panic on its way is no stop in good order.
 	return errors.Join(err, n.state.Close())
@@ -77,43 +91,46 @@ func listen(ctx context.Context, cfg Config) (clients, operator net.Listener, er
 
 // node is the parts of a running node.
 type node struct {
-	cfg      Config
-	boot     string
-	identity *enroll.Identity
-	renewer  *enroll.Renewer
-
-	directory  *directory.Directory
-	state      *state.Store
-	snapshots  snapshot.Holder
-	env        *snapshot.Env
-	metrics    *pipeline.Metrics
+	cfg  Config
+	boot string
+	home home
+	// What follows is the member's: it is there once the node has joined.
+	joined     atomic.Bool
+	identity   *enroll.Identity
+	renewer    *enroll.Renewer
 	connection *grpc.ClientConn
-	syncer     *configsync.Syncer
-	usage      *usage.Ledger
 	bus        *usage.Bus
-	sender     *usage.Sender
 	answerer   *inquiry.Answerer
-	shares     *shares.Even
-	proxy      *proxy.Proxy
-	clients    atomic.Int64 // connections that are open
-	started    time.Time
-	troubles   inquiry.Troubles
-	accessLog  *proxy.AccessLog
-	draining   atomic.Bool
+
+	directory *directory.Directory
+	state     *state.Store
+	snapshots snapshot.Holder
+	env       *snapshot.Env
+	metrics   *pipeline.Metrics
+	freshness *freshness.Freshness
+	streams   *streams.Registry
+	syncer    *configsync.Syncer
+	usage     *usage.Ledger
+	sender    *usage.Sender
+	shares    *shares.Even
+	proxy     *proxy.Proxy
+	clients   atomic.Int64 // connections that are open
+	started   time.Time
+	troubles  inquiry.Troubles
+	accessLog *proxy.AccessLog
+	draining  atomic.Bool
 }
 
-func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node, error) {
+func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []netip.AddrPort) (*node, error) {
 	kinds := policies.All()
-	self, err := id.Parse(id.Node, identity.Node())
-	if err != nil {
-		return nil, fmt.Errorf("the node's id %q: %w", identity.Node(), err)
-	}
 	n := &node{
-		cfg: cfg, identity: identity, boot: strings.ToLower(rand.Text()), started: time.Now(),
+		cfg: cfg, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds),
 	}
 	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
-	n.shares = shares.NewEven(n.directory, self)
+	n.freshness = freshness.New(n.started)
+	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
+	n.shares = shares.NewEven(n.directory)
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return upstream.New(spec, own) },
@@ -121,11 +138,18 @@ func newNode(cfg Config, identity *enroll.Identity, own []netip.AddrPort) (*node
 	if cfg.AccessLog != nil {
 		n.accessLog = proxy.NewAccessLog(cfg.AccessLog)
 	}
-	if err := errors.Join(n.openState(), n.connect(), n.connectBus()); err != nil {
+	if err := errors.Join(n.openState(), n.openLanes()); err != nil {
 		return n, err
 	}
-	n.proxy = proxy.New(proxy.Config{Snapshots: &n.snapshots, Directory: n.directory, Usage: n.usage.Recorder(), AccessLog: n.accessLog})
-	return n, nil
+	n.openUsage()
+	n.proxy = proxy.New(proxy.Config{
+		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), AccessLog: n.accessLog,
+	})
+	if identity == nil {
+		return n, nil
+	}
+	err := n.join(identity)
+	return n, err
 }
 
 // stateDir and usageDir are where state and usage lie, in the data directory.
@@ -136,42 +160,24 @@ const (
 
 func (n *node) openState() (err error) {
 	n.state, err = state.Open(state.Config{
-		Dir: filepath.Join(n.cfg.DataDir, stateDir), Key: n.cfg.StateKey, Environment: n.identity.Environment(), Logger: n.cfg.Logger,
+		Dir: filepath.Join(n.cfg.DataDir, stateDir), Key: n.cfg.StateKey, Environment: n.home.environment, Logger: n.cfg.Logger,
 	})
-	if err != nil {
-		return err //nolint:wrapcheck // says what
-	}
-	n.identity.Holding(func(lane edgev1.Lane) (epoch, number uint64) {
-		at := n.state.Lane(lane).Highest()
-		return at.Epoch, at.Number
-	})
-	return nil
+	return err //nolint:wrapcheck // says what
 }
 
-func (n *node) connect() (err error) {
-	if n.connection, err = configsync.Dial(n.cfg.Control, n.identity.TLS()); err != nil {
-		return err //nolint:wrapcheck // says what
-	}
-	// A node that came back with a certificate that has ended was turned away until now.
-	n.renewer = enroll.NewRenewer(n.cfg.enrolment(), n.identity, n.connection.ResetConnectBackoff)
+func (n *node) openLanes() (err error) {
 	n.syncer, err = configsync.New(configsync.Config{
-		Connection: n.connection, Environment: n.identity.Environment(), Trust: n.identity,
-		Directory: n.directory, Compiler: compiler{env: n.env, holder: &n.snapshots},
+		Environment: n.home.environment, Trust: n.home.trust, SigningKeys: n.home.keys,
+		Directory: n.directory, Freshness: n.freshness, Compiler: compiler{env: n.env, holder: &n.snapshots},
 		State: n.state, Build: n.cfg.Build, Boot: n.boot, Started: n.started, Logger: n.cfg.Logger,
 	})
-	n.answerer = n.newAnswerer()
 	return err //nolint:wrapcheck // says what
 }
 
-func (n *node) connectBus() (err error) {
-	origin := usage.Origin{Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot}
-	n.bus, err = usage.Connect(usage.BusConfig{
-		URLs: n.identity.BusURLs(), TLS: n.identity.BusTLS(), JWT: n.identity.BusJWT, Sign: n.identity.BusSign, Refused: n.renewer.Want,
-		Origin: origin, Log: n.cfg.Logger,
-	})
+func (n *node) openUsage() {
+	origin := usage.Origin{Node: n.home.node, Environment: n.home.environment, Boot: n.boot}
 	n.usage = usage.Open(usage.Config{Dir: filepath.Join(n.cfg.DataDir, usageDir), Origin: origin, Log: n.cfg.Logger})
-	n.sender = usage.NewSender(n.usage, n.bus, n.cfg.Logger)
-	return err //nolint:wrapcheck // says what
+	n.sender = usage.NewSender(n.usage, nil, n.cfg.Logger)
 }
 
 func (n *node) close() {
@@ -192,10 +198,10 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	defer stop()
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
 
-	group.Go(func() error { return n.syncer.Run(background) })
-	group.Go(func() error { return n.answerer.Run(background) })
+	group.Go(func() error { return n.belong(background) })
 	group.Go(func() error { return n.state.Run(background) })
-	group.Go(func() error { return n.renewer.Run(background) })
+	group.Go(func() error { return n.streams.Run(background) })
+	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })
@@ -206,7 +212,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 		stopDraining := context.AfterFunc(serving, func() { n.draining.Store(true) })
 		defer stopDraining()
 		n.cfg.Logger.Info("node serves", "clients", clients.Addr().String(), "operator", operator.Addr().String(),
-			"node", n.identity.Node(), "environment", n.identity.EnvironmentName(), "build", n.cfg.Build)
+			"node", n.nodeID(), "environment", n.home.name, "build", n.cfg.Build)
 		defer n.sayGoodbye(ctx) // after the last request
 		return listener.Run(serving, listener.Config{
 			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Open: &n.clients,

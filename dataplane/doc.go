@@ -2,12 +2,19 @@
 //
 // It wires and decides nothing itself:
 //
+//	datadir     the data directory is one process's at a time
 //	enroll      who the node is, and whom it believes
 //	configsync  keeps configuration and directory current  ─▶ directory, snapshot
 //	state       keeps what both lanes applied on the node's disk
+//	freshness   how long ago the control plane last vouched for the directory
 //	listener    bytes ─▶ exchange ─▶ proxy ─▶ router, stages (pipeline, policies), upstream
+//	streams     ends long exchanges of who isn't let in any more
 //	usage       what was answered ─▶ the bus
 //	admin       what an operator may ask, on loopback
+//
+// A node that starts from a snapshot file (-snapshot) serves before it has an identity: what belongs to a control plane (enroll's renewal,
+// configsync's streams, inquiry, usage's bus) begins once it has joined one, and never does for a node that is alone. Until then counts of
+// usage wait on the disk, and limits of the fleet let nothing pass: the node has no share of them.
 //
 // It imports proto alone: nothing of the control plane, no database.
 package dataplane

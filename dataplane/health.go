@@ -27,6 +27,9 @@ func (n *node) newAnswerer() *inquiry.Answerer {
 // sayGoodbye tells the control plane that this process serves no more. If nobody hears it, the node keeps its share of the
 // fleet's limits until it is back or disabled.
 func (n *node) sayGoodbye(ctx context.Context) {
+	if !n.joined.Load() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeTimeout)
 	defer cancel()
 	if err := n.answerer.Goodbye(ctx); err != nil {

@@ -23,15 +23,20 @@ func (n *node) Status() admin.Status {
 	}
 	configurationDigest := n.syncer.ConfigurationDigest()
 	_, directoryDigest := n.directory.Head()
+	var expires time.Time
+	if n.joined.Load() {
+		expires = n.identity.Expires()
+	}
 	return admin.Status{
-		Node: n.identity.Node(), Environment: n.identity.Environment(), Boot: n.boot,
+		Node: n.nodeID(), Environment: n.home.environment, Boot: n.boot,
 		Ready:     n.ready(),
+		Stale:     n.stale(time.Now()),
 		Connected: configuration.Connected && directory.Connected,
 		Epoch:     at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
 		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
 		DirectoryDigest:      hex.EncodeToString(directoryDigest[:]),
 		ConfirmedAt:          confirmed,
-		CertificateExpiresAt: n.identity.Expires(),
+		CertificateExpiresAt: expires,
 	}
 }
 
@@ -58,15 +63,29 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	laneSamples(one, "configuration", at.Revision, configuration)
 	laneSamples(one, "directory", at.Sequence, directory)
 	n.stateSamples(one)
+	n.stalenessSamples(one)
+	long := n.streams.Stats()
+	one(admin.Streams, float64(long.Open))
+	one(admin.StreamsEnded, float64(long.Ended))
 	n.usageSamples(one)
+	n.memberSamples(one)
+	if n.accessLog != nil {
+		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
+	}
+}
+
+// memberSamples are of what a node has that belongs to a control plane.
+func (n *node) memberSamples(one func(string, float64, ...string)) {
+	joined := n.joined.Load()
+	one(admin.Enrolled, truth(joined))
+	if !joined {
+		return
+	}
 	one(admin.BusConnected, truth(n.bus.Connected()))
 	one(admin.CertificateRemaining, time.Until(n.identity.Expires()).Seconds())
 	renewed, failed := n.renewer.Renewals()
 	one(admin.CertificateRenewals, float64(renewed), "renewed")
 	one(admin.CertificateRenewals, float64(failed), "failed")
-	if n.accessLog != nil {
-		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
-	}
 }
 
 func laneSamples(one func(string, float64, ...string), lane string, number uint64, s configsync.LaneStats) {

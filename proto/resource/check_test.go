@@ -169,7 +169,9 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	validated(t, "settings", `{"name":"settings","trusted_proxies":["10.0.0.0/8","fd00::/8","192.0.2.7/32","0.0.0.0/0"],"allowed_target_ranges":["127.0.0.0/8","::1/128"]}`)
+	validated(t, "settings", `{"name":"settings","trusted_proxies":["10.0.0.0/8","fd00::/8","192.0.2.7/32","0.0.0.0/0"],"allowed_target_ranges":["127.0.0.0/8","::1/128"],"max_staleness":"10s"}`)
+	validated(t, "settings", `{"name":"settings","max_staleness":"9.999s"}`, "/max_staleness out_of_range")
+	validated(t, "settings", `{"name":"settings","max_staleness":"721h"}`, "/max_staleness out_of_range")
 	validated(t, "settings", `{"name":"settings","trusted_proxies":["10.0.0.1/8","10.0.0.1","x","10.0.0.0/33","::ffff:10.0.0.0/104","FD00::/8","fe80::1%eth0/64","10.0.0.0/8","10.0.0.0/8"]}`,
 		"/trusted_proxies/8 not_unique", "/trusted_proxies/0 invalid_format", "/trusted_proxies/1 invalid_format", "/trusted_proxies/2 invalid_format",
 		"/trusted_proxies/3 invalid_format", "/trusted_proxies/4 invalid_format", "/trusted_proxies/5 invalid_format", "/trusted_proxies/6 invalid_format")

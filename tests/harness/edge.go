@@ -28,6 +28,8 @@ type Edge struct {
 	URL string
 	// AdminURL is where its operator looks.
 	AdminURL string
+	// DataDir is where it keeps its identity and state; of edges that the harness starts.
+	DataDir string
 
 	client  *http.Client
 	program program
@@ -148,6 +150,15 @@ func (e *Edge) Open(ctx context.Context, want Request) (*http.Response, error) {
 	return answer, nil
 }
 
+// Stream is Open for an answer that may take any time to end: ctx bounds it.
+func (e *Edge) Stream(ctx context.Context, want Request) (*http.Response, error) {
+	client := *e.client
+	client.Timeout = 0
+	at := *e
+	at.client = &client
+	return at.Open(ctx, want)
+}
+
 // DoRaw sends bytes as they are over a connection of their own, and reads one answer.
 func (e *Edge) DoRaw(ctx context.Context, request string) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerBound)
@@ -188,6 +199,7 @@ func (e *Edge) operator(ctx context.Context, path string) (Response, error) {
 type Status struct {
 	Node      string `json:"node"`
 	Boot      string `json:"boot"`
+	Stale     bool   `json:"stale"`
 	Connected bool   `json:"connected"`
 	Revision  uint64 `json:"revision"`
 	Sequence  uint64 `json:"sequence"`

@@ -73,26 +73,65 @@ func (e *Environment) Close() error {
 const joinTokenLife = 15 * time.Minute
 
 func (e *Environment) enrol(ctx context.Context, n int) (*Edge, error) {
+	token, err := e.JoinToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.startEdge(ctx, fmt.Sprintf("%s-edge-%d", e.Name, n), token, nil)
+}
+
+// JoinToken makes a join token for one edge.
+func (e *Environment) JoinToken(ctx context.Context) (string, error) {
 	made, err := e.Stack.API.CreateJoinTokenWithResponse(ctx, e.Name, sallyport.JoinToken{ExpiresAt: time.Now().Add(joinTokenLife)})
 	if err := sallyport.Check(made, err); err != nil {
-		return nil, fmt.Errorf("make a join token: %w", err)
+		return "", fmt.Errorf("make a join token: %w", err)
 	}
+	return made.JSON201.Token, nil
+}
+
+// StartFromFile starts an edge from a snapshot file. Without a join token it stays alone. Its owner stops it.
+func (e *Environment) StartFromFile(ctx context.Context, joinToken, file, key string) (*Edge, error) {
+	environment, args := fromFile(file, key)
+	return e.startEdge(ctx, e.Name+"-file-"+e.Stack.unique(), joinToken, environment, args...)
+}
+
+// UseFile makes an edge that was started from a file start from another one the next time.
+func (e *Edge) UseFile(file, key string) {
+	if own, ok := e.program.(*child); ok {
+		environment, args := fromFile(file, key)
+		own.spec.Env, own.spec.Args = environment, append(own.spec.Args[:len(own.spec.Args)-len(args)], args...)
+	}
+}
+
+// UseToken gives an edge that the harness starts a join token for the next time.
+func (e *Edge) UseToken(joinToken string) {
+	if own, ok := e.program.(*child); ok {
+		own.joinToken = joinToken
+	}
+}
+
+func fromFile(file, key string) (environment, args []string) {
+	return []string{"SALLYPORT_SNAPSHOT_KEY=" + key}, []string{"--snapshot", file}
+}
+
+func (e *Environment) startEdge(ctx context.Context, name, joinToken string, environment []string, args ...string) (*Edge, error) {
 	serve, operate, err := freePorts()
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("%s-edge-%d", e.Name, n)
+	dir := filepath.Join(e.Stack.dir, name)
 	child := &child{
 		spec: process.Spec{
-			Name: name, Path: filepath.Join(e.Stack.bin, "sallyport-edge"), Output: e.Stack.output,
-			Args: []string{
+			Name: name, Path: filepath.Join(e.Stack.bin, "sallyport-edge"), Output: e.Stack.output, Env: environment,
+			Args: append([]string{
 				"serve", "--control", e.Stack.local.EdgeAPIAddress(), "--listen", serve, "--admin-listen", operate,
-				"--data-dir", filepath.Join(e.Stack.dir, name), "--name", name,
-			},
+				"--data-dir", dir, "--name", name,
+			}, args...),
 		},
-		joinToken: made.JSON201.Token,
+		joinToken: joinToken,
 	}
 	edge := newEdge(name, "http://"+serve, "http://"+operate, child)
+	edge.DataDir = dir
 	if err := edge.Start(ctx); err != nil {
 		return nil, errors.Join(err, edge.Kill())
 	}

@@ -90,6 +90,21 @@ func createJoinToken(ctx context.Context, t terminal, args []string) error {
 	})
 }
 
+func export(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("export", flag.ContinueOnError)
+	environment := flags.String("environment", "", "`id or name` of the environment")
+	out := flags.String("out", "", "`file` to write; what is there is replaced")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if *environment == "" || *out == "" {
+		return errors.New("export needs -environment and -out")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.Export(ctx, *environment, *out, t.getenv("SALLYPORT_SNAPSHOT_KEY"))
+	})
+}
+
 // withCommands opens the database, and prints what do returns: the one place where a secret leaves
 // the program.
 func withCommands(ctx context.Context, t terminal, do func(*controlplane.Commands) (string, error)) error {
@@ -103,7 +118,7 @@ func withCommands(ctx context.Context, t terminal, do func(*controlplane.Command
 	}
 	defer c.Close()
 	made, err := do(c)
-	if err != nil {
+	if err != nil || made == "" {
 		return err
 	}
 	_, err = fmt.Fprintln(t.out, made)

@@ -28,6 +28,9 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control rotate root                         seal everything under SALLYPORT_NEW_ROOT_KEY (or _FILE); stop all replicas first
   sallyport-control root lost                           go on under a new root key, without what the lost one sealed (see KEYS.md)
   sallyport-control rotate status                       say how far rotations are, and which nodes they wait for
+  sallyport-control export -environment <id or name> -out <file>
+                                                        write a sealed, signed snapshot file that edges can start from
+                                                        (serve -snapshot), and print the key that opens it
   sallyport-control version                             print the build
 
 Taken from the environment, by all of them:
@@ -36,6 +39,7 @@ Taken from the environment, by all of them:
   SALLYPORT_ROOT_KEY_FILE   a file that holds it (openssl rand -base64 32)
   NATS_URL                  for serve: the bus that it shares with others, instead of running one itself
   SALLYPORT_LOG_LEVEL       debug, info, warn or error; default info
+  SALLYPORT_SNAPSHOT_KEY    for export: seal with this key (32 bytes in base64) and print none
 
 Each command lists its flags with -h.
 `
@@ -80,6 +84,7 @@ func commands() []command {
 		{[]string{"rotate", "root"}, rotateRoot},
 		{[]string{"root", "lost"}, replaceLostRoot},
 		{[]string{"rotate", "status"}, rotationStatus},
+		{[]string{"export"}, export},
 		{[]string{"version"}, version},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/jointoken"
+	"github.com/sallyport/sallyport/proto/snapshotfile"
 )
 
 // try runs a command line and returns what it printed.
@@ -57,8 +58,42 @@ func TestCommandsPrintWhatTheyMakeAndNothingElse(t *testing.T) {
 	if _, err := jointoken.Parse(must("join-token", "create", "-environment", "production", "-uses", "2", "-expires", "10m")); err != nil {
 		t.Error(err)
 	}
+	file := filepath.Join(t.TempDir(), "production.snapshot")
+	key, err := snapshotfile.ParseKey(must("export", "-environment", "production", "-out", file))
+	if err != nil {
+		t.Error(err)
+	}
+	opens(t, file, key)
+	env["SALLYPORT_SNAPSHOT_KEY"] = snapshotfile.NewKey().Reveal()
+	if out := must("export", "-environment", "production", "-out", file); out != "" {
+		t.Errorf("export printed %q though it was given a key", out)
+	}
+	if key, err = snapshotfile.ParseKey(env["SALLYPORT_SNAPSHOT_KEY"]); err != nil {
+		t.Error(err)
+	}
+	opens(t, file, key)
 	if must("version") == "" {
 		t.Error("version printed nothing")
+	}
+}
+
+// opens fails the test unless the file is one of production, and its owner's alone.
+func opens(t *testing.T, path string, key snapshotfile.Key) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v", info.Mode(), err)
+	}
+	r, err := snapshotfile.Open(file, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := r.Manifest(); m.GetEnvironmentName() != "production" || len(m.GetSigningKeys()) != 1 || m.GetDirectory() == nil || m.GetConfiguration() == nil {
+		t.Errorf("the manifest is %v", m)
 	}
 }
 
@@ -74,6 +109,9 @@ func TestCommandLineThatIsWrongSaysWhatIsMissing(t *testing.T) {
 		"environment sans name":  {[]string{"environment", "create"}, "-name"},
 		"join token for nothing": {[]string{"join-token", "create"}, "-environment"},
 		"unknown environment":    {[]string{"join-token", "create", "-environment", "none"}, "none"},
+		"export of nothing":      {[]string{"export", "-out", "x"}, "-environment"},
+		"export to nowhere":      {[]string{"export", "-environment", "production"}, "-out"},
+		"export of no such one":  {[]string{"export", "-environment", "none", "-out", "x"}, "none"},
 		"an argument too many":   {[]string{"migrate", "now"}, "now"},
 		"ended already":          {[]string{"join-token", "create", "-environment", "none", "-expires", "soon"}, "soon"},
 		"serve without a folder": {[]string{"serve"}, "data folder"},

@@ -37,7 +37,7 @@ const (
 
 // Times are the intervals of a stream. The zero value is what the product runs with.
 type Times struct {
-	Beat   time.Duration // between beats; 0: 5 s
+	Beat   time.Duration // between beats; 0: 3 s, far below the least max_staleness, 10 s
 	Send   time.Duration // for a node to take a message; 0: 15 s
 	Answer time.Duration // for a node to answer a state; 0: 2 min
 	Hello  time.Duration // for a node to begin a stream; 0: 10 s
@@ -50,7 +50,7 @@ func (t Times) orDefault() Times {
 			*d = standard
 		}
 	}
-	or(&t.Beat, 5*time.Second)
+	or(&t.Beat, 3*time.Second)
 	or(&t.Send, 15*time.Second)
 	or(&t.Answer, 2*time.Minute)
 	or(&t.Hello, 10*time.Second)

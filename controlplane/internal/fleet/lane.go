@@ -24,7 +24,7 @@ const (
 	laneTimeout     = 10 * time.Second
 	snapshotTimeout = 2 * time.Minute
 	// signatureLife is how old the word in a beat may be before the head is signed anew.
-	signatureLife = 2 * time.Second
+	signatureLife = time.Second
 	// keptDeltas and keptDigests bound what a lane remembers for nodes that lag behind.
 	keptDeltas  = 64
 	keptDigests = 4096

@@ -24,6 +24,8 @@ const usage = `sallyport-edge is an edge node of Sallyport.
 The join token is taken from SALLYPORT_JOIN_TOKEN, never from the command line. It is needed at the first start.
 What the node keeps on its disk is sealed with SALLYPORT_STATE_KEY (32 bytes in base64); without it a key is kept beside the data, which
 then guards its integrity only: who can read the disk can read the state.
+With -snapshot a node serves before it has spoken to any control plane: with a join token it enrols as soon as it can, without one it stays
+alone. SALLYPORT_SNAPSHOT_KEY opens the file.
 `
 
 func main() {
@@ -59,13 +61,14 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	if err != nil {
 		hostname = "edge"
 	}
-	cfg := dataplane.Config{JoinToken: os.Getenv("SALLYPORT_JOIN_TOKEN"), StateKey: os.Getenv("SALLYPORT_STATE_KEY"), Build: build()}
+	cfg := dataplane.Config{JoinToken: os.Getenv("SALLYPORT_JOIN_TOKEN"), StateKey: os.Getenv("SALLYPORT_STATE_KEY"), SnapshotKey: os.Getenv("SALLYPORT_SNAPSHOT_KEY"), Build: build()}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "`address` at which the control plane serves nodes; of several replicas, with commas between")
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:8000", "`address` for clients")
 	flags.StringVar(&cfg.AdminListen, "admin-listen", "127.0.0.1:9000", "`address` for the operator; loopback only")
 	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity and state")
+	flags.StringVar(&cfg.Snapshot, "snapshot", "", "snapshot `file` to start from, as sallyport-control export writes it; opened with SALLYPORT_SNAPSHOT_KEY")
 	flags.StringVar(&cfg.Name, "name", hostname, "`name` of the node, for people")
 	accessLog := flags.Bool("access-log", true, "write a line per request to standard output")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
@@ -76,7 +79,7 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 		return fmt.Errorf("serve takes no argument %q", flags.Arg(0))
 	}
 	// Secrets are for this process alone, not for what it may start.
-	for _, secret := range []string{"SALLYPORT_JOIN_TOKEN", "SALLYPORT_STATE_KEY"} {
+	for _, secret := range []string{"SALLYPORT_JOIN_TOKEN", "SALLYPORT_STATE_KEY", "SALLYPORT_SNAPSHOT_KEY"} {
 		if err := os.Unsetenv(secret); err != nil {
 			return fmt.Errorf("forget %s: %w", secret, err)
 		}

@@ -32,6 +32,10 @@ const (
 	StateEvents          = "sallyport_edge_state_events_total"
 	StateAlarms          = "sallyport_edge_state_alarms_total"
 	RevisionBlocked      = "sallyport_edge_state_blocked_revision"
+	Stale                = "sallyport_edge_stale"
+	ConfirmedAge         = "sallyport_edge_confirmed_age_seconds"
+	Streams              = "sallyport_edge_streams"
+	StreamsEnded         = "sallyport_edge_streams_ended_total"
 	UsageBatches         = "sallyport_edge_usage_batches_total"
 	UsageWaiting         = "sallyport_edge_usage_waiting_counters"
 	UsageFolded          = "sallyport_edge_usage_folded_counters_total"
@@ -41,6 +45,7 @@ const (
 	UsageRefused         = "sallyport_edge_usage_refused_boots_total"
 	UsageEarlierBoots    = "sallyport_edge_usage_earlier_boots"
 	UsageJournalBytes    = "sallyport_edge_usage_journal_bytes"
+	Enrolled             = "sallyport_edge_enrolled"
 	BusConnected         = "sallyport_edge_bus_connected"
 	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
 	CertificateRenewals  = "sallyport_edge_certificate_renewals_total"
@@ -62,6 +67,10 @@ func Metrics() []Metric {
 		{Name: StateEvents, Help: "What was made durable: deltas and whole states (write), whole states from the wire (checkpoint), logs merged (merge).", Labels: []string{"lane", "event"}},
 		{Name: StateAlarms, Help: "Writes that failed, and state on disk that was refused at the start; any is one too many.", Labels: []string{"lane", "alarm"}},
 		{Name: RevisionBlocked, Help: "Revision that is refused since the process died on it twice; 0: none.", Gauge: true},
+		{Name: Stale, Help: "1 while routes that authenticate stop with configuration_stale: the control plane was last heard longer ago than max_staleness.", Gauge: true},
+		{Name: ConfirmedAge, Help: "Since the control plane last vouched for what the directory holds. Absent: never.", Gauge: true},
+		{Name: Streams, Help: "Exchanges under way for longer than a quarter of a second.", Gauge: true},
+		{Name: StreamsEnded, Help: "Of those, ended since their caller isn't let in any more."},
 		{Name: UsageBatches, Help: "Batches of usage, by whether the bus took them.", Labels: []string{"outcome"}},
 		{Name: UsageWaiting, Help: "Counters of usage that wait for the bus.", Gauge: true},
 		{Name: UsageFolded, Help: "Counters of usage that gave up detail, by why.", Labels: []string{"reason"}},
@@ -71,6 +80,7 @@ func Metrics() []Metric {
 		{Name: UsageRefused, Help: "Earlier boots whose usage was put aside, because it could not be believed."},
 		{Name: UsageEarlierBoots, Help: "Earlier boots that left usage which the bus hasn't taken.", Gauge: true},
 		{Name: UsageJournalBytes, Help: "What the journals of usage take on the disk.", Gauge: true},
+		{Name: Enrolled, Help: "1 once the node belongs to a control plane. Until then it serves what its snapshot file holds, and counters of usage wait.", Gauge: true},
 		{Name: BusConnected, Help: "1 while the bus is there.", Gauge: true},
 		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
 		{Name: CertificateRenewals, Help: "Attempts to renew the node's certificate, by outcome.", Labels: []string{"outcome"}},

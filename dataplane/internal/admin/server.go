@@ -24,6 +24,9 @@ type Status struct {
 	Boot        string `json:"boot"`
 	// Ready: both lanes have been applied, and the node is not draining.
 	Ready bool `json:"ready"`
+	// Stale: the control plane was last heard longer ago than the environment's max_staleness; routes that authenticate have stopped.
+	// That doesn't end readiness: all nodes lose the control plane at once, and public routes go on.
+	Stale bool `json:"stale"`
 	// Connected: both streams to the control plane are open.
 	Connected bool `json:"connected"`
 	// Epoch, Revision and Sequence are the node's position.

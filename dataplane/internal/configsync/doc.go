@@ -18,7 +18,8 @@
 // A digest that doesn't match raises an alarm and is answered by asking for a snapshot. A stream
 // that ends is opened again, after a pause that grows and jitters; meanwhile the node serves what
 // it holds. Data flows one way: from the streams into the directory and the compiler, through
-// lane.apply alone. What a node kept comes in once, by Restore, and is verified as if it came over the wire.
+// lane.apply alone. What a node kept comes in once, by Restore, and what a snapshot file holds beyond that by Take; both are
+// verified as if they came over the wire.
 //
 // The package knows nothing of how a configuration is compiled (Compiler does) nor of how the
 // connection proves who is who (package enroll). It opens no file: package state does.

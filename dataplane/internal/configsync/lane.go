@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/proto/digest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -60,6 +61,9 @@ type lane struct {
 	news     slog.Level // of what moves the lane
 	moved    func()     // called after each move
 	disk     disk
+	// freshness hears of each word on what the lane holds; nil: nobody does.
+	freshness *freshness.Freshness
+	arrived   time.Time // of the head that is dealt with; zero: it didn't come over the wire
 
 	held atomic.Pointer[held]
 	kept atomic.Pointer[held] // what of it lasts: it is what the other side is told
@@ -81,6 +85,7 @@ func (l *lane) begin() {
 
 // check verifies a head and that it doesn't lead back.
 func (l *lane) check(signed *edgev1.SignedHead) (head, error) {
+	l.arrived = time.Now()
 	h, err := l.verifier.verify(signed)
 	if err != nil {
 		return h, err
@@ -172,6 +177,7 @@ func (l *lane) apply(ctx context.Context, h head, prepare func() (candidate, err
 	if err := l.put(next, h); err != nil {
 		return err
 	}
+	l.vouched(h)
 	l.moved()
 	if !l.disk.first {
 		if err := keep(); err != nil {
@@ -191,8 +197,16 @@ func (l *lane) put(next candidate, h head) error {
 	return nil
 }
 
+// vouched takes note that the control plane has vouched for what is in force.
+func (l *lane) vouched(h head) {
+	if l.freshness != nil && !l.arrived.IsZero() {
+		l.freshness.Heard(h.time, l.arrived)
+	}
+}
+
 // confirm keeps the newest word on what is held: an older one may be sent again by anybody.
 func (l *lane) confirm(h head) {
+	l.vouched(h)
 	now := *l.held.Load()
 	if h.time.After(now.time) {
 		now.time = h.time

@@ -388,12 +388,20 @@ func (c *compiler) holds(s *laneState) error {
 	return nil
 }
 
+// preparing, as a Config's Compiler, is what to do with the Syncer before it runs.
+type preparing struct {
+	Compiler
+
+	prepare func(*Syncer)
+}
+
 // node is a Syncer at work, connected to the plane.
 type node struct {
 	*Syncer
 	compiler  *compiler
 	directory *directory.Directory
 	stop      func()
+	prepare   func(*Syncer) // before it runs
 }
 
 // start lets a node run until the test ends.
@@ -420,10 +428,16 @@ func start(t testing.TB, p *plane, change ...func(*Config)) *node {
 	for _, f := range change {
 		f(&config)
 	}
+	if prepared, ok := config.Compiler.(preparing); ok {
+		config.Compiler, n.prepare = n.compiler, prepared.prepare
+	}
 	if n.Syncer, err = New(config); err != nil {
 		t.Fatal(err)
 	}
 	n.Restore()
+	if n.prepare != nil {
+		n.prepare(n.Syncer)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() {
 		if err := n.Run(ctx); err != nil {

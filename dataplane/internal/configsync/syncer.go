@@ -13,13 +13,14 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
 // Config is what a Syncer needs. Durations of zero take their defaults.
 type Config struct {
-	// Connection to the control plane, as Dial makes it. Its owner closes it.
+	// Connection to the control plane, as Dial makes it. Its owner closes it. nil: Connect will give it.
 	Connection grpc.ClientConnInterface
 	// Environment of the node, by id.
 	Environment string
@@ -31,6 +32,8 @@ type Config struct {
 	Directory *directory.Directory
 	// Compiler that the configuration lane feeds.
 	Compiler Compiler
+	// Freshness hears when the control plane vouched for what the directory holds; nil: nobody does.
+	Freshness *freshness.Freshness
 	// State keeps what is applied; nil: nothing is kept.
 	State *state.Store
 	// Build of the binary, for people.
@@ -68,8 +71,8 @@ type Syncer struct {
 
 // New checks the configuration and returns a Syncer that holds nothing yet.
 func New(config Config) (*Syncer, error) {
-	if config.Connection == nil || config.Directory == nil || config.Compiler == nil || config.Logger == nil || config.Environment == "" {
-		return nil, errors.New("configsync: Connection, Directory, Compiler, Logger and Environment are needed")
+	if config.Directory == nil || config.Compiler == nil || config.Logger == nil || config.Environment == "" {
+		return nil, errors.New("configsync: Directory, Compiler, Logger and Environment are needed")
 	}
 	if config.Trust == nil {
 		keys, err := signingKeys(config.SigningKeys)
@@ -84,6 +87,7 @@ func New(config Config) (*Syncer, error) {
 	directoryHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_DIRECTORY, trust: config.Trust}
 	s.configuration = newLane("configuration", configurationHeads, newConfiguration(config.Compiler, s.directoryAt, config.Logger), config.Logger, slog.LevelInfo, s.announce)
 	s.directory = newLane("directory", directoryHeads, entries{config.Directory}, config.Logger, slog.LevelDebug, s.announce)
+	s.directory.freshness = config.Freshness
 	if config.State != nil {
 		s.configuration.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_CONFIGURATION), first: true}
 		s.directory.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_DIRECTORY)}
@@ -163,6 +167,9 @@ func (s *Syncer) stream(ctx context.Context, l *lane, open open, retries, resync
 		return fmt.Errorf("open the stream: %w", err)
 	}
 	l.stats.streams.Add(1)
+	if l.freshness != nil {
+		l.freshness.Begin()
+	}
 	session := &session{
 		lane: l, link: link, silence: s.config.Silence, cancel: cancel,
 		resyncs: resyncs, healthy: retries.reset, now: time.Now,

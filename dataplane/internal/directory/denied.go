@@ -13,7 +13,7 @@ import (
 type Bearer struct {
 	// Digest of the API key; zero: none.
 	Digest apikey.Digest
-	// Consumer that something else than an API key has proven; of a key it is the directory that says whose it is.
+	// Consumer that was proven; zero: none, or nobody has asked the directory yet whose the key is.
 	Consumer id.ID
 	// Address of the client.
 	Address netip.Addr
@@ -28,7 +28,7 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 	}
 	if who.Digest != (apikey.Digest{}) {
 		key, ok := d.Key(who.Digest)
-		if !ok {
+		if !ok || !who.Consumer.IsZero() && key.Consumer != who.Consumer {
 			return problem.CredentialInvalid, true
 		}
 		_, code := d.Admit(&key, who.Address, now)

@@ -39,6 +39,8 @@ func TestDeniedSaysWhatKeepsABearerOut(t *testing.T) {
 		"unknown consumer":           {who: Bearer{Consumer: idOf(2), Address: home}, want: problem.CredentialInvalid},
 		"revoked key":                {who: key(9), want: problem.CredentialInvalid},
 		"key of nobody":              {who: key(11), want: problem.CredentialInvalid},
+		"key of who was let in":      {who: Bearer{Digest: digestOf(10), Consumer: idOf(1), Address: home}},
+		"key of another by now":      {who: Bearer{Digest: digestOf(10), Consumer: idOf(2), Address: home}, want: problem.CredentialInvalid},
 		"key before its expiry":      {who: key(12), at: -time.Millisecond},
 		"key at its expiry":          {who: key(12), want: problem.CredentialExpired},
 		"pinned key elsewhere":       {who: far, at: -time.Millisecond, want: problem.AddressNotAllowed},

@@ -51,8 +51,10 @@ func New(t testing.TB, kinds ...pipeline.Binding) *Edge {
 		objects:   map[ref]object{},
 		people:    map[string]id.ID{},
 	}
+	even := shares.NewEven(e.Directory)
+	even.Join(NodeID)
 	e.Env = snapshot.NewEnv(snapshot.Config{
-		Directory: e.Directory, Shares: shares.NewEven(e.Directory, NodeID), Kinds: kinds, Metrics: e.Metrics,
+		Directory: e.Directory, Shares: even, Kinds: kinds, Metrics: e.Metrics,
 		Logger: slog.New(slog.NewTextHandler(&e.Log, nil)),
 		Clock:  e.clock,
 	})

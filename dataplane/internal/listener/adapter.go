@@ -3,7 +3,6 @@ package listener
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -65,13 +64,14 @@ func (a *adapter) serve(ex *pipeline.Exchange) {
 }
 
 // fill describes the request; what HTTP itself or the canonical path forbids comes back as a rejection.
-func fill(ex *pipeline.Exchange, r *http.Request, body io.Reader) *pipeline.Rejection {
+func fill(ex *pipeline.Exchange, r *http.Request, body *requestBody) *pipeline.Rejection {
 	ex.ID = id.New(time.Now())
 	ex.Started = time.Now()
 	ex.Context = r.Context()
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		ex.Client.Peer = netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port())
 	}
+	ex.Wire = body
 	in := &ex.Request
 	in.Method, in.Proto = r.Method, r.Proto
 	in.Scheme = "http"

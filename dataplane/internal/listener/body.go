@@ -94,6 +94,13 @@ func (b *requestBody) release() {
 	}
 }
 
+// Cut implements streams.Wire. Reads and writes under way fail; the stall's own deadline of a later write takes the place of this one.
+func (b *requestBody) Cut() {
+	past := time.Unix(1, 0)
+	b.deadline(past)
+	_ = b.control.SetWriteDeadline(past) // of a closed connection there is nothing to cut
+}
+
 // deadline fails on closed connections alone, of which the next read tells.
 func (b *requestBody) deadline(at time.Time) { _ = b.control.SetReadDeadline(at) }
 

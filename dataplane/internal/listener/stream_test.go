@@ -217,3 +217,53 @@ func TestAPanicIsAnsweredAndCounted(t *testing.T) {
 		}
 	})
 }
+
+// What hangs in a client's connection, read or write, must end when the gateway gives up on the exchange.
+func TestAnExchangeThatIsCutOffWaitsForItsClientNoLonger(t *testing.T) {
+	began := make(chan *pipeline.Exchange, 1)
+	gaveUp := make(chan struct{})
+	for _, tt := range []struct {
+		name, request string
+		serve         func(*pipeline.Exchange)
+	}{
+		{"writing", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", func(ex *pipeline.Exchange) {
+			ex.Response.Status = http.StatusOK
+			ex.Response.Body, ex.Response.ContentLength = closing{endless{}, gaveUp}, -1
+			began <- ex
+		}},
+		{"reading", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello", func(ex *pipeline.Exchange) {
+			began <- ex
+			_, _ = io.ReadAll(ex.Request.Body)
+			gaveUp <- struct{}{}
+			ex.Refuse(&pipeline.Rejection{Code: problem.StreamEnded})
+			ex.Answer()
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			gaveUp = make(chan struct{}, 1)
+			address := start(t, &echo{serve: tt.serve})
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, tt.request); err != nil {
+				t.Fatal(err)
+			}
+			wire := (<-began).Wire
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			bound := time.After(20 * time.Second)
+			for {
+				select {
+				case <-gaveUp:
+					return
+				case <-bound:
+					t.Fatal("the exchange still waits for its client")
+				case <-tick.C:
+					wire.Cut()
+				}
+			}
+		})
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/streams"
+	"github.com/sallyport/sallyport/proto/apikey"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -30,6 +32,10 @@ type Exchange struct {
 	Upstream time.Duration
 	// Context ends when the client goes away or the edge gives up on the request.
 	Context context.Context
+	// Seat is the exchange's place among those under way.
+	Seat streams.Seat
+	// Wire is the client's side, to be cut off; nil: there is none.
+	Wire streams.Wire
 
 	Request  Request
 	Response Response
@@ -132,6 +138,8 @@ type Identity struct {
 	Consumer *directory.Consumer
 	// Credential is the id of the key (or other credential) used.
 	Credential id.ID
+	// Proof is what the directory knows the credential by; zero: nothing to ask it about.
+	Proof apikey.Digest
 	// Scopes are what the credential may be used for.
 	Scopes directory.ScopeSet
 }
@@ -156,6 +164,18 @@ type RouteInfo struct {
 	Name        string
 	Service     id.ID
 	ServiceName string
+}
+
+// LetGo drops what belongs to a revision of the configuration and isn't needed once the answer has begun: an exchange of hours must
+// not keep alive what has been replaced. What counts and logs the exchange at its end stays.
+func (ex *Exchange) LetGo() {
+	if ex.Stages != nil && !ex.Stages.finishes {
+		ex.Stages = nil
+	}
+	clear(ex.Quotas)
+	ex.Quotas = ex.Quotas[:0]
+	ex.ParamNames = nil
+	ex.Identity.Scopes, ex.Shadow.Scopes = directory.ScopeSet{}, directory.ScopeSet{}
 }
 
 // Identify says who calls. In shadow only shadow stages learn it.

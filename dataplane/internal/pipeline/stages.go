@@ -24,8 +24,9 @@ type Runner struct {
 
 // Stages is what a route's requests pass through: one flat list, immutable, safe for concurrent use.
 type Stages struct {
-	runner *Runner
-	list   []step
+	runner   *Runner
+	list     []step
+	finishes bool // there is a finisher
 }
 
 // step is a stage with all that the loop wants to know of it at hand.
@@ -49,7 +50,9 @@ func (r *Runner) Stages(effective []Attached) *Stages {
 		if responder, ok := a.Stage.(Responder); ok && !st.shadow {
 			st.responder = responder
 		}
-		st.finisher, _ = a.Stage.(Finisher)
+		if st.finisher, _ = a.Stage.(Finisher); st.finisher != nil {
+			s.finishes = true
+		}
 		s.list = append(s.list, st)
 	}
 	return s

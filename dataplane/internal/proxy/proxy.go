@@ -1,13 +1,16 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -19,6 +22,10 @@ type Config struct {
 	Snapshots *snapshot.Holder
 	// Directory knows which addresses are blocked.
 	Directory *directory.Directory
+	// Freshness tells when the control plane last vouched for credentials.
+	Freshness *freshness.Freshness
+	// Streams ends long exchanges of callers who aren't let in any more.
+	Streams *streams.Registry
 	// Usage counts.
 	Usage *usage.Recorder
 	// AccessLog takes a line per request; nil: none.
@@ -29,6 +36,8 @@ type Config struct {
 type Proxy struct {
 	snapshots *snapshot.Holder
 	directory *directory.Directory
+	freshness *freshness.Freshness
+	streams   *streams.Registry
 	usage     *usage.Recorder
 	log       *AccessLog
 	pool      pipeline.Pool
@@ -37,7 +46,9 @@ type Proxy struct {
 
 // New returns a proxy.
 func New(cfg Config) *Proxy {
-	return &Proxy{snapshots: cfg.Snapshots, directory: cfg.Directory, usage: cfg.Usage, log: cfg.AccessLog}
+	return &Proxy{
+		snapshots: cfg.Snapshots, directory: cfg.Directory, freshness: cfg.Freshness, streams: cfg.Streams, usage: cfg.Usage, log: cfg.AccessLog,
+	}
 }
 
 // Acquire returns an empty exchange.
@@ -61,6 +72,7 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 		ex.Answer()
 	}
 	ex.Response.Header.Set(requestIDHeader, requestID(ex))
+	ex.LetGo()
 }
 
 // ask takes the request to its upstream; ex.Rejection says what it failed at. It returns the stages that are to see the
@@ -85,21 +97,62 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		refuse(ex, err)
 		return nil
 	}
+	if limit := current.Settings.MaxStaleness; limit > 0 && route.Authenticates && p.freshness.Age(ex.Started) > limit {
+		ex.Refuse(stale(ex))
+		return nil
+	}
 	ex.Stages = route.Stages
 	if route.Stages.Run(ex) != nil {
 		return route.Stages
 	}
 	prepareRequest(ex)
+	p.seat(ex)
 	asked := time.Now()
 	if err := route.Service.Sender.Send(ex); err != nil {
+		if ended := endedBy(ex); ended != nil {
+			err = ended
+		}
 		refuse(ex, err)
 	}
 	ex.Upstream = time.Since(asked)
 	return route.Stages
 }
 
+// staleRetry is what a caller is told to wait, in seconds: beats come more often.
+const staleRetry = "5"
+
+// stale refuses a request before anybody is authenticated, by a directory that may lack revocations.
+func stale(ex *pipeline.Exchange) *pipeline.Rejection {
+	r := ex.Reject(problem.ConfigurationStale, "", "the control plane last vouched for the directory longer ago than max_staleness")
+	r.Header.Add("Retry-After", staleRetry)
+	return r
+}
+
+// seat lets the exchange go on for as long as its caller is let in.
+func (p *Proxy) seat(ex *pipeline.Exchange) {
+	caller := directory.Bearer{Address: ex.Client.Address}
+	if ex.Identity.Known() {
+		caller.Digest, caller.Consumer = ex.Identity.Proof, ex.Identity.Consumer.ID
+	}
+	ctx, cancel := context.WithCancelCause(ex.Context)
+	ex.Context = ctx
+	p.streams.Enter(&ex.Seat, ex.Stripe(), caller, ex.Now, cancel, ex.Wire)
+}
+
+// endedBy returns a rejection if the exchange was ended before there was an answer.
+func endedBy(ex *pipeline.Exchange) *pipeline.Rejection {
+	var ended *streams.Ended
+	if !errors.As(context.Cause(ex.Context), &ended) {
+		return nil
+	}
+	return ex.Reject(problem.StreamEnded, "", string(ended.Reason))
+}
+
 // Finish ends the exchange: finishers, usage, access log. The exchange goes back to the pool.
 func (p *Proxy) Finish(ex *pipeline.Exchange) {
+	if reason := p.streams.Leave(&ex.Seat); reason != "" {
+		ex.Refuse(ex.Reject(problem.StreamEnded, "", string(reason)))
+	}
 	if ex.Stages != nil {
 		ex.Stages.Finish(ex)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/edgetest"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
@@ -22,7 +23,7 @@ import (
 )
 
 func TestANodeWithoutConfigurationRefusesAndKnowsWhom(t *testing.T) {
-	p := New(Config{Snapshots: new(snapshot.Holder), Directory: directory.New(), Usage: usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)}).Recorder()})
+	p := New(Config{Snapshots: new(snapshot.Holder), Directory: directory.New(), Streams: streams.NewRegistry(directory.New()), Usage: usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)}).Recorder()})
 	ex := p.Acquire()
 	defer p.Finish(ex)
 	ex.Client.Peer = netip.MustParseAddrPort("203.0.113.9:1")

@@ -9,35 +9,39 @@ import (
 )
 
 // Even gives each node of the fleet the same share. A node that the directory doesn't list has none: whoever else counts
-// doesn't count with it.
+// doesn't count with it. Nor has one that has joined no fleet yet.
 type Even struct {
 	directory *directory.Directory
-	node      id.ID
+	node      atomic.Pointer[id.ID] // nil: it hasn't joined
 	last      atomic.Pointer[answer]
 }
 
-// answer is what follows from one state of the fleet.
+// answer is what follows from one state of the fleet, for a node.
 type answer struct {
 	fleet *directory.Fleet
+	node  *id.ID
 	share *limiter.Share
 }
 
 var _ limiter.Shares = (*Even)(nil)
 
-// NewEven returns the shares of a node.
-func NewEven(d *directory.Directory, node id.ID) *Even { return &Even{directory: d, node: node} }
+// NewEven returns the shares of a node that hasn't joined: none.
+func NewEven(d *directory.Directory) *Even { return &Even{directory: d} }
+
+// Join says which node of the fleet this is.
+func (e *Even) Join(node id.ID) { e.node.Store(&node) }
 
 // Share implements limiter.Shares.
 func (e *Even) Share() *limiter.Share {
-	fleet := e.directory.Fleet()
-	if last := e.last.Load(); last != nil && last.fleet == fleet {
+	fleet, node := e.directory.Fleet(), e.node.Load()
+	if last := e.last.Load(); last != nil && last.fleet == fleet && last.node == node {
 		return last.share
 	}
-	next := &answer{fleet: fleet, share: share(fleet, e.node)}
+	next := &answer{fleet: fleet, node: node, share: share(fleet, node)}
 	// Whoever comes first has the say, so that a share is one pointer while it is the same.
 	for {
 		last := e.last.Load()
-		if last != nil && last.fleet == fleet {
+		if last != nil && last.fleet == fleet && last.node == node {
 			return last.share
 		}
 		if e.last.CompareAndSwap(last, next) {
@@ -46,11 +50,11 @@ func (e *Even) Share() *limiter.Share {
 	}
 }
 
-func share(fleet *directory.Fleet, node id.ID) *limiter.Share {
-	if fleet == nil {
+func share(fleet *directory.Fleet, node *id.ID) *limiter.Share {
+	if fleet == nil || node == nil {
 		return nil
 	}
-	rank, listed := fleet.Rank(node)
+	rank, listed := fleet.Rank(*node)
 	if !listed {
 		return nil
 	}

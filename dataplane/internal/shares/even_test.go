@@ -35,7 +35,8 @@ func put(t *testing.T, d *directory.Directory, nodes ...id.ID) {
 
 func TestAShareIsEvenAmongTheNodesThatTheDirectoryLists(t *testing.T) {
 	d, self := directory.New(), id.ID{15: 7}
-	shares := NewEven(d, self)
+	shares := NewEven(d)
+	shares.Join(self)
 	if shares.Share() != nil {
 		t.Error("without a fleet there is a share")
 	}
@@ -54,5 +55,18 @@ func TestAShareIsEvenAmongTheNodesThatTheDirectoryLists(t *testing.T) {
 	put(t, d, self)
 	if n := testing.AllocsPerRun(100, func() { shares.Share() }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestANodeThatHasNotJoinedHasNoShareAndGetsItByJoining(t *testing.T) {
+	d, self := directory.New(), id.ID{15: 7}
+	shares := NewEven(d)
+	put(t, d, id.ID{}, self)
+	if shares.Share() != nil {
+		t.Error("a node that is nobody yet has a share")
+	}
+	shares.Join(self)
+	if s := shares.Share(); s == nil || s.Nodes != 2 {
+		t.Errorf("once it has joined the share is %+v", s)
 	}
 }

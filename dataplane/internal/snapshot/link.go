@@ -107,12 +107,13 @@ func (c *compilation) linkRoute(r *routeObject) {
 		return
 	}
 	effective := pipeline.Effective(c.next.attached.of(r))
-	if !r.public && !slices.ContainsFunc(effective, authenticates) {
+	known := slices.ContainsFunc(effective, authenticates)
+	if !r.public && !known {
 		c.fail(routesCollection, r.id, "/public", problem.ViolationUnprotected, "no enforced authentication, and not marked public")
 		return
 	}
 	route := &Route{
-		Service: service.service, Stages: c.stagesOf(effective), Public: r.public, Info: c.infoOf(r, service.service),
+		Service: service.service, Stages: c.stagesOf(effective), Public: r.public, Authenticates: known, Info: c.infoOf(r, service.service),
 		first: r.paths[0], more: r.paths[1:],
 	}
 	if !c.ownSlots {

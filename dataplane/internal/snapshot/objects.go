@@ -20,6 +20,8 @@ type Settings struct {
 	TrustedProxies Ranges
 	// AllowedTargets may be connected to although they are loopback or otherwise special.
 	AllowedTargets Ranges
+	// MaxStaleness is how long ago the control plane may have vouched for what routes authenticate by; 0: any time.
+	MaxStaleness time.Duration
 }
 
 // Service is a service compiled. It is immutable and safe for concurrent use.
@@ -100,7 +102,7 @@ func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("allowed_target_ranges: %w", err)
 	}
-	return &Settings{TrustedProxies: trusted, AllowedTargets: allowed}, nil
+	return &Settings{TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration()}, nil
 }
 
 func parseRanges(texts []string) (Ranges, error) {

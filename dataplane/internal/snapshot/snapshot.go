@@ -41,6 +41,8 @@ type Route struct {
 	Stages *pipeline.Stages
 	// Public routes need no authentication.
 	Public bool
+	// Authenticates tells whether a policy in force finds out who calls, on a public route too.
+	Authenticates bool
 
 	first forwarding   // of the first of the route's paths, which mostly is the only one
 	more  []forwarding // of the others, in their order

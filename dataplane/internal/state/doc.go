@@ -14,7 +14,7 @@
 // looked at, and the node starts empty.
 //
 // Beside the lanes lie the marks: the highest position each lane ever held, below which nothing is accepted in its epoch, and
-// what is known of crashes. A revision on which the process died twice within a minute of taking it is left for the one before it, and
+// what is known of crashes, and how fresh the node was. A revision on which the process died twice within a minute of taking it is left for the one before it, and
 // refused until a newer one comes. Only files put back all together, marks included, can't be told from the past they show.
 //
 // The package opens files and seals; it verifies no signature and knows nothing of streams (configsync does). Data flows from

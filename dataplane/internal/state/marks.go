@@ -40,6 +40,10 @@ type facts struct {
 	Crashes int      `json:"crashes"` // during the trial
 	// Blocked is the revision that crashed the process, refused until a newer one comes.
 	Blocked Position `json:"blocked"`
+	// How fresh the node was (package freshness), in milliseconds since 1970; 0: not known.
+	Signed int64 `json:"signed,omitempty"`
+	Heard  int64 `json:"heard,omitempty"`
+	Seen   int64 `json:"seen,omitempty"`
 }
 
 func (f *facts) highest(lane edgev1.Lane) *Position {

@@ -27,7 +27,7 @@ const (
 
 // Origin names where batches come from.
 type Origin struct {
-	// Node and Environment are ids.
+	// Node and Environment are ids. The node is "" until it has joined: batches are made once it has a name.
 	Node, Environment string
 	// Boot is random per start of the process.
 	Boot string
@@ -151,6 +151,13 @@ func (b *book) mend() error {
 		return nil
 	}
 	return b.begin()
+}
+
+// join names the node that counted, where nobody has. What the journal says until then is without a name.
+func (b *book) join(node string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.origin.Node = node
 }
 
 // lame tells whether mend has something to do.

@@ -14,6 +14,10 @@
 // clients may have seen them broken. Never less than what was seen, and never more than that and what was on its way. Single
 // requests wait in memory for the keeper: a kill costs those of the last tenth of a second, never their counts.
 //
+// A node that starts from a snapshot file counts before it has a name ([Ledger.Join]). Its batches are named after it, so none is made
+// until then; what it counted, in this boot and in earlier ones that ended without a name, waits on the disk and is its own by
+// whatever name it gets. What was counted under another name never is.
+//
 // Where the disk takes nothing, and where the ring is full because it is slow, requests are counted in memory, and a metric says so.
 //
 // Two bounds give detail up, and counts and consumers never. Of a minute that has too many counters new ones lose the code of their

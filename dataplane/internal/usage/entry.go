@@ -246,7 +246,9 @@ func (b *book) read(data []byte, number uint64) (*usagev1.Batch, error) {
 	if err := proto.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("read what was counted: %w", err)
 	}
-	if m.GetNode() != b.origin.Node || m.GetEnvironment() != b.origin.Environment {
+	// What was counted before the node had a name is its own, whatever it is called later: nothing of it was in a batch.
+	unnamed := number == 0 && m.GetNode() == ""
+	if m.GetNode() != b.origin.Node && !unnamed || m.GetEnvironment() != b.origin.Environment {
 		return nil, errForeign
 	}
 	if m.GetBoot() != b.origin.Boot || m.GetNumber() != number {

@@ -24,7 +24,7 @@ const (
 type Config struct {
 	// Dir keeps what the bus hasn't taken; "": memory alone.
 	Dir string
-	// Origin names this boot.
+	// Origin names this boot; the node, if it has joined.
 	Origin Origin
 	// Log hears of disks that fail, and of what is given up.
 	Log *slog.Logger
@@ -41,6 +41,7 @@ type Ledger struct {
 	last time.Time // that the disk was looked after
 
 	mu      sync.Mutex
+	origin  Origin
 	earlier []*book
 
 	folded, capped, refused, events, dropped atomic.Uint64
@@ -49,7 +50,7 @@ type Ledger struct {
 // Open returns the ledger of a boot, with what earlier ones left. A disk that fails is told of, and done without.
 func Open(cfg Config) *Ledger {
 	l := &Ledger{
-		cfg: cfg, recorder: NewRecorder(), cap: newMinuteCap(),
+		cfg: cfg, origin: cfg.Origin, recorder: NewRecorder(), cap: newMinuteCap(),
 		current: &book{origin: cfg.Origin, log: cfg.Log, began: time.Now(), tally: newTally()},
 	}
 	if cfg.Dir == "" {
@@ -57,6 +58,16 @@ func Open(cfg Config) *Ledger {
 	}
 	l.tend()
 	return l
+}
+
+// Join names the node that counts, and that counted in earlier boots which ended before it had a name.
+func (l *Ledger) Join(node string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.origin.Node = node
+	for _, b := range append(slices.Clone(l.earlier), l.current) {
+		b.join(node)
+	}
 }
 
 // Recorder is what fills the ledger.
@@ -85,6 +96,9 @@ func (l *Ledger) takeUp() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, b := range found {
+		b.join(l.origin.Node) // it may have got its name meanwhile
+	}
 	l.earlier = append(l.earlier, found...)
 	slices.SortStableFunc(l.earlier, func(a, b *book) int { return a.began.Compare(b.began) })
 }
@@ -97,7 +111,9 @@ func (l *Ledger) read(folder *spool.Folder) *book {
 		}
 		return nil
 	}
-	origin := l.cfg.Origin
+	l.mu.Lock()
+	origin := l.origin
+	l.mu.Unlock()
 	origin.Boot = folder.Boot
 	b := &book{origin: origin, log: l.cfg.Log, folder: folder, earlier: true, tally: newTally()}
 	if err := folder.Read(b.apply); err != nil {
@@ -112,7 +128,7 @@ func (l *Ledger) read(folder *spool.Folder) *book {
 		l.cfg.Log.Warn("usage of an earlier boot waits until the disk takes something", "boot", folder.Boot, "error", err)
 	}
 	counters, _ := b.left()
-	l.cfg.Log.Info("usage of an earlier boot is sent now", "boot", folder.Boot, "counters", counters, "batches_before", b.number)
+	l.cfg.Log.Info("usage of an earlier boot waits to be sent", "boot", folder.Boot, "counters", counters, "batches_before", b.number)
 	return b
 }
 

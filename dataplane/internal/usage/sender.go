@@ -28,14 +28,24 @@ type Publisher interface {
 type Sender struct {
 	ledger    *Ledger
 	publisher Publisher
+	joined    atomic.Bool // publisher is known
 	log       *slog.Logger
 
 	sent, failed atomic.Uint64
 }
 
-// NewSender returns a sender; Run makes it send.
+// NewSender returns a sender; Run makes it send. Without a publisher what was counted stays in the ledger, until Join says who takes it.
 func NewSender(ledger *Ledger, publisher Publisher, log *slog.Logger) *Sender {
-	return &Sender{ledger: ledger, publisher: publisher, log: log}
+	s := &Sender{ledger: ledger, publisher: publisher, log: log}
+	s.joined.Store(publisher != nil)
+	return s
+}
+
+// Join says which node has counted, and who takes it. It is called once.
+func (s *Sender) Join(publisher Publisher, node string) {
+	s.ledger.Join(node)
+	s.publisher = publisher
+	s.joined.Store(true)
 }
 
 // Stats are counts since the start, but for those from Durable on.
@@ -101,6 +111,9 @@ func (s *Sender) drain(ctx context.Context, drain time.Duration) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	for !s.round(last) {
+		if !s.joined.Load() {
+			return s.unsent()
+		}
 		select {
 		case <-last.Done():
 			return s.left()
@@ -110,8 +123,20 @@ func (s *Sender) drain(ctx context.Context, drain time.Duration) error {
 	return nil
 }
 
-func (s *Sender) left() error {
-	lost, kept := 0, 0
+// unsent tells what becomes of what a node counted that ends before it belonged anywhere.
+func (s *Sender) unsent() error {
+	lost, kept := s.sums()
+	if kept > 0 {
+		s.log.Info("the node belongs to no control plane that could take its usage; the disk keeps it until it does", "counters", kept)
+	}
+	if lost > 0 {
+		s.log.Warn("usage is given up: the node belonged to no control plane that could take it, and its disk doesn't keep it", "counters", lost)
+	}
+	return nil
+}
+
+// sums returns how many counters end with the process, and how many outlive it.
+func (s *Sender) sums() (lost, kept int) {
 	for _, b := range s.ledger.books() {
 		counters, durable := b.left()
 		if durable || b.earlier {
@@ -120,6 +145,11 @@ func (s *Sender) left() error {
 			lost += counters
 		}
 	}
+	return lost, kept
+}
+
+func (s *Sender) left() error {
+	lost, kept := s.sums()
 	if kept > 0 {
 		s.log.Warn("the bus didn't take all usage before the end; the disk keeps it for the next start", "counters", kept)
 	}
@@ -131,6 +161,9 @@ func (s *Sender) left() error {
 
 // round sends what it can, the oldest first, and returns whether that was all.
 func (s *Sender) round(ctx context.Context) (all bool) {
+	if !s.joined.Load() {
+		return false
+	}
 	all = true
 	for _, b := range s.ledger.books() {
 		if !s.send(ctx, b) {

@@ -51,7 +51,7 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 	if refused != nil {
 		return refused
 	}
-	key, refused := s.lookUp(ex, text)
+	key, proof, refused := s.lookUp(ex, text)
 	if refused != nil {
 		return refused
 	}
@@ -59,6 +59,7 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 	if refused != nil {
 		return refused
 	}
+	who.Proof = proof
 	// Whoever lacks a scope is known all the same: the refusal counts under their name.
 	ex.Identify(who)
 	if !s.permits(key.Scopes) {
@@ -84,17 +85,18 @@ func (s *stage) find(ex *pipeline.Exchange) (string, *pipeline.Rejection) {
 	return "", s.unauthenticated(ex, problem.CredentialMissing, "", "no key in any place")
 }
 
-// lookUp returns what is known of a key.
-func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, *pipeline.Rejection) {
+// lookUp returns what is known of a key, and what the directory knows it by.
+func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, apikey.Digest, *pipeline.Rejection) {
 	if !apikey.Check(text) {
-		return directory.Key{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "not of a key's form, or its checksum doesn't fit")
+		return directory.Key{}, apikey.Digest{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "not of a key's form, or its checksum doesn't fit")
 	}
 	for _, pepper := range s.directory.Peppers() {
-		if key, ok := s.directory.Key(pepper.Digest(text)); ok {
-			return key, nil
+		proof := pepper.Digest(text)
+		if key, ok := s.directory.Key(proof); ok {
+			return key, proof, nil
 		}
 	}
-	return directory.Key{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "unknown or revoked key")
+	return directory.Key{}, apikey.Digest{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "unknown or revoked key")
 }
 
 // prove holds a known key against its own bounds, its consumer's state and the blocks on either.

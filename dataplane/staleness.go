@@ -1,0 +1,56 @@
+package dataplane
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/admin"
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/freshness"
+	"github.com/sallyport/sallyport/proto/apikey"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// restore puts in force what the node has kept, as fresh as it was.
+func (n *node) restore() {
+	n.syncer.Restore()
+	_, kept := n.syncer.Confirmed()
+	n.freshness.Restore(n.state.Freshness(), kept, time.Now())
+}
+
+// maxStaleness is the environment's limit in force; 0: none.
+func (n *node) maxStaleness() time.Duration {
+	if current := n.snapshots.Load(); current != nil {
+		return current.Settings.MaxStaleness
+	}
+	return 0
+}
+
+// admission is who may keep a long exchange open: whoever is let in, as long as the node may let anybody in by a credential.
+type admission struct {
+	*directory.Directory
+
+	stale func(now time.Time) bool
+}
+
+// Denied implements streams.Admission.
+func (a admission) Denied(who directory.Bearer, now time.Time) (problem.Code, bool) {
+	proven := who.Digest != (apikey.Digest{}) || !who.Consumer.IsZero()
+	if proven && a.stale(now) {
+		return problem.ConfigurationStale, true
+	}
+	return a.Directory.Denied(who, now)
+}
+
+// stale tells whether routes that authenticate have stopped.
+func (n *node) stale(now time.Time) bool {
+	limit := n.maxStaleness()
+	return limit > 0 && n.freshness.Age(now) > limit
+}
+
+func (n *node) stalenessSamples(one func(string, float64, ...string)) {
+	now := time.Now()
+	one(admin.Stale, truth(n.stale(now)))
+	if age := n.freshness.Age(now); age != freshness.Never {
+		one(admin.ConfirmedAge, age.Seconds())
+	}
+}
