@@ -6,4 +6,5 @@ package configsync
 //
 //	1  2026-11-22  services, routes, policies (api-key, rate-limit), settings; consumers, API keys,
 //	               secrets, peppers
-const Capability uint32 = 1
+//	2  2026-11-22  Hello.head, and the recall of what a database lost (Recall, Holdings)
+const Capability uint32 = 2

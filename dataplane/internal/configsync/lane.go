@@ -45,7 +45,8 @@ type delta struct {
 type held struct {
 	epoch, number uint64
 	digest        digest.Sum
-	time          time.Time // of the newest verified head that names this state
+	time          time.Time          // of the newest verified head that names this state
+	signed        *edgev1.SignedHead // that head
 }
 
 // lane is one lane's state and the rules by which it moves. One goroutine writes it.
@@ -185,7 +186,7 @@ func (l *lane) put(next candidate, h head) error {
 	if err := next.commit(h.number); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	l.held.Store(&held{epoch: h.epoch, number: h.number, digest: h.digest, time: h.time})
+	l.held.Store(&held{epoch: h.epoch, number: h.number, digest: h.digest, time: h.time, signed: h.signed})
 	return nil
 }
 
@@ -193,7 +194,7 @@ func (l *lane) put(next candidate, h head) error {
 func (l *lane) confirm(h head) {
 	now := *l.held.Load()
 	if h.time.After(now.time) {
-		now.time = h.time
+		now.time, now.signed = h.time, h.signed
 		l.held.Store(&now)
 	}
 }
@@ -208,5 +209,5 @@ func (l *lane) mismatch(h head, own digest.Sum) error {
 // hello says what the lane holds for good.
 func (l *lane) hello(boot, build string) *edgev1.Hello {
 	now := l.kept.Load()
-	return &edgev1.Hello{Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: boot, Build: build}
+	return &edgev1.Hello{Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: boot, Build: build, Head: now.signed}
 }

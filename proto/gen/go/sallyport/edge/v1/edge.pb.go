@@ -824,7 +824,9 @@ type Hello struct {
 	// Random per start of the process.
 	Boot string `protobuf:"bytes,5,opt,name=boot,proto3" json:"boot,omitempty"`
 	// Build of the node's binary, for people.
-	Build         string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	Build string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	// What it holds, as the control plane signed it: proof of the position above. Absent while it holds nothing.
+	Head          *SignedHead `protobuf:"bytes,7,opt,name=head,proto3" json:"head,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -899,6 +901,13 @@ func (x *Hello) GetBuild() string {
 		return x.Build
 	}
 	return ""
+}
+
+func (x *Hello) GetHead() *SignedHead {
+	if x != nil {
+		return x.Head
+	}
+	return nil
 }
 
 // Ack says that a state was applied.
@@ -1567,6 +1576,7 @@ type SyncDirectoryRequest struct {
 	//	*SyncDirectoryRequest_Hello
 	//	*SyncDirectoryRequest_Ack
 	//	*SyncDirectoryRequest_Nack
+	//	*SyncDirectoryRequest_Holdings
 	Message       isSyncDirectoryRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1636,6 +1646,15 @@ func (x *SyncDirectoryRequest) GetNack() *Nack {
 	return nil
 }
 
+func (x *SyncDirectoryRequest) GetHoldings() *Holdings {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryRequest_Holdings); ok {
+			return x.Holdings
+		}
+	}
+	return nil
+}
+
 type isSyncDirectoryRequest_Message interface {
 	isSyncDirectoryRequest_Message()
 }
@@ -1655,11 +1674,18 @@ type SyncDirectoryRequest_Nack struct {
 	Nack *Nack `protobuf:"bytes,3,opt,name=nack,proto3,oneof"`
 }
 
+type SyncDirectoryRequest_Holdings struct {
+	// What a recall asked for, or a part of it.
+	Holdings *Holdings `protobuf:"bytes,4,opt,name=holdings,proto3,oneof"`
+}
+
 func (*SyncDirectoryRequest_Hello) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Ack) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Nack) isSyncDirectoryRequest_Message() {}
+
+func (*SyncDirectoryRequest_Holdings) isSyncDirectoryRequest_Message() {}
 
 // SyncDirectoryResponse is what the control plane says on a directory stream.
 type SyncDirectoryResponse struct {
@@ -1671,6 +1697,7 @@ type SyncDirectoryResponse struct {
 	//	*SyncDirectoryResponse_Delta
 	//	*SyncDirectoryResponse_Chunk
 	//	*SyncDirectoryResponse_Beat
+	//	*SyncDirectoryResponse_Recall
 	Message       isSyncDirectoryResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1740,6 +1767,15 @@ func (x *SyncDirectoryResponse) GetBeat() *SignedHead {
 	return nil
 }
 
+func (x *SyncDirectoryResponse) GetRecall() *Recall {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryResponse_Recall); ok {
+			return x.Recall
+		}
+	}
+	return nil
+}
+
 type isSyncDirectoryResponse_Message interface {
 	isSyncDirectoryResponse_Message()
 }
@@ -1759,11 +1795,203 @@ type SyncDirectoryResponse_Beat struct {
 	Beat *SignedHead `protobuf:"bytes,3,opt,name=beat,proto3,oneof"`
 }
 
+type SyncDirectoryResponse_Recall struct {
+	// What the node holds is asked back: the database went back, and the node knows more.
+	Recall *Recall `protobuf:"bytes,4,opt,name=recall,proto3,oneof"`
+}
+
 func (*SyncDirectoryResponse_Delta) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Chunk) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Beat) isSyncDirectoryResponse_Message() {}
+
+func (*SyncDirectoryResponse_Recall) isSyncDirectoryResponse_Message() {}
+
+// Recall asks a node for what its directory holds, before the node is served in a new epoch. Each is answered by Holdings.
+type Recall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is asked for; none: the sums of all buckets.
+	Buckets       []*RecalledBucket `protobuf:"bytes,1,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recall) Reset() {
+	*x = Recall{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recall) ProtoMessage() {}
+
+func (x *Recall) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recall.ProtoReflect.Descriptor instead.
+func (*Recall) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Recall) GetBuckets() []*RecalledBucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
+// RecalledBucket is one bucket that is asked for.
+type RecalledBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the bucket, below 4,096.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Hashes of the entries whose bytes are asked for, 16 bytes each, one behind the other; none: the hashes of all its entries
+	// are asked for.
+	Hashes        []byte `protobuf:"bytes,2,opt,name=hashes,proto3" json:"hashes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecalledBucket) Reset() {
+	*x = RecalledBucket{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecalledBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecalledBucket) ProtoMessage() {}
+
+func (x *RecalledBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecalledBucket.ProtoReflect.Descriptor instead.
+func (*RecalledBucket) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RecalledBucket) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RecalledBucket) GetHashes() []byte {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
+// Holdings answers a Recall, in as many messages as it takes. Nothing in it needs to be believed: sums digest to a signed head,
+// a bucket's hashes to its sum, an entry's bytes to its hash.
+type Holdings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With sums: the head that they digest to. It is the Hello's, or of what has come since and isn't kept yet.
+	Head *SignedHead `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// The sums of all buckets in their order, 32 bytes each, one behind the other; an empty bucket's is zero.
+	Sums []byte `protobuf:"bytes,2,opt,name=sums,proto3" json:"sums,omitempty"`
+	// Buckets that were asked for, with the hashes of their entries in the order of the entries' keys. One may go on in the next message.
+	Buckets []*RecalledBucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	// Entries that were asked for. The node leaves out what it doesn't keep as it came: secrets, peppers.
+	Entries [][]byte `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Nothing more answers this Recall.
+	Last          bool `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Holdings) Reset() {
+	*x = Holdings{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Holdings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Holdings) ProtoMessage() {}
+
+func (x *Holdings) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
+func (*Holdings) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Holdings) GetHead() *SignedHead {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *Holdings) GetSums() []byte {
+	if x != nil {
+		return x.Sums
+	}
+	return nil
+}
+
+func (x *Holdings) GetBuckets() []*RecalledBucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
+func (x *Holdings) GetEntries() [][]byte {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *Holdings) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
 
 // DirectoryDelta leads from one sequence to a later one.
 type DirectoryDelta struct {
@@ -1780,7 +2008,7 @@ type DirectoryDelta struct {
 
 func (x *DirectoryDelta) Reset() {
 	*x = DirectoryDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +2020,7 @@ func (x *DirectoryDelta) String() string {
 func (*DirectoryDelta) ProtoMessage() {}
 
 func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +2033,7 @@ func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryDelta.ProtoReflect.Descriptor instead.
 func (*DirectoryDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DirectoryDelta) GetHead() *SignedHead {
@@ -1842,7 +2070,7 @@ type EntryChange struct {
 
 func (x *EntryChange) Reset() {
 	*x = EntryChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2082,7 @@ func (x *EntryChange) String() string {
 func (*EntryChange) ProtoMessage() {}
 
 func (x *EntryChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2095,7 @@ func (x *EntryChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryChange.ProtoReflect.Descriptor instead.
 func (*EntryChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EntryChange) GetKey() []byte {
@@ -1895,7 +2123,7 @@ type DirectorySnapshot struct {
 
 func (x *DirectorySnapshot) Reset() {
 	*x = DirectorySnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +2135,7 @@ func (x *DirectorySnapshot) String() string {
 func (*DirectorySnapshot) ProtoMessage() {}
 
 func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2148,7 @@ func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectorySnapshot.ProtoReflect.Descriptor instead.
 func (*DirectorySnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DirectorySnapshot) GetEntries() []*EntryChange {
@@ -1985,7 +2213,7 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\fcertificates\x18\x01 \x03(\fR\fcertificates\x124\n" +
 	"\x05trust\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
 	"\abus_jwt\x18\x03 \x01(\tR\x06busJwt\x12\x19\n" +
-	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\"\x97\x01\n" +
+	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\"\xca\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -1994,7 +2222,8 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"capability\x18\x04 \x01(\rR\n" +
 	"capability\x12\x12\n" +
 	"\x04boot\x18\x05 \x01(\tR\x04boot\x12\x14\n" +
-	"\x05build\x18\x06 \x01(\tR\x05build\"d\n" +
+	"\x05build\x18\x06 \x01(\tR\x05build\x121\n" +
+	"\x04head\x18\a \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\"d\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\x12-\n" +
@@ -2036,17 +2265,30 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\rSnapshotChunk\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x12\n" +
-	"\x04last\x18\x03 \x01(\bR\x04last\"\xae\x01\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\"\xe9\x01\n" +
 	"\x14SyncDirectoryRequest\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.sallyport.edge.v1.HelloH\x00R\x05hello\x12*\n" +
 	"\x03ack\x18\x02 \x01(\v2\x16.sallyport.edge.v1.AckH\x00R\x03ack\x12-\n" +
-	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nackB\t\n" +
-	"\amessage\"\xcc\x01\n" +
+	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nack\x129\n" +
+	"\bholdings\x18\x04 \x01(\v2\x1b.sallyport.edge.v1.HoldingsH\x00R\bholdingsB\t\n" +
+	"\amessage\"\x81\x02\n" +
 	"\x15SyncDirectoryResponse\x129\n" +
 	"\x05delta\x18\x01 \x01(\v2!.sallyport.edge.v1.DirectoryDeltaH\x00R\x05delta\x128\n" +
 	"\x05chunk\x18\x02 \x01(\v2 .sallyport.edge.v1.SnapshotChunkH\x00R\x05chunk\x123\n" +
-	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beatB\t\n" +
-	"\amessage\"\x91\x01\n" +
+	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beat\x123\n" +
+	"\x06recall\x18\x04 \x01(\v2\x19.sallyport.edge.v1.RecallH\x00R\x06recallB\t\n" +
+	"\amessage\"E\n" +
+	"\x06Recall\x12;\n" +
+	"\abuckets\x18\x01 \x03(\v2!.sallyport.edge.v1.RecalledBucketR\abuckets\"@\n" +
+	"\x0eRecalledBucket\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x16\n" +
+	"\x06hashes\x18\x02 \x01(\fR\x06hashes\"\xbc\x01\n" +
+	"\bHoldings\x121\n" +
+	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
+	"\x04sums\x18\x02 \x01(\fR\x04sums\x12;\n" +
+	"\abuckets\x18\x03 \x03(\v2!.sallyport.edge.v1.RecalledBucketR\abuckets\x12\x18\n" +
+	"\aentries\x18\x04 \x03(\fR\aentries\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\"\x91\x01\n" +
 	"\x0eDirectoryDelta\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x128\n" +
@@ -2080,7 +2322,7 @@ func file_sallyport_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(Lane)(0),                         // 0: sallyport.edge.v1.Lane
 	(*Head)(nil),                      // 1: sallyport.edge.v1.Head
@@ -2106,55 +2348,64 @@ var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(*SnapshotChunk)(nil),             // 21: sallyport.edge.v1.SnapshotChunk
 	(*SyncDirectoryRequest)(nil),      // 22: sallyport.edge.v1.SyncDirectoryRequest
 	(*SyncDirectoryResponse)(nil),     // 23: sallyport.edge.v1.SyncDirectoryResponse
-	(*DirectoryDelta)(nil),            // 24: sallyport.edge.v1.DirectoryDelta
-	(*EntryChange)(nil),               // 25: sallyport.edge.v1.EntryChange
-	(*DirectorySnapshot)(nil),         // 26: sallyport.edge.v1.DirectorySnapshot
-	(*timestamppb.Timestamp)(nil),     // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 28: google.protobuf.Duration
+	(*Recall)(nil),                    // 24: sallyport.edge.v1.Recall
+	(*RecalledBucket)(nil),            // 25: sallyport.edge.v1.RecalledBucket
+	(*Holdings)(nil),                  // 26: sallyport.edge.v1.Holdings
+	(*DirectoryDelta)(nil),            // 27: sallyport.edge.v1.DirectoryDelta
+	(*EntryChange)(nil),               // 28: sallyport.edge.v1.EntryChange
+	(*DirectorySnapshot)(nil),         // 29: sallyport.edge.v1.DirectorySnapshot
+	(*timestamppb.Timestamp)(nil),     // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 31: google.protobuf.Duration
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
-	27, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
+	30, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
 	3,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
 	4,  // 3: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
 	10, // 4: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
 	4,  // 5: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	28, // 6: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	15, // 7: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	12, // 8: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 9: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 10: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	18, // 11: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	21, // 12: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 13: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 14: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	19, // 15: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	19, // 16: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 17: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	12, // 18: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	13, // 19: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	14, // 20: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	24, // 21: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	21, // 22: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 23: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 24: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	25, // 25: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	25, // 26: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	5,  // 27: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	7,  // 28: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	9,  // 29: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	16, // 30: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	22, // 31: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	6,  // 32: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	8,  // 33: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	11, // 34: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	17, // 35: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	23, // 36: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	2,  // 6: sallyport.edge.v1.Hello.head:type_name -> sallyport.edge.v1.SignedHead
+	31, // 7: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	15, // 8: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	12, // 9: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	13, // 10: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	14, // 11: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	18, // 12: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	21, // 13: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 14: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 15: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	19, // 16: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	19, // 17: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	2,  // 18: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	12, // 19: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	13, // 20: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	14, // 21: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	26, // 22: sallyport.edge.v1.SyncDirectoryRequest.holdings:type_name -> sallyport.edge.v1.Holdings
+	27, // 23: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	21, // 24: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 25: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	24, // 26: sallyport.edge.v1.SyncDirectoryResponse.recall:type_name -> sallyport.edge.v1.Recall
+	25, // 27: sallyport.edge.v1.Recall.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	2,  // 28: sallyport.edge.v1.Holdings.head:type_name -> sallyport.edge.v1.SignedHead
+	25, // 29: sallyport.edge.v1.Holdings.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	2,  // 30: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	28, // 31: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	28, // 32: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	5,  // 33: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	7,  // 34: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	9,  // 35: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	16, // 36: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	22, // 37: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	6,  // 38: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	8,  // 39: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	11, // 40: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	17, // 41: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	23, // 42: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	38, // [38:43] is the sub-list for method output_type
+	33, // [33:38] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -2176,11 +2427,13 @@ func file_sallyport_edge_v1_edge_proto_init() {
 		(*SyncDirectoryRequest_Hello)(nil),
 		(*SyncDirectoryRequest_Ack)(nil),
 		(*SyncDirectoryRequest_Nack)(nil),
+		(*SyncDirectoryRequest_Holdings)(nil),
 	}
 	file_sallyport_edge_v1_edge_proto_msgTypes[22].OneofWrappers = []any{
 		(*SyncDirectoryResponse_Delta)(nil),
 		(*SyncDirectoryResponse_Chunk)(nil),
 		(*SyncDirectoryResponse_Beat)(nil),
+		(*SyncDirectoryResponse_Recall)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2188,7 +2441,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_edge_proto_rawDesc), len(file_sallyport_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
