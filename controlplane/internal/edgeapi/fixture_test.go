@@ -105,7 +105,7 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	lanes := fleet.NewLanes(c.store, signer, c.store, log, c.stats)
+	lanes := fleet.NewLanes(c.store, signer, nil, c.store, log, c.stats)
 	roster := fleet.NewRoster(c.db.Fleet(), log, c.stats)
 	c.authority, c.nodes, c.tokens = authority, fleet.NewNodes(c.db.Fleet(), roster), fleet.NewJoinTokens(c.db.Fleet(), authority)
 	nonces, err := fleet.LoadNonces(c.t.Context(), vault)

@@ -9,14 +9,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
 
 // Sources are what is counted elsewhere.
 type Sources struct {
-	Fleet *fleet.Stats
-	Usage *usage.Stats
+	Fleet  *fleet.Stats
+	Usage  *usage.Stats
+	Epochs *epochs.Stats
 }
 
 // metric is one line of the list of metrics.
@@ -52,8 +54,11 @@ func (s Sources) list() []metric {
 		{name: "sallyport_control_sync_deltas_read_total", help: "Deltas read from the database, each for all nodes.", counter: &s.Fleet.DeltasRead},
 		{name: "sallyport_control_sync_snapshots_built_total", help: "Snapshots built, each for all nodes.", counter: &s.Fleet.SnapshotsBuilt},
 		{name: "sallyport_control_sync_mismatches_total", help: "Nodes whose digest differed from ours.", counter: &s.Fleet.Mismatches},
-		{name: "sallyport_control_sync_ahead_total", help: "Nodes ahead of the database, refused.", counter: &s.Fleet.Ahead},
+		{name: "sallyport_control_sync_ahead_total", help: "Nodes ahead of the database that prove nothing, refused.", counter: &s.Fleet.Ahead},
 		{name: "sallyport_control_sync_reports_failed_total", help: "Writes of nodes' answers that failed and were tried again.", counter: &s.Fleet.AnswersDeferred},
+		{name: "sallyport_control_epochs_opened_total", help: "Epochs that this replica opened, since the database went back.", counter: &s.Epochs.Opened},
+		{name: "sallyport_control_recalls_total", help: "Nodes asked for what the database lost.", counter: &s.Epochs.Recalls},
+		{name: "sallyport_control_denials_taken_back_total", help: "Revocations and other denials taken back from nodes.", counter: &s.Epochs.Taken},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("counted"), counter: &s.Usage.Counted},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("duplicate"), counter: &s.Usage.Duplicates},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("refused"), counter: &s.Usage.Refused},

@@ -487,11 +487,14 @@ func (q *Queries) SetNodeEnabled(ctx context.Context, arg SetNodeEnabledParams) 
 
 const tallyNodes = `-- name: TallyNodes :one
 SELECT count(*) AS live,
-       count(*) FILTER (WHERE c.number >= $1 AND d.number >= $2) AS applied,
-       count(*) FILTER (WHERE NOT (c.number >= $1 AND d.number >= $2)
-                          AND (c.number < $1 AND c.refused >= $1
-                            OR d.number < $2 AND d.refused >= $2)) AS refused
+       count(*) FILTER (WHERE ($1::bigint = 0 OR c.epoch = e.epoch AND c.number >= $1)
+                          AND ($2::bigint = 0 OR d.epoch = e.epoch AND d.number >= $2)) AS applied,
+       count(*) FILTER (WHERE NOT (($1 = 0 OR c.epoch = e.epoch AND c.number >= $1)
+                               AND ($2 = 0 OR d.epoch = e.epoch AND d.number >= $2))
+                          AND (NOT (c.epoch = e.epoch AND c.number >= $1) AND c.refused >= $1 AND $1 > 0
+                            OR NOT (d.epoch = e.epoch AND d.number >= $2) AND d.refused >= $2 AND $2 > 0)) AS refused
 FROM nodes n
+JOIN environments e ON e.id = n.environment
 JOIN node_lanes c ON c.node = n.id AND c.lane = 1 AND c.connected_until > now()
 JOIN node_lanes d ON d.node = n.id AND d.lane = 2 AND d.connected_until > now()
 WHERE n.environment = $3 AND n.enabled
@@ -509,6 +512,7 @@ type TallyNodesRow struct {
 	Refused int64
 }
 
+// A number says nothing beside those of another epoch.
 func (q *Queries) TallyNodes(ctx context.Context, arg TallyNodesParams) (TallyNodesRow, error) {
 	row := q.db.QueryRow(ctx, tallyNodes, arg.Revision, arg.Sequence, arg.Environment)
 	var i TallyNodesRow

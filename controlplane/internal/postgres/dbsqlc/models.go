@@ -66,6 +66,14 @@ type DirectoryEntry struct {
 	Sealed      bool
 }
 
+type DirectoryHead struct {
+	Environment string
+	Epoch       int64
+	Sequence    int64
+	Digest      []byte
+	CreatedAt   time.Time
+}
+
 type Environment struct {
 	ID             string
 	Name           string
@@ -75,6 +83,22 @@ type Environment struct {
 	Digest         []byte
 	SequenceNeeded int64
 	CreatedAt      time.Time
+}
+
+type Epoch struct {
+	Environment   string
+	Epoch         int64
+	OpenedAt      time.Time
+	OpenedBy      string
+	Prover        string
+	Reason        string
+	EndedEpoch    int64
+	EndedRevision int64
+	EndedSequence int64
+	LostEpoch     int64
+	LostRevision  int64
+	LostSequence  int64
+	RecallUntil   *time.Time
 }
 
 type JoinToken struct {
@@ -150,6 +174,17 @@ type Pepper struct {
 	Version     int32
 	EntryKey    []byte
 	CreatedAt   time.Time
+}
+
+type Recall struct {
+	Environment string
+	Epoch       int64
+	Sequence    int64
+	Digest      []byte
+	Node        string
+	IntoEpoch   int64
+	Taken       int32
+	RecalledAt  time.Time
 }
 
 type Revision struct {

@@ -100,12 +100,16 @@ SET session         = excluded.session,
 WHERE excluded.session >= l.session;
 
 -- name: TallyNodes :one
+-- A number says nothing beside those of another epoch.
 SELECT count(*) AS live,
-       count(*) FILTER (WHERE c.number >= @revision AND d.number >= @sequence) AS applied,
-       count(*) FILTER (WHERE NOT (c.number >= @revision AND d.number >= @sequence)
-                          AND (c.number < @revision AND c.refused >= @revision
-                            OR d.number < @sequence AND d.refused >= @sequence)) AS refused
+       count(*) FILTER (WHERE (@revision::bigint = 0 OR c.epoch = e.epoch AND c.number >= @revision)
+                          AND (@sequence::bigint = 0 OR d.epoch = e.epoch AND d.number >= @sequence)) AS applied,
+       count(*) FILTER (WHERE NOT ((@revision = 0 OR c.epoch = e.epoch AND c.number >= @revision)
+                               AND (@sequence = 0 OR d.epoch = e.epoch AND d.number >= @sequence))
+                          AND (NOT (c.epoch = e.epoch AND c.number >= @revision) AND c.refused >= @revision AND @revision > 0
+                            OR NOT (d.epoch = e.epoch AND d.number >= @sequence) AND d.refused >= @sequence AND @sequence > 0)) AS refused
 FROM nodes n
+JOIN environments e ON e.id = n.environment
 JOIN node_lanes c ON c.node = n.id AND c.lane = 1 AND c.connected_until > now()
 JOIN node_lanes d ON d.node = n.id AND d.lane = 2 AND d.connected_until > now()
 WHERE n.environment = @environment AND n.enabled;
