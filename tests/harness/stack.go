@@ -121,6 +121,15 @@ func (s *Stack) ReviveDatabase(ctx context.Context) error {
 	return s.local.ReviveDatabase(ctx) //nolint:wrapcheck // says which
 }
 
+// Environ is what a shell needs to run the control plane's commands beside this stack: where its database and root key are, and
+// the programs.
+func (s *Stack) Environ() []string {
+	return append(s.local.ControlEnv(), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// DatabaseDir returns where the database's files lie.
+func (s *Stack) DatabaseDir() string { return s.local.DatabaseDir() }
+
 // LogFile returns the file that takes what the programs print.
 func (s *Stack) LogFile() string { return s.output.Name() }
 

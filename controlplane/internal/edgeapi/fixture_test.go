@@ -92,6 +92,14 @@ func newControlFor(t *testing.T, times edgeapi.Times, life time.Duration) *contr
 
 func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	c.t.Helper()
+	c.vault = vault
+	c.serveLanes(c.store, nil, c.store, times)
+}
+
+// serveLanes serves lanes out of a store; more are what else runs below it.
+func (c *control) serveLanes(store fleet.LaneStore, histories fleet.Epochs, wakes fleet.Wakes, times edgeapi.Times, more ...func(context.Context) error) {
+	c.t.Helper()
+	vault := c.vault
 	log := slog.New(slog.DiscardHandler)
 	authority, err := fleet.LoadAuthority(c.t.Context(), vault)
 	if err != nil {
@@ -105,7 +113,7 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	lanes := fleet.NewLanes(c.store, signer, nil, c.store, log, c.stats)
+	lanes := fleet.NewLanes(store, signer, histories, wakes, log, c.stats)
 	roster := fleet.NewRoster(c.db.Fleet(), log, c.stats)
 	c.authority, c.nodes, c.tokens = authority, fleet.NewNodes(c.db.Fleet(), roster), fleet.NewJoinTokens(c.db.Fleet(), authority)
 	nonces, err := fleet.LoadNonces(c.t.Context(), vault)
@@ -123,11 +131,11 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 		c.t.Fatal(err)
 	}
 	c.address = listener.Addr().String()
-	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run)
+	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, append(more, lanes.Run, roster.Run)...)
 }
 
 // run runs the server, and what it stands on until the server has ended.
-func (c *control) run(serve, lanes, roster func(context.Context) error) {
+func (c *control) run(serve func(context.Context) error, ground ...func(context.Context) error) {
 	serving, stopServing := context.WithCancel(context.Background())
 	standing, stopStanding := context.WithCancel(context.Background())
 	var served, stood sync.WaitGroup
@@ -137,8 +145,9 @@ func (c *control) run(serve, lanes, roster func(context.Context) error) {
 		}
 	}
 	served.Go(func() { check(serve(serving)) })
-	stood.Go(func() { check(lanes(standing)) })
-	stood.Go(func() { check(roster(standing)) })
+	for _, below := range ground {
+		stood.Go(func() { check(below(standing)) })
+	}
 	c.stop = sync.OnceFunc(func() {
 		stopServing()
 		served.Wait()

@@ -99,7 +99,9 @@ func (r *replica) apply(verb publish.Verb, collection, key, body string) publish
 	return result.Outcomes[0]
 }
 
-func (r *replica) consumer(name string) { r.apply(publish.Create, directory.Consumers, "", `{"name":"`+name+`"}`) }
+func (r *replica) consumer(name string) {
+	r.apply(publish.Create, directory.Consumers, "", `{"name":"`+name+`"}`)
+}
 
 func (r *replica) key(name, consumer string) {
 	r.apply(publish.Create, directory.APIKeys, "", `{"name":"`+name+`","consumer":"`+consumer+`","scopes":["write","read"],"addresses":["10.0.0.0/8"]}`)
