@@ -158,7 +158,8 @@ func own(t *testing.T) (*harness.Stack, *harness.Story) {
 		}
 		_ = os.Remove(s.LogFile())
 	})
-	return s, s.Story(t)
+	story := s.Story(t)
+	return s, story
 }
 
 // denied is a consumer that is suspended, and a key that is revoked, after the backup.
@@ -169,7 +170,7 @@ type denied struct {
 	theirs    sallyport.APIKey
 }
 
-func deny(s *harness.Story, t *testing.T) (d denied, after func()) {
+func deny(t *testing.T, s *harness.Story) (d denied, after func()) {
 	t.Helper()
 	d.protected = s.Protected(harness.NewUpstream(t, nil).Address)
 	d.revoked = s.Key(sallyport.APIKey{Consumer: d.protected.Consumer.Name})
@@ -217,7 +218,7 @@ func TestARevokedKeyStaysDeadWhenAnOlderBackupIsRestored(t *testing.T) {
 	for name, backup := range backups() {
 		t.Run(name, func(t *testing.T) {
 			stack, s := own(t)
-			d, after := deny(s, t)
+			d, after := deny(t, s)
 			restore := backup(t, stack)
 			after()
 			gone := s.Route(sallyport.Route{Name: s.Name("gone"), Service: d.protected.Service.Name, Hosts: []string{"gone.test"}, Paths: harness.Below("/")})
@@ -270,7 +271,7 @@ func TestARevokedKeyStaysDeadWhenAnOlderBackupIsRestored(t *testing.T) {
 // The restored control plane writes before any node comes, until its numbers are those that the nodes hold, and then beyond them.
 func TestARevokedKeyStaysDeadWhenTheRestoredDatabaseWasWrittenTo(t *testing.T) {
 	stack, s := own(t)
-	d, after := deny(s, t)
+	d, after := deny(t, s)
 	restore := byFiles(t, stack)
 	after()
 	before := s.Head()

@@ -1,6 +1,7 @@
 package edgeapi_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"testing"
@@ -173,7 +174,7 @@ func TestNodeIsAskedForWhatTheDatabaseLostBeforeAnybodyIsServed(t *testing.T) {
 	if !ok {
 		t.Fatal("the fresh node's stream ended")
 	}
-	if err := waiting.Apply(empty, got); err != nil || empty.Epoch != 2 || string(empty.Digest()) != string(held.Digest()) {
+	if err := waiting.Apply(empty, got); err != nil || empty.Epoch != 2 || !bytes.Equal(empty.Digest(), held.Digest()) {
 		t.Errorf("the fresh node is at %d in epoch %d: %v", empty.Number, empty.Epoch, err)
 	}
 }

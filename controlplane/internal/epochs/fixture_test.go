@@ -1,6 +1,7 @@
 package epochs_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -239,7 +240,7 @@ func (r *replica) consistent() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if sum := set.Head(); string(sum[:]) != string(head.Digest) {
+	if sum := set.Head(); !bytes.Equal(sum[:], head.Digest) {
 		r.t.Error("the directory's digest isn't that of its entries")
 	}
 }

@@ -1,6 +1,7 @@
 package epochs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func (r *Recall) takeSums(ctx context.Context, answer *edgev1.Holdings) error {
 		r.sums[b] = digest.Sum(answer.GetSums()[b*size:])
 		tree.Set(uint16(b), r.sums[b])
 	}
-	if sum := tree.Head(); string(sum[:]) != string(head.GetDigest()) {
+	if sum := tree.Head(); !bytes.Equal(sum[:], head.GetDigest()) {
 		return fmt.Errorf("%w: its sums digest to something else", ErrUntrue)
 	}
 	r.head, r.found.since = head, head.GetTime().AsTime()

@@ -327,22 +327,6 @@ func (l *Lane) once(ctx context.Context, name string, timeout time.Duration, wor
 	}
 }
 
-// knownDigest returns the lane's digest at an earlier number of the head's epoch, if anyone still knows.
-func (l *Lane) knownDigest(ctx context.Context, number uint64) ([]byte, bool, error) {
-	if digest, ok := l.known.Get(number); ok {
-		return digest, true, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
-	defer cancel()
-	head, _ := l.Head()
-	digest, ok, err := l.source.digestAt(ctx, head.Epoch, number)
-	if err != nil || !ok || len(digest) == 0 {
-		return nil, false, err
-	}
-	l.known.Add(number, digest)
-	return digest, true, nil
-}
-
 func laneName(kind edgev1.Lane) string {
 	if kind == edgev1.Lane_LANE_DIRECTORY {
 		return "directory"

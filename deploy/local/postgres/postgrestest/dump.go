@@ -59,7 +59,7 @@ func inOne(t testing.TB, dsn string, f func(context.Context, pgx.Tx) error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the transaction has ended
+	defer conn.Close(context.WithoutCancel(ctx))
 	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return f(ctx, tx) }); err != nil {
 		t.Fatal(err)
 	}
