@@ -129,6 +129,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, embedded *bus.Server, c
 		Nodes:        nodes,
 		Usage:        usage.NewReports(db.Usage()),
 		Tokens:       access.NewTokens(db),
+		Epochs:       histories,
 		Ready:        db.Ping,
 		Logger:       log,
 	})

@@ -52,6 +52,7 @@ func ourMessages() []proto.Message {
 		configv1.File_sallyport_config_v1_policy_proto,
 		configv1.File_sallyport_config_v1_environment_settings_proto,
 		adminv1.File_sallyport_admin_v1_admin_proto,
+		adminv1.File_sallyport_admin_v1_epochs_proto,
 	} {
 		for i := range file.Messages().Len() {
 			all = append(all, newMessage(file.Messages().Get(i)))

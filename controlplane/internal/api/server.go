@@ -23,6 +23,7 @@ type Config struct {
 	Nodes        Nodes
 	Usage        Usage
 	Tokens       Tokens
+	Epochs       Epochs
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
@@ -109,6 +110,7 @@ func (s *Server) handlers() map[string]handler {
 		"listEnvironments":  s.listEnvironments,
 		"createEnvironment": s.createEnvironment,
 		"getEnvironment":    s.getEnvironment,
+		"listEpochs":        s.listEpochs,
 
 		"applyChanges":      s.applyChanges,
 		"listRevisions":     s.listRevisions,

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
+	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
@@ -36,6 +37,7 @@ type world struct {
 	db     *postgres.DB
 	dsn    string
 	tokens *access.Tokens
+	epochs *epochs.Epochs
 	token  string
 	remote string // address that requests come from; "": httptest's
 	log    *logBook
@@ -69,6 +71,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, db: db, dsn: dsn, tokens: access.NewTokens(db), log: &logBook{}, readiness: &readiness{}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
+	w.epochs = epochs.New(db.Epochs(), nil, nil, log, new(epochs.Stats))
 	configuration := catalog.New(db, log)
 	all := environments.New(db, vault)
 	w.server, err = api.New(api.Config{
@@ -77,6 +80,7 @@ func newWorld(t *testing.T) *world {
 		Catalog:      configuration,
 		Directory:    directory.New(db),
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
+		Epochs:       w.epochs,
 		Nodes:        fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats))),
 		Usage:        usage.NewReports(db.Usage()),
 		Tokens:       w.tokens,

@@ -2,7 +2,6 @@ package edgeapi_test
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -246,7 +245,7 @@ func TestHelloAheadWithoutOurSignatureOpensNoEpoch(t *testing.T) {
 		}
 		stream.Close()
 	}
-	found, err := r.epochs.List(context.Background(), r.environment, 1<<40, 1)
+	found, err := r.db.Epochs().Epochs(t.Context(), r.environment, 1<<40, 1)
 	if err != nil || len(found) != 0 {
 		t.Errorf("%v: %v", found, err)
 	}

@@ -194,11 +194,6 @@ func (e *Epochs) Witness(ctx context.Context, found Evidence) error {
 	return nil
 }
 
-// List returns an environment's epochs from before one, the newest first, at most limit. Its first epoch isn't among them.
-func (e *Epochs) List(ctx context.Context, environment string, before uint64, limit int) ([]Epoch, error) {
-	return e.store.Epochs(ctx, environment, before, limit)
-}
-
 // served ends the wait for a recall, once the node that it is waited for was heard.
 func (e *Epochs) served(ctx context.Context, environment, node string, recalled bool) error {
 	now, ok, err := e.store.Current(ctx, environment)

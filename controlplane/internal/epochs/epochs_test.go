@@ -160,7 +160,7 @@ func TestEnvironmentsDoNotShareEpochs(t *testing.T) {
 	r, n := story(t, func(r *replica) { r.revoke("revoked") })
 	other := r.environment("staging")
 	r.open(n.evidence(r))
-	found, err := r.epochs.List(t.Context(), other, 1<<40, 10)
+	found, err := r.db.Epochs().Epochs(t.Context(), other, 1<<40, 10)
 	if err != nil || len(found) != 0 {
 		t.Errorf("%v: %v", found, err)
 	}

@@ -219,7 +219,7 @@ func (r *replica) recalled(n node, bend func(*edgev1.Holdings) *edgev1.Holdings)
 
 func (r *replica) epoch() epochs.Epoch {
 	r.t.Helper()
-	found, err := r.epochs.List(r.t.Context(), r.env, 1<<40, 1)
+	found, err := r.db.Epochs().Epochs(r.t.Context(), r.env, 1<<40, 1)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -12,9 +12,10 @@ import (
 // configuration, and the configurations of all policy kinds.
 func messageSchemas() document {
 	var bodies []protoreflect.MessageDescriptor
-	admin := adminv1.File_sallyport_admin_v1_admin_proto.Messages()
-	for i := range admin.Len() {
-		bodies = append(bodies, admin.Get(i))
+	for _, file := range []protoreflect.FileDescriptor{adminv1.File_sallyport_admin_v1_admin_proto, adminv1.File_sallyport_admin_v1_epochs_proto} {
+		for i := range file.Messages().Len() {
+			bodies = append(bodies, file.Messages().Get(i))
+		}
 	}
 	for _, t := range resource.Types() {
 		bodies = append(bodies, t.New().ProtoReflect().Descriptor())
