@@ -211,6 +211,11 @@ func (d *denied) known(t *testing.T, s *harness.Story) {
 	if !consumer.JSON200.Suspended {
 		t.Error("the suspension is lost")
 	}
+	epochs, err := s.API.ListEpochsWithResponse(t.Context(), s.Environment.Name, nil)
+	s.Must(epochs, err)
+	if list := epochs.JSON200.Data; len(list) != 1 || list[0].DenialsTakenBack != 2 || !strings.HasPrefix(list[0].OpenedBy, "node_") {
+		t.Errorf("the epochs are told as %+v", list)
+	}
 }
 
 // A dump is taken, a key revoked, the dump restored: the key stays dead, on edges that serve all the while.

@@ -281,3 +281,21 @@ func TestNodeThatShowsWhatItDoesNotHoldIsNotServed(t *testing.T) {
 		t.Errorf("%+v: %v", event, err)
 	}
 }
+
+func TestNewNodeIsServedOnceNobodyHasShownAnythingForTooLong(t *testing.T) {
+	r := newRestored(t, edgeapi.Times{})
+	if _, err := r.epochs.OpenByHand(t.Context(), r.environment, "a test", access.Actor{ID: "system"}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := r.enrol("fresh")
+	held := fresh.Replica(directory)
+	events := quiet(t, r.open(fresh, held, directory), func() {
+		if _, err := r.db.Pool().Exec(t.Context(), "UPDATE epochs SET recall_until = now()"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	event, ok := <-events
+	if !ok || event.Snapshot == nil {
+		t.Fatalf("it got %+v", event)
+	}
+}

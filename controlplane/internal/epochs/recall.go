@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/digest"
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -18,7 +17,7 @@ import (
 )
 
 const (
-	// recallsAtOnce bounds the recalls of a replica: each holds 64 bytes per entry of the directory.
+	// recallsAtOnce bounds the recalls of a replica: each holds 48 bytes per entry of the directory.
 	recallsAtOnce = 4
 	// bucketsAtOnce is how many buckets one Recall asks for, and hashesAtOnce how many hashes may answer it: 32 of the biggest
 	// buckets of ten million entries.
@@ -40,7 +39,7 @@ type Recall struct {
 	head   *edgev1.Head // what its sums digest to
 
 	sums    [digest.Buckets]digest.Sum
-	ours    [digest.Buckets][]directory.Entry
+	ours    [digest.Buckets][]Entry
 	differ  []uint16 // buckets that are still to be asked for
 	batch   map[uint16][]digest.Hash
 	order   []uint16             // of the batch
@@ -157,7 +156,7 @@ func (r *Recall) compare(ctx context.Context) error {
 		r.ours[at], entries = entries[:n:n], entries[n:]
 	}
 	for b := range r.ours {
-		if digest.BucketSumOf(r.ours[b], func(e *directory.Entry) digest.Hash { return e.Hash }) != r.sums[b] {
+		if digest.BucketSumOf(r.ours[b], func(e *Entry) digest.Hash { return e.Hash }) != r.sums[b] {
 			r.differ = append(r.differ, uint16(b))
 		}
 	}

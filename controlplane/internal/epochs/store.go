@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/digest"
 )
 
@@ -26,11 +25,17 @@ type Store interface {
 	// KeepRecall keeps that a state was recalled.
 	KeepRecall(ctx context.Context, found Evidence, taken int, at time.Time) error
 	// Hashes returns all entries in the order of their keys, without their bytes.
-	Hashes(ctx context.Context, environment string) ([]directory.Entry, error)
+	Hashes(ctx context.Context, environment string) ([]Entry, error)
 	// Keys returns those of the API keys with these entries that there are.
 	Keys(ctx context.Context, environment string, entries []digest.Key) ([]Key, error)
 	// Unsuspended returns those of the consumers that there are and that aren't suspended.
 	Unsuspended(ctx context.Context, environment string, consumers []string) ([]string, error)
+}
+
+// Entry is an entry of the directory: 48 bytes, whatever it holds.
+type Entry struct {
+	Key  digest.Key
+	Hash digest.Hash
 }
 
 // Key is what the database has of an API key.

@@ -24,6 +24,7 @@ type Node struct {
 type NodeLane struct {
 	Connected bool // some replica has its stream open
 	Held      Position
+	Present   bool      // what it holds is of the database's present epoch: only then do numbers compare
 	HeldAt    time.Time // zero: it never said
 	SeenAt    time.Time // zero: it never came
 	Refused   uint64    // the number it refused last; 0: none

@@ -295,6 +295,7 @@ func nodeLane(row *dbsqlc.ListNodeLanesRow) (fleet.NodeLane, error) {
 	}
 	lane := fleet.NodeLane{
 		Connected: row.Connected,
+		Present:   row.Present,
 		Held:      fleet.Position{Epoch: uint64(row.Epoch), Number: uint64(row.Number), Digest: row.Digest},
 		HeldAt:    orZero(row.HeldAt),
 		SeenAt:    row.SeenAt,

@@ -257,38 +257,6 @@ func (q *Queries) ListEpochs(ctx context.Context, arg ListEpochsParams) ([]ListE
 	return items, nil
 }
 
-const listHashesInOrder = `-- name: ListHashesInOrder :many
-SELECT key, hash
-FROM directory_entries
-WHERE environment = $1 AND hash IS NOT NULL
-ORDER BY key
-`
-
-type ListHashesInOrderRow struct {
-	Key  []byte
-	Hash []byte
-}
-
-func (q *Queries) ListHashesInOrder(ctx context.Context, environment string) ([]ListHashesInOrderRow, error) {
-	rows, err := q.db.Query(ctx, listHashesInOrder, environment)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListHashesInOrderRow
-	for rows.Next() {
-		var i ListHashesInOrderRow
-		if err := rows.Scan(&i.Key, &i.Hash); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const liveApiKeys = `-- name: LiveApiKeys :many
 SELECT id, entry_key, expires_at, created_at
 FROM api_keys

@@ -265,9 +265,11 @@ func (q *Queries) ListJoinTokens(ctx context.Context, arg ListJoinTokensParams) 
 }
 
 const listNodeLanes = `-- name: ListNodeLanes :many
-SELECT node, lane, session, connected_until, seen_at, build, capability, epoch, number, digest, held_at, refused, refused_at, errors, coalesce(connected_until > now(), false)::boolean AS connected
-FROM node_lanes
-WHERE node = ANY($1::text[])
+SELECT l.node, l.lane, l.session, l.connected_until, l.seen_at, l.build, l.capability, l.epoch, l.number, l.digest, l.held_at, l.refused, l.refused_at, l.errors, coalesce(l.connected_until > now(), false)::boolean AS connected, (l.epoch = e.epoch)::boolean AS present
+FROM node_lanes l
+JOIN nodes n ON n.id = l.node
+JOIN environments e ON e.id = n.environment
+WHERE l.node = ANY($1::text[])
 `
 
 type ListNodeLanesRow struct {
@@ -286,6 +288,7 @@ type ListNodeLanesRow struct {
 	RefusedAt      *time.Time
 	Errors         []byte
 	Connected      bool
+	Present        bool
 }
 
 func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNodeLanesRow, error) {
@@ -313,6 +316,7 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 			&i.RefusedAt,
 			&i.Errors,
 			&i.Connected,
+			&i.Present,
 		); err != nil {
 			return nil, err
 		}

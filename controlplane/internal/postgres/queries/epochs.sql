@@ -64,9 +64,3 @@ WHERE environment = @environment AND entry_key = ANY(@keys::bytea[]);
 -- name: LiveConsumers :many
 SELECT id FROM consumers
 WHERE environment = @environment AND id = ANY(@ids::text[]) AND NOT suspended;
-
--- name: ListHashesInOrder :many
-SELECT key, hash
-FROM directory_entries
-WHERE environment = @environment AND hash IS NOT NULL
-ORDER BY key;

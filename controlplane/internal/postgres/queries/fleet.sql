@@ -54,9 +54,11 @@ UPDATE nodes SET enabled = @enabled
 WHERE environment = @environment AND id = @id;
 
 -- name: ListNodeLanes :many
-SELECT *, coalesce(connected_until > now(), false)::boolean AS connected
-FROM node_lanes
-WHERE node = ANY(@nodes::text[]);
+SELECT l.*, coalesce(l.connected_until > now(), false)::boolean AS connected, (l.epoch = e.epoch)::boolean AS present
+FROM node_lanes l
+JOIN nodes n ON n.id = l.node
+JOIN environments e ON e.id = n.environment
+WHERE l.node = ANY(@nodes::text[]);
 
 -- name: ListEnabledNodes :many
 SELECT id FROM nodes

@@ -2,12 +2,16 @@ package postgrestest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
+
+const deadlockDetected = "40P01" // SQLSTATE
 
 // Dump remembers every row of the database behind a DSN, and returns what brings them back in one transaction: the database goes
 // back, under whoever is connected to it. Tests of the real pg_dump are tests/e2e's.
@@ -60,7 +64,15 @@ func inOne(t testing.TB, dsn string, f func(context.Context, pgx.Tx) error) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return f(ctx, tx) }); err != nil {
-		t.Fatal(err)
+	for {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return f(ctx, tx) })
+		var failed *pgconn.PgError
+		if errors.As(err, &failed) && failed.Code == deadlockDetected {
+			continue // those who are connected go on meanwhile, and lock in their own order
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
 }
