@@ -280,6 +280,25 @@ func TestNodeThatComesLaterWithMoreIsRecalledToo(t *testing.T) {
 	r.consistent()
 }
 
+func TestStatesAreForgottenInTheEndAndProveNothingThen(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	r.consumer("first")
+	old := r.node("node_a").evidence(r)
+	if _, err := r.db.Pool().Exec(t.Context(), "UPDATE directory_counters SET sequence = 300000 WHERE environment = $1", r.env); err != nil {
+		t.Fatal(err)
+	}
+	r.consumer("later")
+	var kept int
+	if err := r.db.Pool().QueryRow(t.Context(), "SELECT count(*) FROM directory_heads WHERE environment = $1", r.env).Scan(&kept); err != nil || kept != 1 {
+		t.Errorf("%d states are kept: %v", kept, err)
+	}
+	old.Digest = bytes.Repeat([]byte{1}, 32)
+	if r.open(old) {
+		t.Error("what can't be told opens an epoch")
+	}
+}
+
 func TestOperatorOpensAnEpochAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	r := start(t)
