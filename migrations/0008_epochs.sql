@@ -32,7 +32,7 @@ CREATE TABLE epochs (
     lost_epoch    bigint NOT NULL,
     lost_revision bigint NOT NULL CHECK (lost_revision >= 0),
     lost_sequence bigint NOT NULL CHECK (lost_sequence >= 0),
-    -- Until when nodes wait for what one of them is asked for; NULL: they are served.
+    -- Until when nodes that hold nothing wait for what another is asked for; NULL: they are served.
     recall_until  timestamptz,
     PRIMARY KEY (environment, epoch)
 );

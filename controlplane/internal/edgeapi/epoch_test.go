@@ -299,3 +299,31 @@ func TestNewNodeIsServedOnceNobodyHasShownAnythingForTooLong(t *testing.T) {
 		t.Fatalf("it got %+v", event)
 	}
 }
+
+func TestNodeThatKnowsNoMoreThanTheDatabaseHearsOfRevocationsDuringTheWait(t *testing.T) {
+	r := newRestored(t, edgeapi.Times{})
+	r.consumerWithKey()
+	node := r.enrol("old")
+	held := node.Replica(directory)
+	r.take(r.open(node, held, directory), held)
+	// The proof of a node that doesn't come: the wait goes on.
+	if opened, err := r.epochs.Open(t.Context(), epochs.Evidence{Environment: r.environment, Lane: directory, Epoch: 1, Number: 99, Node: "node_gone"}); err != nil || !opened {
+		t.Fatal(opened, err)
+	}
+	fresh := r.enrol("fresh")
+	empty := fresh.Replica(directory)
+	waiting := r.open(fresh, empty, directory)
+	events := quiet(t, waiting, func() {
+		stream := r.open(node, held, directory)
+		for held.Epoch != 2 {
+			r.take(stream, held)
+		}
+		r.apply(publish.Delete, "api-keys", "web", "")
+		r.take(stream, held)
+	})
+	waiting.Close()
+	<-events
+	if r.keyLives() || held.Number != 4 {
+		t.Errorf("it is at %d, the key lives: %v", held.Number, r.keyLives())
+	}
+}

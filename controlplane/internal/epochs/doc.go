@@ -16,8 +16,9 @@
 // So a node can't invent anything, and what it doesn't show counts against the credential. From the comparison come operations for
 // package publish, the one way to write: API keys that the node no longer holds are deleted, consumers that it holds as suspended
 // are suspended, API keys that end earlier on the node end then. A key made after the head's time is younger than the history that
-// is gone, and stays. Until the node that proved has been asked, the environment's directory is given to nobody in the new epoch,
-// at most for [Bound]: who holds the old one is safe with it, and who holds nothing waits.
+// is gone, and stays. Who has been
+// asked, or holds a state that the database knows, is served at once. Who holds nothing would let in whom the lost history revoked: it
+// waits until the node that proved has been asked, at most for [Bound].
 //
 // The package doesn't own the stream (fleet and edgeapi do), nor the forms of entries (directory), nor SQL ([Store]).
 //

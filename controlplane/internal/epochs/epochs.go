@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
-// Bound is how long the directory of a new epoch waits for the node that proved it to be asked.
+// Bound is how long nodes that hold nothing wait, in a new epoch, for the node that proved it to be asked.
 const Bound = time.Minute
 
 // openTimeout bounds the transaction that opens an epoch.
@@ -40,7 +40,7 @@ type Epoch struct {
 	Reason      string
 	Ended       Position  // what the database had: where the history before ends now
 	Lost        Position  // the furthest that is proved to be gone; zeros: nothing is known
-	RecallUntil time.Time // until when nodes wait for the recall; zero: they are served
+	RecallUntil time.Time // until when nodes that hold nothing wait; zero: they are served
 	Taken       uint64    // denials taken back
 }
 

@@ -190,15 +190,18 @@ func (s *Session) remember(ctx context.Context, proof *epochs.Evidence) error {
 	}
 	recall, err := s.lane.epochs.Recall(ctx, *proof)
 	if recall == nil || err != nil {
+		s.heard = err == nil
 		return err
 	}
 	s.recall, s.question = recall, recall.Next()
 	return nil
 }
 
-// waits tells whether the node must wait until another one was asked for what the database lost. Who is in the epoch already, doesn't.
+// waits tells whether the node must wait until another one was asked for what the database lost: it holds nothing, and would let in
+// who was revoked, or it can't show what it holds. Who has shown all that it knew loses nothing by being served, and hears of what is
+// revoked meanwhile.
 func (s *Session) waits(head LaneHead) bool {
-	return s.cursor.Epoch != head.Epoch && s.now().Before(head.RecallUntil)
+	return !s.heard && s.cursor.Epoch != head.Epoch && s.now().Before(head.RecallUntil)
 }
 
 // Holdings takes what the node shows of its directory, or a part of it.
@@ -217,7 +220,7 @@ func (s *Session) Holdings(ctx context.Context, answer *edgev1.Holdings) error {
 		s.asked = s.question == nil
 		return nil
 	}
-	s.asked = false
+	s.asked, s.heard = false, true
 	s.recall.Close()
 	s.recall = nil
 	return s.lane.Refresh(ctx)

@@ -15,8 +15,8 @@ type LaneHead struct {
 	Number         uint64 // revision or sequence
 	Digest         []byte // of the whole lane at Number, 32 bytes
 	SequenceNeeded uint64 // configuration only
-	// RecallUntil is until when the directory of a new epoch is given to nobody, since a node is being asked for what the
-	// database lost; zero: it is.
+	// RecallUntil is until when the directory of a new epoch is given to no node that holds nothing, since another is being asked
+	// for what the database lost; zero: it is.
 	RecallUntil time.Time
 }
 

@@ -48,6 +48,7 @@ type Session struct {
 	recall   Recall         // the node is asked for what it holds first; nil: it isn't, or no more
 	question *edgev1.Recall // what to ask next
 	asked    bool           // it was asked, and hasn't answered in full
+	heard    bool           // what it knew of an ended epoch is known here
 	cursor   Position
 	inFlight *LaneHead // sent, not answered
 	snapshot *Snapshot // what inFlight is sent as; nil: a delta

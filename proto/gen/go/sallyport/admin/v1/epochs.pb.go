@@ -39,7 +39,7 @@ type Epoch struct {
 	Lost *EpochPosition `protobuf:"bytes,6,opt,name=lost,proto3" json:"lost,omitempty"`
 	// Revocations and other denials taken back from nodes.
 	DenialsTakenBack uint64 `protobuf:"varint,7,opt,name=denials_taken_back,json=denialsTakenBack,proto3" json:"denials_taken_back,omitempty"`
-	// Until when nodes wait for one of them to be asked for what was lost; absent: they are served.
+	// Until when nodes that hold nothing wait for another to be asked for what was lost; absent: they are served.
 	RecallUntil   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=recall_until,json=recallUntil,proto3" json:"recall_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
