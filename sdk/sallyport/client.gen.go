@@ -507,7 +507,7 @@ type Epoch struct {
 	// DenialsTakenBack Revocations and other denials taken back from nodes.
 	DenialsTakenBack int `json:"denials_taken_back,omitempty,omitzero"`
 
-	// RecallUntil Until when nodes wait for one of them to be asked for what was lost; absent: they are served.
+	// RecallUntil Until when nodes that hold nothing wait for another to be asked for what was lost; absent: they are served.
 	RecallUntil time.Time `json:"recall_until,omitempty,omitzero"`
 }
 
