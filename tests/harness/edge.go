@@ -189,6 +189,7 @@ type Status struct {
 	Node      string `json:"node"`
 	Boot      string `json:"boot"`
 	Connected bool   `json:"connected"`
+	Epoch     uint64 `json:"epoch"`
 	Revision  uint64 `json:"revision"`
 	Sequence  uint64 `json:"sequence"`
 	// CertificateExpiresAt is when the node's certificate ends.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane"
@@ -87,6 +88,24 @@ func createJoinToken(ctx context.Context, t terminal, args []string) error {
 	}
 	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
 		return c.CreateJoinToken(ctx, *environment, *name, uint32(*uses), *expires)
+	})
+}
+
+func openEpoch(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("epoch open", flag.ContinueOnError)
+	environment := flags.String("environment", "", "`id or name` of the environment whose database went back")
+	reason := flags.String("reason", "", "why, in `words`; kept for good")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	switch {
+	case *environment == "":
+		return errors.New("epoch open needs -environment")
+	case strings.TrimSpace(*reason) == "":
+		return errors.New("epoch open needs -reason")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.OpenEpoch(ctx, *environment, *reason)
 	})
 }
 

@@ -22,6 +22,8 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control environment create -name <name>     make an environment and print its id
   sallyport-control join-token create -environment <id or name> [-uses 1] [-expires 1h]
                                                         make a join token for nodes and print it
+  sallyport-control epoch open -environment <id or name> -reason <words>
+                                                        begin a new epoch: the database went back (see BACKUP.md)
   sallyport-control version                             print the build
 
 Taken from the environment, by all of them:
@@ -67,6 +69,7 @@ func commands() []command {
 		{[]string{"token", "create"}, createToken},
 		{[]string{"environment", "create"}, createEnvironment},
 		{[]string{"join-token", "create"}, createJoinToken},
+		{[]string{"epoch", "open"}, openEpoch},
 		{[]string{"version"}, version},
 	}
 }

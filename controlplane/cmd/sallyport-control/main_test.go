@@ -57,6 +57,9 @@ func TestCommandsPrintWhatTheyMakeAndNothingElse(t *testing.T) {
 	if _, err := jointoken.Parse(must("join-token", "create", "-environment", "production", "-uses", "2", "-expires", "10m")); err != nil {
 		t.Error(err)
 	}
+	if out := must("epoch", "open", "-environment", "production", "-reason", "restored a dump"); !strings.HasPrefix(out, "epoch 2 of production began at revision 0 and sequence 1;") {
+		t.Errorf("epoch open printed %q", out)
+	}
 	if must("version") == "" {
 		t.Error("version printed nothing")
 	}
@@ -74,6 +77,9 @@ func TestCommandLineThatIsWrongSaysWhatIsMissing(t *testing.T) {
 		"environment sans name":  {[]string{"environment", "create"}, "-name"},
 		"join token for nothing": {[]string{"join-token", "create"}, "-environment"},
 		"unknown environment":    {[]string{"join-token", "create", "-environment", "none"}, "none"},
+		"epoch for nothing":      {[]string{"epoch", "open", "-reason", "x"}, "-environment"},
+		"epoch without reason":   {[]string{"epoch", "open", "-environment", "none", "-reason", " "}, "-reason"},
+		"epoch of nowhere":       {[]string{"epoch", "open", "-environment", "none", "-reason", "x"}, "none"},
 		"an argument too many":   {[]string{"migrate", "now"}, "now"},
 		"ended already":          {[]string{"join-token", "create", "-environment", "none", "-expires", "soon"}, "soon"},
 		"serve without a folder": {[]string{"serve"}, "data folder"},

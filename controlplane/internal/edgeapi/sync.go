@@ -47,6 +47,7 @@ func (s *Server) sync(ctx context.Context, w wire) error {
 	if err != nil {
 		return s.failed(ctx, "greet", err)
 	}
+	defer session.Close()
 	st := &stream{server: s, wire: w, lane: lane, seat: seat, session: session, said: said, sent: make(chan error, 1)}
 	if err := st.run(ctx); err != nil {
 		return s.failed(ctx, "sync", err)
@@ -146,7 +147,7 @@ func (st *stream) run(ctx context.Context) error {
 				return err
 			}
 		case h := <-st.said:
-			if err := st.answered(h, answer); err != nil {
+			if err := st.answered(ctx, h, answer); err != nil {
 				if errors.Is(err, io.EOF) {
 					return nil
 				}
@@ -177,7 +178,7 @@ func (st *stream) advance(ctx context.Context, beatDue *bool, answer *time.Timer
 	}
 	if step != nil {
 		*beatDue = false
-		answer.Reset(st.server.times.Answer)
+		answer.Reset(st.patience(step))
 		st.send(ctx, step)
 		return nil
 	}
@@ -193,12 +194,23 @@ func (st *stream) advance(ctx context.Context, beatDue *bool, answer *time.Timer
 	return nil
 }
 
-func (st *stream) send(ctx context.Context, step *fleet.Step) {
-	if step.Delta != nil {
-		st.begin(func() error { return st.wire.sendDelta(step.Signed, step.Delta) })
-		return
+// patience is how long the node may take to answer: what it holds it has at hand, and others wait for it.
+func (st *stream) patience(step *fleet.Step) time.Duration {
+	if step.Recall != nil {
+		return st.server.times.Recall
 	}
-	st.begin(func() error { return st.sendSnapshot(ctx, step.Snapshot) })
+	return st.server.times.Answer
+}
+
+func (st *stream) send(ctx context.Context, step *fleet.Step) {
+	switch {
+	case step.Recall != nil:
+		st.begin(func() error { return st.wire.sendRecall(step.Recall) })
+	case step.Delta != nil:
+		st.begin(func() error { return st.wire.sendDelta(step.Signed, step.Delta) })
+	default:
+		st.begin(func() error { return st.sendSnapshot(ctx, step.Snapshot) })
+	}
 }
 
 // begin sends in a goroutine of its own: a send blocks for as long as the node doesn't read, and can
@@ -227,7 +239,7 @@ func (st *stream) sendSnapshot(ctx context.Context, snapshot *fleet.Snapshot) er
 }
 
 // answered passes a node's answer on to the session.
-func (st *stream) answered(h heard, answer *time.Timer) error {
+func (st *stream) answered(ctx context.Context, h heard, answer *time.Timer) error {
 	if h.err != nil {
 		return h.err
 	}
@@ -238,7 +250,11 @@ func (st *stream) answered(h heard, answer *time.Timer) error {
 	case h.request.GetNack() != nil:
 		err = st.session.Nack(h.request.GetNack())
 	default:
-		return fleet.ErrProtocol
+		shown, ok := h.request.(showing)
+		if !ok || shown.GetHoldings() == nil {
+			return fleet.ErrProtocol
+		}
+		err = st.session.Holdings(ctx, shown.GetHoldings())
 	}
 	if !st.session.AwaitsAnswer() {
 		answer.Stop()

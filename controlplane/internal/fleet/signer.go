@@ -66,3 +66,18 @@ func (s *Signer) Sign(head *edgev1.Head) (*edgev1.SignedHead, error) {
 	signature := ed25519.Sign(s.key, append([]byte(headContext), body...))
 	return &edgev1.SignedHead{Head: body, Signature: signature, KeyId: s.id}, nil
 }
+
+// Verify returns the head that was signed with the control plane's key: by this replica, another one, or long ago.
+func (s *Signer) Verify(signed *edgev1.SignedHead) (*edgev1.Head, error) {
+	if signed.GetKeyId() != s.id {
+		return nil, fmt.Errorf("a head signed with key %q, which isn't the control plane's", clean(signed.GetKeyId(), 64))
+	}
+	if !ed25519.Verify(s.key.Public().(ed25519.PublicKey), append([]byte(headContext), signed.GetHead()...), signed.GetSignature()) {
+		return nil, errors.New("a head whose signature doesn't verify")
+	}
+	head := new(edgev1.Head)
+	if err := proto.Unmarshal(signed.GetHead(), head); err != nil {
+		return nil, fmt.Errorf("a signed head: %w", err)
+	}
+	return head, nil
+}

@@ -6,5 +6,6 @@ package configsync
 //
 //	1  2026-11-22  services, routes, policies (api-key, rate-limit), settings; consumers, API keys,
 //	               secrets, peppers
-//	2  2026-11-22  Inquire and Hello.started_at; rate-limit with scope fleet, and the fleet's entry in the directory; blocks
+//	2  2026-11-22  Inquire and Hello.started_at; rate-limit with scope fleet, and the fleet's entry in the directory; blocks;
+//	               Hello.head, and the recall of what a database lost (Recall, Holdings)
 const Capability uint32 = 2

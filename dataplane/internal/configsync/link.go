@@ -17,17 +17,19 @@ type link interface {
 	hello(*edgev1.Hello) error
 	ack(*edgev1.Ack) error
 	nack(*edgev1.Nack) error
+	show(*edgev1.Holdings) error
 	// closeSend says that the node has nothing more to say.
 	closeSend() error
 }
 
-// received is one message of the control plane; exactly one of delta, chunk and beat is set.
+// received is one message of the control plane; exactly one of delta, chunk, beat and recall is set.
 type received struct {
-	delta *delta
-	head  *edgev1.SignedHead // of a delta or beat
-	chunk *edgev1.SnapshotChunk
-	beat  bool
-	fault *refusal // fields that this build doesn't know
+	delta  *delta
+	head   *edgev1.SignedHead // of a delta or beat
+	chunk  *edgev1.SnapshotChunk
+	beat   bool
+	recall *edgev1.Recall
+	fault  *refusal // fields that this build doesn't know
 }
 
 // open opens a lane's stream. It ends with ctx.
@@ -71,6 +73,9 @@ func (l configurationLink) receive() (received, error) {
 	}
 }
 
+// show is never called: a configuration isn't asked for.
+func (l configurationLink) show(*edgev1.Holdings) error { return errNothingSaid }
+
 func (l configurationLink) closeSend() error { return l.stream.CloseSend() }
 
 func (l configurationLink) hello(m *edgev1.Hello) error {
@@ -102,6 +107,8 @@ func (l directoryLink) receive() (received, error) {
 		return received{fault: fault, chunk: body.Chunk}, nil
 	case *edgev1.SyncDirectoryResponse_Beat:
 		return received{fault: fault, head: body.Beat, beat: true}, nil
+	case *edgev1.SyncDirectoryResponse_Recall:
+		return received{fault: fault, recall: body.Recall}, nil
 	default:
 		return received{}, errNothingSaid
 	}
@@ -119,4 +126,8 @@ func (l directoryLink) ack(m *edgev1.Ack) error {
 
 func (l directoryLink) nack(m *edgev1.Nack) error {
 	return l.stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Nack{Nack: m}})
+}
+
+func (l directoryLink) show(m *edgev1.Holdings) error {
+	return l.stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Holdings{Holdings: m}})
 }

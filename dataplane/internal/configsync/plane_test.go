@@ -40,6 +40,7 @@ type plane struct {
 	key     ed25519.PrivateKey
 	public  ed25519.PublicKey
 	streams map[edgev1.Lane]chan *conversation
+	shown   chan *edgev1.Holdings
 	seconds int64 // signed heads are a second apart
 }
 
@@ -59,7 +60,7 @@ func newPlane(t testing.TB) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &plane{t: t, key: private, public: public, streams: map[edgev1.Lane]chan *conversation{
+	return &plane{t: t, key: private, public: public, shown: make(chan *edgev1.Holdings, 16), streams: map[edgev1.Lane]chan *conversation{
 		edgev1.Lane_LANE_CONFIGURATION: make(chan *conversation),
 		edgev1.Lane_LANE_DIRECTORY:     make(chan *conversation),
 	}}
@@ -84,6 +85,9 @@ func (p *plane) SyncDirectory(stream edgev1.EdgeService_SyncDirectoryServer) err
 	}
 	receive := func() (*edgev1.SyncConfigurationRequest, error) {
 		m, err := stream.Recv()
+		for ; err == nil && m.GetHoldings() != nil; m, err = stream.Recv() {
+			p.shown <- m.GetHoldings()
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -56,6 +56,9 @@ func (s *session) receive() (received, error) {
 
 // handle handles one message. Its error ends the stream.
 func (s *session) handle(ctx context.Context, m received, arrived time.Time) error {
+	if m.recall != nil {
+		return s.handleRecall(m.recall, m.fault)
+	}
 	signed := m.head
 	if m.chunk != nil {
 		signed = m.chunk.GetHead()

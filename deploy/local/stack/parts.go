@@ -114,6 +114,9 @@ func (s *Stack) Control(ctx context.Context, args ...string) (string, error) {
 	return s.control(ctx, args...)
 }
 
+// ControlEnv is what the control plane's commands take from their environment.
+func (s *Stack) ControlEnv() []string { return s.controlEnv() }
+
 // control runs a command of the control plane's binary and returns what it prints.
 func (s *Stack) control(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...)

@@ -8,7 +8,7 @@ import (
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
-// Event is one thing that a stream said: a delta, a whole snapshot (its chunks joined), or a beat.
+// Event is one thing that a stream said: a delta, a whole snapshot (its chunks joined), a beat, or a recall.
 type Event struct {
 	Head     *edgev1.SignedHead
 	From     uint64
@@ -18,6 +18,7 @@ type Event struct {
 	Snapshot []byte // compressed
 	Chunks   int
 	Beat     bool
+	Recall   *edgev1.Recall
 }
 
 // Stream is one open stream of a node.
@@ -25,6 +26,7 @@ type Stream struct {
 	lane    edgev1.Lane
 	receive func() (*Event, *edgev1.SnapshotChunk, error)
 	say     func(*edgev1.Hello, *edgev1.Ack, *edgev1.Nack) error
+	show    func(*edgev1.Holdings) error
 	end     context.CancelFunc
 }
 
@@ -95,7 +97,10 @@ func (s *Stream) openDirectory(ctx context.Context, client edgev1.EdgeServiceCli
 		if d := m.GetDelta(); d != nil {
 			return &Event{Head: d.GetHead(), From: d.GetFrom(), Entries: d.GetChanges(), Delta: true}, nil, nil
 		}
-		return &Event{Head: m.GetBeat(), Beat: m.GetBeat() != nil}, m.GetChunk(), err
+		return &Event{Head: m.GetBeat(), Beat: m.GetBeat() != nil, Recall: m.GetRecall()}, m.GetChunk(), err
+	}
+	s.show = func(answer *edgev1.Holdings) error {
+		return stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Holdings{Holdings: answer}})
 	}
 	s.say = func(hello *edgev1.Hello, ack *edgev1.Ack, nack *edgev1.Nack) error {
 		m := &edgev1.SyncDirectoryRequest{}
@@ -155,6 +160,9 @@ func (s *Stream) Ack(r *Replica) error {
 // Nack refuses a state.
 func (s *Stream) Nack(nack *edgev1.Nack) error { return s.say(nil, nil, nack) }
 
+// Show answers a recall.
+func (s *Stream) Show(answer *edgev1.Holdings) error { return s.show(answer) }
+
 // Apply applies an event to a replica, and says nothing.
 func (s *Stream) Apply(r *Replica, event *Event) error {
 	switch {
@@ -185,6 +193,12 @@ func (n *Node) Follow(ctx context.Context, r *Replica, applied func(number uint6
 		}
 		if err != nil {
 			return err
+		}
+		if event.Recall != nil {
+			if err := s.Show(r.Holdings(event.Recall)); err != nil && ctx.Err() == nil {
+				return err
+			}
+			continue
 		}
 		if err := s.Apply(r, event); err != nil {
 			return fmt.Errorf("apply at %d: %w", r.Number, err)
