@@ -219,10 +219,11 @@ func TestNodeThatStopsReadingIsLetGoAndHoldsUpNobody(t *testing.T) {
 	}
 	stuck, well := c.enrol("stuck"), c.enrol("well")
 	stream := c.open(stuck, stuck.Replica(directory), directory)
+	awaitThat(t, func() bool { return c.stats.SnapshotsSent.Load() > 0 }, "it was never sent anything")
 	r := well.Replica(directory)
 	c.take(c.open(well, r, directory), r)
 	// What it reads at last is what was on the way, and then the end.
-	awaitThat(t, func() bool { return c.stats.Sessions.Load() <= 1 }, "it was never let go")
+	awaitThat(t, func() bool { return c.stats.Sessions.Load() == 1 }, "it was never let go")
 	if _, err := stream.NextState(); codeOf(err) != codes.DeadlineExceeded {
 		t.Errorf("%v", err)
 	}

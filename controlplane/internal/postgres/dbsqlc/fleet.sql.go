@@ -831,6 +831,7 @@ FROM (SELECT unnest($2::text[]) AS node, unnest($3::smallint[]) AS lane, unnest(
              unnest($15::text[]) AS boot, unnest($16::timestamptz[]) AS started_at,
              unnest($17::bigint[]) AS refused_epoch) AS r
 JOIN nodes n ON n.id = r.node
+ORDER BY r.node, r.lane
 ON CONFLICT (node, lane) DO UPDATE
 SET session         = excluded.session,
     connected_until = excluded.connected_until,
@@ -875,7 +876,8 @@ type ReportNodeLanesParams struct {
 
 // A stream that is newer than the one in the row takes it over; an older one has no say any more. Of two processes of one
 // node the one that started later has the say for as long as it is connected, whichever's stream was opened last.
-// What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out.
+// What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out. In a fixed order: rows that
+// aren't there yet can't be locked before, and two replicas may be the first with the same nodes.
 func (q *Queries) ReportNodeLanes(ctx context.Context, arg ReportNodeLanesParams) error {
 	_, err := q.db.Exec(ctx, reportNodeLanes,
 		arg.LeaseSeconds,

@@ -118,6 +118,7 @@ CROSS JOIN LATERAL (
     OFFSET 0 -- keeps it apart: a look into the index per node, never a walk over all denials
 ) AS c
 WHERE r.lane = 2 AND r.held AND (l.session IS NULL OR r.session >= l.session)
+ORDER BY n.id, c.sequence
 ON CONFLICT DO NOTHING;
 
 -- name: PruneDenials :execrows

@@ -87,7 +87,8 @@ FOR NO KEY UPDATE;
 -- name: ReportNodeLanes :exec
 -- A stream that is newer than the one in the row takes it over; an older one has no say any more. Of two processes of one
 -- node the one that started later has the say for as long as it is connected, whichever's stream was opened last.
--- What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out.
+-- What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out. In a fixed order: rows that
+-- aren't there yet can't be locked before, and two replicas may be the first with the same nodes.
 INSERT INTO node_lanes AS l (node, lane, session, connected_until, seen_at, build, capability,
                              epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at, refused_epoch)
 SELECT r.node, r.lane, r.session,
@@ -103,6 +104,7 @@ FROM (SELECT unnest(@nodes::text[]) AS node, unnest(@lanes::smallint[]) AS lane,
              unnest(@boots::text[]) AS boot, unnest(@started::timestamptz[]) AS started_at,
              unnest(@refused_epochs::bigint[]) AS refused_epoch) AS r
 JOIN nodes n ON n.id = r.node
+ORDER BY r.node, r.lane
 ON CONFLICT (node, lane) DO UPDATE
 SET session         = excluded.session,
     connected_until = excluded.connected_until,
