@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
+	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
@@ -94,13 +95,15 @@ type plane struct {
 
 func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
 	log, db := cfg.Logger, c.db
-	fleetStats, usageStats, upkeepStats, limitStats, busStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats), new(limits.Stats), new(bus.Stats)
-	p := &plane{cfg: cfg, log: log, bus: link, trust: c.trust, commits: postgres.NewListener(db, log)}
-	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, p.commits, log, fleetStats)
-	p.limits = limits.New(db, log, limitStats)
-	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
+	fleetStats, usageStats, upkeepStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats)
+	limitStats, busStats, epochStats := new(limits.Stats), new(bus.Stats), new(epochs.Stats)
 	configuration, entries := catalog.New(db, log), directory.New(db)
 	publisher := publish.New(db, configuration, c.vault, log)
+	histories := epochs.New(db.Epochs(), publisher, c.signer, log, epochStats)
+	p := &plane{cfg: cfg, log: log, bus: link, trust: c.trust, commits: postgres.NewListener(db, log)}
+	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, fleet.Histories{Epochs: histories}, p.commits, log, fleetStats)
+	p.limits = limits.New(db, log, limitStats)
+	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	p.members = fleet.NewMembers(publisher, log)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
 	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log)
@@ -111,7 +114,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 
 	var errs [4]error
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats})
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats})
 	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
 	p.commits.OnDisabled(func(node string) {
 		p.roster.EndNode(node)
@@ -135,6 +138,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
+		Epochs:       histories,
 		Ready:        db.Ping,
 		Logger:       log,
 	})

@@ -11,9 +11,12 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
+	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
+	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 )
@@ -136,6 +139,22 @@ func (c *Commands) CreateJoinToken(ctx context.Context, environment, name string
 		return "", err
 	}
 	return made.GetToken(), nil
+}
+
+// OpenEpoch begins the next epoch of an environment (by id or name), and returns what to say about it.
+func (c *Commands) OpenEpoch(ctx context.Context, environment, reason string) (string, error) {
+	found, err := c.environments.Get(ctx, environment)
+	if err != nil {
+		return "", err
+	}
+	log := slog.New(slog.DiscardHandler) // what it would say is returned
+	publisher := publish.New(c.core.db, catalog.New(c.core.db, log), c.core.vault, log)
+	made, err := epochs.New(c.core.db.Epochs(), publisher, c.core.signer, log, new(epochs.Stats)).OpenByHand(ctx, found.GetId(), reason, systemActor())
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("epoch %d of %s began at revision %d and sequence %d; nodes are asked for what they hold, then they resync",
+		made.Number, found.GetName(), made.Ended.Revision, made.Ended.Sequence), nil
 }
 
 // systemActor is who acts when nobody was let in by a face.

@@ -672,6 +672,53 @@ type EnvironmentSettings struct {
 // EnvironmentSettingsName Always "settings".
 type EnvironmentSettingsName string
 
+// Epoch Epoch is one history of an environment's database: it began because the database went back. An environment's first isn't listed.
+type Epoch struct {
+	// Number Number, higher than any before.
+	Number int `json:"number,omitempty,omitzero"`
+
+	// OpenedAt When it began.
+	OpenedAt time.Time `json:"opened_at,omitempty,omitzero"`
+
+	// OpenedBy Who began it: the node that proved that the database went back, "replica" for a replica by itself, "system" for a command.
+	OpenedBy string `json:"opened_by,omitempty,omitzero"`
+
+	// Reason Why.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Ended EpochPosition is where a history went.
+	Ended EpochPosition `json:"ended,omitempty,omitzero"`
+
+	// Lost EpochPosition is where a history went.
+	Lost EpochPosition `json:"lost,omitempty,omitzero"`
+
+	// DenialsTakenBack Revocations and other denials taken back from nodes.
+	DenialsTakenBack int `json:"denials_taken_back,omitempty,omitzero"`
+
+	// RecallUntil Until when nodes that hold nothing wait for another to be asked for what was lost; absent: they are served.
+	RecallUntil time.Time `json:"recall_until,omitempty,omitzero"`
+}
+
+// EpochList A page of epochs.
+type EpochList struct {
+	Data []Epoch `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// EpochPosition EpochPosition is where a history went.
+type EpochPosition struct {
+	// Epoch Epoch.
+	Epoch int `json:"epoch,omitempty,omitzero"`
+
+	// Revision Revision of the configuration; 0: none is known.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory; 0: none is known.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+}
+
 // FieldError FieldError is one bad field.
 type FieldError struct {
 	// Pointer JSON pointer into the body.
@@ -1234,7 +1281,7 @@ type Revocation struct {
 	// Name Its name at the time.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Cause "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked".
+	// Cause "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked"; "recalled" when the database had lost it and a node held it.
 	Cause string `json:"cause,omitempty,omitzero"`
 
 	// Author Who did it.
@@ -1998,6 +2045,15 @@ type PutConsumerParams struct {
 
 // PutConsumerParamsIfNoneMatch defines parameters for PutConsumer.
 type PutConsumerParamsIfNoneMatch string
+
+// ListEpochsParams defines parameters for ListEpochs.
+type ListEpochsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListJoinTokensParams defines parameters for ListJoinTokens.
 type ListJoinTokensParams struct {
@@ -3032,6 +3088,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/consumers/{key}/revocation (the `GetConsumerRevocation` operationId).
 	GetConsumerRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEpochs List the epochs that began because the database went back
+	//
+	// The newest first. What each lost, as far as nodes have proved it, and how many denials were taken back from them.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/epochs (the `ListEpochs` operationId).
+	ListEpochs(ctx context.Context, environment EnvironmentKey, params *ListEpochsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJoinTokens List join tokens
 	//
@@ -4338,6 +4401,23 @@ func (c *Client) PutConsumer(ctx context.Context, environment EnvironmentKey, ke
 // Corresponds with GET /api/v1/environments/{environment}/consumers/{key}/revocation (the `GetConsumerRevocation` operationId).
 func (c *Client) GetConsumerRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetConsumerRevocationRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEpochs List the epochs that began because the database went back
+//
+// The newest first. What each lost, as far as nodes have proved it, and how many denials were taken back from them.
+//
+// Corresponds with GET /api/v1/environments/{environment}/epochs (the `ListEpochs` operationId).
+func (c *Client) ListEpochs(ctx context.Context, environment EnvironmentKey, params *ListEpochsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEpochsRequest(c.Server, environment, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8117,6 +8197,79 @@ func NewGetConsumerRevocationRequest(server string, environment EnvironmentKey, 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListEpochsRequest constructs an http.Request for the ListEpochs method
+func NewListEpochsRequest(server string, environment EnvironmentKey, params *ListEpochsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/epochs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -12958,6 +13111,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/consumers/{key}/revocation (the `GetConsumerRevocation` operationId).
 	GetConsumerRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetConsumerRevocationResponse, error)
 
+	// ListEpochsWithResponse List the epochs that began because the database went back
+	//
+	// The newest first. What each lost, as far as nodes have proved it, and how many denials were taken back from them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/epochs (the `ListEpochs` operationId).
+	ListEpochsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListEpochsParams, reqEditors ...RequestEditorFn) (*ListEpochsResponse, error)
+
 	// ListJoinTokensWithResponse List join tokens
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -15336,6 +15498,54 @@ func (r GetConsumerRevocationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetConsumerRevocationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListEpochsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EpochList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEpochsResponse) GetJSON200() *EpochList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListEpochsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEpochsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEpochsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEpochsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEpochsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -19223,6 +19433,21 @@ func (c *ClientWithResponses) GetConsumerRevocationWithResponse(ctx context.Cont
 	return ParseGetConsumerRevocationResponse(rsp)
 }
 
+// ListEpochsWithResponse List the epochs that began because the database went back
+//
+// The newest first. What each lost, as far as nodes have proved it, and how many denials were taken back from them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/epochs (the `ListEpochs` operationId).
+func (c *ClientWithResponses) ListEpochsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListEpochsParams, reqEditors ...RequestEditorFn) (*ListEpochsResponse, error) {
+	rsp, err := c.ListEpochs(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEpochsResponse(rsp)
+}
+
 // ListJoinTokensWithResponse List join tokens
 //
 // Returns a wrapper object for the known response body format(s).
@@ -22048,6 +22273,39 @@ func ParseGetConsumerRevocationResponse(rsp *http.Response) (*GetConsumerRevocat
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Revocation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListEpochsResponse parses an HTTP response from a ListEpochsWithResponse call
+func ParseListEpochsResponse(rsp *http.Response) (*ListEpochsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEpochsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EpochList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

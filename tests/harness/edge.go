@@ -201,6 +201,7 @@ type Status struct {
 	Boot      string `json:"boot"`
 	Stale     bool   `json:"stale"`
 	Connected bool   `json:"connected"`
+	Epoch     uint64 `json:"epoch"`
 	Revision  uint64 `json:"revision"`
 	Sequence  uint64 `json:"sequence"`
 	// CertificateExpiresAt is when the node's certificate ends.

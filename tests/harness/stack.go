@@ -118,6 +118,21 @@ func (s *Stack) URL() string { return s.local.URL() }
 // Token returns an owner's access token.
 func (s *Stack) Token() string { return s.local.Token() }
 
+// Environ is what a shell needs to run the control plane's commands beside this stack: where its database and root key are, and
+// the programs.
+func (s *Stack) Environ() []string {
+	return append(s.local.ControlEnv(), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// DatabaseDir returns where the database's files lie; "" when it isn't ours.
+func (s *Stack) DatabaseDir() string {
+	dirs := s.local.DatabaseDirs()
+	if len(dirs) == 0 {
+		return ""
+	}
+	return dirs[0]
+}
+
 // LogFile returns the file that takes what the programs print.
 func (s *Stack) LogFile() string { return s.output.Name() }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane"
@@ -102,6 +103,24 @@ func export(ctx context.Context, t terminal, args []string) error {
 	}
 	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
 		return c.Export(ctx, *environment, *out, t.getenv("SALLYPORT_SNAPSHOT_KEY"))
+	})
+}
+
+func openEpoch(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("epoch open", flag.ContinueOnError)
+	environment := flags.String("environment", "", "`id or name` of the environment whose database went back")
+	reason := flags.String("reason", "", "why, in `words`; kept for good")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	switch {
+	case *environment == "":
+		return errors.New("epoch open needs -environment")
+	case strings.TrimSpace(*reason) == "":
+		return errors.New("epoch open needs -reason")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.OpenEpoch(ctx, *environment, *reason)
 	})
 }
 

@@ -31,6 +31,8 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control export -environment <id or name> -out <file>
                                                         write a sealed, signed snapshot file that edges can start from
                                                         (serve -snapshot), and print the key that opens it
+  sallyport-control epoch open -environment <id or name> -reason <words>
+                                                        begin a new epoch: the database went back (see BACKUP.md)
   sallyport-control version                             print the build
 
 Taken from the environment, by all of them:
@@ -85,6 +87,7 @@ func commands() []command {
 		{[]string{"root", "lost"}, replaceLostRoot},
 		{[]string{"rotate", "status"}, rotationStatus},
 		{[]string{"export"}, export},
+		{[]string{"epoch", "open"}, openEpoch},
 		{[]string{"version"}, version},
 	}
 }

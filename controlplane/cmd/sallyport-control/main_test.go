@@ -72,6 +72,9 @@ func TestCommandsPrintWhatTheyMakeAndNothingElse(t *testing.T) {
 		t.Error(err)
 	}
 	opens(t, file, key)
+	if out := must("epoch", "open", "-environment", "production", "-reason", "restored a dump"); !strings.HasPrefix(out, "epoch 2 of production began at revision 0 and sequence 1;") {
+		t.Errorf("epoch open printed %q", out)
+	}
 	if must("version") == "" {
 		t.Error("version printed nothing")
 	}
@@ -112,6 +115,9 @@ func TestCommandLineThatIsWrongSaysWhatIsMissing(t *testing.T) {
 		"export of nothing":      {[]string{"export", "-out", "x"}, "-environment"},
 		"export to nowhere":      {[]string{"export", "-environment", "production"}, "-out"},
 		"export of no such one":  {[]string{"export", "-environment", "none", "-out", "x"}, "none"},
+		"epoch for nothing":      {[]string{"epoch", "open", "-reason", "x"}, "-environment"},
+		"epoch without reason":   {[]string{"epoch", "open", "-environment", "none", "-reason", " "}, "-reason"},
+		"epoch of nowhere":       {[]string{"epoch", "open", "-environment", "none", "-reason", "x"}, "none"},
 		"an argument too many":   {[]string{"migrate", "now"}, "now"},
 		"ended already":          {[]string{"join-token", "create", "-environment", "none", "-expires", "soon"}, "soon"},
 		"serve without a folder": {[]string{"serve"}, "data folder"},

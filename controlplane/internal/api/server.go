@@ -27,6 +27,7 @@ type Config struct {
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
+	Epochs       Epochs
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
@@ -114,6 +115,7 @@ func (s *Server) handlers() map[string]handler {
 		"createEnvironment": s.createEnvironment,
 		"getEnvironment":    s.getEnvironment,
 		"listLimits":        s.listLimits,
+		"listEpochs":        s.listEpochs,
 
 		"applyChanges":      s.applyChanges,
 		"listRevisions":     s.listRevisions,

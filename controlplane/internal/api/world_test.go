@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
+	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
@@ -40,6 +41,7 @@ type world struct {
 	db     *postgres.DB
 	dsn    string
 	tokens *access.Tokens
+	epochs *epochs.Epochs
 	token  string
 	remote string // address that requests come from; "": httptest's
 	log    *logBook
@@ -73,6 +75,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, db: db, dsn: dsn, tokens: access.NewTokens(db), log: &logBook{}, readiness: &readiness{}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
+	w.epochs = epochs.New(db.Epochs(), nil, nil, log, new(epochs.Stats))
 	configuration := catalog.New(db, log)
 	all := environments.New(db, vault)
 	nodes := fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats)))
@@ -82,6 +85,7 @@ func newWorld(t *testing.T) *world {
 		Catalog:      configuration,
 		Directory:    directory.New(db),
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
+		Epochs:       w.epochs,
 		Nodes:        nodes,
 		NodeGroups:   fleet.NewGroups(db.Fleet()),
 		Inquiries:    fleet.NewInquiries(nodes, db.Fleet(), postgres.NewListener(db, log), log),

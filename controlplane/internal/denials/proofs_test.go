@@ -115,11 +115,11 @@ func TestWhatDoesNotCountAsAnAck(t *testing.T) {
 		w.says(nodes[name], 1, true)
 	}
 	_, sequence := w.revoked("web")
-	held := &fleet.Position{Epoch: 1, Number: sequence, Digest: []byte{1}}
+	held := w.state(sequence)
 	w.report(
 		fleet.LaneReport{Node: nodes["configuration"], Connected: true, Held: held, Lane: edgev1.Lane_LANE_CONFIGURATION},
 		fleet.LaneReport{Node: nodes["older stream"], Connected: true, Held: held, Session: id.New(time.Now().Add(-time.Hour))},
-		fleet.LaneReport{Node: nodes["other epoch"], Connected: true, Held: &fleet.Position{Epoch: 2, Number: sequence, Digest: []byte{1}}},
+		fleet.LaneReport{Node: nodes["other epoch"], Connected: true, Held: &fleet.Position{Epoch: 2, Number: sequence, Digest: held.Digest}},
 		fleet.LaneReport{
 			Node: nodes["nack"], Connected: true, Refused: &fleet.LaneHead{Epoch: 1, Number: sequence}, Errors: []*edgev1.ObjectError{{Code: "not_durable"}},
 		},
@@ -133,6 +133,48 @@ func TestWhatDoesNotCountAsAnAck(t *testing.T) {
 	}
 	if errs := w.of(status, nodes["nack"]).GetErrors(); len(errs) != 1 || errs[0].GetCode() != "not_durable" {
 		t.Errorf("why it refused: %v", errs)
+	}
+}
+
+// After a failover that lost the tail, a replica may still report what nodes answered before: sequences of another history.
+func TestAStateThatTheDirectoryWasNeverInIsNoAck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	node := w.enrol("n")
+	w.says(node, 1, true)
+	_, sequence := w.revoked("web")
+	lost := w.state(sequence)
+	lost.Digest = make([]byte, len(lost.Digest))
+	w.report(fleet.LaneReport{Node: node, Connected: true, Held: lost})
+	if n := w.count("SELECT count(*) FROM denial_acks"); n != 0 {
+		t.Errorf("%d acks are kept", n)
+	}
+	w.says(node, sequence-1, true)
+	w.says(node, sequence, true)
+	if n := w.of(w.status(sequence), node); n.GetState() != "durable" || n.DurableAfterMs == nil {
+		t.Errorf("once it holds it: %v", n)
+	}
+}
+
+// A sequence means another denial in each epoch, but what the present one inherits is held by whoever is in it.
+func TestNumbersOfAnEndedEpochAreNoProof(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	node := w.enrol("n")
+	w.says(node, 1, true)
+	_, sequence := w.revoked("web")
+	ended := w.state(sequence)
+	w.exec("UPDATE environments SET epoch = 2 WHERE id = $1", w.env)
+	w.exec("INSERT INTO directory_heads (environment, epoch, sequence, digest, created_at) SELECT environment, 2, sequence, digest, now() FROM directory_counters WHERE environment = $1", w.env)
+	w.report(
+		fleet.LaneReport{Node: node, Connected: true, Held: ended, Refused: &fleet.LaneHead{Epoch: 1, Number: sequence + 9}, Errors: []*edgev1.ObjectError{{Code: "old"}}},
+	)
+	if n := w.of(w.status(sequence), node); n.GetState() != "pending" || len(n.GetErrors()) != 0 {
+		t.Errorf("by numbers of the ended epoch: %v", n)
+	}
+	w.report(fleet.LaneReport{Node: node, Connected: true, Held: &fleet.Position{Epoch: 2, Number: ended.Number, Digest: ended.Digest}})
+	if n := w.of(w.status(sequence), node); n.GetState() != "durable" || n.DurableAfterMs == nil {
+		t.Errorf("in the present epoch: %v", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package denials_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -117,10 +118,27 @@ func (w *world) enrol(name string) string {
 	return node.ID
 }
 
+// state is where a node is that holds a sequence: as the directory was then, or is to become by then. 0: it holds nothing.
+func (w *world) state(sequence uint64) *fleet.Position {
+	w.t.Helper()
+	at := &fleet.Position{Epoch: 1, Number: sequence, Digest: []byte{}}
+	if sequence == 0 {
+		return at
+	}
+	for n := w.environment().GetSequence(); n < sequence; n++ {
+		w.apply(publish.Create, "consumers", "", fmt.Sprintf(`{"name":"until-%d"}`, n+1))
+	}
+	const digest = "SELECT digest FROM directory_heads WHERE environment = $1 AND epoch = 1 AND sequence = $2"
+	if err := w.db.Pool().QueryRow(w.t.Context(), digest, w.env, sequence).Scan(&at.Digest); err != nil {
+		w.t.Fatalf("the directory was never at %d: %v", sequence, err)
+	}
+	return at
+}
+
 // says has a node report what it holds of the directory, and whether its stream is open.
 func (w *world) says(node string, sequence uint64, connected bool) {
 	w.t.Helper()
-	w.report(fleet.LaneReport{Node: node, Connected: connected, Held: &fleet.Position{Epoch: 1, Number: sequence, Digest: []byte{1}}})
+	w.report(fleet.LaneReport{Node: node, Connected: connected, Held: w.state(sequence)})
 }
 
 func (w *world) report(reports ...fleet.LaneReport) {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -31,7 +32,7 @@ func statusOf(err error) error {
 		return status.Error(codes.DeadlineExceeded, "the call took too long")
 	case errors.Is(err, fleet.ErrStopped):
 		return errStopping
-	case errors.Is(err, fleet.ErrProtocol):
+	case errors.Is(err, fleet.ErrProtocol), errors.Is(err, epochs.ErrUntrue):
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
 	shown := problem.From(err)

@@ -107,6 +107,14 @@ func (c *control) another() *control {
 
 func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 	c.t.Helper()
+	c.vault = vault
+	c.serveLanes(c.store, nil, c.store, times)
+}
+
+// serveLanes serves lanes out of a store; more are what else runs below it.
+func (c *control) serveLanes(store fleet.LaneStore, histories fleet.Epochs, wakes fleet.Wakes, times edgeapi.Times, more ...func(context.Context) error) {
+	c.t.Helper()
+	vault := c.vault
 	log := slog.New(slog.DiscardHandler)
 	trust, err := fleet.LoadTrust(c.t.Context(), fleet.TrustConfig{Store: c.watch, Materials: vault, Logger: log, Times: quick})
 	if err != nil {
@@ -119,7 +127,7 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 		c.t.Fatal(err)
 	}
 	commits := postgres.NewListener(c.db, log)
-	lanes := fleet.NewLanes(c.store, signer, c.store, log, c.stats)
+	lanes := fleet.NewLanes(store, signer, histories, wakes, log, c.stats)
 	roster := fleet.NewRoster(c.db.Fleet(), log, c.stats)
 	c.authority, c.nodes, c.tokens = authority, fleet.NewNodes(c.db.Fleet(), roster), fleet.NewJoinTokens(c.db.Fleet(), authority)
 	c.inquiries = fleet.NewInquiries(c.nodes, c.db.Fleet(), commits, log)
@@ -138,8 +146,8 @@ func (c *control) serve(vault *secrets.Vault, times edgeapi.Times) {
 		c.t.Fatal(err)
 	}
 	c.address = listener.Addr().String()
-	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, lanes.Run, roster.Run, commits.Run, c.inquiries.Run,
-		func(ctx context.Context) error { return trust.Run(ctx, c.store) })
+	c.run(func(ctx context.Context) error { return server.Serve(ctx, listener) }, append(more, lanes.Run, roster.Run, commits.Run, c.inquiries.Run,
+		func(ctx context.Context) error { return trust.Run(ctx, wakes) })...)
 }
 
 // run runs the server, and what it stands on until the server has ended.

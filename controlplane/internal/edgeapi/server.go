@@ -40,6 +40,7 @@ type Times struct {
 	Beat   time.Duration // between beats; 0: 3 s, far below the least max_staleness, 10 s
 	Send   time.Duration // for a node to take a message; 0: 15 s
 	Answer time.Duration // for a node to answer a state; 0: 2 min
+	Recall time.Duration // for a node to show what it is asked for; 0: 15 s
 	Hello  time.Duration // for a node to begin a stream; 0: 10 s
 	Grace  time.Duration // of a connection, after its certificate's end; 0: 5 s
 }
@@ -53,6 +54,7 @@ func (t Times) orDefault() Times {
 	or(&t.Beat, 3*time.Second)
 	or(&t.Send, 15*time.Second)
 	or(&t.Answer, 2*time.Minute)
+	or(&t.Recall, 15*time.Second)
 	or(&t.Hello, 10*time.Second)
 	or(&t.Grace, 5*time.Second)
 	return t

@@ -47,6 +47,7 @@ func (s *Server) sync(ctx context.Context, w wire) error {
 	if err != nil {
 		return s.failed(ctx, "greet", err)
 	}
+	defer session.Close()
 	st := &stream{server: s, wire: w, lane: lane, seat: seat, session: session, said: said, sent: make(chan error, 1)}
 	if st.news, err = s.news(ctx, w, identity, hello); err != nil {
 		return s.failed(ctx, "take note of the node's trust", err)
@@ -187,7 +188,7 @@ func (st *stream) advance(ctx context.Context, beatDue *bool, answer *time.Timer
 	}
 	if step != nil {
 		*beatDue = false
-		answer.Reset(st.server.times.Answer)
+		answer.Reset(st.patience(step))
 		st.send(ctx, step)
 		return nil
 	}
@@ -203,12 +204,23 @@ func (st *stream) advance(ctx context.Context, beatDue *bool, answer *time.Timer
 	return nil
 }
 
-func (st *stream) send(ctx context.Context, step *fleet.Step) {
-	if step.Delta != nil {
-		st.begin(func() error { return st.wire.sendDelta(step.Signed, step.Delta) })
-		return
+// patience is how long the node may take to answer: what it holds it has at hand, and others wait for it.
+func (st *stream) patience(step *fleet.Step) time.Duration {
+	if step.Recall != nil {
+		return st.server.times.Recall
 	}
-	st.begin(func() error { return st.sendSnapshot(ctx, step.Snapshot) })
+	return st.server.times.Answer
+}
+
+func (st *stream) send(ctx context.Context, step *fleet.Step) {
+	switch {
+	case step.Recall != nil:
+		st.begin(func() error { return st.wire.sendRecall(step.Recall) })
+	case step.Delta != nil:
+		st.begin(func() error { return st.wire.sendDelta(step.Signed, step.Delta) })
+	default:
+		st.begin(func() error { return st.sendSnapshot(ctx, step.Snapshot) })
+	}
 }
 
 // begin sends in a goroutine of its own: a send blocks for as long as the node doesn't read, and can
@@ -252,7 +264,11 @@ func (st *stream) answered(ctx context.Context, h heard, answer *time.Timer) err
 	case h.request.GetNack() != nil:
 		err = st.session.Nack(h.request.GetNack())
 	default:
-		return fleet.ErrProtocol
+		shown, ok := h.request.(showing)
+		if !ok || shown.GetHoldings() == nil {
+			return fleet.ErrProtocol
+		}
+		err = st.session.Holdings(ctx, shown.GetHoldings())
 	}
 	if !st.session.AwaitsAnswer() {
 		answer.Stop()

@@ -219,18 +219,27 @@ func TestNodeThatStopsReadingIsLetGoAndHoldsUpNobody(t *testing.T) {
 	}
 	stuck, well := c.enrol("stuck"), c.enrol("well")
 	stream := c.open(stuck, stuck.Replica(directory), directory)
+	awaitThat(t, func() bool { return c.stats.SnapshotsSent.Load() > 0 }, "it was never sent anything")
 	r := well.Replica(directory)
 	c.take(c.open(well, r, directory), r)
 	// What it reads at last is what was on the way, and then the end.
-	for c.stats.Sessions.Load() > 1 {
-		select {
-		case <-t.Context().Done():
-			t.Fatal("it was never let go")
-		case <-time.After(time.Millisecond):
-		}
-	}
+	awaitThat(t, func() bool { return c.stats.Sessions.Load() == 1 }, "it was never let go")
 	if _, err := stream.NextState(); codeOf(err) != codes.DeadlineExceeded {
 		t.Errorf("%v", err)
+	}
+}
+
+// awaitThat waits until something is so.
+func awaitThat(t *testing.T, is func() bool, never string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !is() {
+		select {
+		case <-ctx.Done():
+			t.Fatal(never)
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
 

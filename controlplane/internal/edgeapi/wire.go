@@ -19,6 +19,12 @@ type wire interface {
 	sendDelta(signed *edgev1.SignedHead, delta *fleet.Delta) error
 	sendChunk(chunk *edgev1.SnapshotChunk) error
 	sendBeat(signed *edgev1.SignedHead) error
+	sendRecall(recall *edgev1.Recall) error
+}
+
+// showing is what a node says on its directory's stream beside.
+type showing interface {
+	GetHoldings() *edgev1.Holdings
 }
 
 type configurationWire struct {
@@ -42,6 +48,9 @@ func (w configurationWire) sendChunk(chunk *edgev1.SnapshotChunk) error {
 func (w configurationWire) sendBeat(signed *edgev1.SignedHead) error {
 	return w.stream.Send(&edgev1.SyncConfigurationResponse{Message: &edgev1.SyncConfigurationResponse_Beat{Beat: signed}})
 }
+
+// sendRecall is never called: a configuration isn't asked back, since it is what the dump says.
+func (w configurationWire) sendRecall(*edgev1.Recall) error { return fleet.ErrProtocol }
 
 type directoryWire struct {
 	stream edgev1.EdgeService_SyncDirectoryServer
@@ -67,4 +76,8 @@ func (w directoryWire) sendBeat(signed *edgev1.SignedHead) error {
 
 func (w directoryWire) sendTrust(announced *edgev1.Announcements) error {
 	return w.stream.Send(&edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Trust{Trust: announced}})
+}
+
+func (w directoryWire) sendRecall(recall *edgev1.Recall) error {
+	return w.stream.Send(&edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Recall{Recall: recall}})
 }

@@ -10,7 +10,7 @@
 //     directory, signed once for all nodes ([Signer]), the deltas that lead to it and the snapshots
 //     behind it, each read once and shared by all streams;
 //   - the conversation with one node on one lane ([Session]): what to send next, and what an answer
-//     means;
+//     means; where what it holds is beside the database's history, and what package epochs must be told of it;
 //   - the answers ([Roster], [Nodes]): who is connected, who serves which revision, who refused it
 //     and why.
 //

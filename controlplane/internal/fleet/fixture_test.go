@@ -64,7 +64,7 @@ func newBench(t *testing.T) *bench {
 		identity: fleet.Identity{Environment: environment, Node: id.Text("node", id.New(time.Now()))},
 	}
 	log := slog.New(slog.DiscardHandler)
-	b.lanes = fleet.NewLanes(b.store, signer, b.store, log, b.stats)
+	b.lanes = fleet.NewLanes(b.store, signer, nil, b.store, log, b.stats)
 	b.roster = fleet.NewRoster(nil, log, b.stats)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

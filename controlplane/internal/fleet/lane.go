@@ -1,12 +1,12 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -39,6 +39,7 @@ type Lane struct {
 	kind        edgev1.Lane
 	source      laneSource
 	signer      *Signer
+	epochs      Epochs // nil: a database that went back is only refused
 	log         *slog.Logger
 	stats       *Stats
 	now         func() time.Time
@@ -48,6 +49,8 @@ type Lane struct {
 	flight singleflight.Group
 	deltas *lru.Cache[span, *Delta]
 	known  *lru.Cache[uint64, []byte] // digest by number, in the head's epoch
+	// overdue is the epoch of which it was said that it is served without a recall.
+	overdue atomic.Uint64
 
 	mu       sync.Mutex
 	head     LaneHead
@@ -61,7 +64,7 @@ type Lane struct {
 
 type span struct{ from, to uint64 }
 
-func newLane(life context.Context, environment string, kind edgev1.Lane, source laneSource, signer *Signer, log *slog.Logger, stats *Stats) (*Lane, error) {
+func newLane(life context.Context, environment string, kind edgev1.Lane, source laneSource, signer *Signer, epochs Epochs, log *slog.Logger, stats *Stats) (*Lane, error) {
 	deltas, err := lru.New[span, *Delta](keptDeltas)
 	if err != nil {
 		return nil, err
@@ -75,6 +78,7 @@ func newLane(life context.Context, environment string, kind edgev1.Lane, source 
 		kind:        kind,
 		source:      source,
 		signer:      signer,
+		epochs:      epochs,
 		log:         log.With("environment", environment, "lane", laneName(kind)),
 		stats:       stats,
 		now:         time.Now,
@@ -152,22 +156,29 @@ func (l *Lane) run(ctx context.Context) {
 }
 
 // Refresh reads the head now. It also reads the delta to a newer head, so that the sessions that it
-// then wakes find it ready.
+// then wakes find it ready. A database that no longer knows what was read from it before went back under us: a new epoch is opened,
+// and its head is read.
 func (l *Lane) Refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
 	defer cancel()
+	before, _ := l.Head()
 	at := l.now()
 	head, err := l.source.head(ctx)
 	if err != nil {
 		return err
 	}
-	before, _ := l.Head()
+	if head, err = l.sameHistory(ctx, before, head); err != nil {
+		return err
+	}
 	if before.Epoch == head.Epoch && before.Epoch != 0 && before.Number < head.Number {
 		if _, err := l.delta(ctx, before.Number, head); err != nil {
 			l.log.Debug("no delta to the new head beforehand", "from", before.Number, "to", head.Number, "error", err)
 		}
 	}
 	l.adopt(head, at)
+	if !head.RecallUntil.IsZero() && l.now().After(head.RecallUntil) && l.overdue.Swap(head.Epoch) != head.Epoch {
+		l.log.Error("nobody has shown what the database lost: nodes are served in the new epoch all the same, and what is shown later is taken back then", "epoch", head.Epoch)
+	}
 	return nil
 }
 
@@ -181,10 +192,9 @@ func (l *Lane) adopt(head LaneHead, at time.Time) {
 	}
 	switch {
 	case head.Epoch < l.head.Epoch || head.Epoch == l.head.Epoch && head.Number < l.head.Number:
-		// In one epoch numbers only grow: either an older read, or the database went back under us,
-		// which the nodes' Hellos will tell apart.
+		// In one epoch numbers only grow: an older read. (Refresh looks whether the database went back.)
 		return
-	case head.Epoch == l.head.Epoch && head.Number == l.head.Number && bytes.Equal(head.Digest, l.head.Digest) && l.signed != nil:
+	case head.same(l.head) && l.signed != nil:
 		return
 	}
 	if head.Epoch != l.head.Epoch {
@@ -315,21 +325,6 @@ func (l *Lane) once(ctx context.Context, name string, timeout time.Duration, wor
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// knownDigest returns the lane's digest at an earlier number of the head's epoch, if anyone still knows.
-func (l *Lane) knownDigest(ctx context.Context, number uint64) ([]byte, bool, error) {
-	if digest, ok := l.known.Get(number); ok {
-		return digest, true, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
-	defer cancel()
-	digest, ok, err := l.source.digestAt(ctx, number)
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	l.known.Add(number, digest)
-	return digest, true, nil
 }
 
 func laneName(kind edgev1.Lane) string {

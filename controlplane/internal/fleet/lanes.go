@@ -23,6 +23,7 @@ var ErrStopped = errors.New("the control plane is stopping")
 type Lanes struct {
 	store  LaneStore
 	signer *Signer
+	epochs Epochs
 	wakes  Wakes
 	log    *slog.Logger
 	stats  *Stats
@@ -49,11 +50,11 @@ type openLane struct {
 	err   error
 }
 
-// NewLanes returns lanes drawn from store. They work while Run does.
-func NewLanes(store LaneStore, signer *Signer, wakes Wakes, log *slog.Logger, stats *Stats) *Lanes {
+// NewLanes returns lanes drawn from store. They work while Run does. Without epochs, a node that is ahead of the database is only refused.
+func NewLanes(store LaneStore, signer *Signer, epochs Epochs, wakes Wakes, log *slog.Logger, stats *Stats) *Lanes {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Lanes{
-		store: store, signer: signer, wakes: wakes, log: log, stats: stats,
+		store: store, signer: signer, epochs: epochs, wakes: wakes, log: log, stats: stats,
 		ctx: ctx, stop: stop, open: make(map[laneKey]*openLane),
 	}
 }
@@ -130,7 +131,7 @@ func (ls *Lanes) acquire(key laneKey) (*openLane, error) {
 		open.users++
 		return open, nil
 	}
-	lane, err := newLane(ls.ctx, key.environment, key.kind, ls.source(key), ls.signer, ls.log, ls.stats)
+	lane, err := newLane(ls.ctx, key.environment, key.kind, ls.source(key), ls.signer, ls.epochs, ls.log, ls.stats)
 	if err != nil {
 		return nil, err
 	}

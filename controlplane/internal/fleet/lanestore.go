@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -14,6 +15,14 @@ type LaneHead struct {
 	Number         uint64 // revision or sequence
 	Digest         []byte // of the whole lane at Number, 32 bytes
 	SequenceNeeded uint64 // configuration only
+	// RecallUntil is until when the directory of a new epoch is given to no node that holds nothing, since another is being asked
+	// for what the database lost; zero: it is.
+	RecallUntil time.Time
+}
+
+// same tells whether two reads say the same.
+func (h LaneHead) same(g LaneHead) bool {
+	return h.Position().Equal(g.Position()) && h.SequenceNeeded == g.SequenceNeeded && h.RecallUntil.Equal(g.RecallUntil)
 }
 
 // Position returns what a node that holds this head would say in its Hello.
@@ -49,6 +58,9 @@ type LaneStore interface {
 	DirectoryEntries(ctx context.Context, environment string, each func(*edgev1.EntryChange) error) (LaneHead, error)
 	// RevisionDigest returns the digest of the configuration at a revision; false if there was none.
 	RevisionDigest(ctx context.Context, environment string, revision uint64) ([]byte, bool, error)
+	// DirectoryDigest returns the digest of the directory at a sequence of an epoch. The bool says that what is remembered reaches
+	// back to there: with it, no digest means that there was no such state.
+	DirectoryDigest(ctx context.Context, environment string, epoch, sequence uint64) ([]byte, bool, error)
 }
 
 // laneSource is the part of a LaneStore that is one lane of one environment.
@@ -58,8 +70,9 @@ type laneSource interface {
 	delta(ctx context.Context, from uint64, to LaneHead) (*Delta, error)
 	// snapshot writes the messages' bytes, uncompressed, and returns the head they are the state of.
 	snapshot(ctx context.Context, w *messageWriter) (LaneHead, error)
-	// digestAt returns the digest at an earlier number, if the database keeps it.
-	digestAt(ctx context.Context, number uint64) ([]byte, bool, error)
+	// digestAt returns the digest at an earlier number of an epoch. The bool says that the database knows: with it, no digest means
+	// that there was no such state.
+	digestAt(ctx context.Context, epoch, number uint64) ([]byte, bool, error)
 }
 
 type configurationSource struct {
@@ -92,7 +105,7 @@ func (s configurationSource) snapshot(ctx context.Context, w *messageWriter) (La
 	return head, nil
 }
 
-func (s configurationSource) digestAt(ctx context.Context, number uint64) ([]byte, bool, error) {
+func (s configurationSource) digestAt(ctx context.Context, _, number uint64) ([]byte, bool, error) {
 	return s.store.RevisionDigest(ctx, s.environment, number)
 }
 
@@ -125,8 +138,6 @@ func (s directorySource) snapshot(ctx context.Context, w *messageWriter) (LaneHe
 	})
 }
 
-// digestAt knows nothing: the directory keeps no digest per sequence. What this replica has seen is
-// in the lane's own history; for the rest, the node finds a wrong start by the digest it ends at.
-func (s directorySource) digestAt(context.Context, uint64) ([]byte, bool, error) {
-	return nil, false, nil
+func (s directorySource) digestAt(ctx context.Context, epoch, number uint64) ([]byte, bool, error) {
+	return s.store.DirectoryDigest(ctx, s.environment, epoch, number)
 }

@@ -98,7 +98,7 @@ func (n *Nodes) Admit(ctx context.Context, identity Identity) error {
 // orRemoved turns "not found" into what a node is told that was removed.
 func orRemoved(err error) error {
 	if problem.CodeOf(err) == problem.NotFound {
-		return problem.Errorf(problem.NodeDisabled, "this node was removed from its environment; enrol it again")
+		return problem.Errorf(problem.NodeDisabled, "this node isn't one of its environment: it was removed, or enrolled after the backup that was restored; enrol it again, with an empty data folder")
 	}
 	return err
 }
@@ -134,7 +134,7 @@ func addStatus(status *adminv1.RevisionStatus, node *Node) {
 		Node: node.ID, Name: node.Name, Connected: lane.Connected, Revision: lane.Held.Number, State: "pending",
 	}
 	switch {
-	case lane.Held.Epoch > 0 && lane.Held.Number >= status.GetRevision():
+	case lane.Present && lane.Held.Number >= status.GetRevision():
 		answer.State, answer.AnsweredAt = "acked", stamp(lane.HeldAt)
 		status.Acked++
 	case lane.Refused > 0 && lane.Refused >= status.GetRevision():

@@ -39,9 +39,10 @@ type Selection struct {
 type NodeLane struct {
 	Connected bool // some replica has its stream open
 	Held      Position
+	Present   bool      // what it holds is of the database's present epoch: only then do numbers compare
 	HeldAt    time.Time // zero: it never said
 	SeenAt    time.Time // zero: it never came
-	Refused   uint64    // the number it refused last; 0: none
+	Refused   uint64    // the number it refused last, of the present epoch; 0: none
 	RefusedAt time.Time
 	Errors    []*edgev1.ObjectError // why
 	Build     string

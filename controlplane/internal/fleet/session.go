@@ -22,12 +22,16 @@ const (
 // ErrProtocol says that a node said something that doesn't fit what it was sent.
 var ErrProtocol = errors.New("the node broke the sync protocol")
 
-// Step is one thing to send to a node. Exactly one of Delta and Snapshot is set.
+// ErrNewEpoch ends a stream when a new epoch began under it: the next one's Hello says what the node holds.
+var ErrNewEpoch = problem.Errorf(problem.Unavailable, "a new epoch began; say hello again")
+
+// Step is one thing to send to a node. Exactly one of Delta, Snapshot and Recall is set.
 type Step struct {
 	Head     LaneHead
 	Signed   *edgev1.SignedHead
 	Delta    *Delta
 	Snapshot *Snapshot
+	Recall   *edgev1.Recall
 }
 
 // Session is the conversation with one node on one lane: it knows what the node holds, what is on
@@ -40,6 +44,12 @@ type Session struct {
 	log      *slog.Logger
 	now      func() time.Time
 
+	epoch    uint64         // in which the node is served
+	recall   Recall         // the node is asked for what it holds first; nil: it isn't, or no more
+	question *edgev1.Recall // what to ask next
+	asked    bool           // it was asked, and hasn't answered in full
+	heard    bool           // what it knew of an ended epoch is known here
+	foreign  bool           // what it said that it holds is of another history, and it proves nothing
 	cursor   Position
 	inFlight *LaneHead // sent, not answered
 	snapshot *Snapshot // what inFlight is sent as; nil: a delta
@@ -49,56 +59,32 @@ type Session struct {
 	notUntil time.Time // no snapshot before this, after a resync
 }
 
-// Greet begins a session by the node's Hello. A Hello ahead of the database is refused with
-// problem.PositionAhead: the database went back, and serving the node would revive what was revoked.
+// Greet begins a session by the node's Hello, and Close ends it. A Hello that isn't of the database's history is proof, if it comes
+// with our own signature, that the database went back: a new epoch is opened, and the node is asked for what it holds before it
+// is served. A Hello ahead of the database without that proof is refused with problem.PositionAhead: a node's word alone opens nothing, and
+// serving it would revive what was revoked.
 func Greet(ctx context.Context, lane *Lane, identity Identity, seat *Seat, hello *edgev1.Hello, log *slog.Logger) (*Session, error) {
 	s := &Session{
 		lane: lane, identity: identity, seat: seat, now: time.Now,
 		log:    log.With("node", identity.Node, "environment", identity.Environment, "lane", laneName(lane.kind)),
 		cursor: Position{Epoch: hello.GetEpoch(), Number: hello.GetNumber(), Digest: hello.GetDigest()},
 	}
-	head, _ := lane.Head()
-	if ahead(s.cursor, head) {
-		// Another replica may have told the node of a commit that this one has yet to see.
-		if err := lane.Refresh(ctx); err != nil {
-			return nil, fmt.Errorf("read the head: %w", err)
-		}
-		head, _ = lane.Head()
-	}
-	if ahead(s.cursor, head) {
-		lane.stats.Ahead.Add(1)
-		s.log.Error("a node is ahead of the database, which must have gone back: the node is refused",
-			"node_epoch", s.cursor.Epoch, "node_number", s.cursor.Number, "epoch", head.Epoch, "number", head.Number)
-		return nil, problem.Errorf(problem.PositionAhead,
-			"the node holds epoch %d, number %d; the database is at epoch %d, number %d",
-			s.cursor.Epoch, s.cursor.Number, head.Epoch, head.Number)
-	}
-	if err := s.place(ctx, head); err != nil {
+	if err := s.place(ctx, lane.prove(identity, hello)); err != nil {
 		return nil, err
+	}
+	if s.foreign {
+		seat.hold(Position{Digest: []byte{}}) // its number says nothing here
+		return s, nil
 	}
 	seat.hold(s.cursor)
 	return s, nil
 }
 
-func ahead(p Position, head LaneHead) bool {
-	return p.Epoch > head.Epoch || p.Epoch == head.Epoch && p.Number > head.Number
-}
-
-// place decides whether deltas can lead on from what the node holds.
-func (s *Session) place(ctx context.Context, head LaneHead) error {
-	if s.cursor.Epoch != head.Epoch {
-		s.whole = true // nothing yet, or another history
-		return nil
+// Close gives back what the session held.
+func (s *Session) Close() {
+	if s.recall != nil {
+		s.recall.Close()
 	}
-	digest, known, err := s.lane.knownDigest(ctx, s.cursor.Number)
-	if err != nil {
-		return fmt.Errorf("read the digest of an earlier state: %w", err)
-	}
-	if known && !bytes.Equal(digest, s.cursor.Digest) {
-		s.mismatch("in its hello")
-		s.whole = true
-	}
-	return nil
 }
 
 // mismatch raises the alarm over a digest that differs from ours.
@@ -110,12 +96,21 @@ func (s *Session) mismatch(where string) {
 // Next returns what to send now; nil when there is nothing, or when an answer is awaited.
 // What it returned counts as sent.
 func (s *Session) Next(ctx context.Context) (*Step, error) {
-	if s.inFlight != nil {
+	if s.inFlight != nil || s.asked {
 		return nil, nil
 	}
 	head, signed, err := s.lane.Signed()
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case head.Epoch != s.epoch:
+		return nil, ErrNewEpoch
+	case s.recall != nil:
+		s.asked = true
+		return &Step{Recall: s.question}, nil
+	case s.waits(head):
+		return nil, nil
 	}
 	if s.whole || s.cursor.Epoch != head.Epoch {
 		s.whole = true
@@ -160,6 +155,9 @@ func (s *Session) nextSnapshot(ctx context.Context, least uint64) (*Step, error)
 	if err != nil {
 		return nil, fmt.Errorf("build a snapshot: %w", err)
 	}
+	if snapshot.Head.Epoch != s.epoch {
+		return nil, ErrNewEpoch
+	}
 	return s.sent(&Step{Head: snapshot.Head, Signed: snapshot.Signed, Snapshot: snapshot}), nil
 }
 
@@ -178,20 +176,23 @@ func (s *Session) sent(step *Step) *Step {
 // an event will change its answer.
 func (s *Session) Wait() (time.Duration, bool) {
 	left := s.notUntil.Sub(s.now())
-	if s.inFlight != nil || !s.whole || left <= 0 {
+	if head, _ := s.lane.Head(); s.waits(head) {
+		left = max(left, head.RecallUntil.Sub(s.now()))
+	}
+	if s.inFlight != nil || s.asked || !s.whole || left <= 0 {
 		return 0, false
 	}
 	return left, true
 }
 
 // AwaitsAnswer tells whether something is on the way that the node has yet to answer.
-func (s *Session) AwaitsAnswer() bool { return s.inFlight != nil }
+func (s *Session) AwaitsAnswer() bool { return s.inFlight != nil || s.asked }
 
 // Beat returns the signed head to say that nothing more is to come for now; nil while something is
 // on the way, or when the node is in another history. A node that has refused the head hears of it
 // too: it knows then that it is behind, and that we are there.
 func (s *Session) Beat() (*edgev1.SignedHead, error) {
-	if s.inFlight != nil {
+	if s.inFlight != nil || s.asked {
 		return nil, nil
 	}
 	head, signed, err := s.lane.Signed()

@@ -28,7 +28,20 @@ type Materials interface {
 
 // Signer signs heads with the control plane's Ed25519 key. Every replica holds the same key, so any
 // of them can sign for any node. A Trust swaps the key when it is rotated.
-type Signer struct{ current atomic.Pointer[signingKey] }
+type Signer struct {
+	current  atomic.Pointer[signingKey]
+	believed atomic.Pointer[map[string]ed25519.PublicKey] // the keys that nodes believe in, the current one's among them
+}
+
+// use signs with a key from now on, and takes for the control plane's word what one of the keys has signed.
+func (s *Signer) use(key *signingKey, believed []*edgev1.SigningKey) {
+	keys := make(map[string]ed25519.PublicKey, len(believed))
+	for _, k := range believed {
+		keys[k.GetId()] = ed25519.PublicKey(k.GetPublicKey())
+	}
+	s.believed.Store(&keys)
+	s.current.Store(key)
+}
 
 type signingKey struct {
 	id  string
@@ -45,7 +58,7 @@ func LoadSigner(ctx context.Context, materials Materials) (*Signer, error) {
 		return nil, err
 	}
 	s := new(Signer)
-	s.current.Store(key)
+	s.use(key, []*edgev1.SigningKey{key.public()})
 	return s, nil
 }
 
@@ -98,4 +111,21 @@ func (s *Signer) Sign(head *edgev1.Head) (*edgev1.SignedHead, error) {
 	by := s.current.Load()
 	signature := ed25519.Sign(by.key, append([]byte(headContext), body...))
 	return &edgev1.SignedHead{Head: body, Signature: signature, KeyId: by.id}, nil
+}
+
+// Verify returns the head that was signed with a key that nodes believe in: by this replica, another one, or long ago. What a retired key
+// has signed proves nothing: it may have been retired because others have it.
+func (s *Signer) Verify(signed *edgev1.SignedHead) (*edgev1.Head, error) {
+	key, believed := (*s.believed.Load())[signed.GetKeyId()]
+	if !believed || len(key) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("a head signed with key %q, which isn't the control plane's", clean(signed.GetKeyId(), 64))
+	}
+	if !ed25519.Verify(key, append([]byte(headContext), signed.GetHead()...), signed.GetSignature()) {
+		return nil, errors.New("a head whose signature doesn't verify")
+	}
+	head := new(edgev1.Head)
+	if err := proto.Unmarshal(signed.GetHead(), head); err != nil {
+		return nil, fmt.Errorf("a signed head: %w", err)
+	}
+	return head, nil
 }

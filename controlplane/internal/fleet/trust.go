@@ -260,7 +260,7 @@ func (t *Trust) use(ctx context.Context, first, bundle *edgev1.TrustBundle) erro
 		t.authority = newAuthority(nil)
 	}
 	t.authority.current.Store(&authorities{issuer: *issues, believed: certificates})
-	t.signer.current.Store(signing)
+	t.signer.use(signing, bundle.GetSigningKeys())
 	return nil
 }
 

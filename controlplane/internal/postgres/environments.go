@@ -53,6 +53,12 @@ func begin(ctx context.Context, q *dbsqlc.Queries, b environments.Beginning) err
 	if err := upsertEntries(ctx, q, environment, []directory.Entry{b.Pepper.Entry}, b.Directory.Sequence); err != nil {
 		return err
 	}
+	err = q.InsertDirectoryHead(ctx, dbsqlc.InsertDirectoryHeadParams{
+		Environment: environment, Epoch: int64(b.Environment.GetEpoch()), Sequence: int64(b.Directory.Sequence), Digest: b.Directory.Digest[:],
+	})
+	if err != nil {
+		return fmt.Errorf("insert the first state: %w", err)
+	}
 	return Notify(ctx, q, environment)
 }
 

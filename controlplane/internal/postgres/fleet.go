@@ -223,7 +223,7 @@ func (f *Fleet) Report(ctx context.Context, reports []fleet.LaneReport, lease ti
 			return err
 		}
 		if err := queries.RecordDenialAcks(ctx, dbsqlc.RecordDenialAcksParams{
-			Nodes: params.Nodes, Lanes: params.Lanes, Sessions: params.Sessions, Held: params.Held, Epochs: params.Epochs, Numbers: params.Numbers,
+			Nodes: params.Nodes, Lanes: params.Lanes, Sessions: params.Sessions, Held: params.Held, Epochs: params.Epochs, Numbers: params.Numbers, Digests: params.Digests,
 		}); err != nil {
 			return err
 		}
@@ -254,12 +254,12 @@ func reportParams(reports []fleet.LaneReport, lease time.Duration) (dbsqlc.Repor
 	p := dbsqlc.ReportNodeLanesParams{LeaseSeconds: lease.Seconds()}
 	for i := range reports {
 		r := &reports[i]
-		held, refused := fleet.Position{Digest: []byte{}}, uint64(0)
+		held, refused := fleet.Position{Digest: []byte{}}, fleet.LaneHead{}
 		if r.Held != nil {
 			held = *r.Held
 		}
 		if r.Refused != nil {
-			refused = r.Refused.Number
+			refused = *r.Refused
 		}
 		reasons, err := json.Marshal(refusals(r.Errors))
 		if err != nil {
@@ -278,7 +278,8 @@ func reportParams(reports []fleet.LaneReport, lease time.Duration) (dbsqlc.Repor
 		p.Numbers = append(p.Numbers, int64(held.Number))
 		p.Digests = append(p.Digests, held.Digest)
 		p.Refusing = append(p.Refusing, r.Refused != nil)
-		p.Refused = append(p.Refused, int64(refused))
+		p.Refused = append(p.Refused, int64(refused.Number))
+		p.RefusedEpochs = append(p.RefusedEpochs, int64(refused.Epoch))
 		p.Errors = append(p.Errors, string(reasons))
 	}
 	return p, nil
@@ -308,15 +309,18 @@ func nodeLane(row *dbsqlc.ListNodeLanesRow) (fleet.NodeLane, error) {
 	}
 	lane := fleet.NodeLane{
 		Connected: row.Connected,
+		Present:   row.Present,
 		Held:      fleet.Position{Epoch: uint64(row.Epoch), Number: uint64(row.Number), Digest: row.Digest},
 		HeldAt:    orZero(row.HeldAt),
 		SeenAt:    row.SeenAt,
-		Refused:   uint64(row.Refused),
-		RefusedAt: orZero(row.RefusedAt),
 		Build:     row.Build,
 		Capable:   uint32(row.Capability),
 		Boot:      row.Boot,
 	}
+	if !row.RefusedPresent {
+		return lane, nil // what was refused ended with its epoch
+	}
+	lane.Refused, lane.RefusedAt = uint64(row.Refused), orZero(row.RefusedAt)
 	for _, e := range kept {
 		lane.Errors = append(lane.Errors, &edgev1.ObjectError{
 			Collection: e.Collection, Id: e.ID, Pointer: e.Pointer, Code: e.Code, Message: e.Message,

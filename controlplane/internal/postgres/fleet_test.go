@@ -137,7 +137,7 @@ func TestReportKeepsWhatItDoesNotMention(t *testing.T) {
 	session := id.New(time.Now())
 	refusing := fleet.LaneReport{
 		Session: session, Node: node, Lane: edgev1.Lane_LANE_CONFIGURATION, Connected: true,
-		Refused: &fleet.LaneHead{Number: 7}, Errors: []*edgev1.ObjectError{{Collection: "routes", Code: "x", Message: `"quoted"`}},
+		Refused: &fleet.LaneHead{Epoch: 1, Number: 7}, Errors: []*edgev1.ObjectError{{Collection: "routes", Code: "x", Message: `"quoted"`}},
 	}
 	beat := fleet.LaneReport{Session: session, Node: node, Lane: edgev1.Lane_LANE_CONFIGURATION, Connected: true}
 	gone := report("node_gone", edgev1.Lane_LANE_DIRECTORY, session, 1)
@@ -180,16 +180,18 @@ func TestTallyCountsOnlyLiveEnabledNodesOfTheEnvironment(t *testing.T) {
 	if err := f.SetNodeEnabled(t.Context(), environment, disabled, false); err != nil {
 		t.Fatal(err)
 	}
-	refusing := enrol(t, f, token)
-	both(refusing, 4, 9, time.Minute)
-	if _, err := f.Report(t.Context(), []fleet.LaneReport{{
-		Session: session, Node: refusing, Lane: edgev1.Lane_LANE_CONFIGURATION, Connected: true, Refused: &fleet.LaneHead{Number: 5},
-	}}, time.Minute); err != nil {
-		t.Fatal(err)
+	for _, epoch := range []uint64{1, 2} { // another epoch's says nothing
+		refusing := enrol(t, f, token)
+		both(refusing, 4, 9, time.Minute)
+		if _, err := f.Report(t.Context(), []fleet.LaneReport{{
+			Session: session, Node: refusing, Lane: edgev1.Lane_LANE_CONFIGURATION, Connected: true, Refused: &fleet.LaneHead{Epoch: epoch, Number: 5},
+		}}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
 	}
 	enrol(t, f, token) // never came
 	tally, err := f.Tally(t.Context(), environment, 5, 9)
-	if want := (fleet.Tally{Live: 4, Applied: 1, Refused: 1}); err != nil || tally != want {
+	if want := (fleet.Tally{Live: 5, Applied: 1, Refused: 1}); err != nil || tally != want {
 		t.Errorf("%+v, %v", tally, err)
 	}
 }

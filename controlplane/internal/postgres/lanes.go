@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -135,11 +134,12 @@ func (l *Lanes) open(environment string, key, entry []byte, sealed bool) (*edgev
 
 // RevisionDigest implements fleet.LaneStore.
 func (l *Lanes) RevisionDigest(ctx context.Context, environment string, revision uint64) ([]byte, bool, error) {
-	sum, err := l.db.q.RevisionDigestAt(ctx, dbsqlc.RevisionDigestAtParams{Environment: environment, Number: int64(revision)})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, false, nil
-	}
-	return sum, err == nil, translate(err)
+	return revisionDigest(ctx, l.db.q, environment, revision)
+}
+
+// DirectoryDigest implements fleet.LaneStore.
+func (l *Lanes) DirectoryDigest(ctx context.Context, environment string, epoch, sequence uint64) ([]byte, bool, error) {
+	return directoryDigest(ctx, l.db.q, environment, epoch, sequence)
 }
 
 func configurationHead(ctx context.Context, q *dbsqlc.Queries, environment string) (fleet.LaneHead, error) {
@@ -151,9 +151,13 @@ func configurationHead(ctx context.Context, q *dbsqlc.Queries, environment strin
 }
 
 func directoryHead(ctx context.Context, q *dbsqlc.Queries, environment string) (fleet.LaneHead, error) {
-	row, err := q.GetHeads(ctx, environment)
+	row, err := q.DirectoryHead(ctx, environment)
 	if err != nil {
 		return fleet.LaneHead{}, noEnvironment(err, environment)
 	}
-	return fleet.LaneHead{Epoch: uint64(row.Epoch), Number: uint64(row.Sequence), Digest: row.DirectoryDigest}, nil
+	head := fleet.LaneHead{Epoch: uint64(row.Epoch), Number: uint64(row.Sequence), Digest: row.Digest}
+	if row.RecallUntil != nil {
+		head.RecallUntil = *row.RecallUntil
+	}
+	return head, nil
 }

@@ -174,6 +174,7 @@ func (tx *writeTx) WriteEntries(ctx context.Context, environment string, entries
 	}
 	n, err := tx.q.AdvanceDirectory(ctx, dbsqlc.AdvanceDirectoryParams{
 		Environment: environment, Sequence: int64(head.Sequence), Digest: head.Digest[:], SequenceBefore: int64(first) - 1,
+		KeepFrom: int64(head.Sequence) - keptSequences,
 	})
 	if err != nil {
 		return fmt.Errorf("advance directory: %w", err)

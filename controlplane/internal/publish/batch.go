@@ -27,7 +27,7 @@ const (
 type Operation struct {
 	Verb       Verb
 	Collection string
-	Key        string // id or name; empty in Create
+	Key        string // id or name; empty in Create, but for Batch.Recall
 	Body       []byte // JSON: the object, the patch, or the rotation; empty in Delete
 	IfMatch    string // ETags that the object may have had before the batch: "" any, "*" any but none
 }
@@ -43,6 +43,9 @@ type Batch struct {
 	Operations  []Operation
 	DryRun      bool
 	Force       bool // make it although something speaks against it that the author may decide on
+	// Recall takes back what the database lost of an ended history: a Create of a block names, as Key, the id that it had. Whom it is
+	// about may be lost as well, no limit speaks against it, and denials are recorded as recalled. For package epochs alone.
+	Recall bool
 	// Prefixed makes violations point at "/operations/<i>/body/…" also when there is one operation, as the
 	// body of a batch has it. With several operations they always do.
 	Prefixed bool

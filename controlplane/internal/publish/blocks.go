@@ -1,14 +1,17 @@
 package publish
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource/form"
 )
@@ -28,7 +31,7 @@ func (w *writing) resolveBlock(s *row, m *adminv1.Block) {
 }
 
 func (w *writing) resolveTarget(s *row, collection, field, given, was string) string {
-	if given == "" || given == was {
+	if given == "" || given == was || w.batch.Recall {
 		return given
 	}
 	found, ok := w.rows.Resolve(collection, given)
@@ -41,6 +44,23 @@ func (w *writing) resolveTarget(s *row, collection, field, given, was string) st
 		return given
 	}
 	return found
+}
+
+// remake stages a block again under the id that it had. Its name was lost with it, and may be another's by now.
+func (w *writing) remake(ctx context.Context, i int, op Operation, t *directory.Type, m directory.Message) error {
+	origin := w.batch.origin(i)
+	had, err := id.Parse(t.Prefix, op.Key)
+	if err != nil {
+		return fmt.Errorf("make %s %q again: %w", t.Singular, op.Key, err)
+	}
+	if _, exists := w.rows.find(t.Collection, op.Key); exists {
+		w.refusals.Add(catalog.Refusal{Code: problem.Conflict, Violation: problem.Violation{
+			Pointer: origin.Body, Code: string(problem.Conflict), Detail: fmt.Sprintf("there is the %s %s already", t.Singular, op.Key), Given: op.Key,
+		}})
+		return nil
+	}
+	setName(m, serverName(t, id.New(w.now)))
+	return w.makeRow(ctx, i, t, m, had)
 }
 
 // blockWarnings says what the maker of a block may not have meant.

@@ -21,6 +21,7 @@ const (
 	CauseExpiry    Cause = "expiry"    // an API key, which was given an earlier one
 	CauseSuspended Cause = "suspended" // a consumer
 	CauseBlocked   Cause = "blocked"   // by a block that was made or made to last longer
+	CauseRecalled  Cause = "recalled"  // whatever it was: the database lost it, and a node held it
 )
 
 // Denial is one object through which somebody is let in no more.
@@ -55,6 +56,9 @@ func (w *writing) writeDenials(ctx context.Context) error {
 		}
 		cause, at, lifted := s.denies(w.now)
 		if cause != "" {
+			if w.batch.Recall {
+				cause = CauseRecalled
+			}
 			denials.Denied = append(denials.Denied, Denial{
 				Sequence: s.sequence, Collection: s.t.Collection, ID: s.id, Name: s.lastName(), Cause: cause, TakesEffectAt: at,
 			})

@@ -54,7 +54,10 @@ func (w *writing) createRow(ctx context.Context, i int, op Operation, t *directo
 	if !ok {
 		return nil
 	}
-	return w.makeRow(ctx, i, t, m)
+	if w.batch.Recall {
+		return w.remake(ctx, i, op, t, m)
+	}
+	return w.makeRow(ctx, i, t, m, id.New(w.now))
 }
 
 func (w *writing) putRow(ctx context.Context, i int, op Operation, t *directory.Type) error {
@@ -75,7 +78,7 @@ func (w *writing) putRow(ctx context.Context, i int, op Operation, t *directory.
 		w.refuseRename(origin, m.GetName(), op.Key)
 	}
 	if !exists {
-		return w.makeRow(ctx, i, t, m)
+		return w.makeRow(ctx, i, t, m, id.New(w.now))
 	}
 	w.changeRow(i, found, m)
 	return nil
@@ -137,9 +140,8 @@ func (w *writing) decodeRow(i int, op Operation, t *directory.Type) (directory.M
 }
 
 // makeRow stages a new object.
-func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m directory.Message) error {
+func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m directory.Message, made id.ID) error {
 	origin := w.batch.origin(i)
-	made := id.New(w.now)
 	if m.GetName() == "" && (t.Collection == directory.APIKeys || t.Collection == directory.Blocks) {
 		setName(m, serverName(t, made))
 	}

@@ -23,7 +23,7 @@ func (w *writing) countRows(ctx context.Context) error {
 			return fmt.Errorf("count %s: %w", t.Collection, err)
 		}
 		most, limited := limits.Most(t.Collection)
-		if limited && grown > 0 {
+		if limited && grown > 0 && !w.batch.Recall {
 			w.holdAgainst(limits.Limit{Name: t.Collection, Used: now, Most: most}, uint64(grown), pointer)
 		}
 	}

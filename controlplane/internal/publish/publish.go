@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/apikey"
+	"github.com/sallyport/sallyport/proto/digest"
 )
 
 // ErrRetry says that another writer came between: a name was taken, or locks crossed.
@@ -32,7 +33,7 @@ type Publisher struct {
 
 type pepperKey struct {
 	environment string
-	version     uint32
+	hash        digest.Hash // a version may come twice, in two epochs
 }
 
 // New returns a publisher that writes into a store, and keeps the catalog's heads current.
@@ -48,7 +49,7 @@ func (p *Publisher) pepper(ctx context.Context, tx DirectoryTx, environment stri
 	if err != nil {
 		return 0, nil, err
 	}
-	key := pepperKey{environment, newest.Version}
+	key := pepperKey{environment, newest.Entry.Hash}
 	if prepared, ok := p.peppers.Load(key); ok {
 		return newest.Version, prepared.(*apikey.Pepper), nil
 	}

@@ -27,7 +27,7 @@ func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Resu
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	leave, err := p.enter(ctx, batch.Environment, rollback || batch.touchesConfiguration())
+	leave, err := p.enter(ctx, batch.Environment, rollback || batch.Recall || batch.touchesConfiguration())
 	if err != nil {
 		return Result{}, public(err)
 	}
@@ -140,8 +140,7 @@ func (w *writing) run(ctx context.Context) error {
 func (w *writing) open(ctx context.Context) error {
 	var err error
 	if !w.rollback && !w.batch.touchesConfiguration() {
-		w.environment, err = w.tx.Environment(ctx, w.batch.Environment)
-		return err
+		return w.openDirectory(ctx)
 	}
 	if w.environment, err = w.tx.LockEnvironment(ctx, w.batch.Environment); err != nil {
 		return err
@@ -155,6 +154,17 @@ func (w *writing) open(ctx context.Context) error {
 		w.candidate.Force()
 	}
 	return nil
+}
+
+// openDirectory finds the environment of a batch that touches the directory alone. Of those that take back what was lost one goes on at
+// a time: two nodes show the same, and what each would make again has an id already.
+func (w *writing) openDirectory(ctx context.Context) (err error) {
+	if w.batch.Recall {
+		w.environment, err = w.tx.LockEnvironment(ctx, w.batch.Environment)
+		return err
+	}
+	w.environment, err = w.tx.Environment(ctx, w.batch.Environment)
+	return err
 }
 
 func (w *writing) stageConfiguration(ctx context.Context) error {

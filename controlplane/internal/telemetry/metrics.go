@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
+	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
@@ -23,6 +24,7 @@ type Sources struct {
 	Upkeep *usage.UpkeepStats
 	Limits *limits.Stats
 	Bus    *bus.Stats
+	Epochs *epochs.Stats
 }
 
 // metric is one line of the list of metrics.
@@ -61,9 +63,12 @@ func (s Sources) list() []metric {
 		{name: "sallyport_control_sync_deltas_read_total", help: "Deltas read from the database, each for all nodes.", counter: &s.Fleet.DeltasRead},
 		{name: "sallyport_control_sync_snapshots_built_total", help: "Snapshots built, each for all nodes.", counter: &s.Fleet.SnapshotsBuilt},
 		{name: "sallyport_control_sync_mismatches_total", help: "Nodes whose digest differed from ours.", counter: &s.Fleet.Mismatches},
-		{name: "sallyport_control_sync_ahead_total", help: "Nodes ahead of the database, refused.", counter: &s.Fleet.Ahead},
+		{name: "sallyport_control_sync_ahead_total", help: "Nodes ahead of the database that prove nothing, refused.", counter: &s.Fleet.Ahead},
 		{name: "sallyport_control_sync_reports_failed_total", help: "Writes of nodes' answers that failed and were tried again.", counter: &s.Fleet.AnswersDeferred},
 		{name: "sallyport_control_limits_alarming", help: "Limits of environments of which half is used, or more.", gauge: &s.Limits.Alarming},
+		{name: "sallyport_control_epochs_opened_total", help: "Epochs that this replica opened, since the database went back.", counter: &s.Epochs.Opened},
+		{name: "sallyport_control_recalls_total", help: "Nodes asked for what the database lost.", counter: &s.Epochs.Recalls},
+		{name: "sallyport_control_denials_taken_back_total", help: "Revocations and other denials taken back from nodes.", counter: &s.Epochs.Taken},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("counted"), counter: &s.Usage.Counted},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("duplicate"), counter: &s.Usage.Duplicates},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("refused"), counter: &s.Usage.Refused},

@@ -7,5 +7,6 @@ package configsync
 //	1  2026-11-22  services, routes, policies (api-key, rate-limit), settings; consumers, API keys,
 //	               secrets, peppers
 //	2  2026-11-22  Inquire and Hello.started_at; rate-limit with scope fleet, and the fleet's entry in the directory; blocks;
-//	               announcements of whom to believe in; settings: max_staleness, removal_percent
+//	               announcements of whom to believe in; settings: max_staleness, removal_percent;
+//	               Hello.head, and the recall of what a database lost (Recall, Holdings)
 const Capability uint32 = 2

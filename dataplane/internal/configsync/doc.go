@@ -21,6 +21,10 @@
 // lane.apply alone. What a node kept comes in once, by Restore, and what a snapshot file holds beyond that by Take; both are
 // verified as if they came over the wire.
 //
+// A database that went back is told by its nodes: the Hello carries the signed head of what the node holds, and before a new epoch's
+// snapshot the control plane may ask what the directory holds (Recall). The answer proves itself by digests, and holds no secret. A head
+// of a later epoch is newer, whatever its number.
+//
 // The package knows nothing of how a configuration is compiled (Compiler does) nor of how the
 // connection proves who is who (package enroll). It opens no file: package state does.
 package configsync

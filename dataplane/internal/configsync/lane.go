@@ -48,7 +48,8 @@ type delta struct {
 type held struct {
 	epoch, number uint64
 	digest        digest.Sum
-	time          time.Time // of the newest verified head that names this state
+	time          time.Time          // of the newest verified head that names this state
+	signed        *edgev1.SignedHead // that head
 }
 
 // lane is one lane's state and the rules by which it moves. One goroutine writes it.
@@ -193,7 +194,7 @@ func (l *lane) put(next candidate, h head) error {
 	if err := next.commit(h.number); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	l.held.Store(&held{epoch: h.epoch, number: h.number, digest: h.digest, time: h.time})
+	l.held.Store(&held{epoch: h.epoch, number: h.number, digest: h.digest, time: h.time, signed: h.signed})
 	return nil
 }
 
@@ -209,7 +210,7 @@ func (l *lane) confirm(h head) {
 	l.vouched(h)
 	now := *l.held.Load()
 	if h.time.After(now.time) {
-		now.time = h.time
+		now.time, now.signed = h.time, h.signed
 		l.held.Store(&now)
 	}
 }
@@ -225,7 +226,7 @@ func (l *lane) mismatch(h head, own digest.Sum) error {
 func (l *lane) hello(config Config) *edgev1.Hello {
 	now := l.kept.Load()
 	hello := &edgev1.Hello{
-		Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: config.Boot, Build: config.Build,
+		Epoch: now.epoch, Number: now.number, Digest: now.digest[:], Capability: Capability, Boot: config.Boot, Build: config.Build, Head: now.signed,
 		TrustVersion: l.verifier.trust.TrustVersion(),
 	}
 	if !config.Started.IsZero() {

@@ -17,18 +17,20 @@ type link interface {
 	hello(*edgev1.Hello) error
 	ack(*edgev1.Ack) error
 	nack(*edgev1.Nack) error
+	show(*edgev1.Holdings) error
 	// closeSend says that the node has nothing more to say.
 	closeSend() error
 }
 
-// received is one message of the control plane; exactly one of delta, chunk, beat and trust is set.
+// received is one message of the control plane; exactly one of delta, chunk, beat, recall and trust is set.
 type received struct {
-	trust *edgev1.Announcements
-	delta *delta
-	head  *edgev1.SignedHead // of a delta or beat
-	chunk *edgev1.SnapshotChunk
-	beat  bool
-	fault *refusal // fields that this build doesn't know
+	delta  *delta
+	head   *edgev1.SignedHead // of a delta or beat
+	chunk  *edgev1.SnapshotChunk
+	beat   bool
+	recall *edgev1.Recall
+	trust  *edgev1.Announcements
+	fault  *refusal // fields that this build doesn't know
 }
 
 // open opens a lane's stream. It ends with ctx.
@@ -72,6 +74,9 @@ func (l configurationLink) receive() (received, error) {
 	}
 }
 
+// show is never called: a configuration isn't asked for.
+func (l configurationLink) show(*edgev1.Holdings) error { return errNothingSaid }
+
 func (l configurationLink) closeSend() error { return l.stream.CloseSend() }
 
 func (l configurationLink) hello(m *edgev1.Hello) error {
@@ -105,6 +110,8 @@ func (l directoryLink) receive() (received, error) {
 		return received{fault: fault, head: body.Beat, beat: true}, nil
 	case *edgev1.SyncDirectoryResponse_Trust:
 		return received{fault: fault, trust: body.Trust}, nil
+	case *edgev1.SyncDirectoryResponse_Recall:
+		return received{fault: fault, recall: body.Recall}, nil
 	default:
 		return received{}, errNothingSaid
 	}
@@ -126,4 +133,8 @@ func (l directoryLink) nack(m *edgev1.Nack) error {
 
 func (l directoryLink) trusted(version uint64) error {
 	return l.stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Trusted{Trusted: &edgev1.Trusted{Version: version}}})
+}
+
+func (l directoryLink) show(m *edgev1.Holdings) error {
+	return l.stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Holdings{Holdings: m}})
 }

@@ -40,6 +40,7 @@ type plane struct {
 	key     ed25519.PrivateKey
 	public  ed25519.PublicKey
 	streams map[edgev1.Lane]chan *conversation
+	shown   chan *edgev1.Holdings
 	seconds int64       // signed heads are a second apart
 	trusted chan uint64 // versions that the node says it believes in
 }
@@ -60,7 +61,7 @@ func newPlane(t testing.TB) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &plane{t: t, key: private, public: public, trusted: make(chan uint64, 16), streams: map[edgev1.Lane]chan *conversation{
+	return &plane{t: t, key: private, public: public, trusted: make(chan uint64, 16), shown: make(chan *edgev1.Holdings, 16), streams: map[edgev1.Lane]chan *conversation{
 		edgev1.Lane_LANE_CONFIGURATION: make(chan *conversation),
 		edgev1.Lane_LANE_DIRECTORY:     make(chan *conversation),
 	}}
@@ -85,9 +86,12 @@ func (p *plane) SyncDirectory(stream edgev1.EdgeService_SyncDirectoryServer) err
 	}
 	receive := func() (*edgev1.SyncConfigurationRequest, error) {
 		m, err := stream.Recv()
-		for err == nil && m.GetTrusted() != nil {
-			p.trusted <- m.GetTrusted().GetVersion()
-			m, err = stream.Recv()
+		for ; err == nil && (m.GetTrusted() != nil || m.GetHoldings() != nil); m, err = stream.Recv() {
+			if shown := m.GetHoldings(); shown != nil {
+				p.shown <- shown
+			} else {
+				p.trusted <- m.GetTrusted().GetVersion()
+			}
 		}
 		if err != nil {
 			return nil, err

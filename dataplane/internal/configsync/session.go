@@ -62,6 +62,9 @@ func (s *session) handle(ctx context.Context, m received, arrived time.Time) err
 		}
 		return s.learn(m.trust)
 	}
+	if m.recall != nil {
+		return s.handleRecall(m.recall, m.fault)
+	}
 	signed := m.head
 	if m.chunk != nil {
 		signed = m.chunk.GetHead()

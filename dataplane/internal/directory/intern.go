@@ -12,8 +12,9 @@ import (
 type interned[T any] struct {
 	published atomic.Pointer[[]*T]
 
-	list    []*T // the writer's; [0] is nil
-	indices map[string]uint32
+	list     []*T     // the writer's; [0] is nil
+	contents []string // what each stands for
+	indices  map[string]uint32
 }
 
 // at returns the set of an index.
@@ -31,13 +32,29 @@ func (n *interned[T]) add(content []byte, build func() *T) uint32 {
 		return index
 	}
 	if n.list == nil {
-		n.list = []*T{nil}
+		n.list, n.contents = []*T{nil}, []string{""}
 		n.indices = map[string]uint32{}
 	}
 	index := uint32(len(n.list))
 	n.list = append(n.list, build())
-	n.indices[string(content)] = index
+	text := string(content)
+	n.contents = append(n.contents, text)
+	n.indices[text] = index
 	return index
+}
+
+// texts returns the list that an index was made of, as it came.
+func (n *interned[T]) texts(index uint32) []string {
+	if index == 0 {
+		return nil
+	}
+	var texts []string
+	for rest := []byte(n.contents[index]); len(rest) > 0; {
+		length, size := binary.Uvarint(rest)
+		texts = append(texts, string(rest[size:][:length]))
+		rest = rest[size:][length:]
+	}
+	return texts
 }
 
 // publish lets readers see what was added. Appending in place is safe: readers of an earlier list

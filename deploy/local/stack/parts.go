@@ -109,6 +109,9 @@ func (s *Stack) controlEnv() []string {
 	return []string{"NATS_URL=", "DATABASE_URL=" + s.DatabaseURL(), "SALLYPORT_ROOT_KEY_FILE=" + filepath.Join(s.cfg.Dir, rootKeyFile)}
 }
 
+// ControlEnv is what the control plane's commands take from their environment.
+func (s *Stack) ControlEnv() []string { return s.controlEnv() }
+
 // Control runs a command of the control plane's program against the stack's database, and returns what it prints.
 func (s *Stack) Control(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.cfg.binary("sallyport-control"), args...)

@@ -98,6 +98,12 @@ func (n *Node) Connect() error {
 	return nil
 }
 
+// Reconnect opens the node's connection to another address: that of a control plane that was started again.
+func (n *Node) Reconnect(address string) error {
+	n.address = address
+	return n.Connect()
+}
+
 // Close ends the node's connection.
 func (n *Node) Close() {
 	if n.conn != nil {

@@ -26,6 +26,7 @@ type Replica struct {
 	environment string
 	keys        map[string]ed25519.PublicKey
 	set         *digest.Set
+	signed      *edgev1.SignedHead // of what it holds
 }
 
 // NewReplica returns an empty replica of one lane, which believes heads of this environment signed
@@ -57,7 +58,7 @@ func (r *Replica) Digest() []byte {
 
 // Hello returns what it says of itself.
 func (r *Replica) Hello() *edgev1.Hello {
-	return &edgev1.Hello{Epoch: r.Epoch, Number: r.Number, Digest: r.Digest(), Capability: 1, Boot: "test", Build: "edgetest"}
+	return &edgev1.Hello{Epoch: r.Epoch, Number: r.Number, Digest: r.Digest(), Capability: 2, Boot: "test", Build: "edgetest", Head: r.signed}
 }
 
 // Verify returns the head that was signed, if it was signed for this replica.
@@ -90,7 +91,7 @@ func (r *Replica) ApplyDelta(signed *edgev1.SignedHead, from uint64, objects []*
 	}
 	next, set := maps.Clone(r.Entries), r.set.Clone()
 	apply(next, set, objects, entries)
-	return r.swap(head, next, set)
+	return r.swap(signed, head, next, set)
 }
 
 // ApplySnapshot swaps to the state in a snapshot's chunks, joined.
@@ -122,7 +123,7 @@ func (r *Replica) ApplySnapshot(signed *edgev1.SignedHead, compressed []byte) er
 		}
 		apply(next, set, nil, whole.GetEntries())
 	}
-	return r.swap(head, next, set)
+	return r.swap(signed, head, next, set)
 }
 
 func apply(entries map[digest.Key][]byte, set *digest.Set, objects []*edgev1.ObjectChange, changes []*edgev1.EntryChange) {
@@ -143,11 +144,43 @@ func apply(entries map[digest.Key][]byte, set *digest.Set, objects []*edgev1.Obj
 	}
 }
 
-func (r *Replica) swap(head *edgev1.Head, next map[digest.Key][]byte, set *digest.Set) error {
+func (r *Replica) swap(signed *edgev1.SignedHead, head *edgev1.Head, next map[digest.Key][]byte, set *digest.Set) error {
 	sum := set.Head()
 	if !bytes.Equal(sum[:], head.GetDigest()) {
 		return ErrMismatch
 	}
-	r.Epoch, r.Number, r.Entries, r.set = head.GetEpoch(), head.GetNumber(), next, set
+	r.Epoch, r.Number, r.Entries, r.set, r.signed = head.GetEpoch(), head.GetNumber(), next, set, signed
 	return nil
+}
+
+// Holdings answers a Recall as a node does.
+func (r *Replica) Holdings(recall *edgev1.Recall) *edgev1.Holdings {
+	answer := &edgev1.Holdings{Last: true}
+	if len(recall.GetBuckets()) == 0 {
+		answer.Head = r.signed
+		for b := range uint16(digest.Buckets) {
+			sum := r.set.BucketSum(b)
+			answer.Sums = append(answer.Sums, sum[:]...)
+		}
+	}
+	for _, asked := range recall.GetBuckets() {
+		shown := &edgev1.RecalledBucket{Number: asked.GetNumber()}
+		for key, hash := range r.set.All() {
+			switch {
+			case uint32(key.Bucket()) != asked.GetNumber():
+			case len(asked.GetHashes()) == 0:
+				shown.Hashes = append(shown.Hashes, hash[:]...)
+			default:
+				for wanted := asked.GetHashes(); len(wanted) > 0; wanted = wanted[len(hash):] {
+					if bytes.HasPrefix(wanted, hash[:]) {
+						answer.Entries = append(answer.Entries, r.Entries[key])
+					}
+				}
+			}
+		}
+		if len(asked.GetHashes()) == 0 {
+			answer.Buckets = append(answer.Buckets, shown)
+		}
+	}
+	return answer
 }

@@ -242,6 +242,18 @@ func (s *Store) RevisionDigest(_ context.Context, _ string, revision uint64) ([]
 	return sum[:], true, nil
 }
 
+// DirectoryDigest implements fleet.LaneStore.
+func (s *Store) DirectoryDigest(_ context.Context, _ string, epoch, sequence uint64) ([]byte, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.lanes[edgev1.Lane_LANE_DIRECTORY]
+	if s.failed != nil || epoch != m.epoch || sequence >= uint64(len(m.states)) {
+		return nil, s.failed == nil, s.failed
+	}
+	sum := m.states[sequence].digest
+	return sum[:], true, nil
+}
+
 // Filler returns n bytes that no compressor shrinks, told apart by seed.
 func Filler(n int, seed uint64) []byte {
 	out := make([]byte, 0, n+8)

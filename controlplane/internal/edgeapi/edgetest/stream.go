@@ -8,7 +8,7 @@ import (
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
-// Event is one thing that a stream said: a delta, a whole snapshot (its chunks joined), or a beat.
+// Event is one thing that a stream said: a delta, a whole snapshot (its chunks joined), a beat, or a recall.
 type Event struct {
 	Head     *edgev1.SignedHead
 	From     uint64
@@ -19,6 +19,7 @@ type Event struct {
 	Chunks   int
 	Beat     bool
 	Trust    *edgev1.Announcements // alone
+	Recall   *edgev1.Recall
 }
 
 // Stream is one open stream of a node.
@@ -27,6 +28,7 @@ type Stream struct {
 	receive func() (*Event, *edgev1.SnapshotChunk, error)
 	say     func(*edgev1.Hello, *edgev1.Ack, *edgev1.Nack) error
 	trusted func(version uint64) error // of the directory
+	show    func(*edgev1.Holdings) error
 	end     context.CancelFunc
 }
 
@@ -100,7 +102,10 @@ func (s *Stream) openDirectory(ctx context.Context, client edgev1.EdgeServiceCli
 		if m.GetTrust() != nil {
 			return &Event{Trust: m.GetTrust()}, nil, nil
 		}
-		return &Event{Head: m.GetBeat(), Beat: m.GetBeat() != nil}, m.GetChunk(), err
+		return &Event{Head: m.GetBeat(), Beat: m.GetBeat() != nil, Recall: m.GetRecall()}, m.GetChunk(), err
+	}
+	s.show = func(answer *edgev1.Holdings) error {
+		return stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Holdings{Holdings: answer}})
 	}
 	s.trusted = func(version uint64) error {
 		return stream.Send(&edgev1.SyncDirectoryRequest{Message: &edgev1.SyncDirectoryRequest_Trusted{Trusted: &edgev1.Trusted{Version: version}}})
@@ -166,6 +171,9 @@ func (s *Stream) Trusted(version uint64) error { return s.trusted(version) }
 // Nack refuses a state.
 func (s *Stream) Nack(nack *edgev1.Nack) error { return s.say(nil, nil, nack) }
 
+// Show answers a recall.
+func (s *Stream) Show(answer *edgev1.Holdings) error { return s.show(answer) }
+
 // Apply applies an event to a replica, and says nothing.
 func (s *Stream) Apply(r *Replica, event *Event) error {
 	switch {
@@ -196,6 +204,12 @@ func (n *Node) Follow(ctx context.Context, r *Replica, applied func(number uint6
 		}
 		if err != nil {
 			return err
+		}
+		if event.Recall != nil {
+			if err := s.Show(r.Holdings(event.Recall)); err != nil && ctx.Err() == nil {
+				return err
+			}
+			continue
 		}
 		if err := s.Apply(r, event); err != nil {
 			return fmt.Errorf("apply at %d: %w", r.Number, err)

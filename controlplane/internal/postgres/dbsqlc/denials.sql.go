@@ -448,9 +448,11 @@ const recordDenialAcks = `-- name: RecordDenialAcks :exec
 INSERT INTO denial_acks (environment, commit_sequence, node)
 SELECT n.environment, c.sequence, n.id
 FROM (SELECT unnest($1::text[]) AS node, unnest($2::smallint[]) AS lane, unnest($3::bytea[]) AS session,
-             unnest($4::boolean[]) AS held, unnest($5::bigint[]) AS epoch, unnest($6::bigint[]) AS number) AS r
+             unnest($4::boolean[]) AS held, unnest($5::bigint[]) AS epoch, unnest($6::bigint[]) AS number,
+             unnest($7::bytea[]) AS digest) AS r
 JOIN nodes n ON n.id = r.node
 JOIN environments e ON e.id = n.environment AND e.epoch = r.epoch
+JOIN directory_heads h ON h.environment = e.id AND h.epoch = r.epoch AND h.sequence = r.number AND h.digest = r.digest
 LEFT JOIN node_lanes l ON l.node = r.node AND l.lane = r.lane
 CROSS JOIN LATERAL (
     SELECT d.sequence FROM denial_commits d
@@ -459,6 +461,7 @@ CROSS JOIN LATERAL (
     OFFSET 0 -- keeps it apart: a look into the index per node, never a walk over all denials
 ) AS c
 WHERE r.lane = 2 AND r.held AND (l.session IS NULL OR r.session >= l.session)
+ORDER BY n.id, c.sequence
 ON CONFLICT DO NOTHING
 `
 
@@ -469,11 +472,13 @@ type RecordDenialAcksParams struct {
 	Held     []bool
 	Epochs   []int64
 	Numbers  []int64
+	Digests  [][]byte
 }
 
 // What the directory streams of these nodes hold now and didn't before, as far as it is a denial made since the node
 // enrolled: what was denied earlier came with the first state that it ever held. To be run behind the lock on the nodes'
-// lanes and before they are changed.
+// lanes and before they are changed. A state of another history, which has sequences of its own, is no ack: it must be one
+// that the directory was in.
 func (q *Queries) RecordDenialAcks(ctx context.Context, arg RecordDenialAcksParams) error {
 	_, err := q.db.Exec(ctx, recordDenialAcks,
 		arg.Nodes,
@@ -482,6 +487,7 @@ func (q *Queries) RecordDenialAcks(ctx context.Context, arg RecordDenialAcksPara
 		arg.Held,
 		arg.Epochs,
 		arg.Numbers,
+		arg.Digests,
 	)
 	return err
 }

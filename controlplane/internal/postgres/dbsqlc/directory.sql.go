@@ -32,9 +32,19 @@ func (q *Queries) AddToDirectoryCount(ctx context.Context, arg AddToDirectoryCou
 }
 
 const advanceDirectory = `-- name: AdvanceDirectory :execrows
-UPDATE directory_counters
-SET sequence = $1, digest = $2
-WHERE environment = $3 AND sequence = $4
+WITH kept AS (
+    INSERT INTO directory_heads (environment, epoch, sequence, digest, created_at)
+    SELECT e.id, e.epoch, $1::bigint, $2::bytea, now() FROM environments e WHERE e.id = $3
+), pruned AS (
+    DELETE FROM directory_heads h
+    WHERE h.environment = $3 AND (h.epoch, h.sequence) IN (
+        SELECT o.epoch, o.sequence FROM directory_heads o
+        WHERE o.environment = $3 AND o.sequence < $5::bigint
+        ORDER BY o.epoch, o.sequence LIMIT 100)
+)
+UPDATE directory_counters c
+SET sequence = $1::bigint, digest = $2::bytea
+WHERE c.environment = $3 AND c.sequence = $4
 `
 
 type AdvanceDirectoryParams struct {
@@ -42,6 +52,7 @@ type AdvanceDirectoryParams struct {
 	Digest         []byte
 	Environment    string
 	SequenceBefore int64
+	KeepFrom       int64
 }
 
 func (q *Queries) AdvanceDirectory(ctx context.Context, arg AdvanceDirectoryParams) (int64, error) {
@@ -50,6 +61,7 @@ func (q *Queries) AdvanceDirectory(ctx context.Context, arg AdvanceDirectoryPara
 		arg.Digest,
 		arg.Environment,
 		arg.SequenceBefore,
+		arg.KeepFrom,
 	)
 	if err != nil {
 		return 0, err

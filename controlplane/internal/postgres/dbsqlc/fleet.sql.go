@@ -595,9 +595,12 @@ func (q *Queries) ListLackingNodes(ctx context.Context, arg ListLackingNodesPara
 }
 
 const listNodeLanes = `-- name: ListNodeLanes :many
-SELECT node, lane, session, connected_until, seen_at, build, capability, epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at, coalesce(connected_until > now(), false)::boolean AS connected
-FROM node_lanes
-WHERE node = ANY($1::text[])
+SELECT l.node, l.lane, l.session, l.connected_until, l.seen_at, l.build, l.capability, l.epoch, l.number, l.digest, l.held_at, l.refused, l.refused_at, l.errors, l.refused_epoch, l.boot, l.started_at, coalesce(l.connected_until > now(), false)::boolean AS connected, (l.epoch = e.epoch)::boolean AS present,
+       (l.refused_epoch = e.epoch)::boolean AS refused_present
+FROM node_lanes l
+JOIN nodes n ON n.id = l.node
+JOIN environments e ON e.id = n.environment
+WHERE l.node = ANY($1::text[])
 `
 
 type ListNodeLanesRow struct {
@@ -615,9 +618,12 @@ type ListNodeLanesRow struct {
 	Refused        int64
 	RefusedAt      *time.Time
 	Errors         []byte
+	RefusedEpoch   int64
 	Boot           string
 	StartedAt      time.Time
 	Connected      bool
+	Present        bool
+	RefusedPresent bool
 }
 
 func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNodeLanesRow, error) {
@@ -644,9 +650,12 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 			&i.Refused,
 			&i.RefusedAt,
 			&i.Errors,
+			&i.RefusedEpoch,
 			&i.Boot,
 			&i.StartedAt,
 			&i.Connected,
+			&i.Present,
+			&i.RefusedPresent,
 		); err != nil {
 			return nil, err
 		}
@@ -826,19 +835,21 @@ func (q *Queries) RenewNode(ctx context.Context, arg RenewNodeParams) (int64, er
 
 const reportNodeLanes = `-- name: ReportNodeLanes :exec
 INSERT INTO node_lanes AS l (node, lane, session, connected_until, seen_at, build, capability,
-                             epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at)
+                             epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at, refused_epoch)
 SELECT r.node, r.lane, r.session,
        CASE WHEN r.connected THEN now() + make_interval(secs => $1::float8) END,
        now(), r.build, r.capability,
        r.epoch, r.number, r.digest, CASE WHEN r.held THEN now() END,
-       r.refused, CASE WHEN r.refusing THEN now() END, r.errors::jsonb, r.boot, r.started_at
+       r.refused, CASE WHEN r.refusing THEN now() END, r.errors::jsonb, r.boot, r.started_at, r.refused_epoch
 FROM (SELECT unnest($2::text[]) AS node, unnest($3::smallint[]) AS lane, unnest($4::bytea[]) AS session,
              unnest($5::boolean[]) AS connected, unnest($6::text[]) AS build, unnest($7::bigint[]) AS capability,
              unnest($8::boolean[]) AS held, unnest($9::bigint[]) AS epoch, unnest($10::bigint[]) AS number,
              unnest($11::bytea[]) AS digest,
              unnest($12::boolean[]) AS refusing, unnest($13::bigint[]) AS refused, unnest($14::text[]) AS errors,
-             unnest($15::text[]) AS boot, unnest($16::timestamptz[]) AS started_at) AS r
+             unnest($15::text[]) AS boot, unnest($16::timestamptz[]) AS started_at,
+             unnest($17::bigint[]) AS refused_epoch) AS r
 JOIN nodes n ON n.id = r.node
+ORDER BY r.node, r.lane
 ON CONFLICT (node, lane) DO UPDATE
 SET session         = excluded.session,
     connected_until = excluded.connected_until,
@@ -850,6 +861,7 @@ SET session         = excluded.session,
     digest          = CASE WHEN excluded.held_at IS NULL THEN l.digest ELSE excluded.digest END,
     held_at         = coalesce(excluded.held_at, l.held_at),
     refused         = CASE WHEN excluded.refused_at IS NULL THEN l.refused ELSE excluded.refused END,
+    refused_epoch   = CASE WHEN excluded.refused_at IS NULL THEN l.refused_epoch ELSE excluded.refused_epoch END,
     refused_at      = coalesce(excluded.refused_at, l.refused_at),
     errors          = CASE WHEN excluded.refused_at IS NULL THEN l.errors ELSE excluded.errors END,
     boot            = excluded.boot,
@@ -861,27 +873,29 @@ WHERE CASE WHEN excluded.boot = l.boot THEN excluded.session >= l.session
 `
 
 type ReportNodeLanesParams struct {
-	LeaseSeconds float64
-	Nodes        []string
-	Lanes        []int16
-	Sessions     [][]byte
-	Connected    []bool
-	Builds       []string
-	Capabilities []int64
-	Held         []bool
-	Epochs       []int64
-	Numbers      []int64
-	Digests      [][]byte
-	Refusing     []bool
-	Refused      []int64
-	Errors       []string
-	Boots        []string
-	Started      []time.Time
+	LeaseSeconds  float64
+	Nodes         []string
+	Lanes         []int16
+	Sessions      [][]byte
+	Connected     []bool
+	Builds        []string
+	Capabilities  []int64
+	Held          []bool
+	Epochs        []int64
+	Numbers       []int64
+	Digests       [][]byte
+	Refusing      []bool
+	Refused       []int64
+	Errors        []string
+	Boots         []string
+	Started       []time.Time
+	RefusedEpochs []int64
 }
 
 // A stream that is newer than the one in the row takes it over; an older one has no say any more. Of two processes of one
 // node the one that started later has the say for as long as it is connected, whichever's stream was opened last.
-// What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out.
+// What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out. In a fixed order: rows that
+// aren't there yet can't be locked before, and two replicas may be the first with the same nodes.
 func (q *Queries) ReportNodeLanes(ctx context.Context, arg ReportNodeLanesParams) error {
 	_, err := q.db.Exec(ctx, reportNodeLanes,
 		arg.LeaseSeconds,
@@ -900,6 +914,7 @@ func (q *Queries) ReportNodeLanes(ctx context.Context, arg ReportNodeLanesParams
 		arg.Errors,
 		arg.Boots,
 		arg.Started,
+		arg.RefusedEpochs,
 	)
 	return err
 }
@@ -973,11 +988,14 @@ func (q *Queries) SelectNodeGroups(ctx context.Context, arg SelectNodeGroupsPara
 
 const tallyNodes = `-- name: TallyNodes :one
 SELECT count(*) AS live,
-       count(*) FILTER (WHERE c.number >= $1 AND d.number >= $2) AS applied,
-       count(*) FILTER (WHERE NOT (c.number >= $1 AND d.number >= $2)
-                          AND (c.number < $1 AND c.refused >= $1
-                            OR d.number < $2 AND d.refused >= $2)) AS refused
+       count(*) FILTER (WHERE ($1::bigint = 0 OR c.epoch = e.epoch AND c.number >= $1)
+                          AND ($2::bigint = 0 OR d.epoch = e.epoch AND d.number >= $2)) AS applied,
+       count(*) FILTER (WHERE NOT (($1 = 0 OR c.epoch = e.epoch AND c.number >= $1)
+                               AND ($2 = 0 OR d.epoch = e.epoch AND d.number >= $2))
+                          AND (NOT (c.epoch = e.epoch AND c.number >= $1) AND c.refused_epoch = e.epoch AND c.refused >= $1 AND $1 > 0
+                            OR NOT (d.epoch = e.epoch AND d.number >= $2) AND d.refused_epoch = e.epoch AND d.refused >= $2 AND $2 > 0)) AS refused
 FROM nodes n
+JOIN environments e ON e.id = n.environment
 JOIN node_lanes c ON c.node = n.id AND c.lane = 1 AND c.connected_until > now()
 JOIN node_lanes d ON d.node = n.id AND d.lane = 2 AND d.connected_until > now()
 WHERE n.environment = $3 AND n.enabled
@@ -995,6 +1013,7 @@ type TallyNodesRow struct {
 	Refused int64
 }
 
+// A number says nothing beside those of another epoch.
 func (q *Queries) TallyNodes(ctx context.Context, arg TallyNodesParams) (TallyNodesRow, error) {
 	row := q.db.QueryRow(ctx, tallyNodes, arg.Revision, arg.Sequence, arg.Environment)
 	var i TallyNodesRow

@@ -129,6 +129,14 @@ type DirectoryEntry struct {
 	Sealed      bool
 }
 
+type DirectoryHead struct {
+	Environment string
+	Epoch       int64
+	Sequence    int64
+	Digest      []byte
+	CreatedAt   time.Time
+}
+
 type Environment struct {
 	ID             string
 	Name           string
@@ -138,6 +146,22 @@ type Environment struct {
 	Digest         []byte
 	SequenceNeeded int64
 	CreatedAt      time.Time
+}
+
+type Epoch struct {
+	Environment   string
+	Epoch         int64
+	OpenedAt      time.Time
+	OpenedBy      string
+	Prover        string
+	Reason        string
+	EndedEpoch    int64
+	EndedRevision int64
+	EndedSequence int64
+	LostEpoch     int64
+	LostRevision  int64
+	LostSequence  int64
+	RecallUntil   *time.Time
 }
 
 type Inquiry struct {
@@ -217,6 +241,7 @@ type NodeLane struct {
 	Refused        int64
 	RefusedAt      *time.Time
 	Errors         []byte
+	RefusedEpoch   int64
 	Boot           string
 	StartedAt      time.Time
 }
@@ -247,6 +272,17 @@ type Pepper struct {
 	Version     int32
 	EntryKey    []byte
 	CreatedAt   time.Time
+}
+
+type Recall struct {
+	Environment string
+	Epoch       int64
+	Sequence    int64
+	Digest      []byte
+	Node        string
+	IntoEpoch   int64
+	Taken       int32
+	RecalledAt  time.Time
 }
 
 type Revision struct {

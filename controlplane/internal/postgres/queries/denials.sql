@@ -100,13 +100,16 @@ WHERE environment = @environment AND commit_sequence = @commit_sequence;
 -- name: RecordDenialAcks :exec
 -- What the directory streams of these nodes hold now and didn't before, as far as it is a denial made since the node
 -- enrolled: what was denied earlier came with the first state that it ever held. To be run behind the lock on the nodes'
--- lanes and before they are changed.
+-- lanes and before they are changed. A state of another history, which has sequences of its own, is no ack: it must be one
+-- that the directory was in.
 INSERT INTO denial_acks (environment, commit_sequence, node)
 SELECT n.environment, c.sequence, n.id
 FROM (SELECT unnest(@nodes::text[]) AS node, unnest(@lanes::smallint[]) AS lane, unnest(@sessions::bytea[]) AS session,
-             unnest(@held::boolean[]) AS held, unnest(@epochs::bigint[]) AS epoch, unnest(@numbers::bigint[]) AS number) AS r
+             unnest(@held::boolean[]) AS held, unnest(@epochs::bigint[]) AS epoch, unnest(@numbers::bigint[]) AS number,
+             unnest(@digests::bytea[]) AS digest) AS r
 JOIN nodes n ON n.id = r.node
 JOIN environments e ON e.id = n.environment AND e.epoch = r.epoch
+JOIN directory_heads h ON h.environment = e.id AND h.epoch = r.epoch AND h.sequence = r.number AND h.digest = r.digest
 LEFT JOIN node_lanes l ON l.node = r.node AND l.lane = r.lane
 CROSS JOIN LATERAL (
     SELECT d.sequence FROM denial_commits d
@@ -115,6 +118,7 @@ CROSS JOIN LATERAL (
     OFFSET 0 -- keeps it apart: a look into the index per node, never a walk over all denials
 ) AS c
 WHERE r.lane = 2 AND r.held AND (l.session IS NULL OR r.session >= l.session)
+ORDER BY n.id, c.sequence
 ON CONFLICT DO NOTHING;
 
 -- name: PruneDenials :execrows

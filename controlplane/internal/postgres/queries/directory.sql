@@ -188,9 +188,19 @@ ON CONFLICT (environment, key) DO UPDATE
 SET sequence = excluded.sequence, entry = excluded.entry, hash = excluded.hash, sealed = excluded.sealed;
 
 -- name: AdvanceDirectory :execrows
-UPDATE directory_counters
-SET sequence = @sequence, digest = @digest
-WHERE environment = @environment AND sequence = @sequence_before;
+WITH kept AS (
+    INSERT INTO directory_heads (environment, epoch, sequence, digest, created_at)
+    SELECT e.id, e.epoch, @sequence::bigint, @digest::bytea, now() FROM environments e WHERE e.id = @environment
+), pruned AS (
+    DELETE FROM directory_heads h
+    WHERE h.environment = @environment AND (h.epoch, h.sequence) IN (
+        SELECT o.epoch, o.sequence FROM directory_heads o
+        WHERE o.environment = @environment AND o.sequence < @keep_from::bigint
+        ORDER BY o.epoch, o.sequence LIMIT 100)
+)
+UPDATE directory_counters c
+SET sequence = @sequence::bigint, digest = @digest::bytea
+WHERE c.environment = @environment AND c.sequence = @sequence_before;
 
 -- name: ReleaseConsumerNames :exec
 UPDATE consumers SET name = id WHERE environment = @environment AND id = ANY(@ids::text[]);

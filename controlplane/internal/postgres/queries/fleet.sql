@@ -67,9 +67,12 @@ WHERE environment = @environment AND id = @id
 RETURNING bus_key;
 
 -- name: ListNodeLanes :many
-SELECT *, coalesce(connected_until > now(), false)::boolean AS connected
-FROM node_lanes
-WHERE node = ANY(@nodes::text[]);
+SELECT l.*, coalesce(l.connected_until > now(), false)::boolean AS connected, (l.epoch = e.epoch)::boolean AS present,
+       (l.refused_epoch = e.epoch)::boolean AS refused_present
+FROM node_lanes l
+JOIN nodes n ON n.id = l.node
+JOIN environments e ON e.id = n.environment
+WHERE l.node = ANY(@nodes::text[]);
 
 -- name: ListEnabledNodes :many
 SELECT id FROM nodes
@@ -84,21 +87,24 @@ FOR NO KEY UPDATE;
 -- name: ReportNodeLanes :exec
 -- A stream that is newer than the one in the row takes it over; an older one has no say any more. Of two processes of one
 -- node the one that started later has the say for as long as it is connected, whichever's stream was opened last.
--- What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out.
+-- What a report doesn't hold (held, refusing) stays as it was. Nodes that are gone are left out. In a fixed order: rows that
+-- aren't there yet can't be locked before, and two replicas may be the first with the same nodes.
 INSERT INTO node_lanes AS l (node, lane, session, connected_until, seen_at, build, capability,
-                             epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at)
+                             epoch, number, digest, held_at, refused, refused_at, errors, boot, started_at, refused_epoch)
 SELECT r.node, r.lane, r.session,
        CASE WHEN r.connected THEN now() + make_interval(secs => @lease_seconds::float8) END,
        now(), r.build, r.capability,
        r.epoch, r.number, r.digest, CASE WHEN r.held THEN now() END,
-       r.refused, CASE WHEN r.refusing THEN now() END, r.errors::jsonb, r.boot, r.started_at
+       r.refused, CASE WHEN r.refusing THEN now() END, r.errors::jsonb, r.boot, r.started_at, r.refused_epoch
 FROM (SELECT unnest(@nodes::text[]) AS node, unnest(@lanes::smallint[]) AS lane, unnest(@sessions::bytea[]) AS session,
              unnest(@connected::boolean[]) AS connected, unnest(@builds::text[]) AS build, unnest(@capabilities::bigint[]) AS capability,
              unnest(@held::boolean[]) AS held, unnest(@epochs::bigint[]) AS epoch, unnest(@numbers::bigint[]) AS number,
              unnest(@digests::bytea[]) AS digest,
              unnest(@refusing::boolean[]) AS refusing, unnest(@refused::bigint[]) AS refused, unnest(@errors::text[]) AS errors,
-             unnest(@boots::text[]) AS boot, unnest(@started::timestamptz[]) AS started_at) AS r
+             unnest(@boots::text[]) AS boot, unnest(@started::timestamptz[]) AS started_at,
+             unnest(@refused_epochs::bigint[]) AS refused_epoch) AS r
 JOIN nodes n ON n.id = r.node
+ORDER BY r.node, r.lane
 ON CONFLICT (node, lane) DO UPDATE
 SET session         = excluded.session,
     connected_until = excluded.connected_until,
@@ -110,6 +116,7 @@ SET session         = excluded.session,
     digest          = CASE WHEN excluded.held_at IS NULL THEN l.digest ELSE excluded.digest END,
     held_at         = coalesce(excluded.held_at, l.held_at),
     refused         = CASE WHEN excluded.refused_at IS NULL THEN l.refused ELSE excluded.refused END,
+    refused_epoch   = CASE WHEN excluded.refused_at IS NULL THEN l.refused_epoch ELSE excluded.refused_epoch END,
     refused_at      = coalesce(excluded.refused_at, l.refused_at),
     errors          = CASE WHEN excluded.refused_at IS NULL THEN l.errors ELSE excluded.errors END,
     boot            = excluded.boot,
@@ -120,12 +127,16 @@ WHERE CASE WHEN excluded.boot = l.boot THEN excluded.session >= l.session
            ELSE excluded.connected_until IS NOT NULL AND coalesce(l.connected_until <= now(), true) END;
 
 -- name: TallyNodes :one
+-- A number says nothing beside those of another epoch.
 SELECT count(*) AS live,
-       count(*) FILTER (WHERE c.number >= @revision AND d.number >= @sequence) AS applied,
-       count(*) FILTER (WHERE NOT (c.number >= @revision AND d.number >= @sequence)
-                          AND (c.number < @revision AND c.refused >= @revision
-                            OR d.number < @sequence AND d.refused >= @sequence)) AS refused
+       count(*) FILTER (WHERE (@revision::bigint = 0 OR c.epoch = e.epoch AND c.number >= @revision)
+                          AND (@sequence::bigint = 0 OR d.epoch = e.epoch AND d.number >= @sequence)) AS applied,
+       count(*) FILTER (WHERE NOT ((@revision = 0 OR c.epoch = e.epoch AND c.number >= @revision)
+                               AND (@sequence = 0 OR d.epoch = e.epoch AND d.number >= @sequence))
+                          AND (NOT (c.epoch = e.epoch AND c.number >= @revision) AND c.refused_epoch = e.epoch AND c.refused >= @revision AND @revision > 0
+                            OR NOT (d.epoch = e.epoch AND d.number >= @sequence) AND d.refused_epoch = e.epoch AND d.refused >= @sequence AND @sequence > 0)) AS refused
 FROM nodes n
+JOIN environments e ON e.id = n.environment
 JOIN node_lanes c ON c.node = n.id AND c.lane = 1 AND c.connected_until > now()
 JOIN node_lanes d ON d.node = n.id AND d.lane = 2 AND d.connected_until > now()
 WHERE n.environment = @environment AND n.enabled;

@@ -1017,6 +1017,8 @@ type Hello struct {
 	Boot string `protobuf:"bytes,5,opt,name=boot,proto3" json:"boot,omitempty"`
 	// Build of the node's binary, for people.
 	Build string `protobuf:"bytes,6,opt,name=build,proto3" json:"build,omitempty"`
+	// What it holds, as the control plane signed it: proof of the position above. Absent while it holds nothing.
+	Head *SignedHead `protobuf:"bytes,7,opt,name=head,proto3" json:"head,omitempty"`
 	// Version of the trust bundle that the node believes in; 0: of a node that follows no announcements.
 	TrustVersion uint64 `protobuf:"varint,8,opt,name=trust_version,json=trustVersion,proto3" json:"trust_version,omitempty"`
 	// When the process started, by the node's clock: of two processes of one node the later is the one that stays.
@@ -1095,6 +1097,13 @@ func (x *Hello) GetBuild() string {
 		return x.Build
 	}
 	return ""
+}
+
+func (x *Hello) GetHead() *SignedHead {
+	if x != nil {
+		return x.Head
+	}
+	return nil
 }
 
 func (x *Hello) GetTrustVersion() uint64 {
@@ -1777,6 +1786,7 @@ type SyncDirectoryRequest struct {
 	//	*SyncDirectoryRequest_Hello
 	//	*SyncDirectoryRequest_Ack
 	//	*SyncDirectoryRequest_Nack
+	//	*SyncDirectoryRequest_Holdings
 	//	*SyncDirectoryRequest_Trusted
 	Message       isSyncDirectoryRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
@@ -1847,6 +1857,15 @@ func (x *SyncDirectoryRequest) GetNack() *Nack {
 	return nil
 }
 
+func (x *SyncDirectoryRequest) GetHoldings() *Holdings {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryRequest_Holdings); ok {
+			return x.Holdings
+		}
+	}
+	return nil
+}
+
 func (x *SyncDirectoryRequest) GetTrusted() *Trusted {
 	if x != nil {
 		if x, ok := x.Message.(*SyncDirectoryRequest_Trusted); ok {
@@ -1875,6 +1894,11 @@ type SyncDirectoryRequest_Nack struct {
 	Nack *Nack `protobuf:"bytes,3,opt,name=nack,proto3,oneof"`
 }
 
+type SyncDirectoryRequest_Holdings struct {
+	// What a recall asked for, or a part of it.
+	Holdings *Holdings `protobuf:"bytes,4,opt,name=holdings,proto3,oneof"`
+}
+
 type SyncDirectoryRequest_Trusted struct {
 	// What was announced is believed.
 	Trusted *Trusted `protobuf:"bytes,5,opt,name=trusted,proto3,oneof"`
@@ -1885,6 +1909,8 @@ func (*SyncDirectoryRequest_Hello) isSyncDirectoryRequest_Message() {}
 func (*SyncDirectoryRequest_Ack) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Nack) isSyncDirectoryRequest_Message() {}
+
+func (*SyncDirectoryRequest_Holdings) isSyncDirectoryRequest_Message() {}
 
 func (*SyncDirectoryRequest_Trusted) isSyncDirectoryRequest_Message() {}
 
@@ -1898,6 +1924,7 @@ type SyncDirectoryResponse struct {
 	//	*SyncDirectoryResponse_Delta
 	//	*SyncDirectoryResponse_Chunk
 	//	*SyncDirectoryResponse_Beat
+	//	*SyncDirectoryResponse_Recall
 	//	*SyncDirectoryResponse_Trust
 	Message       isSyncDirectoryResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
@@ -1968,6 +1995,15 @@ func (x *SyncDirectoryResponse) GetBeat() *SignedHead {
 	return nil
 }
 
+func (x *SyncDirectoryResponse) GetRecall() *Recall {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryResponse_Recall); ok {
+			return x.Recall
+		}
+	}
+	return nil
+}
+
 func (x *SyncDirectoryResponse) GetTrust() *Announcements {
 	if x != nil {
 		if x, ok := x.Message.(*SyncDirectoryResponse_Trust); ok {
@@ -1996,6 +2032,11 @@ type SyncDirectoryResponse_Beat struct {
 	Beat *SignedHead `protobuf:"bytes,3,opt,name=beat,proto3,oneof"`
 }
 
+type SyncDirectoryResponse_Recall struct {
+	// What the node holds is asked back: the database went back, and the node knows more.
+	Recall *Recall `protobuf:"bytes,4,opt,name=recall,proto3,oneof"`
+}
+
 type SyncDirectoryResponse_Trust struct {
 	// What to believe in from now on; before anything that needs it.
 	Trust *Announcements `protobuf:"bytes,5,opt,name=trust,proto3,oneof"`
@@ -2007,7 +2048,194 @@ func (*SyncDirectoryResponse_Chunk) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Beat) isSyncDirectoryResponse_Message() {}
 
+func (*SyncDirectoryResponse_Recall) isSyncDirectoryResponse_Message() {}
+
 func (*SyncDirectoryResponse_Trust) isSyncDirectoryResponse_Message() {}
+
+// Recall asks a node for what its directory holds, before the node is served in a new epoch. Each is answered by Holdings.
+type Recall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is asked for; none: the sums of all buckets.
+	Buckets       []*RecalledBucket `protobuf:"bytes,1,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recall) Reset() {
+	*x = Recall{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recall) ProtoMessage() {}
+
+func (x *Recall) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recall.ProtoReflect.Descriptor instead.
+func (*Recall) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Recall) GetBuckets() []*RecalledBucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
+// RecalledBucket is one bucket that is asked for.
+type RecalledBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the bucket, below 4,096.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Hashes of the entries whose bytes are asked for, 16 bytes each, one behind the other; none: the hashes of all its entries
+	// are asked for.
+	Hashes        []byte `protobuf:"bytes,2,opt,name=hashes,proto3" json:"hashes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecalledBucket) Reset() {
+	*x = RecalledBucket{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecalledBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecalledBucket) ProtoMessage() {}
+
+func (x *RecalledBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecalledBucket.ProtoReflect.Descriptor instead.
+func (*RecalledBucket) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RecalledBucket) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RecalledBucket) GetHashes() []byte {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
+// Holdings answers a Recall, in as many messages as it takes. Nothing in it needs to be believed: sums digest to a signed head,
+// a bucket's hashes to its sum, an entry's bytes to its hash.
+type Holdings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With sums: the head that they digest to. It is the Hello's, or of what has come since and isn't kept yet.
+	Head *SignedHead `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// The sums of all buckets in their order, 32 bytes each, one behind the other; an empty bucket's is zero.
+	Sums []byte `protobuf:"bytes,2,opt,name=sums,proto3" json:"sums,omitempty"`
+	// Buckets that were asked for, with the hashes of their entries in the order of the entries' keys. One may go on in the next message.
+	Buckets []*RecalledBucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	// Entries that were asked for. The node leaves out what it doesn't keep as it came: secrets, peppers.
+	Entries [][]byte `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Nothing more answers this Recall.
+	Last          bool `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Holdings) Reset() {
+	*x = Holdings{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Holdings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Holdings) ProtoMessage() {}
+
+func (x *Holdings) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
+func (*Holdings) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Holdings) GetHead() *SignedHead {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *Holdings) GetSums() []byte {
+	if x != nil {
+		return x.Sums
+	}
+	return nil
+}
+
+func (x *Holdings) GetBuckets() []*RecalledBucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
+func (x *Holdings) GetEntries() [][]byte {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *Holdings) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
 
 // DirectoryDelta leads from one sequence to a later one.
 type DirectoryDelta struct {
@@ -2024,7 +2252,7 @@ type DirectoryDelta struct {
 
 func (x *DirectoryDelta) Reset() {
 	*x = DirectoryDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2264,7 @@ func (x *DirectoryDelta) String() string {
 func (*DirectoryDelta) ProtoMessage() {}
 
 func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2277,7 @@ func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryDelta.ProtoReflect.Descriptor instead.
 func (*DirectoryDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DirectoryDelta) GetHead() *SignedHead {
@@ -2086,7 +2314,7 @@ type EntryChange struct {
 
 func (x *EntryChange) Reset() {
 	*x = EntryChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2326,7 @@ func (x *EntryChange) String() string {
 func (*EntryChange) ProtoMessage() {}
 
 func (x *EntryChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2339,7 @@ func (x *EntryChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryChange.ProtoReflect.Descriptor instead.
 func (*EntryChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *EntryChange) GetKey() []byte {
@@ -2139,7 +2367,7 @@ type DirectorySnapshot struct {
 
 func (x *DirectorySnapshot) Reset() {
 	*x = DirectorySnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2379,7 @@ func (x *DirectorySnapshot) String() string {
 func (*DirectorySnapshot) ProtoMessage() {}
 
 func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2392,7 @@ func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectorySnapshot.ProtoReflect.Descriptor instead.
 func (*DirectorySnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DirectorySnapshot) GetEntries() []*EntryChange {
@@ -2191,7 +2419,7 @@ type InquireRequest struct {
 
 func (x *InquireRequest) Reset() {
 	*x = InquireRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2431,7 @@ func (x *InquireRequest) String() string {
 func (*InquireRequest) ProtoMessage() {}
 
 func (x *InquireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2444,7 @@ func (x *InquireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InquireRequest.ProtoReflect.Descriptor instead.
 func (*InquireRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{29}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *InquireRequest) GetMessage() isInquireRequest_Message {
@@ -2293,7 +2521,7 @@ type InquireResponse struct {
 
 func (x *InquireResponse) Reset() {
 	*x = InquireResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2305,7 +2533,7 @@ func (x *InquireResponse) String() string {
 func (*InquireResponse) ProtoMessage() {}
 
 func (x *InquireResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2318,7 +2546,7 @@ func (x *InquireResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InquireResponse.ProtoReflect.Descriptor instead.
 func (*InquireResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{30}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *InquireResponse) GetMessage() isInquireResponse_Message {
@@ -2367,7 +2595,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2607,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2620,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{31}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Question) GetId() uint64 {
@@ -2445,7 +2673,7 @@ type HealthQuestion struct {
 
 func (x *HealthQuestion) Reset() {
 	*x = HealthQuestion{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2685,7 @@ func (x *HealthQuestion) String() string {
 func (*HealthQuestion) ProtoMessage() {}
 
 func (x *HealthQuestion) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2698,7 @@ func (x *HealthQuestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthQuestion.ProtoReflect.Descriptor instead.
 func (*HealthQuestion) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{32}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{35}
 }
 
 // Answer is a node's answer to one question; at most 256 KiB.
@@ -2491,7 +2719,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2503,7 +2731,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2516,7 +2744,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{33}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Answer) GetId() uint64 {
@@ -2582,7 +2810,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2594,7 +2822,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2607,7 +2835,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{34}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Refusal) GetCode() string {
@@ -2633,7 +2861,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2645,7 +2873,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2658,7 +2886,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{35}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{38}
 }
 
 // Health is how a node is at one moment.
@@ -2706,7 +2934,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2718,7 +2946,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2731,7 +2959,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{36}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Health) GetBoot() string {
@@ -2881,7 +3109,7 @@ type LaneHealth struct {
 
 func (x *LaneHealth) Reset() {
 	*x = LaneHealth{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2893,7 +3121,7 @@ func (x *LaneHealth) String() string {
 func (*LaneHealth) ProtoMessage() {}
 
 func (x *LaneHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2906,7 +3134,7 @@ func (x *LaneHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneHealth.ProtoReflect.Descriptor instead.
 func (*LaneHealth) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{37}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LaneHealth) GetEpoch() uint64 {
@@ -2964,7 +3192,7 @@ type NodeTrouble struct {
 
 func (x *NodeTrouble) Reset() {
 	*x = NodeTrouble{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2976,7 +3204,7 @@ func (x *NodeTrouble) String() string {
 func (*NodeTrouble) ProtoMessage() {}
 
 func (x *NodeTrouble) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2989,7 +3217,7 @@ func (x *NodeTrouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeTrouble.ProtoReflect.Descriptor instead.
 func (*NodeTrouble) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{38}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *NodeTrouble) GetTime() *timestamppb.Timestamp {
@@ -3074,7 +3302,7 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x05trust\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
 	"\abus_jwt\x18\x03 \x01(\tR\x06busJwt\x12\x19\n" +
 	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\x12F\n" +
-	"\rannouncements\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsR\rannouncements\"\xf7\x01\n" +
+	"\rannouncements\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsR\rannouncements\"\xaa\x02\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -3083,7 +3311,8 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"capability\x18\x04 \x01(\rR\n" +
 	"capability\x12\x12\n" +
 	"\x04boot\x18\x05 \x01(\tR\x04boot\x12\x14\n" +
-	"\x05build\x18\x06 \x01(\tR\x05build\x12#\n" +
+	"\x05build\x18\x06 \x01(\tR\x05build\x121\n" +
+	"\x04head\x18\a \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12#\n" +
 	"\rtrust_version\x18\b \x01(\x04R\ftrustVersion\x129\n" +
 	"\n" +
 	"started_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"d\n" +
@@ -3128,19 +3357,32 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\rSnapshotChunk\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x12\n" +
-	"\x04last\x18\x03 \x01(\bR\x04last\"\xe6\x01\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\"\xa1\x02\n" +
 	"\x14SyncDirectoryRequest\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.sallyport.edge.v1.HelloH\x00R\x05hello\x12*\n" +
 	"\x03ack\x18\x02 \x01(\v2\x16.sallyport.edge.v1.AckH\x00R\x03ack\x12-\n" +
-	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nack\x126\n" +
+	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nack\x129\n" +
+	"\bholdings\x18\x04 \x01(\v2\x1b.sallyport.edge.v1.HoldingsH\x00R\bholdings\x126\n" +
 	"\atrusted\x18\x05 \x01(\v2\x1a.sallyport.edge.v1.TrustedH\x00R\atrustedB\t\n" +
-	"\amessage\"\x86\x02\n" +
+	"\amessage\"\xbb\x02\n" +
 	"\x15SyncDirectoryResponse\x129\n" +
 	"\x05delta\x18\x01 \x01(\v2!.sallyport.edge.v1.DirectoryDeltaH\x00R\x05delta\x128\n" +
 	"\x05chunk\x18\x02 \x01(\v2 .sallyport.edge.v1.SnapshotChunkH\x00R\x05chunk\x123\n" +
-	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beat\x128\n" +
+	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beat\x123\n" +
+	"\x06recall\x18\x04 \x01(\v2\x19.sallyport.edge.v1.RecallH\x00R\x06recall\x128\n" +
 	"\x05trust\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsH\x00R\x05trustB\t\n" +
-	"\amessage\"\x91\x01\n" +
+	"\amessage\"E\n" +
+	"\x06Recall\x12;\n" +
+	"\abuckets\x18\x01 \x03(\v2!.sallyport.edge.v1.RecalledBucketR\abuckets\"@\n" +
+	"\x0eRecalledBucket\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x16\n" +
+	"\x06hashes\x18\x02 \x01(\fR\x06hashes\"\xbc\x01\n" +
+	"\bHoldings\x121\n" +
+	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
+	"\x04sums\x18\x02 \x01(\fR\x04sums\x12;\n" +
+	"\abuckets\x18\x03 \x03(\v2!.sallyport.edge.v1.RecalledBucketR\abuckets\x12\x18\n" +
+	"\aentries\x18\x04 \x03(\fR\aentries\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\"\x91\x01\n" +
 	"\x0eDirectoryDelta\x121\n" +
 	"\x04head\x18\x01 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x128\n" +
@@ -3235,7 +3477,7 @@ func file_sallyport_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(Lane)(0),                         // 0: sallyport.edge.v1.Lane
 	(*Head)(nil),                      // 1: sallyport.edge.v1.Head
@@ -3264,87 +3506,96 @@ var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(*SnapshotChunk)(nil),             // 24: sallyport.edge.v1.SnapshotChunk
 	(*SyncDirectoryRequest)(nil),      // 25: sallyport.edge.v1.SyncDirectoryRequest
 	(*SyncDirectoryResponse)(nil),     // 26: sallyport.edge.v1.SyncDirectoryResponse
-	(*DirectoryDelta)(nil),            // 27: sallyport.edge.v1.DirectoryDelta
-	(*EntryChange)(nil),               // 28: sallyport.edge.v1.EntryChange
-	(*DirectorySnapshot)(nil),         // 29: sallyport.edge.v1.DirectorySnapshot
-	(*InquireRequest)(nil),            // 30: sallyport.edge.v1.InquireRequest
-	(*InquireResponse)(nil),           // 31: sallyport.edge.v1.InquireResponse
-	(*Question)(nil),                  // 32: sallyport.edge.v1.Question
-	(*HealthQuestion)(nil),            // 33: sallyport.edge.v1.HealthQuestion
-	(*Answer)(nil),                    // 34: sallyport.edge.v1.Answer
-	(*Refusal)(nil),                   // 35: sallyport.edge.v1.Refusal
-	(*Goodbye)(nil),                   // 36: sallyport.edge.v1.Goodbye
-	(*Health)(nil),                    // 37: sallyport.edge.v1.Health
-	(*LaneHealth)(nil),                // 38: sallyport.edge.v1.LaneHealth
-	(*NodeTrouble)(nil),               // 39: sallyport.edge.v1.NodeTrouble
-	(*timestamppb.Timestamp)(nil),     // 40: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 41: google.protobuf.Duration
+	(*Recall)(nil),                    // 27: sallyport.edge.v1.Recall
+	(*RecalledBucket)(nil),            // 28: sallyport.edge.v1.RecalledBucket
+	(*Holdings)(nil),                  // 29: sallyport.edge.v1.Holdings
+	(*DirectoryDelta)(nil),            // 30: sallyport.edge.v1.DirectoryDelta
+	(*EntryChange)(nil),               // 31: sallyport.edge.v1.EntryChange
+	(*DirectorySnapshot)(nil),         // 32: sallyport.edge.v1.DirectorySnapshot
+	(*InquireRequest)(nil),            // 33: sallyport.edge.v1.InquireRequest
+	(*InquireResponse)(nil),           // 34: sallyport.edge.v1.InquireResponse
+	(*Question)(nil),                  // 35: sallyport.edge.v1.Question
+	(*HealthQuestion)(nil),            // 36: sallyport.edge.v1.HealthQuestion
+	(*Answer)(nil),                    // 37: sallyport.edge.v1.Answer
+	(*Refusal)(nil),                   // 38: sallyport.edge.v1.Refusal
+	(*Goodbye)(nil),                   // 39: sallyport.edge.v1.Goodbye
+	(*Health)(nil),                    // 40: sallyport.edge.v1.Health
+	(*LaneHealth)(nil),                // 41: sallyport.edge.v1.LaneHealth
+	(*NodeTrouble)(nil),               // 42: sallyport.edge.v1.NodeTrouble
+	(*timestamppb.Timestamp)(nil),     // 43: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 44: google.protobuf.Duration
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
-	40, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
+	43, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
 	3,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
 	5,  // 3: sallyport.edge.v1.Announcements.links:type_name -> sallyport.edge.v1.SignedTrust
 	4,  // 4: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
 	13, // 5: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
 	4,  // 6: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
 	6,  // 7: sallyport.edge.v1.RenewResponse.announcements:type_name -> sallyport.edge.v1.Announcements
-	40, // 8: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
-	41, // 9: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	18, // 10: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	15, // 11: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	16, // 12: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	17, // 13: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	21, // 14: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	24, // 15: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 16: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 17: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	22, // 18: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	22, // 19: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 20: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	15, // 21: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	16, // 22: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	17, // 23: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	7,  // 24: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
-	27, // 25: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	24, // 26: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 27: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	6,  // 28: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
-	2,  // 29: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	28, // 30: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	28, // 31: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	15, // 32: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
-	34, // 33: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
-	36, // 34: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
-	32, // 35: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
-	41, // 36: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
-	33, // 37: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
-	37, // 38: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
-	35, // 39: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
-	40, // 40: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
-	38, // 41: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
-	38, // 42: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
-	40, // 43: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	39, // 44: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
-	40, // 45: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
-	40, // 46: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
-	8,  // 47: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	10, // 48: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	12, // 49: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	19, // 50: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	25, // 51: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	30, // 52: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
-	9,  // 53: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	11, // 54: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	14, // 55: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	20, // 56: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	26, // 57: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	31, // 58: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
-	53, // [53:59] is the sub-list for method output_type
-	47, // [47:53] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	2,  // 8: sallyport.edge.v1.Hello.head:type_name -> sallyport.edge.v1.SignedHead
+	43, // 9: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
+	44, // 10: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	18, // 11: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	15, // 12: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 13: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 14: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	21, // 15: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	24, // 16: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 17: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 18: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	22, // 19: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	22, // 20: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	2,  // 21: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	15, // 22: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 23: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 24: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	29, // 25: sallyport.edge.v1.SyncDirectoryRequest.holdings:type_name -> sallyport.edge.v1.Holdings
+	7,  // 26: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
+	30, // 27: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	24, // 28: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 29: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	27, // 30: sallyport.edge.v1.SyncDirectoryResponse.recall:type_name -> sallyport.edge.v1.Recall
+	6,  // 31: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
+	28, // 32: sallyport.edge.v1.Recall.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	2,  // 33: sallyport.edge.v1.Holdings.head:type_name -> sallyport.edge.v1.SignedHead
+	28, // 34: sallyport.edge.v1.Holdings.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	2,  // 35: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	31, // 36: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	31, // 37: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	15, // 38: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
+	37, // 39: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
+	39, // 40: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
+	35, // 41: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
+	44, // 42: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
+	36, // 43: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
+	40, // 44: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
+	38, // 45: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
+	43, // 46: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
+	41, // 47: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
+	41, // 48: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
+	43, // 49: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	42, // 50: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
+	43, // 51: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
+	43, // 52: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
+	8,  // 53: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	10, // 54: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	12, // 55: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	19, // 56: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	25, // 57: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	33, // 58: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
+	9,  // 59: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	11, // 60: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	14, // 61: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	20, // 62: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	26, // 63: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	34, // 64: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
+	59, // [59:65] is the sub-list for method output_type
+	53, // [53:59] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -3366,26 +3617,28 @@ func file_sallyport_edge_v1_edge_proto_init() {
 		(*SyncDirectoryRequest_Hello)(nil),
 		(*SyncDirectoryRequest_Ack)(nil),
 		(*SyncDirectoryRequest_Nack)(nil),
+		(*SyncDirectoryRequest_Holdings)(nil),
 		(*SyncDirectoryRequest_Trusted)(nil),
 	}
 	file_sallyport_edge_v1_edge_proto_msgTypes[25].OneofWrappers = []any{
 		(*SyncDirectoryResponse_Delta)(nil),
 		(*SyncDirectoryResponse_Chunk)(nil),
 		(*SyncDirectoryResponse_Beat)(nil),
+		(*SyncDirectoryResponse_Recall)(nil),
 		(*SyncDirectoryResponse_Trust)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[29].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[32].OneofWrappers = []any{
 		(*InquireRequest_Hello)(nil),
 		(*InquireRequest_Answer)(nil),
 		(*InquireRequest_Goodbye)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[30].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[33].OneofWrappers = []any{
 		(*InquireResponse_Question)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[31].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[34].OneofWrappers = []any{
 		(*Question_Health)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[33].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[36].OneofWrappers = []any{
 		(*Answer_Health)(nil),
 		(*Answer_Refusal)(nil),
 	}
@@ -3395,7 +3648,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_edge_proto_rawDesc), len(file_sallyport_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   39,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
