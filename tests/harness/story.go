@@ -24,7 +24,7 @@ type Story struct {
 // Story returns one in the environment that all share.
 func (s *Stack) Story(t testing.TB) *Story {
 	t.Helper()
-	return s.shared.story(t)
+	return s.shared.Story(t)
 }
 
 // OwnStory returns one in an environment of its own: for what concerns a whole environment. Targets may be in allowed.
@@ -39,11 +39,15 @@ func (s *Stack) OwnStory(t testing.TB, edges int, allowed ...string) *Story {
 			t.Error(err)
 		}
 	})
-	return own.story(t)
+	return own.Story(t)
 }
 
-func (e *Environment) story(t testing.TB) *Story {
+// Story returns one in this environment, whose edges are connected: what another one killed may have come back a moment ago.
+func (e *Environment) Story(t testing.TB) *Story {
 	t.Helper()
+	if err := e.AwaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	name := "s" + e.Stack.unique()
 	return &Story{t: t, API: e.Stack.API, Environment: e, name: name, Host: name + ".test"}
 }
