@@ -45,6 +45,16 @@ func suites() []suite {
 			show:    perOperation,
 		},
 		{
+			what: "usage on a node", module: "./dataplane/internal/usage/...", run: "^(BenchmarkRecord|BenchmarkAppend)$", time: "1s", count: runs,
+			promise: map[string]string{"Record": "tens of ns, 0 allocs", "Append": "tens of ns, 0 allocs"},
+			show:    perOperation,
+		},
+		{
+			what: "usage on the control plane", module: "./controlplane/internal/postgres", run: "^BenchmarkIngest$", time: "2s", count: 3,
+			promise: map[string]string{"Ingest/fleet": "≥ 80,000 rows/s"},
+			show:    func(f figures) string { return fmt.Sprintf("%.0f rows/s", median(f["rows/s"])) },
+		},
+		{
 			what: "fleet", module: "./controlplane", run: "^(BenchmarkWriteUntilAllNodesAcked|BenchmarkRevocationUntilNoNodeHoldsTheKey)$", time: "100x", count: 1,
 			promise: map[string]string{
 				"WriteUntilAllNodesAcked/nodes=100":  "p99 ≤ 50 ms",
