@@ -201,6 +201,27 @@ func TestNoLimitSpeaksAgainstWhatIsTakenBack(t *testing.T) {
 	}
 }
 
+// A node of an early build refuses a block's entry. It must not keep a block from the others, whom it was made for.
+func TestANodeThatDoesNotKnowBlocksKeepsNoneFromBeingTakenBack(t *testing.T) {
+	t.Parallel()
+	made := ""
+	r, n := story(t, func(r *replica) { made = r.block(`{"address_range":"192.0.2.0/24"}`) })
+	token := fleet.JoinToken{
+		ID: id.Text(id.JoinToken, id.New(time.Now())), Environment: r.env, Name: "old", Lookup: "lookup", Digest: make([]byte, 32),
+		ExpiresAt: time.Now().Add(time.Hour), MaxUses: 1, CreatedAt: time.Now(),
+	}
+	if err := r.db.Fleet().InsertJoinToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	early := fleet.LaneReport{Session: id.New(time.Now()), Node: r.enrol(token.ID), Lane: edgev1.Lane_LANE_CONFIGURATION, Connected: true, Capability: 1}
+	if _, err := r.db.Fleet().Report(t.Context(), []fleet.LaneReport{early}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	r.open(n.evidence(r))
+	r.recall(n)
+	r.blockOf(made)
+}
+
 // The fleet's entry says who is there now: it is no denial, and is settled again by whoever comes first.
 func TestWhoIsInTheFleetIsNoDenialAndSettledAnewInTheNewEpoch(t *testing.T) {
 	t.Parallel()
