@@ -19,6 +19,8 @@ const (
 	settled = time.Minute
 	// progressBound is within what requests that are waited for are answered.
 	progressBound = time.Minute
+	// settingsCapability is what a node needs to know the newest setting.
+	settingsCapability = 2
 	// clientPause is between two requests of one client.
 	clientPause = 4 * time.Millisecond
 )
