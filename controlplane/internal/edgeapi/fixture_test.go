@@ -63,6 +63,7 @@ type control struct {
 	inquiries   *fleet.Inquiries
 	stats       *fleet.Stats
 	life        time.Duration // of nodes' certificates
+	real        bool          // lanes out of the database
 	stop        func()
 }
 
@@ -127,6 +128,9 @@ func (c *control) serveLanes(store fleet.LaneStore, histories fleet.Epochs, wake
 		c.t.Fatal(err)
 	}
 	commits := postgres.NewListener(c.db, log)
+	if c.real {
+		store, wakes = c.db.Lanes(vault), commits
+	}
 	lanes := fleet.NewLanes(store, signer, histories, wakes, log, c.stats)
 	roster := fleet.NewRoster(c.db.Fleet(), log, c.stats)
 	c.authority, c.nodes, c.tokens = authority, fleet.NewNodes(c.db.Fleet(), roster), fleet.NewJoinTokens(c.db.Fleet(), authority)

@@ -215,6 +215,41 @@ func TestWhatTheDiskDoesNotTakeIsNotAcked(t *testing.T) {
 	wantInForce(t, n, configuration)
 }
 
+func TestAConfigurationWaitsUntilTheDirectoryThatItNeedsLasts(t *testing.T) {
+	dir := t.TempDir()
+	p, n, configuration, c := begin(t, keepingIn(t, dir))
+	d := p.next(laneDirectory)
+	files, err := filepath.Glob(filepath.Join(dir, "directory.*"))
+	if err != nil || len(files) != 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	// Where the directory's log would come there is something in its way.
+	if err := os.Mkdir(filepath.Join(dir, "directory.0.log"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	entries := newState(laneDirectory)
+	entries.number, configuration.number, configuration.needs = 1, 4, 1
+	d.say(p.entryDelta(entries, 0, entries.setEntry(keyEntry(t, 1))))
+	d.nacked(1, codeNotDurable)
+	wantInForce(t, n, entries)
+	c.say(p.delta(configuration, 3, configuration.set("routes", "rt_4", "four")))
+	d = p.next(laneDirectory)
+	d.say(p.entryDelta(entries, 0, entries.setEntry(keyEntry(t, 1))))
+	d.nacked(1, codeNotDurable)
+	select {
+	case m := <-c.answers:
+		t.Fatalf("%v, although a crash would take what it needs", m)
+	default:
+	}
+	if err := os.Remove(filepath.Join(dir, "directory.0.log")); err != nil {
+		t.Fatal(err)
+	}
+	d = p.next(laneDirectory)
+	d.say(p.entryDelta(entries, 0, entries.setEntry(keyEntry(t, 1))))
+	d.acked(1)
+	c.acked(4)
+}
+
 func TestARevisionThatKillsTheNodeTwiceIsLeftForTheOneBefore(t *testing.T) {
 	dir := t.TempDir()
 	p, configuration, entries := taught(t, dir)

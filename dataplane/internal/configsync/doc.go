@@ -25,6 +25,9 @@
 // snapshot the control plane may ask what the directory holds (Recall). The answer proves itself by digests, and holds no secret. A head
 // of a later epoch is newer, whatever its number.
 //
+// What must hold whatever happens (one whole revision in force, no key from beyond its revocation, never back) is shown on random
+// histories of a fleet of real nodes, with crashes, lies on the wire and spoiled files (fleet_property_test.go; SALLYPORT_SEED replays one).
+//
 // The package knows nothing of how a configuration is compiled (Compiler does) nor of how the
 // connection proves who is who (package enroll). It opens no file: package state does.
 package configsync

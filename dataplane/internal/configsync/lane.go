@@ -186,6 +186,9 @@ func (l *lane) apply(ctx context.Context, h head, prepare func() (candidate, err
 		}
 	}
 	l.kept.Store(l.held.Load())
+	if !l.disk.first {
+		l.moved() // a configuration may wait for it to last
+	}
 	return nil
 }
 

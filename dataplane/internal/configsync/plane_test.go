@@ -74,7 +74,11 @@ func (p *plane) SyncConfiguration(stream edgev1.EdgeService_SyncConfigurationSer
 
 // SyncDirectory speaks as SyncConfiguration does: all but the deltas' changes is the same on the wire.
 func (p *plane) SyncDirectory(stream edgev1.EdgeService_SyncDirectoryServer) error {
-	send := func(m proto.Message) error {
+	return p.serve(stream.Context(), edgev1.Lane_LANE_DIRECTORY, saidInDirectory(stream), heardInDirectory(stream, p.trusted, p.shown))
+}
+
+func saidInDirectory(stream edgev1.EdgeService_SyncDirectoryServer) func(proto.Message) error {
+	return func(m proto.Message) error {
 		own, ok := m.(*edgev1.SyncDirectoryResponse)
 		if !ok {
 			own = new(edgev1.SyncDirectoryResponse)
@@ -84,13 +88,16 @@ func (p *plane) SyncDirectory(stream edgev1.EdgeService_SyncDirectoryServer) err
 		}
 		return stream.Send(own)
 	}
-	receive := func() (*edgev1.SyncConfigurationRequest, error) {
+}
+
+func heardInDirectory(stream edgev1.EdgeService_SyncDirectoryServer, trusted chan<- uint64, shown chan<- *edgev1.Holdings) func() (*edgev1.SyncConfigurationRequest, error) {
+	return func() (*edgev1.SyncConfigurationRequest, error) {
 		m, err := stream.Recv()
 		for ; err == nil && (m.GetTrusted() != nil || m.GetHoldings() != nil); m, err = stream.Recv() {
-			if shown := m.GetHoldings(); shown != nil {
-				p.shown <- shown
+			if held := m.GetHoldings(); held != nil {
+				shown <- held
 			} else {
-				p.trusted <- m.GetTrusted().GetVersion()
+				trusted <- m.GetTrusted().GetVersion()
 			}
 		}
 		if err != nil {
@@ -99,7 +106,6 @@ func (p *plane) SyncDirectory(stream edgev1.EdgeService_SyncDirectoryServer) err
 		translated := new(edgev1.SyncConfigurationRequest)
 		return translated, translate(m, translated)
 	}
-	return p.serve(stream.Context(), edgev1.Lane_LANE_DIRECTORY, send, receive)
 }
 
 func translate(from, to proto.Message) error {

@@ -199,13 +199,14 @@ func (s *Syncer) announce() {
 	}
 }
 
-// directoryAt waits until the directory is at a sequence of an epoch, or beyond.
+// directoryAt waits until the directory is at a sequence of an epoch, or beyond, for good: a configuration that outlived
+// what it needs would be of no use to the node's next process.
 func (s *Syncer) directoryAt(ctx context.Context, epoch, sequence uint64) error {
 	for logged := false; ; logged = true {
 		s.mu.Lock()
 		moved := s.moved
 		s.mu.Unlock()
-		at := s.directory.held.Load()
+		at := s.directory.kept.Load()
 		if sequence == 0 || at.epoch > epoch || at.epoch == epoch && at.number >= sequence {
 			return nil
 		}

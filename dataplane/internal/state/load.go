@@ -270,6 +270,7 @@ func (p *replay) settle() error {
 		if before, _ := p.all.split(l.root); l.kind != edgev1.Lane_LANE_CONFIGURATION {
 			l.remove(before)
 		}
+		p.mark()
 		return nil
 	}
 	l.store.log.Error("the process crashed twice soon after taking a revision: the one before it is in force, and the revision is refused until a newer one comes",
@@ -284,4 +285,15 @@ func (p *replay) settle() error {
 		f.Blocked, f.Configuration = p.without, p.at
 		f.Trial, f.Crashes = Position{}, 0
 	})
+}
+
+// mark makes up for the marks that a crash kept from being written behind the last record: from now on the lane is there. The disk may
+// not take it now; then it takes nothing else either, and nothing is acked.
+func (p *replay) mark() {
+	if !p.lane.Highest().Before(p.at) {
+		return
+	}
+	if err := p.lane.hold(p.at); err != nil {
+		p.lane.store.log.Error("where a lane is can't be marked", "lane", p.lane.name, "error", err)
+	}
 }

@@ -223,6 +223,24 @@ func TestTheHighestPositionOutlivesRefusedState(t *testing.T) {
 	}
 }
 
+func TestWhatCameBackIsMarkedThoughACrashKeptItsMarkFromTheDisk(t *testing.T) {
+	at := newMemory()
+	s := opened(t, at)
+	mustLoad(t, s, configuration, 0)
+	history(t, s.Lane(configuration), 0, 1)
+	behind := slices.Clone(at.body(marksFile))
+	history(t, s.Lane(configuration), 1, 2)
+	at.put(marksFile, behind) // the record was there before its mark
+	s = opened(t, at)
+	mustLoad(t, s, configuration, 2)
+	if got := s.Lane(configuration).Highest(); got != (Position{Epoch: 1, Number: 2}) {
+		t.Errorf("%v", got)
+	}
+	if f := s.marks.get(); f.Trial != (Position{Epoch: 1, Number: 2}) || f.Crashes != 0 {
+		t.Errorf("on trial is %+v", f)
+	}
+}
+
 func TestAReadersRefusalPutsTheLaneAside(t *testing.T) {
 	at := written(t)
 	s := opened(t, at)
