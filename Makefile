@@ -91,6 +91,8 @@ test-long: build ## Fuzz every parser for FUZZTIME, repeat all tests in random o
 	      $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -timeout $(LONG_TIMEOUT) "$$package"; \
 	    done; \
 	  done ); done
+	$(call say,"thousands of random histories of a simulated fleet")
+	SALLYPORT_LONG=1 $(GO) test -run TestNoHistory -timeout $(LONG_TIMEOUT) ./dataplane/internal/configsync ./controlplane/internal/edgeapi
 	$(call say,"unit tests five times in random order")
 	$(GO) test $(RACE) -count=5 -shuffle=on -timeout $(LONG_TIMEOUT) ./...
 	$(GO) -C sdk test $(RACE) -count=5 -shuffle=on -timeout $(LONG_TIMEOUT) ./...
