@@ -65,17 +65,16 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	n, err := newNode(cfg, identity, file, own)
-	if err != nil {
-		return err
-	}
 	defer n.close()
-	n.restore()
-	if err := n.take(file); err != nil {
-		return errors.Join(err, n.state.Close())
+	if err == nil {
+		n.restore()
+		err = n.take(file)
 	}
-	err = n.run(ctx, clients, operator)
-	// Not deferred: a panic on its way is no stop in good order.
-	return errors.Join(err, n.state.Close())
+	if err == nil {
+		err = n.run(ctx, clients, operator)
+	}
+	// Not deferred: a panic on its way is no stop in good order. A start that fails is one: no revision is to be blamed for it.
+	return errors.Join(err, n.closeState())
 }
 
 func listen(ctx context.Context, cfg Config) (clients, operator net.Listener, err error) {
@@ -121,6 +120,7 @@ type node struct {
 	draining  atomic.Bool
 }
 
+// newNode makes a node's parts. With an error it returns those that there are, to be closed.
 func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []netip.AddrPort) (*node, error) {
 	kinds := policies.All()
 	n := &node{
@@ -187,6 +187,14 @@ func (n *node) close() {
 	if n.connection != nil {
 		_ = n.connection.Close() // the process ends, or never began
 	}
+}
+
+// closeState takes note that the process stops in good order.
+func (n *node) closeState() error {
+	if n.state == nil {
+		return nil
+	}
+	return n.state.Close() //nolint:wrapcheck // says what
 }
 
 // run serves. What requests need goes on until the last of them has ended; usage goes last.

@@ -68,19 +68,33 @@ func (n *node) take(s *snapshotFile) error {
 	if at := m.GetMadeAt(); at.CheckValid() != nil {
 		return errors.New("the snapshot file doesn't say when it was made")
 	}
-	directory, at, err := n.syncer.Take(edgev1.Lane_LANE_DIRECTORY, m.GetDirectory(), s.reader.Directory())
+	directory, at, err := n.takeLane(edgev1.Lane_LANE_DIRECTORY, m.GetDirectory(), s.reader.Directory())
 	if err != nil {
-		return err //nolint:wrapcheck // says what
+		return err
 	}
-	if _, err := io.Copy(io.Discard, s.reader.Directory()); err != nil { // what wasn't taken
-		return err //nolint:wrapcheck // says what
-	}
-	if _, _, err := n.syncer.Take(edgev1.Lane_LANE_CONFIGURATION, m.GetConfiguration(), s.reader.Configuration()); err != nil {
-		return err //nolint:wrapcheck // says what
+	if _, _, err := n.takeLane(edgev1.Lane_LANE_CONFIGURATION, m.GetConfiguration(), s.reader.Configuration()); err != nil {
+		return err
 	}
 	if directory {
 		// The file is the control plane's word of that time; how long ago that was only the wall clock can tell.
 		n.freshness.Restore(freshness.Record{Signed: at, Heard: at, Seen: at}, at, time.Now())
 	}
 	return nil
+}
+
+// takeLane takes a lane of the file. One that can't be taken (its signing key was retired since, or its revision is one that the process
+// died on) ends the start of a node alone that has nothing to serve and nobody to ask: the others go on with what they have.
+func (n *node) takeLane(kind edgev1.Lane, head *edgev1.SignedHead, compressed io.Reader) (taken bool, at time.Time, err error) {
+	if taken, at, err = n.syncer.Take(kind, head, compressed); err != nil {
+		held, directory := n.syncer.Epochs()
+		if kind == edgev1.Lane_LANE_DIRECTORY {
+			held = directory
+		}
+		if held == 0 && !n.joined.Load() {
+			return false, time.Time{}, err //nolint:wrapcheck // says what
+		}
+		n.cfg.Logger.Error("the snapshot file is of no use; the node begins without it", "error", err)
+	}
+	_, err = io.Copy(io.Discard, compressed) // what wasn't taken
+	return taken, at, err                    //nolint:wrapcheck // says what
 }

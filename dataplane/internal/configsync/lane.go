@@ -170,6 +170,10 @@ func (l *lane) apply(ctx context.Context, h head, prepare func() (candidate, err
 	if err := next.complete(ctx, h); err != nil {
 		return err
 	}
+	// That may have taken its time, in which the key was retired: off the disk it would be believed up to where the node was then.
+	if _, known := l.verifier.trust.SigningKey(h.signed.GetKeyId()); !known {
+		return unknownKey(h.signed)
+	}
 	if l.disk.first {
 		if err := keep(); err != nil {
 			return notDurable(h, err)

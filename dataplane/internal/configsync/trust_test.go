@@ -134,6 +134,39 @@ func TestAConfigurationWaitsForTheAnnouncementOfItsKey(t *testing.T) {
 	wantInForce(t, n, configuration)
 }
 
+// meanwhile does something while a configuration is compiled.
+type meanwhile struct {
+	Compiler
+
+	do func()
+}
+
+func (m meanwhile) Compile(p Proposal) (func(), []*edgev1.ObjectError) {
+	m.do()
+	return m.Compiler.Compile(p)
+}
+
+// On the disk it would be what nobody may have signed any more, and the node would begin with nothing.
+func TestAConfigurationWhoseKeyIsRetiredWhileItIsMadeIsNotTaken(t *testing.T) {
+	p := newPlane(t)
+	b := newBeliever(p)
+	n := start(t, p, believing(b), func(c *Config) {
+		c.Compiler = meanwhile{c.Compiler, func() {
+			if _, err := b.Learn(p.announcement(2).GetTrust()); err != nil {
+				t.Error(err)
+			}
+		}}
+	})
+	c := p.next(laneConfiguration)
+	p.next(laneDirectory)
+	s := newState(laneConfiguration)
+	c.say(p.delta(s, 0, s.step("rt_1", "one")))
+	c.nacked(1, codeUnknownKey)
+	if at := n.Position(); at.Revision != 0 {
+		t.Errorf("it is at %+v", at)
+	}
+}
+
 func TestAnAnnouncementThatIsNotBelievedEndsTheStream(t *testing.T) {
 	p := newPlane(t)
 	b := newBeliever(p)

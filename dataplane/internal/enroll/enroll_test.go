@@ -45,7 +45,7 @@ func TestSecondStartUsesTheKeptIdentityWithoutTokenOrControlPlane(t *testing.T) 
 	if asked.GetJoinToken() != config.JoinToken || asked.GetName() != "edge-1" || !nkeys.IsValidPublicUserKey(asked.GetBusPublicKey()) {
 		t.Errorf("asked %v", asked)
 	}
-	if first.EnvironmentName() != "production" || first.Node() == "" || first.Environment() == "" || len(first.SigningKeys()) != 1 || first.BusURLs()[0] != "tls://127.0.0.1:4222" {
+	if first.EnvironmentName() != "production" || first.Node() == "" || first.Environment() == "" || len(first.papers().record.SigningKeys) != 1 || first.BusURLs()[0] != "tls://127.0.0.1:4222" {
 		t.Errorf("%+v", first)
 	}
 	config.JoinToken, config.ControlPlane = "", "127.0.0.1:1"

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nkeys"
-
-	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
 // Identity is who the node is, and whom it believes. A Renewer renews it; whoever asks gets what is
@@ -81,12 +79,6 @@ func (i *Identity) EnvironmentName() string { return i.papers().record.Environme
 func (i *Identity) Expires() time.Time { return i.papers().expires() }
 
 func (p *papers) expires() time.Time { return p.certificate.Leaf.NotAfter }
-
-// SigningKeys returns what heads may be signed with.
-func (i *Identity) SigningKeys() []*edgev1.SigningKey {
-	record := i.papers().record
-	return record.signingKeys()
-}
 
 // BusURLs returns where the bus is.
 func (i *Identity) BusURLs() []string { return slices.Clone(i.papers().record.BusURLs) }

@@ -120,7 +120,7 @@ func TestRenewedIdentityIsUsedAtOnceAndAfterARestart(t *testing.T) {
 			config.JoinToken, config.ControlPlane = "", "127.0.0.1:1"
 			again, err := Ensure(t.Context(), config)
 			if err != nil || again.Node() != identity.Node() || !again.Expires().Equal(identity.Expires()) ||
-				again.SigningKeys()[0].GetId() != "k2" || again.BusURLs()[0] != "tls://127.0.0.1:5222" {
+				again.papers().record.SigningKeys[0].ID != "k2" || again.BusURLs()[0] != "tls://127.0.0.1:5222" {
 				t.Errorf("after a restart: %v", err)
 			}
 			// The server takes it: a handshake with the new certificate and key.

@@ -217,7 +217,7 @@ func TestAGoodbyeThatNobodyHearsEndsInTime(t *testing.T) {
 
 func TestTheLatestErrorsAreRememberedNewestFirstAndBounded(t *testing.T) {
 	var troubles Troubles
-	log := troubles.Logger(slog.New(slog.DiscardHandler)).With("part", "test")
+	log := troubles.Logger(slog.New(slog.DiscardHandler)).With("part", "test", "lane", "directory")
 	log.Warn("no error")
 	for range maxTroubles {
 		log.Error("an old one")
@@ -225,10 +225,10 @@ func TestTheLatestErrorsAreRememberedNewestFirstAndBounded(t *testing.T) {
 	log.Error("the disk is full", "error", errors.New("no space"), "number", 7)
 	log.Error("much", "error", strings.Repeat("long ", 1000))
 	latest := troubles.Latest()
-	if len(latest) != maxTroubles || len(latest[0].GetMessage()) > maxTrouble || latest[1].GetMessage() != "the disk is full error=no space" {
+	if len(latest) != maxTroubles || len(latest[0].GetMessage()) > maxTrouble || latest[1].GetMessage() != "the disk is full lane=directory error=no space" {
 		t.Errorf("%d are remembered: %v", len(latest), latest[:2])
 	}
-	if latest[len(latest)-1].GetMessage() != "an old one" {
+	if latest[len(latest)-1].GetMessage() != "an old one lane=directory" {
 		t.Errorf("the oldest is %v", latest[len(latest)-1])
 	}
 }

@@ -3,6 +3,7 @@ package inquiry
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -26,7 +27,7 @@ type Troubles struct {
 
 // Logger returns a logger that logs as before, and whose errors are remembered.
 func (t *Troubles) Logger(log *slog.Logger) *slog.Logger {
-	return slog.New(remembering{log.Handler(), t})
+	return slog.New(remembering{log.Handler(), t, nil})
 }
 
 // Latest returns what is remembered, newest first.
@@ -42,15 +43,20 @@ func (t *Troubles) Latest() []*edgev1.NodeTrouble {
 	return latest
 }
 
-func (t *Troubles) add(record slog.Record) {
+// add remembers an error of a logger that was made with some attributes.
+func (t *Troubles) add(with []slog.Attr, record slog.Record) {
 	text := record.Message
-	record.Attrs(func(a slog.Attr) bool {
+	tell := func(a slog.Attr) bool {
 		switch a.Key {
 		case "error", "reason", "code", "lane":
 			text += " " + a.Key + "=" + a.Value.String()
 		}
 		return len(text) < maxTrouble
-	})
+	}
+	for _, a := range with {
+		tell(a)
+	}
+	record.Attrs(tell)
 	trouble := &edgev1.NodeTrouble{Time: timestamppb.New(record.Time), Message: clip(text)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,6 +74,7 @@ func clip(text string) string {
 type remembering struct {
 	slog.Handler
 	troubles *Troubles
+	with     []slog.Attr // that the logger has been made with
 }
 
 func (r remembering) Enabled(ctx context.Context, level slog.Level) bool {
@@ -76,7 +83,7 @@ func (r remembering) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (r remembering) Handle(ctx context.Context, record slog.Record) error {
 	if record.Level >= slog.LevelError {
-		r.troubles.add(record)
+		r.troubles.add(r.with, record)
 	}
 	if !r.Handler.Enabled(ctx, record.Level) {
 		return nil
@@ -85,9 +92,9 @@ func (r remembering) Handle(ctx context.Context, record slog.Record) error {
 }
 
 func (r remembering) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return remembering{r.Handler.WithAttrs(attrs), r.troubles}
+	return remembering{r.Handler.WithAttrs(attrs), r.troubles, slices.Concat(r.with, attrs)}
 }
 
 func (r remembering) WithGroup(name string) slog.Handler {
-	return remembering{r.Handler.WithGroup(name), r.troubles}
+	return remembering{r.Handler.WithGroup(name), r.troubles, r.with}
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -116,4 +117,28 @@ func TestAnEarlierBootWaitsForTheDiskAndHoldsUpNobody(t *testing.T) {
 		t.Fatal("something is left")
 	}
 	bus.sums(t).expect(t, 100)
+}
+
+// A ring is 11 MiB that a disk gets back only once nobody maps it.
+func TestADiskThatTakesTheRingAndNoJournalKeepsNothingOfIt(t *testing.T) {
+	dir := t.TempDir()
+	c := config(t, dir, "first")
+	l := Open(Config{Origin: c.Origin, Log: c.Log}) // no disk yet
+	l.cfg.Dir = dir
+	for range 3 {
+		// A folder in the journal's place is what no journal can be written to.
+		if err := os.MkdirAll(filepath.Join(dir, c.Origin.Boot, "journal.new"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.openRing(); err == nil {
+			t.Fatal("the journal was begun")
+		}
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(maps), dir); n > 0 {
+		t.Errorf("%d rings are mapped that are nobody's", n)
+	}
 }

@@ -15,8 +15,8 @@ import (
 const (
 	// keepInterval is how long a request is in the ring alone: what a power loss may cost.
 	keepInterval = 100 * time.Millisecond
-	// mendInterval is between attempts to have a disk that failed, and between looks for boots that have ended: two live at once while one
-	// process takes over from another.
+	// mendInterval is between attempts to have a disk that failed, and between looks for boots that have ended: of very many not all are taken
+	// up at once, nor those that the disk couldn't lock.
 	mendInterval = 10 * time.Second
 )
 
@@ -174,7 +174,7 @@ func (l *Ledger) openRing() error {
 	l.current.folder, l.current.heads = folder, make([]uint64, spool.Stripes)
 	if err := l.current.begin(); err != nil {
 		l.current.folder, l.current.heads = nil, nil
-		return errors.Join(err, folder.Remove())
+		return errors.Join(err, ring.Unmap(), folder.Remove())
 	}
 	l.ring = ring
 	l.recorder.ring.Store(ring)

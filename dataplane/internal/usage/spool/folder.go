@@ -21,7 +21,7 @@ const (
 	refused = "refused-"
 	// maxRefused are kept to be looked at; older ones go.
 	maxRefused = 4
-	// maxEarlier bounds how many earlier boots are taken up at once; the others are at the next start.
+	// maxEarlier bounds how many earlier boots are taken up at once; the others are at the next look.
 	maxEarlier = 1000
 )
 

@@ -82,6 +82,15 @@ func newRing(path string) (*Ring, error) {
 	return r, nil
 }
 
+// Unmap gives a ring's memory back that nobody has been given. Its file is the folder's.
+func (r *Ring) Unmap() error {
+	if err := syscall.Munmap(r.memory); err != nil {
+		return fmt.Errorf("unmap the ring: %w", err)
+	}
+	r.memory = nil
+	return nil
+}
+
 func headerSum(salt uint64) uint64 {
 	return mix(mix(salt^spread0, ringMagic), Stripes<<32|slots<<8|recordWords) | 1
 }
