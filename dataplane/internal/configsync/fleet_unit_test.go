@@ -201,9 +201,7 @@ func (u *unit) rest(kept map[edgev1.Lane]state.Position) {
 	defer u.mu.Unlock()
 	for _, lane := range bothLanes {
 		u.mayLack[lane] = kept[lane].Epoch == 0
-		if kept[lane].Epoch != 0 {
-			u.floor[lane] = kept[lane]
-		}
+		u.floor[lane] = kept[lane]
 	}
 }
 
