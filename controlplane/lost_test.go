@@ -90,6 +90,7 @@ func TestADatabaseWhoseRootKeyIsLostGoesOnUnderAnother(t *testing.T) {
 
 // replicaRuns fails until a replica has shown the database that it runs.
 func replicaRuns(t *testing.T, url string) error {
+	t.Helper()
 	db, err := postgres.Open(t.Context(), url)
 	if err != nil {
 		return err

@@ -110,7 +110,9 @@ func run(ctx context.Context, t terminal, args []string) error {
 }
 
 // isHelp tells whether a word asks how commands are called: of the first ones of several too.
-func isHelp(arg string) bool { return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help" }
+func isHelp(arg string) bool {
+	return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help"
+}
 
 // cut returns what is behind the words in front.
 func cut(args, words []string) ([]string, bool) {
