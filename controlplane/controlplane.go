@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
@@ -116,6 +117,10 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
 	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats})
 	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
+	p.commits.OnShown(func(ctx context.Context) error {
+		_, err := secrets.Open(ctx, c.root, db)
+		return err
+	})
 	p.commits.OnDisabled(func(node string) {
 		p.roster.EndNode(node)
 		p.warden.Wake()

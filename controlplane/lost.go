@@ -38,21 +38,30 @@ func ReplaceLostRoot(ctx context.Context, cfg Config) (string, error) {
 	case !errors.Is(err, secrets.ErrWrongRootKey):
 		return "", err
 	}
+	// A replica that runs has a root key that opens all of this: then nothing is lost, and nothing may be touched.
+	err = db.WhileAlone(ctx, func(ctx context.Context) error { return forgetSealed(ctx, cfg, root, db) })
+	if err != nil {
+		return "", err
+	}
+	return "start the control plane with the new root key; then give every edge an empty data folder and a new join token, one after the other, " +
+		"rotate every API key, and put every secret's value again", nil
+}
+
+func forgetSealed(ctx context.Context, cfg Config, root secrets.RootKey, db *postgres.DB) error {
 	ids, err := db.EnvironmentIDs(ctx)
 	if err != nil {
-		return "", fmt.Errorf("list environments: %w", err)
+		return fmt.Errorf("list environments: %w", err)
 	}
 	// The materials go last: until then the command can be given again.
 	publisher := publish.New(db, catalog.New(db, cfg.Logger), secrets.New(root), cfg.Logger)
 	for _, id := range ids {
 		if err := publisher.ForgetSealed(ctx, id); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if err := db.ForgetSealed(ctx); err != nil {
-		return "", err
+		return err
 	}
 	cfg.Logger.Warn("what was sealed under the lost root key is forgotten", "environments", len(ids))
-	return "start the control plane with the new root key; then give every edge an empty data folder and a new join token, one after the other, " +
-		"rotate every API key, and put every secret's value again", nil
+	return nil
 }

@@ -1,6 +1,7 @@
 package controlplane_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane"
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi/edgetest"
+	"github.com/sallyport/sallyport/controlplane/internal/postgres"
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
@@ -31,6 +34,12 @@ func TestADatabaseWhoseRootKeyIsLostGoesOnUnderAnother(t *testing.T) {
 		return said
 	}
 	must(at, http.MethodPost, "/consumers", `{"name":"app"}`)
+	next := cfg
+	next.RootKey = strings.Repeat("e1", 32)
+	eventually(t, func() error { return replicaRuns(t, cfg.DatabaseURL) })
+	if _, err := controlplane.ReplaceLostRoot(t.Context(), next); !errors.Is(err, secrets.ErrInUse) {
+		t.Fatalf("while a replica runs under the root key: %v", err)
+	}
 	must(at, http.MethodPost, "/api-keys", `{"name":"old","consumer":"app","scopes":["read"]}`)
 	must(at, http.MethodPost, "/secrets", `{"name":"upstream","value":"hidden"}`)
 	stop()
@@ -38,8 +47,6 @@ func TestADatabaseWhoseRootKeyIsLostGoesOnUnderAnother(t *testing.T) {
 	if _, err := controlplane.ReplaceLostRoot(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "nothing is lost") {
 		t.Fatalf("with the root key at hand: %v", err)
 	}
-	next := cfg
-	next.RootKey = strings.Repeat("e1", 32)
 	eventually(t, func() error { // until the database has noticed that the replica is gone
 		_, err := controlplane.ReplaceLostRoot(t.Context(), next)
 		return err
@@ -79,4 +86,21 @@ func TestADatabaseWhoseRootKeyIsLostGoesOnUnderAnother(t *testing.T) {
 	if err := stream.Apply(replica, event); err != nil || len(replica.Entries) != 5 { // pepper, consumer, two keys, secret
 		t.Errorf("%d entries, %v", len(replica.Entries), err)
 	}
+}
+
+// replicaRuns fails until a replica has shown the database that it runs.
+func replicaRuns(t *testing.T, url string) error {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var shown bool
+	err = db.Pool().QueryRow(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted "+
+		"AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))").Scan(&shown)
+	if err == nil && !shown {
+		err = errors.New("no replica has shown itself")
+	}
+	return err
 }

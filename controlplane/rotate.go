@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,8 +70,12 @@ func (c *Commands) RotationStatus(ctx context.Context) (string, error) {
 		line("%s: %s, %s -> %s, announced %s, in use %s, old one retired %s", what, r.Phase(), r.Old, r.New, when(r.AnnouncedAt), when(r.ActiveAt), when(r.RetiredAt))
 	}
 	for _, n := range status.Laggards {
-		line("node %s (%s, %s) believes in version %d: connected %v, old certificate %v, old bus JWT %v",
-			n.Node, n.Name, n.Environment, n.Version, n.Connected, n.OldCertificate, n.OldJWT)
+		version := strconv.FormatUint(n.Version, 10)
+		if n.Strays {
+			version += " of a history that the database lost"
+		}
+		line("node %s (%s, %s) believes in version %s: connected %v, old certificate %v, old bus JWT %v",
+			n.Node, n.Name, n.Environment, version, n.Connected, n.OldCertificate, n.OldJWT)
 	}
 	return strings.TrimSuffix(text.String(), "\n"), nil
 }

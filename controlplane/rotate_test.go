@@ -1,6 +1,7 @@
 package controlplane_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -154,5 +155,24 @@ func TestRotationsAreSaidInTheStatus(t *testing.T) {
 		if !strings.Contains(status, want) {
 			t.Errorf("the status lacks %q:\n%s", want, status)
 		}
+	}
+}
+
+// It had read what it needs before, and would seal the next secret under a key that nobody starts with any more.
+func TestAReplicaEndsThatMissedAChangeOfTheRootKey(t *testing.T) {
+	cfg := configOf(t)
+	commands, err := controlplane.Open(t.Context(), cfg) // makes what is sealed
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer commands.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cfg.Ready = func(controlplane.Addresses) error { // it has opened its vault, and hasn't shown itself yet
+		_, err := commands.RotateRoot(ctx, strings.Repeat("e2", 32), "")
+		return err
+	}
+	if err := controlplane.Run(ctx, cfg); !errors.Is(err, secrets.ErrWrongRootKey) {
+		t.Fatalf("it ended with %v", err)
 	}
 }

@@ -25,12 +25,12 @@ CREATE TABLE rotations (
 );
 CREATE UNIQUE INDEX rotations_open ON rotations (kind) WHERE retired_at IS NULL;
 
--- What a node believes in, by whom its certificate and its bus JWT were issued, and when. Empty: by the first.
+-- What a node believes in (negative: in a version that this database lost), and by whom its certificate and its bus JWT
+-- were issued. Empty: by the first.
 ALTER TABLE nodes
     ADD COLUMN trust_version bigint           NOT NULL DEFAULT 0,
     ADD COLUMN authority     text COLLATE "C" NOT NULL DEFAULT '',
-    ADD COLUMN bus_issuer    text COLLATE "C" NOT NULL DEFAULT '',
-    ADD COLUMN issued_at     timestamptz;
+    ADD COLUMN bus_issuer    text COLLATE "C" NOT NULL DEFAULT '';
 
 -- The pepper that a key's digest was made with. The reference keeps a pepper from going while a key comes.
 ALTER TABLE api_keys

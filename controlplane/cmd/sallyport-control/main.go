@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -101,10 +103,15 @@ func run(ctx context.Context, t terminal, args []string) error {
 	if _, err := fmt.Fprint(t.problems, usage); err != nil {
 		return err
 	}
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	if len(args) == 0 || slices.ContainsFunc(args, isHelp) {
 		return flag.ErrHelp
 	}
-	return fmt.Errorf("unknown command %q", args[0])
+	return fmt.Errorf("unknown command %q", strings.Join(args, " "))
+}
+
+// isHelp tells whether a word asks how commands are called: of the first ones of several too.
+func isHelp(arg string) bool {
+	return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help"
 }
 
 // cut returns what is behind the words in front.

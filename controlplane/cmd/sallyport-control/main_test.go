@@ -8,6 +8,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,17 @@ func TestCommandLineThatIsWrongSaysWhatIsMissing(t *testing.T) {
 	}
 	if _, _, err := try(t.Context(), t, map[string]string{"SALLYPORT_LOG_LEVEL": "loud"}, "migrate"); err == nil {
 		t.Error("an unknown log level was taken")
+	}
+}
+
+func TestEveryCommandAndEveryFirstWordOfOneSaysHowItIsCalled(t *testing.T) {
+	for _, c := range commands() {
+		for n := range c.words {
+			args := append(slices.Clone(c.words[:n+1]), "-h")
+			if _, problems, err := try(t.Context(), t, nil, args...); !errors.Is(err, flag.ErrHelp) || problems == "" {
+				t.Errorf("%v: %v, %q", args, err, problems)
+			}
+		}
 	}
 }
 

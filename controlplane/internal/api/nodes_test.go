@@ -76,6 +76,52 @@ func TestNodesAreMovedRenamedAndSelected(t *testing.T) {
 	}
 }
 
+func TestTheFleetOfAnotherEnvironmentIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	group := w.make(http.MethodPost, at("node-groups"), `{"name":"rack-1"}`).text("id")
+	node := w.enrol("one", group)
+	w.make(http.MethodPost, at("consumers"), `{"name":"app"}`)
+	key := w.make(http.MethodPost, at("api-keys"), `{"name":"k","consumer":"app"}`).text("id")
+	block := w.make(http.MethodPost, at("blocks"), `{"name":"b","consumer":"app"}`).text("id")
+	revoked := w.do(http.MethodDelete, at("api-keys", key), "").want(t, http.StatusNoContent).header.Get("Sallyport-Sequence")
+	w.do(http.MethodGet, at("sequences", revoked, "status"), "").want(t, http.StatusOK)
+	w.make(http.MethodPost, "/api/v1/environments", `{"name":"staging"}`)
+	elsewhere := func(parts ...string) string {
+		return strings.Replace(at(parts...), "/production/", "/staging/", 1)
+	}
+	for _, path := range []string{
+		elsewhere("nodes", node), elsewhere("nodes", node, "health"), elsewhere("node-groups", group), elsewhere("node-groups", "rack-1"),
+		elsewhere("api-keys", key, "revocation"), elsewhere("api-keys", "k", "revocation"), elsewhere("consumers", "app", "revocation"),
+		elsewhere("blocks", block), elsewhere("blocks", block, "revocation"), elsewhere("sequences", revoked, "status"),
+	} {
+		w.do(http.MethodGet, path, "").want(t, http.StatusNotFound).wantProblem(t, problem.NotFound)
+	}
+	for _, list := range []string{"nodes", "node-health", "node-groups", "blocks", "requests", "epochs"} {
+		answer := w.do(http.MethodGet, elsewhere(list), "").want(t, http.StatusOK)
+		for _, id := range []string{node, group, block, key} {
+			if strings.Contains(string(answer.body), id) {
+				t.Errorf("%s lists %s: %s", list, id, answer.body)
+			}
+		}
+	}
+	for _, query := range []string{"?filter[group]=" + group, "?filter[group]=rack-1"} {
+		if names := w.do(http.MethodGet, elsewhere("nodes")+query, "").names(t); len(names) > 0 {
+			t.Errorf("%s lists %v", query, names)
+		}
+	}
+	w.do(http.MethodPatch, elsewhere("nodes", node), `{"name":"mine"}`).want(t, http.StatusNotFound)
+	w.do(http.MethodPost, elsewhere("nodes", node, "disable"), "").want(t, http.StatusNotFound)
+	w.do(http.MethodPatch, elsewhere("node-groups", group), `{"name":"mine"}`).want(t, http.StatusNotFound)
+	w.do(http.MethodDelete, elsewhere("node-groups", group), "").want(t, http.StatusNotFound).wantProblem(t, problem.NotFound)
+	w.do(http.MethodPost, elsewhere("join-tokens"), `{"name":"j","expires_at":"2100-01-01T00:00:00Z","group":"`+group+`"}`).
+		want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/group")
+	w.do(http.MethodPost, elsewhere("blocks"), `{"name":"b","consumer":"app"}`).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/consumer")
+	w.do(http.MethodPost, elsewhere("blocks"), `{"name":"b","api_key":"`+key+`"}`).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/api_key")
+	if got := w.do(http.MethodGet, at("nodes", node), "").want(t, http.StatusOK).object(t); got.text("name") != "one" || got["disabled"] == true {
+		t.Errorf("the node reads %v", got)
+	}
+}
+
 func TestForceIsTrueOrFalse(t *testing.T) {
 	w := newWorld(t)
 	w.do(http.MethodPost, at("services")+"?force=maybe", ordersService).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/force")

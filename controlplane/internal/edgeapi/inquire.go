@@ -17,6 +17,9 @@ func (s *Server) Inquire(stream edgev1.EdgeService_InquireServer) error {
 	if !ok {
 		return errNoIdentity
 	}
+	// Before it is admitted: a node that is disabled from then on is heard of here, or not let in.
+	ended, release := s.cfg.Roster.Watch(identity)
+	defer release()
 	if err := s.cfg.Nodes.Admit(ctx, identity); err != nil {
 		return s.failed(ctx, "admit", err)
 	}
@@ -31,8 +34,6 @@ func (s *Server) Inquire(stream edgev1.EdgeService_InquireServer) error {
 	if _, err := s.cfg.Nodes.Arrive(ctx, identity, hello); err != nil {
 		return s.failed(ctx, "arrive", err)
 	}
-	ended, release := s.cfg.Roster.Watch(identity)
-	defer release()
 	desk := s.cfg.Inquiries.Sit(identity, hello)
 	defer desk.Leave()
 	i := &inquiry{server: s, stream: stream, identity: identity, boot: hello.GetBoot(), desk: desk, said: said, ended: ended, sent: make(chan error, 1)}

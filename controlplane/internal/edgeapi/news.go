@@ -23,7 +23,7 @@ func (s *Server) news(ctx context.Context, w wire, identity fleet.Identity, hell
 	if !ok || s.cfg.Trust == nil {
 		return nil, nil
 	}
-	if err := s.cfg.Trust.Believed(ctx, identity.Node, hello.GetTrustVersion()); err != nil {
+	if err := s.cfg.Trust.Believed(ctx, identity.Node, hello.GetTrustVersion(), false); err != nil {
 		return nil, err
 	}
 	if hello.GetTrustVersion() == 0 {
@@ -64,5 +64,5 @@ func (n *news) believed(ctx context.Context, said request) (version uint64, ok b
 	if n == nil || version == 0 || version > max(n.told, n.trust.Version()) { // a renewal may have told it more
 		return 0, true, fmt.Errorf("%w: it trusts version %d, of which it was not told", fleet.ErrProtocol, version)
 	}
-	return version, true, n.trust.Believed(ctx, n.node, version)
+	return version, true, n.trust.Believed(ctx, n.node, version, true)
 }

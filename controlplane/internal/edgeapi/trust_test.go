@@ -236,6 +236,39 @@ func TestANodeThatFollowsNoAnnouncementsHoldsARotationUpUntilItIsGone(t *testing
 	c.awaitPhase(fleet.RotateSigning, "retired")
 }
 
+// The version that it has and the one that is announced have the same number, and are two.
+func TestANodeThatBelievesInWhatTheDatabaseLostHoldsARotationUpUntilItIsDisabled(t *testing.T) {
+	c := newControl(t, edgeapi.Times{})
+	c.store.PutEntry("a", []byte("1"))
+	b := c.believer("ahead")
+	b.connect(2)
+	b.take(b.next())
+	b.seen(1)
+	if made := c.rotate(fleet.RotateSigning); made.Version != 2 {
+		t.Fatalf("version %d is announced", made.Version)
+	}
+	before := b.stream
+	b.connect(2)
+	before.Close()
+	held := func(when string) {
+		t.Helper()
+		if lag := c.looks(3); lag.Connected != 1 || c.phase(fleet.RotateSigning) != "announced" {
+			t.Fatalf("%s: it is %s, %+v", when, c.phase(fleet.RotateSigning), lag)
+		}
+	}
+	held("connected")
+	status, err := c.trust.Status(t.Context())
+	if err != nil || len(status.Laggards) != 1 || !status.Laggards[0].Strays || status.Laggards[0].Version != 2 {
+		t.Errorf("%+v, %v", status.Laggards, err)
+	}
+	b.stream.Close()
+	held("gone")
+	if err := c.db.Fleet().SetNodeEnabled(t.Context(), c.environment, b.node.Identity.GetNode(), false); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitPhase(fleet.RotateSigning, "retired")
+}
+
 func TestANodeThatWasAwayWalksTheChainBeforeAnythingElse(t *testing.T) {
 	c := newControl(t, edgeapi.Times{})
 	c.store.PutEntry("a", []byte("1"))

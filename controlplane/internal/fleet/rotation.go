@@ -159,7 +159,7 @@ func (t *Trust) change(ctx context.Context, step func(open []Rotation, next *edg
 // Run follows what is announced, and takes rotations on, until ctx ends. A step is taken when its conditions hold:
 //
 //   - a new key is used once all replicas have had the time to hear of it, and every node that is connected and not
-//     disabled believes in it (for an authority whose predecessor can't certify it: every node that isn't disabled). A
+//     disabled believes in it, as none does that has strayed (for an authority whose predecessor can't certify it: every node that isn't disabled). A
 //     node that comes later gets the announcements before anything else;
 //   - an old key is retired once what it signed has had the time to arrive, and every connected node believes in the
 //     bundle that puts the new one first; an authority and an issuer of the bus moreover once no node, unless it is

@@ -163,19 +163,25 @@ func (t *Trust) Since(version uint64) (*edgev1.Announcements, uint64) {
 	return &edgev1.Announcements{Links: t.links[version:to]}, to
 }
 
-// Believed takes note of which version a node believes in. One that is ahead of the database believes in what
-// a restored dump doesn't know: it will refuse what this replica signs.
-func (t *Trust) Believed(ctx context.Context, node string, version uint64) error {
+// Believed takes note of which version a node believes in: by its Hello, or because it has walked there. One that is ahead of
+// the database believes in what a restored dump doesn't know: it may refuse what this replica signs, and the versions that
+// are announced from now on aren't those that it has, whatever their numbers.
+func (t *Trust) Believed(ctx context.Context, node string, version uint64, walked bool) error {
 	if version > t.Version() {
 		if err := t.Refresh(ctx); err != nil {
 			return err
 		}
 		if newest := t.Version(); version > newest {
-			t.cfg.Logger.Error("a node believes in a newer trust than the database has, which must have gone back: it may refuse what is signed here",
+			t.cfg.Logger.Error("a node believes in a newer trust than the database has, which must have gone back: it may refuse what is signed here, "+
+				"and no new key is used for as long as it isn't disabled; give it an empty data folder and a new join token, and disable what it was",
 				"node", node, "node_version", version, "version", newest)
+			if err := t.cfg.Store.NodeStrays(ctx, node, version); err != nil {
+				return fmt.Errorf("keep what a node believes in: %w", err)
+			}
+			return nil
 		}
 	}
-	if err := t.cfg.Store.NodeTrusts(ctx, node, version); err != nil {
+	if err := t.cfg.Store.NodeTrusts(ctx, node, version, walked); err != nil {
 		return fmt.Errorf("keep what a node believes in: %w", err)
 	}
 	return nil

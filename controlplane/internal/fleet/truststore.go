@@ -52,7 +52,7 @@ type TrustChange struct {
 // TrustLag counts the nodes, of those that aren't disabled, that keep a rotation from its next step.
 type TrustLag struct {
 	Lacking   int // lack the version
-	Connected int // of these, those that are connected
+	Connected int // of these, those that are connected, or have strayed: they may never learn of a new key
 	Holding   int // could still use what the old key issued
 }
 
@@ -60,6 +60,7 @@ type TrustLag struct {
 type Laggard struct {
 	Node, Name, Environment string
 	Version                 uint64
+	Strays                  bool // its version isn't of this chain: it was announced by a database that went back since
 	Connected               bool
 	OldCertificate, OldJWT  bool
 }
@@ -73,8 +74,11 @@ type TrustStore interface {
 	ChangeTrust(ctx context.Context, change func(version uint64, open []Rotation) (*TrustChange, error)) error
 	// TrustLag counts who lacks a version, and who still holds what another than the named issuer has issued.
 	TrustLag(ctx context.Context, version uint64, kind RotationKind, issuer string) (TrustLag, error)
-	// NodeTrusts keeps which version a node believes in.
-	NodeTrusts(ctx context.Context, node string, version uint64) error
+	// NodeTrusts keeps which version a node believes in. Of one that has strayed it keeps that only when the node has walked there:
+	// a version that it names by itself may be another's of the same number.
+	NodeTrusts(ctx context.Context, node string, version uint64, walked bool) error
+	// NodeStrays keeps that a node believes in a version that isn't of this chain; until it has walked on, it lacks every version.
+	NodeStrays(ctx context.Context, node string, version uint64) error
 	// Rotations returns the newest rotations, the newest first.
 	Rotations(ctx context.Context, limit int) ([]Rotation, error)
 	// Laggards returns nodes that lack a version, or hold what another than these issuers has issued.

@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 )
 
 const (
@@ -31,18 +34,23 @@ type Listener struct {
 	subscribers map[*subscriber]struct{}
 	inquiries   map[chan struct{}]struct{} // each of capacity 1
 	disabled    func(node string)
+	rootKey     func(context.Context) error
 }
 
 // NewListener returns a listener, which listens while Run runs.
 func NewListener(db *DB, log *slog.Logger) *Listener {
 	return &Listener{
-		db: db, log: log, subscribers: make(map[*subscriber]struct{}), inquiries: make(map[chan struct{}]struct{}), disabled: func(string) {},
+		db: db, log: log, subscribers: make(map[*subscriber]struct{}), inquiries: make(map[chan struct{}]struct{}), disabled: func(string) {}, rootKey: func(context.Context) error { return nil },
 	}
 }
 
 // OnDisabled sets what is called with each node that some replica has disabled. It must not block, and is set
 // before Run.
 func (l *Listener) OnDisabled(disabled func(node string)) { l.disabled = disabled }
+
+// OnShown sets what looks, each time that the database has been shown that a replica runs, whether the replica's root key is
+// the database's: it may have been changed until then. secrets.ErrWrongRootKey, wrapped, ends Run. It is set before Run.
+func (l *Listener) OnShown(rootKey func(context.Context) error) { l.rootKey = rootKey }
 
 // Subscribe returns a channel of ids of environments that changed, until cancel is called, which closes it.
 // An environment that changes several times before it is received is told once: what waits is bounded by
@@ -66,13 +74,19 @@ func (l *Listener) Subscribe() (environments <-chan string, cancel func()) {
 	})
 }
 
-// Run listens and polls until ctx ends.
+// Run listens and polls until ctx ends, or the root key isn't the database's any more.
 func (l *Listener) Run(ctx context.Context) error {
 	var polling sync.WaitGroup
 	defer polling.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	polling.Go(func() { l.poll(ctx) })
 	for ctx.Err() == nil {
-		if err := l.listen(ctx); err != nil && ctx.Err() == nil {
+		err := l.listen(ctx)
+		if errors.Is(err, secrets.ErrWrongRootKey) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
 			l.log.WarnContext(ctx, "the connection that tells of commits broke; the poll goes on", "error", err)
 		}
 		wait(ctx, reconnectAfter)
@@ -94,6 +108,9 @@ func (l *Listener) listen(ctx context.Context) error {
 	// Nobody changes the root key while a replica runs: see DB.Reseal.
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared($1)", int64(replicaLock)); err != nil {
 		return fmt.Errorf("show that a replica runs: %w", err)
+	}
+	if err := l.rootKey(ctx); err != nil {
+		return fmt.Errorf("look whether the root key was changed: %w", err)
 	}
 	if _, err := conn.Exec(ctx, "LISTEN "+commitsChannel+"; LISTEN "+askedChannel+"; LISTEN "+disabledChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)

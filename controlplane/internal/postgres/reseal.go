@@ -25,12 +25,8 @@ const kindRoot fleet.RotationKind = "root"
 // Reseal implements secrets.SealedStore. Whatever gets a sealed column belongs here.
 func (db *DB) Reseal(ctx context.Context, reseal func(purpose string, sealed []byte) ([]byte, error)) (things int, err error) {
 	err = db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
-		alone, err := q.TryLockReplicas(ctx, replicaLock)
-		if err != nil {
-			return fmt.Errorf("look for replicas: %w", err)
-		}
-		if !alone {
-			return secrets.ErrInUse
+		if err := lockReplicas(ctx, q); err != nil {
+			return err
 		}
 		if err := q.LockSealed(ctx); err != nil {
 			return fmt.Errorf("lock what is sealed: %w", err)
@@ -100,14 +96,33 @@ func (db *DB) EnvironmentIDs(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
+// WhileAlone runs f while no replica runs on this database; secrets.ErrInUse, wrapped, when one does.
+func (db *DB) WhileAlone(ctx context.Context, f func(context.Context) error) error {
+	return db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		if err := lockReplicas(ctx, q); err != nil {
+			return err
+		}
+		return f(ctx)
+	})
+}
+
+// lockReplicas keeps replicas from running until the transaction ends.
+func lockReplicas(ctx context.Context, q *dbsqlc.Queries) error {
+	alone, err := q.TryLockReplicas(ctx, replicaLock)
+	if err != nil {
+		return fmt.Errorf("look for replicas: %w", err)
+	}
+	if !alone {
+		return secrets.ErrInUse
+	}
+	return nil
+}
+
 // ForgetSealed removes what hangs on material that is lost, and that: the trust, join tokens, and the nodes' right to
-// be served by certificates that nobody can check any more.
+// be served by certificates that nobody can check any more. It is for [DB.WhileAlone].
 func (db *DB) ForgetSealed(ctx context.Context) error {
 	return db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
-		alone, err := q.TryLockReplicas(ctx, replicaLock)
-		if err == nil && !alone {
-			err = secrets.ErrInUse
-		}
+		var err error
 		now := time.Now().UTC()
 		for _, forget := range []func() error{
 			func() error { return q.ForgetTrust(ctx) },

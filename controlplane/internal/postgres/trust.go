@@ -110,8 +110,13 @@ func (t *Trust) TrustLag(ctx context.Context, version uint64, kind fleet.Rotatio
 }
 
 // NodeTrusts implements fleet.TrustStore.
-func (t *Trust) NodeTrusts(ctx context.Context, node string, version uint64) error {
-	return translate(t.db.q.NodeTrusts(ctx, dbsqlc.NodeTrustsParams{ID: node, TrustVersion: int64(version)}))
+func (t *Trust) NodeTrusts(ctx context.Context, node string, version uint64, walked bool) error {
+	return translate(t.db.q.NodeTrusts(ctx, dbsqlc.NodeTrustsParams{ID: node, TrustVersion: int64(version), MayReturn: walked}))
+}
+
+// NodeStrays implements fleet.TrustStore.
+func (t *Trust) NodeStrays(ctx context.Context, node string, version uint64) error {
+	return translate(t.db.q.NodeTrusts(ctx, dbsqlc.NodeTrustsParams{ID: node, TrustVersion: -int64(version), MayReturn: true}))
 }
 
 // Rotations implements fleet.TrustStore.
@@ -129,7 +134,7 @@ func (t *Trust) Laggards(ctx context.Context, version uint64, authority, busIssu
 	nodes := make([]fleet.Laggard, len(rows))
 	for i, row := range rows {
 		nodes[i] = fleet.Laggard{
-			Node: row.ID, Name: row.Name, Environment: row.Environment, Version: uint64(row.TrustVersion), Connected: row.Connected,
+			Node: row.ID, Name: row.Name, Environment: row.Environment, Version: uint64(max(row.TrustVersion, -row.TrustVersion)), Strays: row.TrustVersion < 0, Connected: row.Connected,
 			OldCertificate: row.OldCertificate, OldJWT: row.OldJwt,
 		}
 	}

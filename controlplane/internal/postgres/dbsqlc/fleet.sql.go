@@ -183,7 +183,7 @@ func (q *Queries) GetJoinTokenByLookup(ctx context.Context, lookup string) (GetJ
 }
 
 const getNode = `-- name: GetNode :one
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id = $2
 `
 
@@ -207,7 +207,6 @@ func (q *Queries) GetNode(ctx context.Context, arg GetNodeParams) (Node, error) 
 		&i.TrustVersion,
 		&i.Authority,
 		&i.BusIssuer,
-		&i.IssuedAt,
 		&i.NodeGroup,
 		&i.Labels,
 		&i.Boot,
@@ -310,8 +309,8 @@ func (q *Queries) InsertJoinToken(ctx context.Context, arg InsertJoinTokenParams
 }
 
 const insertNode = `-- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at, trust_version, authority, bus_issuer, issued_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $6)
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at, trust_version, authority, bus_issuer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type InsertNodeParams struct {
@@ -668,7 +667,7 @@ func (q *Queries) ListNodeLanes(ctx context.Context, nodes []string) ([]ListNode
 }
 
 const listNodes = `-- name: ListNodes :many
-SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, issued_at, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
+SELECT id, environment, name, enabled, join_token, bus_key, enrolled_at, certificate_expires_at, trust_version, authority, bus_issuer, node_group, labels, boot, started_at, left_at, bus_issued_at FROM nodes
 WHERE environment = $1 AND id > $2
   AND ($3::text IS NULL OR node_group = $3)
   AND ($4::text IS NULL OR name = $4)
@@ -723,7 +722,6 @@ func (q *Queries) ListNodes(ctx context.Context, arg ListNodesParams) ([]Node, e
 			&i.TrustVersion,
 			&i.Authority,
 			&i.BusIssuer,
-			&i.IssuedAt,
 			&i.NodeGroup,
 			&i.Labels,
 			&i.Boot,
@@ -805,7 +803,7 @@ func (q *Queries) PatchNode(ctx context.Context, arg PatchNodeParams) (int64, er
 }
 
 const renewNode = `-- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = $1, bus_issued_at = $2, authority = $3, bus_issuer = $4, issued_at = now()
+UPDATE nodes SET certificate_expires_at = $1, bus_issued_at = $2, authority = $3, bus_issuer = $4
 WHERE environment = $5 AND id = $6 AND enabled
 `
 

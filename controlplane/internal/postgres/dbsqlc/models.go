@@ -207,7 +207,6 @@ type Node struct {
 	TrustVersion         int64
 	Authority            string
 	BusIssuer            string
-	IssuedAt             *time.Time
 	NodeGroup            *string
 	Labels               []byte
 	Boot                 string

@@ -204,12 +204,12 @@ func (q *Queries) InsertTrustLink(ctx context.Context, arg InsertTrustLinkParams
 const listLaggards = `-- name: ListLaggards :many
 SELECT n.id, n.name, n.environment, n.trust_version, coalesce(d.connected_until > now(), false)::boolean AS connected,
        (n.authority <> $1::text AND n.certificate_expires_at + interval '30 days' > now())::boolean AS old_certificate,
-       (n.bus_issuer <> $2::text AND coalesce(n.issued_at, n.enrolled_at) + interval '30 days' > now())::boolean AS old_jwt
+       (n.bus_issuer <> $2::text AND coalesce(n.bus_issued_at, n.certificate_expires_at) + interval '30 days' > now())::boolean AS old_jwt
 FROM nodes n
 LEFT JOIN node_lanes d ON d.node = n.id AND d.lane = 2
 WHERE n.enabled AND (n.trust_version < $3
    OR n.authority <> $1::text AND n.certificate_expires_at + interval '30 days' > now()
-   OR n.bus_issuer <> $2::text AND coalesce(n.issued_at, n.enrolled_at) + interval '30 days' > now())
+   OR n.bus_issuer <> $2::text AND coalesce(n.bus_issued_at, n.certificate_expires_at) + interval '30 days' > now())
 ORDER BY n.id
 LIMIT $4
 `
@@ -559,16 +559,18 @@ func (q *Queries) NamesOfPepperKeys(ctx context.Context, arg NamesOfPepperKeysPa
 
 const nodeTrusts = `-- name: NodeTrusts :exec
 UPDATE nodes SET trust_version = $1
-WHERE id = $2 AND trust_version <> $1
+WHERE id = $2 AND trust_version <> $1 AND (trust_version >= 0 OR $3::boolean)
 `
 
 type NodeTrustsParams struct {
 	TrustVersion int64
 	ID           string
+	MayReturn    bool
 }
 
+// A node that strays has the negative of its version: it lacks every one until it has walked on.
 func (q *Queries) NodeTrusts(ctx context.Context, arg NodeTrustsParams) error {
-	_, err := q.db.Exec(ctx, nodeTrusts, arg.TrustVersion, arg.ID)
+	_, err := q.db.Exec(ctx, nodeTrusts, arg.TrustVersion, arg.ID, arg.MayReturn)
 	return err
 }
 
@@ -604,9 +606,9 @@ func (q *Queries) ResealMaterial(ctx context.Context, arg ResealMaterialParams) 
 
 const trustLag = `-- name: TrustLag :one
 SELECT count(*) FILTER (WHERE n.trust_version < $1) AS lacking,
-       count(*) FILTER (WHERE n.trust_version < $1 AND d.connected_until > now()) AS connected,
+       count(*) FILTER (WHERE n.trust_version < $1 AND (d.connected_until > now() OR n.trust_version < 0)) AS connected,
        count(*) FILTER (WHERE $2::text = 'authority' AND n.authority <> $3::text AND n.certificate_expires_at + interval '30 days' > now()
-                           OR $2::text = 'bus' AND n.bus_issuer <> $3::text AND coalesce(n.issued_at, n.enrolled_at) + interval '30 days' > now()) AS holding
+                           OR $2::text = 'bus' AND n.bus_issuer <> $3::text AND coalesce(n.bus_issued_at, n.certificate_expires_at) + interval '30 days' > now()) AS holding
 FROM nodes n
 LEFT JOIN node_lanes d ON d.node = n.id AND d.lane = 2
 WHERE n.enabled
@@ -624,9 +626,9 @@ type TrustLagRow struct {
 	Holding   int64
 }
 
-// Of the nodes that aren't disabled, how many lack a version of the trust, how many of these are connected, and how many
+// Of the nodes that aren't disabled, how many lack a version of the trust, how many of these are connected or have strayed, and how many
 // hold what the old key issued and could still use it: a certificate can be renewed for 30 days behind its end, a
-// bus JWT lasts for 30 days.
+// bus JWT lasts for 30 days. When one from before that was kept was made isn't known, but that it was before its certificate's end.
 func (q *Queries) TrustLag(ctx context.Context, arg TrustLagParams) (TrustLagRow, error) {
 	row := q.db.QueryRow(ctx, trustLag, arg.Version, arg.Kind, arg.Name)
 	var i TrustLagRow

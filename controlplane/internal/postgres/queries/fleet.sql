@@ -28,8 +28,8 @@ WHERE id = @id AND uses < max_uses AND expires_at > @at
 RETURNING environment, node_group;
 
 -- name: InsertNode :exec
-INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at, trust_version, authority, bus_issuer, issued_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $6);
+INSERT INTO nodes (id, environment, name, join_token, bus_key, enrolled_at, certificate_expires_at, node_group, bus_issued_at, trust_version, authority, bus_issuer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: GetRenewal :one
 SELECT n.enabled, n.bus_key, r.revoked_until
@@ -38,7 +38,7 @@ LEFT JOIN bus_revocations r ON r.bus_key = n.bus_key
 WHERE n.environment = @environment AND n.id = @id;
 
 -- name: RenewNode :execrows
-UPDATE nodes SET certificate_expires_at = @certificate_expires_at, bus_issued_at = @bus_issued_at, authority = @authority, bus_issuer = @bus_issuer, issued_at = now()
+UPDATE nodes SET certificate_expires_at = @certificate_expires_at, bus_issued_at = @bus_issued_at, authority = @authority, bus_issuer = @bus_issuer
 WHERE environment = @environment AND id = @id AND enabled;
 
 -- name: ListNodes :many

@@ -32,17 +32,18 @@ WHERE id = @id AND retired_at IS NULL;
 DELETE FROM materials WHERE name = ANY(@names::text[]);
 
 -- name: NodeTrusts :exec
+-- A node that strays has the negative of its version: it lacks every one until it has walked on.
 UPDATE nodes SET trust_version = @trust_version
-WHERE id = @id AND trust_version <> @trust_version;
+WHERE id = @id AND trust_version <> @trust_version AND (trust_version >= 0 OR @may_return::boolean);
 
 -- name: TrustLag :one
--- Of the nodes that aren't disabled, how many lack a version of the trust, how many of these are connected, and how many
+-- Of the nodes that aren't disabled, how many lack a version of the trust, how many of these are connected or have strayed, and how many
 -- hold what the old key issued and could still use it: a certificate can be renewed for 30 days behind its end, a
--- bus JWT lasts for 30 days.
+-- bus JWT lasts for 30 days. When one from before that was kept was made isn't known, but that it was before its certificate's end.
 SELECT count(*) FILTER (WHERE n.trust_version < @version) AS lacking,
-       count(*) FILTER (WHERE n.trust_version < @version AND d.connected_until > now()) AS connected,
+       count(*) FILTER (WHERE n.trust_version < @version AND (d.connected_until > now() OR n.trust_version < 0)) AS connected,
        count(*) FILTER (WHERE @kind::text = 'authority' AND n.authority <> @name::text AND n.certificate_expires_at + interval '30 days' > now()
-                           OR @kind::text = 'bus' AND n.bus_issuer <> @name::text AND coalesce(n.issued_at, n.enrolled_at) + interval '30 days' > now()) AS holding
+                           OR @kind::text = 'bus' AND n.bus_issuer <> @name::text AND coalesce(n.bus_issued_at, n.certificate_expires_at) + interval '30 days' > now()) AS holding
 FROM nodes n
 LEFT JOIN node_lanes d ON d.node = n.id AND d.lane = 2
 WHERE n.enabled;
@@ -51,12 +52,12 @@ WHERE n.enabled;
 -- Nodes that aren't disabled and lack the newest trust, or hold what another than the first key issued.
 SELECT n.id, n.name, n.environment, n.trust_version, coalesce(d.connected_until > now(), false)::boolean AS connected,
        (n.authority <> @authority::text AND n.certificate_expires_at + interval '30 days' > now())::boolean AS old_certificate,
-       (n.bus_issuer <> @bus_issuer::text AND coalesce(n.issued_at, n.enrolled_at) + interval '30 days' > now())::boolean AS old_jwt
+       (n.bus_issuer <> @bus_issuer::text AND coalesce(n.bus_issued_at, n.certificate_expires_at) + interval '30 days' > now())::boolean AS old_jwt
 FROM nodes n
 LEFT JOIN node_lanes d ON d.node = n.id AND d.lane = 2
 WHERE n.enabled AND (n.trust_version < @version
    OR n.authority <> @authority::text AND n.certificate_expires_at + interval '30 days' > now()
-   OR n.bus_issuer <> @bus_issuer::text AND coalesce(n.issued_at, n.enrolled_at) + interval '30 days' > now())
+   OR n.bus_issuer <> @bus_issuer::text AND coalesce(n.bus_issued_at, n.certificate_expires_at) + interval '30 days' > now())
 ORDER BY n.id
 LIMIT @most;
 
