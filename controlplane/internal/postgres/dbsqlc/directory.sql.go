@@ -12,9 +12,9 @@ import (
 
 const addToDirectoryCount = `-- name: AddToDirectoryCount :one
 INSERT INTO directory_counts (environment, collection, objects)
-VALUES ($1, $2, $3)
+VALUES ($1, $2, greatest($3::bigint, 0))
 ON CONFLICT (environment, collection) DO UPDATE
-SET objects = directory_counts.objects + excluded.objects
+SET objects = greatest(directory_counts.objects + $3::bigint, 0) -- what an earlier build made beside this one wasn't counted
 RETURNING objects
 `
 

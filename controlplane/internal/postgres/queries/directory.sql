@@ -213,9 +213,9 @@ UPDATE secrets SET name = id WHERE environment = @environment AND id = ANY(@ids:
 
 -- name: AddToDirectoryCount :one
 INSERT INTO directory_counts (environment, collection, objects)
-VALUES (@environment, @collection, @grown)
+VALUES (@environment, @collection, greatest(@grown::bigint, 0))
 ON CONFLICT (environment, collection) DO UPDATE
-SET objects = directory_counts.objects + excluded.objects
+SET objects = greatest(directory_counts.objects + @grown::bigint, 0) -- what an earlier build made beside this one wasn't counted
 RETURNING objects;
 
 -- name: DirectoryCounts :many
