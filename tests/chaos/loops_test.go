@@ -107,13 +107,21 @@ type fleetAtWork struct {
 	protected harness.Protected
 	traffic   []*traffic
 	writing   *writers
+	allowed   int // requests with a good key beside the traffic
 	refused   int // requests with a revoked key
+	ended     int // requests with a key that had expired
 }
 
 func begin(t *testing.T, s *harness.Story) *fleetAtWork {
 	t.Helper()
+	return beginAt(t, s, harness.NewUpstream(t, nil).Address)
+}
+
+// beginAt is begin with a service that is there already.
+func beginAt(t *testing.T, s *harness.Story, target string) *fleetAtWork {
+	t.Helper()
 	s = s.Environment.Story(t)
-	f := &fleetAtWork{story: s, protected: s.Protected(harness.NewUpstream(t, nil).Address)}
+	f := &fleetAtWork{story: s, protected: s.Protected(target)}
 	for _, edge := range s.Edges() {
 		f.traffic = append(f.traffic, run(t, s, edge, f.protected.Key.Key))
 	}
@@ -141,7 +149,7 @@ func (f *fleetAtWork) check(t *testing.T) {
 	}
 	f.writing.progress(t, loopProgress)
 	f.writing.end()
-	allowed := 0
+	allowed := f.allowed
 	for _, edge := range f.traffic {
 		edge.end()
 		edge.check(t)
@@ -172,6 +180,7 @@ func (f *fleetAtWork) check(t *testing.T) {
 		return of.Check(harness.Usage{
 			{Route: f.protected.Route.ID, Consumer: f.protected.Consumer.ID, StatusClass: 2, Verdict: "allowed"}: allowed,
 			{Route: f.protected.Route.ID, StatusClass: 4, Verdict: "credential_invalid"}:                         f.refused,
+			{Route: f.protected.Route.ID, StatusClass: 4, Verdict: "credential_expired"}:                         f.ended,
 		})
 	})
 }

@@ -67,6 +67,23 @@ func (e *Edge) Start(ctx context.Context) error {
 	})
 }
 
+// Launch starts the edge, and returns once its operator is told how it is, ready or not.
+func (e *Edge) Launch(ctx context.Context) error {
+	if err := e.program.start(ctx); err != nil {
+		return err
+	}
+	return poll(ctx, readyBound, func() error {
+		_, err := e.operator(ctx, "/readyz")
+		return err
+	})
+}
+
+// Ready tells whether the edge says that it is.
+func (e *Edge) Ready(ctx context.Context) (bool, error) {
+	answer, err := e.operator(ctx, "/readyz")
+	return answer.Status == http.StatusOK, err
+}
+
 // Stop asks the edge to end, and returns once it has.
 func (e *Edge) Stop(ctx context.Context) error {
 	defer e.client.CloseIdleConnections()

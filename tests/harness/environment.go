@@ -65,6 +65,9 @@ func (e *Environment) Close() error {
 	var failed []error
 	for _, edge := range e.Edges {
 		failed = append(failed, edge.Stop(ctx))
+		if own, ok := edge.program.(*child); ok {
+			own.leave()
+		}
 	}
 	return errors.Join(failed...)
 }
@@ -115,20 +118,31 @@ func fromFile(file, key string) (environment, args []string) {
 }
 
 func (e *Environment) startEdge(ctx context.Context, name, joinToken string, environment []string, args ...string) (*Edge, error) {
-	serve, operate, err := freePorts()
+	return e.startEdgeAt(ctx, place{address: "127.0.0.1", control: e.Stack.local.EdgeAPIAddress()}, name, joinToken, environment, args...)
+}
+
+func (e *Environment) startEdgeAt(ctx context.Context, at place, name, joinToken string, environment []string, args ...string) (*Edge, error) {
+	serve, operate, err := at.free()
 	if err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(e.Stack.dir, name)
+	program := at.program
+	if program == "" {
+		program = filepath.Join(e.Stack.bin, "sallyport-edge")
+	}
 	child := &child{
 		spec: process.Spec{
-			Name: name, Path: filepath.Join(e.Stack.bin, "sallyport-edge"), Output: e.Stack.output, Env: environment,
-			Args: append([]string{
-				"serve", "--control", e.Stack.local.EdgeAPIAddress(), "--listen", serve, "--admin-listen", operate,
+			Name: name, Path: at.path(program), Output: e.Stack.output, Env: environment,
+			Args: at.args(program, append([]string{
+				"serve", "--control", at.control, "--listen", serve, "--admin-listen", operate,
 				"--data-dir", dir, "--name", name,
-			}, args...),
+			}, args...)...),
 		},
 		joinToken: joinToken,
+	}
+	if operate, child.leave, err = at.reach(operate); err != nil {
+		return nil, err
 	}
 	edge := newEdge(name, "http://"+serve, "http://"+operate, child)
 	edge.DataDir = dir

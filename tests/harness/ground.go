@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/sallyport/sallyport/deploy/local/postgres"
 	"github.com/sallyport/sallyport/deploy/local/stack"
@@ -66,6 +67,12 @@ func (s *Stack) FailOver(ctx context.Context) error {
 func (s *Stack) Control(ctx context.Context, args ...string) (string, error) {
 	return s.local.Control(ctx, args...) //nolint:wrapcheck // says which
 }
+
+// EdgeAPIAddress returns where edges are synced, host:port.
+func (s *Stack) EdgeAPIAddress() string { return s.local.EdgeAPIAddress() }
+
+// BusAddress returns where the bus is, host:port.
+func (s *Stack) BusAddress() string { return strings.TrimPrefix(s.local.BusURL(), "tls://") }
 
 // buildNATSServer builds nats-server of the version that the product embeds.
 func buildNATSServer(ctx context.Context, dir string) (string, error) {

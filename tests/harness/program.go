@@ -50,6 +50,7 @@ func (p *part) stop(ctx context.Context) error {
 type child struct {
 	spec      process.Spec
 	joinToken string
+	leave     func() // ends the way to its operator
 
 	mu      sync.Mutex
 	running *process.Process
