@@ -105,6 +105,6 @@ var definitions = [...]Definition{
 	{UpstreamInvalidResponse, 502, "Invalid response from upstream", "The service behind this route answered with something that isn't valid HTTP."},
 	{UpstreamTimeout, 504, "Upstream timeout", "The service behind this route didn't answer in the time that it is given."},
 	{ConfigurationStale, 503, "Configuration stale", "This node hasn't heard from its control plane for longer than the environment allows, so it no longer vouches for credentials."},
-	{NotReady, 503, "Not ready", "This node has no configuration yet."},
+	{NotReady, 503, "Not ready", "This node has no configuration yet, or doesn't know yet whom to let in."},
 	{ClientGone, 408, "Client gone", "The client closed the connection before it was answered. Nobody sees this but the usage and the access log."},
 }

@@ -114,5 +114,8 @@ func (d *Directory) Head() (sequence uint64, sum digest.Sum) {
 	return h.sequence, h.digest
 }
 
+// Empty tells whether the directory was never filled: every environment has at least a pepper.
+func (d *Directory) Empty() bool { return d.state.Load().head.Load().sequence == 0 }
+
 // Counts returns the number of entries.
 func (d *Directory) Counts() Counts { return d.state.Load().head.Load().counts }

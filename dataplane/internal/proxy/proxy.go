@@ -97,6 +97,10 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		refuse(ex, err)
 		return nil
 	}
+	if route.Authenticates && p.directory.Empty() { // its keys would be told that they are wrong
+		ex.Refuse(ex.Reject(problem.NotReady, "", "no directory yet"))
+		return nil
+	}
 	if limit := current.Settings.MaxStaleness; limit > 0 && route.Authenticates && p.freshness.Age(ex.Started) > limit {
 		ex.Refuse(stale(ex))
 		return nil
