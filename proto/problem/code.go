@@ -12,12 +12,15 @@ type Definition struct {
 	Description string // one or two sentences: when it happens and what mends it
 }
 
-// TypePrefix precedes the code in the "type" member of a problem (RFC 9457 §3.1.1). It is a name to
-// compare, not an address to fetch.
-const TypePrefix = "urn:sallyport:problem:"
+// typePrefix and typeSuffix stand around the code in the "type" member of a problem (RFC 9457 §3.1.1): the address of the
+// page that explains it (package pages).
+const (
+	typePrefix = "https://github.com/sallyport/sallyport/blob/main/proto/problem/pages/"
+	typeSuffix = ".md"
+)
 
-// Type returns the "type" member of a problem with this code.
-func (c Code) Type() string { return TypePrefix + string(c) }
+// Type returns the "type" member of a problem with this code: where its page is.
+func (c Code) Type() string { return typePrefix + string(c) + typeSuffix }
 
 // Lookup returns the definition of a code; false when the product has no such code.
 func Lookup(code Code) (Definition, bool) {

@@ -8,7 +8,7 @@ const ContentType = "application/problem+json"
 // Problem is the body of a refusal: RFC 9457's members and our extensions (code, request_id,
 // errors, referrers). All of it is shown to whoever asked: nothing internal belongs in it.
 type Problem struct {
-	Type      string      `json:"type"`                 // TypePrefix and the code
+	Type      string      `json:"type"`                 // address of the page that explains the code
 	Title     string      `json:"title"`                // the code's title
 	Status    int         `json:"status"`               // HTTP status code
 	Code      Code        `json:"code"`                 // what clients switch on

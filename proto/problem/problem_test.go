@@ -21,7 +21,7 @@ func sample() Problem {
 }
 
 func TestAppendWritesTheDocumentedForm(t *testing.T) {
-	const want = `{"type":"urn:sallyport:problem:invalid_request","title":"Invalid request","status":400,` +
+	const want = `{"type":"https://github.com/sallyport/sallyport/blob/main/proto/problem/pages/invalid_request.md","title":"Invalid request","status":400,` +
 		`"code":"invalid_request","detail":"name \"a/b\" is not allowed","instance":"/requests/1","request_id":"0190-abc",` +
 		`"errors":[{"pointer":"/name","code":"invalid_format","detail":"no slash","given":"a/b","allowed":"[a-z]+"},` +
 		`{"pointer":"","code":"required","detail":"needs a body"}],` +

@@ -1178,6 +1178,41 @@ type Problem struct {
 	Referrers []Referrer `json:"referrers,omitempty,omitzero"`
 }
 
+// ProblemPage ProblemPage explains one problem: what it means, and what mends it. Texts are Markdown.
+type ProblemPage struct {
+	// Code Stable code ("rate_limited").
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Status HTTP status that it comes with.
+	Status int `json:"status,omitempty,omitzero"`
+
+	// Title Title, the same each time.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Description When it happens.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Caller What it means for who sent the request.
+	Caller string `json:"caller,omitempty,omitzero"`
+
+	// Operator What it means for who runs the gateway, or writes its configuration.
+	Operator string `json:"operator,omitempty,omitzero"`
+
+	// Mend What mends it.
+	Mend string `json:"mend,omitempty,omitzero"`
+
+	// Type Address of the page, as a problem's `type` names it.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// ProblemPageList All problems.
+type ProblemPageList struct {
+	Data []ProblemPage `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
 // Referrer Referrer is an object that refers to another.
 type Referrer struct {
 	// Collection Collection.
@@ -3648,6 +3683,16 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/policy-kinds/{name} (the `GetPolicyKind` operationId).
 	GetPolicyKind(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListProblems List every problem that an answer may be, on either face
+	//
+	// Corresponds with GET /api/v1/problems (the `ListProblems` operationId).
+	ListProblems(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProblem Read what a problem means, and what mends it
+	//
+	// Corresponds with GET /api/v1/problems/{name} (the `GetProblem` operationId).
+	GetProblem(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHealth Tell whether the process lives
 	//
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
@@ -5730,6 +5775,36 @@ func (c *Client) ListPolicyKinds(ctx context.Context, reqEditors ...RequestEdito
 // Corresponds with GET /api/v1/policy-kinds/{name} (the `GetPolicyKind` operationId).
 func (c *Client) GetPolicyKind(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetPolicyKindRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProblems List every problem that an answer may be, on either face
+//
+// Corresponds with GET /api/v1/problems (the `ListProblems` operationId).
+func (c *Client) ListProblems(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProblemsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProblem Read what a problem means, and what mends it
+//
+// Corresponds with GET /api/v1/problems/{name} (the `GetProblem` operationId).
+func (c *Client) GetProblem(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProblemRequest(c.Server, name)
 	if err != nil {
 		return nil, err
 	}
@@ -12657,6 +12732,67 @@ func NewGetPolicyKindRequest(server string, name string) (*http.Request, error) 
 	return req, nil
 }
 
+// NewListProblemsRequest constructs an http.Request for the ListProblems method
+func NewListProblemsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/problems")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProblemRequest constructs an http.Request for the GetProblem method
+func NewGetProblemRequest(server string, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/problems/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetHealthRequest constructs an http.Request for the GetHealth method
 func NewGetHealthRequest(server string) (*http.Request, error) {
 	var err error
@@ -13747,6 +13883,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/policy-kinds/{name} (the `GetPolicyKind` operationId).
 	GetPolicyKindWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*GetPolicyKindResponse, error)
+
+	// ListProblemsWithResponse List every problem that an answer may be, on either face
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/problems (the `ListProblems` operationId).
+	ListProblemsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProblemsResponse, error)
+
+	// GetProblemWithResponse Read what a problem means, and what mends it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/problems/{name} (the `GetProblem` operationId).
+	GetProblemWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*GetProblemResponse, error)
 
 	// GetHealthWithResponse Tell whether the process lives
 	//
@@ -18737,6 +18887,109 @@ func (r GetPolicyKindResponse) ContentType() string {
 	return ""
 }
 
+type ListProblemsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProblemPageList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProblemsResponse) GetJSON200() *ProblemPageList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListProblemsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProblemsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProblemsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProblemsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProblemsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetProblemResponse200Headers the declared response headers of an HTTP 200 response for GetProblem
+type GetProblemResponse200Headers struct {
+	ETag string
+}
+
+type GetProblemResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProblemPage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetProblemResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProblemResponse) GetJSON200() *ProblemPage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetProblemResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProblemResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProblemResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProblemResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProblemResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetHealthResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20530,6 +20783,32 @@ func (c *ClientWithResponses) GetPolicyKindWithResponse(ctx context.Context, nam
 		return nil, err
 	}
 	return ParseGetPolicyKindResponse(rsp)
+}
+
+// ListProblemsWithResponse List every problem that an answer may be, on either face
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/problems (the `ListProblems` operationId).
+func (c *ClientWithResponses) ListProblemsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProblemsResponse, error) {
+	rsp, err := c.ListProblems(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProblemsResponse(rsp)
+}
+
+// GetProblemWithResponse Read what a problem means, and what mends it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/problems/{name} (the `GetProblem` operationId).
+func (c *ClientWithResponses) GetProblemWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*GetProblemResponse, error) {
+	rsp, err := c.GetProblem(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProblemResponse(rsp)
 }
 
 // GetHealthWithResponse Tell whether the process lives
@@ -25264,6 +25543,85 @@ func ParseGetPolicyKindResponse(rsp *http.Response) (*GetPolicyKindResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetPolicyKindResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListProblemsResponse parses an HTTP response from a ListProblemsWithResponse call
+func ParseListProblemsResponse(rsp *http.Response) (*ListProblemsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProblemsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProblemPageList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProblemResponse parses an HTTP response from a GetProblemWithResponse call
+func ParseGetProblemResponse(rsp *http.Response) (*GetProblemResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProblemResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProblemPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetProblemResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

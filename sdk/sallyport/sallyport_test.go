@@ -65,7 +65,7 @@ func TestAProblemIsAnErrorWithItsFields(t *testing.T) {
 	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"type":"urn:sallyport:problem:invalid_request","title":"Invalid request","status":400,"code":"invalid_request",` +
+		_, _ = w.Write([]byte(`{"type":"https://github.com/sallyport/sallyport/blob/main/proto/problem/pages/invalid_request.md","title":"Invalid request","status":400,"code":"invalid_request",` +
 			`"detail":"1 field is not valid","request_id":"req_1","errors":[{"pointer":"/name","code":"required","detail":"must be given"}]}`))
 	})
 	answer, err := client.CreateConsumerWithResponse(t.Context(), "production", nil, sallyport.Consumer{})

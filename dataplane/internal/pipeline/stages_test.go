@@ -357,7 +357,7 @@ func TestAnswersAreProblemsWithTheRequestID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"type":"urn:sallyport:problem:rate_limited","title":"Too many requests","status":429,"code":"rate_limited","detail":"Slow down.","request_id":"` +
+	want := `{"type":"https://github.com/sallyport/sallyport/blob/main/proto/problem/pages/rate_limited.md","title":"Too many requests","status":429,"code":"rate_limited","detail":"Slow down.","request_id":"` +
 		id.Text("req", ex.ID) + `"}`
 	if string(body) != want || ex.Response.ContentLength != int64(len(want)) {
 		t.Fatalf("%s", body)
