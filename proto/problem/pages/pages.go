@@ -69,5 +69,5 @@ func parse(definition problem.Definition, text string) (Page, error) {
 
 // opening is how the page of a definition begins.
 func opening(d problem.Definition) string {
-	return fmt.Sprintf("# %s\n\n`%s`, status %d\n\n%s\n", d.Title, d.Code, d.Status, d.Description)
+	return fmt.Sprintf("# %s\n\n%#q, status %d\n\n%s\n", d.Title, d.Code, d.Status, d.Description)
 }
