@@ -50,7 +50,7 @@ const (
 
 var (
 	faces  = []string{"controlplane/internal/api", "controlplane/internal/edgeapi"}
-	ground = []string{"controlplane/internal/postgres", "controlplane/internal/bus", "controlplane/internal/telemetry"}
+	ground = []string{"controlplane/internal/postgres", "controlplane/internal/bus", "controlplane/internal/outbound", "controlplane/internal/telemetry"}
 )
 
 // What a package inside a plane may reach: cmd → root → faces and ground → domains → proto.
