@@ -3,6 +3,7 @@ package configsync
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -11,7 +12,9 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/proto/digest"
+	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // takesAll compiles anything in no time: what is left is ours.
@@ -78,33 +81,24 @@ func benchmarkLane(b *testing.B, p *plane, s *laneState, c content, change func(
 	}
 }
 
-// BenchmarkRestore is a node's start off its disk, less the compile: 10,000 routes of 1 KiB and 100,000 keys, read, verified and in
-// force.
+// BenchmarkRestore is a node's start off its disk, less the compile: 10,000 routes of 1 KiB, keys and a consumer for each four of them, read,
+// verified and in force.
 func BenchmarkRestore(b *testing.B) {
-	dir := b.TempDir()
-	p := newPlane(b)
-	n := start(b, p, keepingIn(b, dir))
-	for _, s := range []*laneState{newState(laneConfiguration), newState(laneDirectory)} {
-		if s.number = 1; s.lane == laneConfiguration {
-			for i := range 10_000 {
-				s.set("routes", fmt.Sprint("rt_", i), fmt.Sprintf("%01024d", i))
-			}
-		} else {
-			for i := range 100_000 {
-				s.setEntry(keyEntry(b, i, "read"))
-			}
-		}
-		c := p.next(s.lane)
-		c.sendSnapshot(p.sign(s.head(p)), compress(b, s.snapshot(b)), maxChunk)
-		c.acked(1)
+	for _, keys := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) { benchmarkRestore(b, keys) })
 	}
-	n.stop()
+}
+
+func benchmarkRestore(b *testing.B, keys int) {
+	b.Helper()
+	dir := b.TempDir()
+	config := keepState(b, dir, keys)
+	b.ReportAllocs()
 	for b.Loop() {
 		store, err := state.Open(state.Config{Dir: dir, Environment: environment, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}
-		config := n.config
 		config.State, config.Directory, config.Compiler = store, directory.New(), takesAll{}
 		s, err := New(config)
 		if err != nil {
@@ -118,4 +112,39 @@ func BenchmarkRestore(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// keepState has a node take both lanes and keep them, and returns what it was made with.
+func keepState(b *testing.B, dir string, keys int) Config {
+	b.Helper()
+	p := newPlane(b)
+	n := start(b, p, keepingIn(b, dir))
+	defer n.stop()
+	routes, entries := newState(laneConfiguration), newState(laneDirectory)
+	for i := range 10_000 {
+		routes.set("routes", fmt.Sprint("rt_", i), fmt.Sprintf("%01024d", i))
+	}
+	for i := range keys {
+		entries.setEntry(keyEntry(b, i, "read", fmt.Sprint("team-", i%50)))
+	}
+	for i := range keys / 4 {
+		entries.setEntry(consumerEntry(b, i))
+	}
+	for _, s := range []*laneState{routes, entries} {
+		s.number = 1
+		c := p.next(s.lane)
+		c.sendSnapshot(p.sign(s.head(p)), compress(b, s.snapshot(b)), maxChunk)
+		c.acked(1)
+	}
+	config := n.config
+	config.Directory = nil // what the node holds
+	return config
+}
+
+func consumerEntry(b *testing.B, n int) *edgev1.EntryChange {
+	b.Helper()
+	own := sha256.Sum256(fmt.Append(nil, n))
+	key := digest.KeyOf("consumers", id.Text(id.Consumer, id.ID(own[:16])))
+	body := &directoryv1.Entry_Consumer{Consumer: &directoryv1.Consumer{Id: own[:16], Name: fmt.Sprint("consumer-", n)}}
+	return &edgev1.EntryChange{Key: key[:], Entry: marshal(b, &directoryv1.Entry{Body: body})}
 }

@@ -124,7 +124,7 @@ func (c *configuration) prepareDelta(d *delta) (candidate, error) {
 
 func (c *configuration) prepareSnapshot(compressed io.Reader) (candidate, error) {
 	next := &nextConfiguration{current: c, whole: true, objects: Objects{base: map[Ref][]byte{}}, index: new(digest.Set)}
-	for change, err := range messages(compressed, c.limits().plain, new(edgev1.ObjectChange)) {
+	for change, err := range messages(compressed, c.limits().plain, new(edgev1.ObjectChange), unmarshal) {
 		if err != nil {
 			return nil, err
 		}

@@ -77,6 +77,7 @@ func (s *Syncer) Restore() {
 
 // restore reads a lane off the disk. Until its last step nothing of a configuration is compiled.
 func (l *lane) restore() {
+	defer l.tookWhole()
 	err := l.disk.lane.Load(&restorer{lane: l})
 	if err != nil {
 		l.log.Error("what the node has kept is of no use; it begins with nothing", "error", err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/digest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -31,11 +33,36 @@ func (e entries) prepareDelta(d *delta) (candidate, error) {
 }
 
 func (e entries) prepareSnapshot(compressed io.Reader) (candidate, error) {
-	change, err := e.directory.PrepareSnapshot(messages(compressed, e.limits().plain, new(edgev1.EntryChange)))
+	change, err := e.directory.PrepareSnapshot(messages(compressed, e.limits().plain, new(edgev1.EntryChange), lendEntry))
 	if err != nil {
 		return nil, err
 	}
 	return nextEntries{directory: e.directory, change: change}, nil
+}
+
+// lendEntry fills m from data, which it then refers to: a snapshot holds a million of them. What isn't a key and an entry, in
+// this order, is unmarshalled, which is where unknown fields are refused.
+func lendEntry(data []byte, m *edgev1.EntryChange) error {
+	key, rest := consumeBytes(data, 1)
+	entry, rest := consumeBytes(rest, 2)
+	if key == nil || entry == nil || len(rest) > 0 {
+		return unmarshal(data, m)
+	}
+	m.Key, m.Entry = key, entry
+	return nil
+}
+
+// consumeBytes returns the bytes of the field that data begins with, and what is behind it; nil if it is another field.
+func consumeBytes(data []byte, number protowire.Number) (value, rest []byte) {
+	got, wire, n := protowire.ConsumeTag(data)
+	if n < 0 || got != number || wire != protowire.BytesType {
+		return nil, data
+	}
+	value, size := protowire.ConsumeBytes(data[n:])
+	if size < 0 {
+		return nil, data
+	}
+	return value, data[n+size:]
 }
 
 // restored does nothing: entries are in force when they are committed, and nobody asks before the node is ready.

@@ -62,6 +62,8 @@ type lane struct {
 	news     slog.Level // of what moves the lane
 	moved    func()     // called after each move
 	disk     disk
+	// tookWhole is called after each whole state that was read, in force or not.
+	tookWhole func()
 	// freshness hears of each word on what the lane holds; nil: nobody does.
 	freshness *freshness.Freshness
 	arrived   time.Time // of the head that is dealt with; zero: it didn't come over the wire
@@ -73,7 +75,7 @@ type lane struct {
 }
 
 func newLane(name string, v verifier, c content, log *slog.Logger, news slog.Level, moved func()) *lane {
-	l := &lane{name: name, verifier: v, content: c, log: log.With("lane", name), stats: new(laneStats), news: news, moved: moved}
+	l := &lane{name: name, verifier: v, content: c, log: log.With("lane", name), stats: new(laneStats), news: news, moved: moved, tookWhole: func() {}}
 	l.begin()
 	return l
 }
@@ -123,6 +125,7 @@ func (l *lane) step(ctx context.Context, h head, d *delta) error {
 // snapshot applies a whole state.
 func (l *lane) snapshot(ctx context.Context, h head, compressed io.Reader) error {
 	l.stats.snapshots.Add(1)
+	defer l.tookWhole()
 	kept := l.disk.begin(h)
 	defer kept.Abort()
 	prepare := func() (candidate, error) { return l.content.prepareSnapshot(io.TeeReader(compressed, kept)) }

@@ -94,9 +94,9 @@ func (c *chunks) take(chunk *edgev1.SnapshotChunk) {
 }
 
 // messages yields the messages of a compressed snapshot: ConfigurationSnapshot and DirectorySnapshot
-// both repeat one message as their field 1, and nothing else. A yielded message is used again for
-// the next one. The sequence ends at its first error.
-func messages[M proto.Message](compressed io.Reader, plain int64, into M) iter.Seq2[M, error] {
+// both repeat one message as their field 1, and nothing else. fill fills the message from its bytes, which are
+// overwritten by the next one's, and a yielded message is used again for it. The sequence ends at its first error.
+func messages[M proto.Message](compressed io.Reader, plain int64, into M, fill func([]byte, M) error) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		// One decoder goroutine or none: with concurrency 1 it decodes as it is read.
 		decoder, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
@@ -113,7 +113,7 @@ func messages[M proto.Message](compressed io.Reader, plain int64, into M) iter.S
 				return
 			}
 			if err == nil {
-				err = unmarshal(buf, into)
+				err = fill(buf, into)
 			}
 			if !yield(into, err) || err != nil {
 				return
@@ -156,7 +156,7 @@ func cut(err error) error {
 }
 
 // unmarshal fills m from data, keeping none of it.
-func unmarshal(data []byte, m proto.Message) error {
+func unmarshal[M proto.Message](data []byte, m M) error {
 	if err := proto.Unmarshal(data, m); err != nil {
 		return &refusal{code: codeMalformed, detail: "a piece of the snapshot is no message"}
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -15,7 +18,7 @@ func oneChunk(compressed []byte, limit int64) *chunks {
 }
 
 func readAll(compressed io.Reader, plain int64) (n int, err error) {
-	for _, err := range messages(compressed, plain, new(edgev1.ObjectChange)) {
+	for _, err := range messages(compressed, plain, new(edgev1.ObjectChange), unmarshal) {
 		if err != nil {
 			return n, err
 		}
@@ -68,5 +71,36 @@ func TestEmptySnapshotHoldsNothing(t *testing.T) {
 		if n, err := readAll(oneChunk(compressed, 1<<20), 1<<20); n != 0 || err != nil {
 			t.Errorf("%s: %d, %v", name, n, err)
 		}
+	}
+}
+
+// Whatever the form of an entry's change in a snapshot, it is read as any message is, or refused as one.
+func TestLentEntriesAreReadAsMessagesAre(t *testing.T) {
+	change := marshal(t, &edgev1.EntryChange{Key: []byte("key"), Entry: []byte("entry")})
+	key, entry := change[:5], change[5:]
+	unknown := []byte{15 << 3, 1}
+	for name, data := range map[string][]byte{
+		"plain":             change,
+		"nothing":           nil,
+		"without entry":     key,
+		"without key":       entry,
+		"other order":       slices.Concat(entry, key),
+		"entry twice":       slices.Concat(change, []byte{2<<3 | 2, 1, 'x'}),
+		"empty key":         slices.Concat([]byte{1<<3 | 2, 0}, entry),
+		"unknown behind":    slices.Concat(change, unknown),
+		"unknown before":    slices.Concat(unknown, change),
+		"unknown between":   slices.Concat(key, unknown, entry),
+		"key as number":     slices.Concat([]byte{1 << 3, 1}, entry),
+		"cut":               change[:len(change)-1],
+		"cut behind a tag":  change[:len(key)+1],
+		"longer than it is": {1<<3 | 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lent, whole := &edgev1.EntryChange{Key: []byte("before"), Entry: []byte("before")}, new(edgev1.EntryChange)
+			got, want := lendEntry(data, lent), unmarshal(data, whole)
+			if (got == nil) != (want == nil) || want == nil && !proto.Equal(lent, whole) {
+				t.Errorf("%v, %v; as a message %v, %v", lent, got, whole, want)
+			}
+		})
 	}
 }

@@ -64,6 +64,8 @@ type Syncer struct {
 	configuration *lane
 	directory     *lane
 	ready         chan struct{}
+	whole         chan struct{} // a lane has read a whole state
+	returnMemory  func()
 
 	mu    sync.Mutex
 	moved chan struct{} // closed at the next move of either lane
@@ -82,12 +84,13 @@ func New(config Config) (*Syncer, error) {
 		config.Trust = fixedTrust(keys)
 	}
 	config.defaults()
-	s := &Syncer{config: config, ready: make(chan struct{}), moved: make(chan struct{})}
+	s := &Syncer{config: config, ready: make(chan struct{}), moved: make(chan struct{}), whole: make(chan struct{}, 1), returnMemory: returnMemory}
 	configurationHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_CONFIGURATION, trust: config.Trust}
 	directoryHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_DIRECTORY, trust: config.Trust}
 	s.configuration = newLane("configuration", configurationHeads, newConfiguration(config.Compiler, s.directoryAt, config.Logger), config.Logger, slog.LevelInfo, s.announce)
 	s.directory = newLane("directory", directoryHeads, entries{config.Directory}, config.Logger, slog.LevelDebug, s.announce)
 	s.directory.freshness = config.Freshness
+	s.configuration.tookWhole, s.directory.tookWhole = s.tookWhole, s.tookWhole
 	if config.State != nil {
 		s.configuration.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_CONFIGURATION), first: true}
 		s.directory.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_DIRECTORY)}
@@ -125,6 +128,7 @@ func (s *Syncer) Run(ctx context.Context) error {
 	var lanes sync.WaitGroup
 	lanes.Go(func() { s.keep(ctx, s.directory, openDirectory(client)) })
 	lanes.Go(func() { s.keep(ctx, s.configuration, openConfiguration(client)) })
+	lanes.Go(func() { s.giveBack(ctx) })
 	lanes.Wait()
 	return nil
 }

@@ -36,8 +36,12 @@ type fact struct {
 	kind kind
 	id   id.ID
 
-	apiKey   *directoryv1.ApiKey
-	ranges   []netip.Prefix
+	holder    id.ID // the consumer that an API key proves
+	expires   int64
+	scopes    []byte // of an API key, as content writes them
+	addresses []byte
+	ranges    []netip.Prefix // what the addresses say
+
 	consumer *Consumer
 	secret   []byte
 	pepper   *apikey.Pepper
@@ -52,40 +56,55 @@ var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
 // decode reads one change and refuses whatever it can't fully understand. No error holds anything
 // of an entry's content.
 func decode(change *edgev1.EntryChange) (fact, error) {
-	f := fact{gone: len(change.GetEntry()) == 0}
-	if len(change.GetKey()) != len(f.key) {
-		return fact{}, fmt.Errorf("%w: a key of %d bytes", ErrMalformed, len(change.GetKey()))
+	var f fact
+	err := f.decode(change.GetKey(), change.GetEntry())
+	return f, err
+}
+
+// decode makes the fact that of an entry, less what the fact was before. It keeps neither key nor stored.
+func (f *fact) decode(key, stored []byte) error {
+	*f = fact{gone: len(stored) == 0, scopes: f.scopes[:0], addresses: f.addresses[:0], ranges: f.ranges[:0]}
+	if len(key) != len(f.key) {
+		return fmt.Errorf("%w: a key of %d bytes", ErrMalformed, len(key))
 	}
-	f.key = digest.Key(change.GetKey())
+	f.key = digest.Key(key)
 	if f.gone {
-		return f, nil
+		return nil
 	}
-	if err := f.decodeEntry(change.GetEntry()); err != nil {
-		return fact{}, fmt.Errorf("entry %s: %w", f.key, err)
+	if err := f.decodeEntry(stored); err != nil {
+		return fmt.Errorf("entry %s: %w", f.key, err)
 	}
-	return f, nil
+	return nil
 }
 
 func (f *fact) decodeEntry(stored []byte) error {
 	if len(stored) > maxEntry {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrMalformed, len(stored), maxEntry)
 	}
-	if err := strict(stored, entryDescriptor); err != nil {
-		return err
-	}
-	var entry directoryv1.Entry
-	if err := proto.Unmarshal(stored, &entry); err != nil {
-		return fmt.Errorf("%w: not a message", ErrMalformed) // the cause could quote the content
-	}
-	f.hash = digest.HashOf(stored)
-	key, err := f.take(&entry)
-	if err != nil {
-		return err
+	key, plain := f.takePlain(stored)
+	if !plain {
+		var err error
+		if key, err = f.takeAny(stored); err != nil {
+			return err
+		}
 	}
 	if key != f.key {
 		return ErrKeyMismatch
 	}
+	f.hash = digest.HashOf(stored)
 	return nil
+}
+
+// takeAny takes over an entry in whatever form a message may have.
+func (f *fact) takeAny(stored []byte) (digest.Key, error) {
+	if err := strict(stored, entryDescriptor); err != nil {
+		return digest.Key{}, err
+	}
+	var entry directoryv1.Entry
+	if err := proto.Unmarshal(stored, &entry); err != nil {
+		return digest.Key{}, fmt.Errorf("%w: not a message", ErrMalformed) // the cause could quote the content
+	}
+	return f.take(&entry)
 }
 
 // take takes over an entry's content and returns the key that it must have.
@@ -109,16 +128,18 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 }
 
 func (f *fact) takeKey(k *directoryv1.ApiKey) (digest.Key, error) {
-	f.kind, f.apiKey = kindKey, k
+	f.kind, f.expires = kindKey, k.GetExpiresAtMs()
 	if len(k.GetDigest()) != len(f.key) {
 		return digest.Key{}, fmt.Errorf("%w: digest of %d bytes", ErrMalformed, len(k.GetDigest()))
 	}
-	if len(k.GetConsumer()) != len(id.ID{}) {
+	if len(k.GetConsumer()) != len(f.holder) {
 		return digest.Key{}, fmt.Errorf("%w: consumer of %d bytes", ErrMalformed, len(k.GetConsumer()))
 	}
-	if k.GetExpiresAtMs() < 0 {
+	f.holder = id.ID(k.GetConsumer())
+	if f.expires < 0 {
 		return digest.Key{}, fmt.Errorf("%w: expires_at_ms is negative", ErrMalformed)
 	}
+	f.ranges = f.ranges[:0] // what a look at the plain form left
 	for i, text := range k.GetAddresses() {
 		r, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -126,6 +147,7 @@ func (f *fact) takeKey(k *directoryv1.ApiKey) (digest.Key, error) {
 		}
 		f.ranges = append(f.ranges, r)
 	}
+	f.scopes, f.addresses = content(f.scopes[:0], k.GetScopes()), content(f.addresses[:0], k.GetAddresses())
 	return digest.Key(k.GetDigest()), f.takeID(k.GetId())
 }
 

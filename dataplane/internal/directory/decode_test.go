@@ -3,6 +3,8 @@ package directory
 import (
 	"bytes"
 	"errors"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -123,6 +125,79 @@ func TestStrictKnowsEveryKindOfTheContract(t *testing.T) {
 	walk(entryDescriptor)
 }
 
+// checkPlain fails if the quick way to read an entry takes it for something else than the one that reads any.
+func checkPlain(t *testing.T, stored []byte) (plain bool) {
+	t.Helper()
+	var quick, slow fact
+	quickKey, plain := quick.takePlain(stored)
+	if !plain {
+		return false
+	}
+	slowKey, err := slow.takeAny(stored)
+	if err != nil {
+		t.Fatalf("%x is taken, but %v", stored, err)
+	}
+	if quickKey != slowKey || !reflect.DeepEqual(emptyAsNil(quick), emptyAsNil(slow)) {
+		t.Fatalf("%x is taken for\n%+v, not for\n%+v", stored, quick, slow)
+	}
+	return true
+}
+
+func emptyAsNil(f fact) fact {
+	f.scopes, f.addresses, f.ranges = append([]byte(nil), f.scopes...), append([]byte(nil), f.addresses...), append([]netip.Prefix(nil), f.ranges...)
+	return f
+}
+
+// Whatever is done to an entry's bytes, the quick way refers it to the other or reads the same.
+func TestPlainEntriesAreReadAsAnyAre(t *testing.T) {
+	sum, own, of := digestOf(1), idOf(1), idOf(2)
+	full := &directoryv1.ApiKey{
+		Digest: sum[:], Id: own[:], Consumer: of[:], Scopes: []string{"read", "", "read"}, ExpiresAtMs: 1 << 40, Addresses: []string{"192.0.2.7/24", "::ffff:10.0.0.0/104"},
+	}
+	for name, entry := range map[string][]byte{
+		"key":                apiKey(t, 1, 1, "read", "team-7").GetEntry(),
+		"key with all":       keyEntry(t, full).GetEntry(),
+		"consumer":           consumer(t, 1, "näme").GetEntry(),
+		"nameless":           consumer(t, 1, "").GetEntry(),
+		"suspended consumer": consumerEntry(t, 1, &directoryv1.Consumer{Name: "n", Suspended: true}).GetEntry(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !checkPlain(t, entry) {
+				t.Fatal("it goes the long way")
+			}
+			for at := range entry {
+				checkPlain(t, entry[:at])
+				checkPlain(t, append(bytes.Clone(entry[:at]), entry[at+1:]...))
+				checkPlain(t, append(bytes.Clone(entry), entry[at:]...))
+				for value := range 256 {
+					changed := bytes.Clone(entry)
+					changed[at] = byte(value)
+					checkPlain(t, changed)
+				}
+			}
+		})
+	}
+}
+
+// A field that is there twice means the last one, one behind its place is none the less there: what isn't plain is still read.
+func TestEntriesInAnotherFormAreRead(t *testing.T) {
+	sum, own, of := digestOf(1), idOf(1), idOf(2)
+	ids := append(wrap(2, own[:]), wrap(3, of[:])...)
+	for name, body := range map[string][]byte{
+		"in another order":  append(bytes.Clone(ids), wrap(1, sum[:])...),
+		"id twice":          append(append(wrap(1, sum[:]), wrap(2, of[:])...), ids...),
+		"length of 2 bytes": append(append(wrap(1, sum[:]), ids...), 4<<3|2, 0x80, 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := New()
+			load(t, d, 1, &edgev1.EntryChange{Key: sum[:], Entry: wrap(2, body)})
+			if key, found := d.Key(sum); !found || key.ID != own || key.Consumer != of {
+				t.Errorf("%v, %v", key, found)
+			}
+		})
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(apiKey(f, 1, 1, "read").GetKey(), apiKey(f, 1, 1, "read").GetEntry())
 	for _, change := range []*edgev1.EntryChange{
@@ -134,6 +209,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, key, entry []byte) {
 		change := &edgev1.EntryChange{Key: key, Entry: entry}
+		checkPlain(t, entry)
 		d := New()
 		prepared, err := d.Prepare([]*edgev1.EntryChange{change})
 		if err != nil {

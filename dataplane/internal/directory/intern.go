@@ -48,13 +48,7 @@ func (n *interned[T]) texts(index uint32) []string {
 	if index == 0 {
 		return nil
 	}
-	var texts []string
-	for rest := []byte(n.contents[index]); len(rest) > 0; {
-		length, size := binary.Uvarint(rest)
-		texts = append(texts, string(rest[size:][:length]))
-		rest = rest[size:][length:]
-	}
-	return texts
+	return textsOf([]byte(n.contents[index]))
 }
 
 // publish lets readers see what was added. Appending in place is safe: readers of an earlier list
@@ -67,8 +61,24 @@ func (n *interned[T]) publish() {
 // content appends texts so that no two lists of them read the same.
 func content(dst []byte, texts []string) []byte {
 	for _, text := range texts {
-		dst = binary.AppendUvarint(dst, uint64(len(text)))
-		dst = append(dst, text...)
+		dst = contentOf(dst, text)
 	}
 	return dst
+}
+
+// contentOf appends one text of a content.
+func contentOf[T string | []byte](dst []byte, text T) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
+}
+
+// textsOf returns the texts that a content was made of.
+func textsOf(content []byte) []string {
+	var texts []string
+	for rest := content; len(rest) > 0; {
+		length, size := binary.Uvarint(rest)
+		texts = append(texts, string(rest[size:][:length]))
+		rest = rest[size:][length:]
+	}
+	return texts
 }

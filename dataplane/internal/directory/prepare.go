@@ -6,9 +6,7 @@ import (
 	"slices"
 
 	"github.com/sallyport/sallyport/proto/digest"
-	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
-	"github.com/sallyport/sallyport/proto/id"
 )
 
 // Prepare makes a change out of a delta, aside. Of several changes of one entry the last counts;
@@ -150,9 +148,9 @@ func (s *state) record(f *fact) (record, error) {
 		return r, nil
 	case kindKey:
 	}
-	r.consumer = id.ID(f.apiKey.GetConsumer())
-	r.expires = f.apiKey.GetExpiresAtMs()
-	r.scopes = s.internScopes(f.apiKey)
+	r.consumer = f.holder
+	r.expires = f.expires
+	r.scopes = s.internScopes(f.scopes)
 	ranges := s.internAddresses(f)
 	if ranges >= maxAddressSets {
 		return record{}, fmt.Errorf("%w: %d different sets of addresses", ErrTooMany, ranges)
@@ -161,20 +159,18 @@ func (s *state) record(f *fact) (record, error) {
 	return r, nil
 }
 
-func (s *state) internScopes(k *directoryv1.ApiKey) uint32 {
-	if len(k.GetScopes()) == 0 {
+func (s *state) internScopes(content []byte) uint32 {
+	if len(content) == 0 {
 		return 0
 	}
-	var buf [256]byte
-	return s.scopes.add(content(buf[:0], k.GetScopes()), func() *scopes { return NewScopeSet(k.GetScopes()...).set })
+	return s.scopes.add(content, func() *scopes { return NewScopeSet(textsOf(content)...).set })
 }
 
 func (s *state) internAddresses(f *fact) uint32 {
-	if len(f.ranges) == 0 {
+	if len(f.addresses) == 0 {
 		return 0
 	}
-	var buf [256]byte
-	return s.addresses.add(content(buf[:0], f.apiKey.GetAddresses()), func() *addresses { return NewAddressSet(f.ranges...).set })
+	return s.addresses.add(f.addresses, func() *addresses { return NewAddressSet(f.ranges...).set })
 }
 
 func (c *Counts) add(k kind, n int) {

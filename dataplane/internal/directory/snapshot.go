@@ -13,18 +13,13 @@ import (
 // PrepareSnapshot makes a change that replaces all there is by the entries given, in any order,
 // each once. It keeps none of them, and ends at the sequence's first error. A snapshot takes out
 // nothing, so an entry without content is refused. Errors are those of Prepare, or the sequence's.
+//
+// Entries are read out of the sequence while those before them are decoded: reading costs about as much.
 func (d *Directory) PrepareSnapshot(entries iter.Seq2[*edgev1.EntryChange, error]) (*Change, error) {
 	before := d.state.Load().head.Load()
 	b := newBuilder()
-	n := 0
-	for entry, err := range entries {
-		if err != nil {
-			return nil, fmt.Errorf("directory: read snapshot: %w", err)
-		}
-		if err := b.add(entry); err != nil {
-			return nil, fmt.Errorf("directory: snapshot entry %d: %w", n, err)
-		}
-		n++
+	if err := b.addAll(entries); err != nil {
+		return nil, err
 	}
 	if err := b.finish(); err != nil {
 		return nil, fmt.Errorf("directory: snapshot: %w", err)
@@ -36,10 +31,12 @@ func (d *Directory) PrepareSnapshot(entries iter.Seq2[*edgev1.EntryChange, error
 type builder struct {
 	state     *state
 	head      head
-	buckets   [digest.Buckets][]hashed
+	arrivals  arrivals
+	buckets   [digest.Buckets][]uint32 // where a bucket's records are among the arrivals
 	consumers [tableBuckets][]row[*Consumer]
 	secrets   [tableBuckets][]row[[]byte]
 	blocking  *blocking
+	fact      fact // that was added last
 }
 
 // hashed is a record not yet in its place.
@@ -48,22 +45,48 @@ type hashed struct {
 	hash   digest.Hash
 }
 
+// arrivals are records as they came. They are never moved to make place for more, so that they are in memory twice only while
+// buckets are made of them.
+type arrivals struct {
+	parts [][]hashed
+	count uint32
+}
+
+const arrivalsInPart = 1 << 12
+
+func (a *arrivals) add(h hashed) uint32 {
+	if a.count%arrivalsInPart == 0 {
+		a.parts = append(a.parts, make([]hashed, 0, arrivalsInPart))
+	}
+	last := &a.parts[len(a.parts)-1]
+	*last = append(*last, h)
+	a.count++
+	return a.count - 1
+}
+
+func (a *arrivals) at(place uint32) *hashed {
+	return &a.parts[place/arrivalsInPart][place%arrivalsInPart]
+}
+
 func newBuilder() *builder { return &builder{state: newState(), blocking: newBlocking(nil)} }
 
-func (b *builder) add(entry *edgev1.EntryChange) error {
-	f, err := decode(entry)
-	if err != nil {
+func (b *builder) add(key, stored []byte) error {
+	f := &b.fact
+	if err := f.decode(key, stored); err != nil {
 		return err
 	}
 	if f.gone {
 		return fmt.Errorf("%w: entry %s without content", ErrMalformed, f.key)
 	}
-	r, err := b.state.record(&f)
+	r, err := b.state.record(f)
 	if err != nil {
 		return err
 	}
 	at := f.key.Bucket()
-	b.buckets[at] = append(b.buckets[at], hashed{record: r, hash: f.hash})
+	if len(b.buckets[at]) == maxRecords {
+		return fmt.Errorf("%w: more than %d in one bucket", ErrTooMany, maxRecords)
+	}
+	b.buckets[at] = append(b.buckets[at], b.arrivals.add(hashed{record: r, hash: f.hash}))
 	b.head.counts.add(f.kind, 1)
 	switch f.kind {
 	case kindConsumer:
@@ -85,11 +108,8 @@ func (b *builder) add(entry *edgev1.EntryChange) error {
 
 // finish puts everything in order and computes the digest.
 func (b *builder) finish() error {
-	for at := range b.buckets {
-		if err := b.finishBucket(at); err != nil {
-			return err
-		}
-		b.buckets[at] = nil // each bucket is held twice only while it is made
+	if err := b.finishBuckets(); err != nil {
+		return err
 	}
 	fill(&b.state.consumers, &b.consumers)
 	fill(&b.state.secrets, &b.secrets)
@@ -102,30 +122,11 @@ func (b *builder) finish() error {
 	return nil
 }
 
-func (b *builder) finishBucket(at int) error {
-	unsorted := b.buckets[at]
-	if len(unsorted) > maxRecords {
-		return fmt.Errorf("%w: %d in one bucket, at most %d", ErrTooMany, len(unsorted), maxRecords)
-	}
-	slices.SortFunc(unsorted, func(x, y hashed) int { return x.record.key.Compare(y.record.key) })
-	records := make([]record, len(unsorted))
-	hashes := make([]digest.Hash, len(unsorted))
-	for i := range unsorted {
-		if i > 0 && unsorted[i].record.key == unsorted[i-1].record.key {
-			return fmt.Errorf("%w: entry %s twice", ErrMalformed, unsorted[i].record.key)
-		}
-		records[i], hashes[i] = unsorted[i].record, unsorted[i].hash
-	}
-	b.state.buckets[at].Store(newBucket(records, hashes))
-	b.state.tree.Set(uint16(at), digest.BucketSum(hashes))
-	return nil
-}
-
 // fill puts rows, which hold no id twice since their entries' keys would have been the same, into
 // a table.
 func fill[V any](t *table[V], buckets *[tableBuckets][]row[V]) {
 	for at, sorted := range buckets {
 		slices.SortFunc(sorted, func(x, y row[V]) int { return cmp.Compare(string(x.id[:]), string(y.id[:])) })
-		t.set(uint16(at), slices.Clip(sorted))
+		t.set(uint16(at), slices.Clone(sorted))
 	}
 }
