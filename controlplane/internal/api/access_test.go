@@ -105,3 +105,20 @@ func TestAnAddressThatGuessesIsSlowedDownAndOthersAreNot(t *testing.T) {
 	w.from("198.51.100.8:4000").do(http.MethodGet, "/api/v1/environments", "").want(t, http.StatusOK)
 	w.do(http.MethodGet, "/healthz", "", as("")).want(t, http.StatusNoContent)
 }
+
+func TestACallerThatRunsWildIsToldToWaitAndNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	calm := w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"calm"}`)
+	digits, _, _ := strings.Cut(strings.TrimPrefix(w.token, "spat_"), "_")
+	w.server.Exhaust("tok_" + digits)
+	refused := w.do(http.MethodGet, "/api/v1/environments", "")
+	for refused.status == http.StatusOK { // a slow machine has given something back meanwhile
+		w.server.Exhaust("tok_" + digits)
+		refused = w.do(http.MethodGet, "/api/v1/environments", "")
+	}
+	refused.want(t, http.StatusTooManyRequests).wantProblem(t, problem.RateLimited)
+	if refused.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After is %q", refused.header.Get("Retry-After"))
+	}
+	w.do(http.MethodGet, "/api/v1/environments", "", as(calm.text("token"))).want(t, http.StatusOK)
+}

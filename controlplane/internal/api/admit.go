@@ -26,9 +26,7 @@ func (s *Server) admit(x *exchange) error {
 	address := peer(x.request().RemoteAddr)
 	token, err := bearer(x.request())
 	if wait := s.backoff.Wait(address, token); wait > 0 {
-		seconds := int64((wait + time.Second - 1) / time.Second)
-		x.header().Set(echo.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
-		return problem.Errorf(problem.RateLimited, "too many bad access tokens came from this address")
+		return x.slowDown(wait, "too many bad access tokens came from this address")
 	}
 	var actor access.Actor
 	if err == nil {
@@ -45,11 +43,21 @@ func (s *Server) admit(x *exchange) error {
 	actor.Address = address.String()
 	x.actor = actor
 	x.echo.Set(actorKey, actor)
+	if wait := s.pace.Wait(actor.ID); wait > 0 {
+		return x.slowDown(wait, "this access token makes requests faster than one caller may")
+	}
 	if !access.Allows(access.Role(actor.Role), x.op.permission) {
 		return problem.Errorf(problem.Forbidden, "the role %s doesn't hold the permission %s", actor.Role, x.op.permission)
 	}
 	x.echo.SetRequest(x.request().WithContext(access.WithActor(x.context(), actor)))
 	return nil
+}
+
+// slowDown refuses a request until some time has passed.
+func (x *exchange) slowDown(wait time.Duration, why string) error {
+	seconds := int64((wait + time.Second - 1) / time.Second)
+	x.header().Set(echo.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
+	return problem.Errorf(problem.RateLimited, "%s", why)
 }
 
 // bearer returns the token of the Authorization header (RFC 6750 §2.1). Two of them could be read in two

@@ -29,3 +29,9 @@ func asDocumented(path string) string {
 	}
 	return string(out)
 }
+
+// Exhaust uses up what a caller may ask at once.
+func (s *Server) Exhaust(caller string) {
+	for s.pace.Wait(caller) == 0 {
+	}
+}

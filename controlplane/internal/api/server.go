@@ -39,6 +39,7 @@ type Server struct {
 	Config
 	echo    *echo.Echo
 	backoff *access.Backoff
+	pace    *access.Pace
 }
 
 // handler serves an operation. What it returns is written as a problem.
@@ -51,7 +52,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the API's document: %w", err)
 	}
-	s := &Server{Config: config, echo: echo.New(), backoff: access.NewBackoff()}
+	s := &Server{Config: config, echo: echo.New(), backoff: access.NewBackoff(), pace: access.NewPace()}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.Logger.SetOutput(io.Discard) // ours is slog
 	s.echo.HTTPErrorHandler = s.writeError
