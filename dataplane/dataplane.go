@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
 	"github.com/sallyport/sallyport/dataplane/internal/proxy"
+	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/shares"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
@@ -106,6 +107,7 @@ type node struct {
 	snapshots snapshot.Holder
 	env       *snapshot.Env
 	metrics   *pipeline.Metrics
+	rates     *rates.Table
 	freshness *freshness.Freshness
 	streams   *streams.Registry
 	syncer    *configsync.Syncer
@@ -125,14 +127,14 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 	kinds := policies.All()
 	n := &node{
 		cfg: cfg, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
-		directory: directory.New(), metrics: pipeline.NewMetrics(kinds),
+		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
 	}
 	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
 	n.freshness = freshness.New(n.started)
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
 	n.shares = shares.NewEven(n.directory)
 	n.env = snapshot.NewEnv(snapshot.Config{
-		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics,
+		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return upstream.New(spec, own) },
 	})
 	if cfg.AccessLog != nil {
@@ -143,7 +145,7 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 	}
 	n.openUsage()
 	n.proxy = proxy.New(proxy.Config{
-		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), AccessLog: n.accessLog,
+		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), Rates: n.rates, AccessLog: n.accessLog,
 	})
 	if identity == nil {
 		return n, nil

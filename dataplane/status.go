@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"encoding/hex"
+	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
@@ -54,6 +55,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	one := func(metric string, value float64, labels ...string) {
 		yield(admin.Sample{Metric: metric, Labels: labels, Value: value})
 	}
+	n.rateSamples(yield)
 	for series, count := range n.metrics.All() {
 		one(admin.StageVerdicts, float64(count), series.Kind, series.Mode.String(), string(series.Verdict))
 	}
@@ -71,6 +73,18 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.memberSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
+	}
+}
+
+// rateSamples are of what was asked of services.
+func (n *node) rateSamples(yield func(admin.Sample)) {
+	for service, counts := range n.rates.All() {
+		for outcome, count := range counts.Outcomes {
+			labels := []string{service, strconv.Itoa(outcome.Class), strconv.FormatBool(outcome.Refused)}
+			yield(admin.Sample{Metric: admin.Requests, Labels: labels, Value: float64(count)})
+		}
+		yield(admin.Sample{Metric: admin.RequestSeconds, Labels: []string{service}, Histogram: &counts.Whole, Examples: counts.Samples})
+		yield(admin.Sample{Metric: admin.UpstreamSeconds, Labels: []string{service}, Histogram: &counts.Upstream})
 	}
 }
 

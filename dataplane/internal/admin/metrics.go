@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sallyport/sallyport/dataplane/internal/rates"
 )
 
 // Metric is one of the edge's metrics.
@@ -16,10 +18,15 @@ type Metric struct {
 	Labels []string
 	// Gauge goes up and down; else it counts.
 	Gauge bool
+	// Histogram sorts durations by their length.
+	Histogram bool
 }
 
 // Names of the edge's metrics.
 const (
+	Requests             = "sallyport_edge_requests_total"
+	RequestSeconds       = "sallyport_edge_request_duration_seconds"
+	UpstreamSeconds      = "sallyport_edge_upstream_duration_seconds"
 	StageVerdicts        = "sallyport_edge_stage_verdicts_total"
 	PolicyParts          = "sallyport_edge_policy_parts"
 	LaneNumber           = "sallyport_edge_lane_number"
@@ -55,6 +62,9 @@ const (
 // Metrics is the one list of what the edge measures.
 func Metrics() []Metric {
 	return []Metric{
+		{Name: Requests, Help: "Requests, by the service of their route, the class of the status and whether the gateway refused them.", Labels: []string{"service", "status_class", "refused"}},
+		{Name: RequestSeconds, Help: "From first byte in to last byte out.", Labels: []string{"service"}, Histogram: true},
+		{Name: UpstreamSeconds, Help: "Until the service's answer began; of requests that reached it.", Labels: []string{"service"}, Histogram: true},
 		{Name: StageVerdicts, Help: "Verdicts of stages.", Labels: []string{"kind", "mode", "verdict"}},
 		{Name: PolicyParts, Help: "Parts kept over revisions (tables of limits, pools of connections).", Gauge: true},
 		{Name: LaneNumber, Help: "Revision or sequence in force.", Labels: []string{"lane"}, Gauge: true},
@@ -93,6 +103,34 @@ type Sample struct {
 	Metric string
 	Labels []string
 	Value  float64
+	// Histogram is the value of one that is a histogram; nil otherwise.
+	Histogram *rates.Histogram
+	// Examples of a histogram's buckets.
+	Examples []rates.Sample
+}
+
+// metric returns the sample in Prometheus' terms.
+func (s Sample) metric(m Metric) (prometheus.Metric, error) {
+	if len(s.Labels) != len(m.Labels) || m.Histogram != (s.Histogram != nil) {
+		return nil, fmt.Errorf("sample of %q with %d labels is not in the list of metrics", s.Metric, len(s.Labels))
+	}
+	description := prometheus.NewDesc(m.Name, m.Help, m.Labels, nil)
+	if s.Histogram == nil {
+		kind := prometheus.CounterValue
+		if m.Gauge {
+			kind = prometheus.GaugeValue
+		}
+		return prometheus.NewConstMetric(description, kind, s.Value, s.Labels...) //nolint:wrapcheck // says what
+	}
+	made, err := prometheus.NewConstHistogram(description, s.Histogram.Count, s.Histogram.Sum, s.Histogram.Buckets, s.Labels...)
+	if err != nil || len(s.Examples) == 0 {
+		return made, err //nolint:wrapcheck // says what
+	}
+	exemplars := make([]prometheus.Exemplar, len(s.Examples))
+	for i, e := range s.Examples {
+		exemplars[i] = prometheus.Exemplar{Value: e.Seconds, Labels: prometheus.Labels{"trace_id": e.Trace}, Timestamp: e.Time}
+	}
+	return prometheus.NewMetricWithExemplars(made, exemplars...) //nolint:wrapcheck // says what
 }
 
 // collector reads a Source out for Prometheus.
@@ -108,16 +146,10 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		known[m.Name] = m
 	}
 	c.source.Samples(func(s Sample) {
-		m, ok := known[s.Metric]
-		if !ok || len(s.Labels) != len(m.Labels) {
-			err := fmt.Errorf("sample of %q with %d labels is not in the list of metrics", s.Metric, len(s.Labels))
-			out <- prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(err), err)
-			return
+		made, err := s.metric(known[s.Metric])
+		if err != nil {
+			made = prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(err), err)
 		}
-		kind := prometheus.CounterValue
-		if m.Gauge {
-			kind = prometheus.GaugeValue
-		}
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(m.Name, m.Help, m.Labels, nil), kind, s.Value, s.Labels...)
+		out <- made
 	})
 }

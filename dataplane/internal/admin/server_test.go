@@ -6,6 +6,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/rates"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 type node struct {
@@ -59,6 +63,29 @@ func TestMetricsAreThoseOfTheList(t *testing.T) {
 	}
 	if code, _ := get(t, Handler(node{samples: []Sample{{Metric: "made_up"}}}), "/metrics"); code != http.StatusInternalServerError {
 		t.Errorf("a metric outside of the list: %d, want 500", code)
+	}
+}
+
+func TestAHistogramIsReadOutWithAnExampleOfABucket(t *testing.T) {
+	table := rates.NewTable()
+	table.Of(id.ID{1}, "orders").Record(0, rates.Request{Status: 200, Whole: 3 * time.Millisecond, Trace: "4bf92f3577b34da6a3ce929d0e0e4736"})
+	var samples []Sample
+	for service, counts := range table.All() {
+		samples = append(samples, Sample{Metric: RequestSeconds, Labels: []string{service}, Histogram: &counts.Whole, Examples: counts.Samples})
+	}
+	h := Handler(node{samples: samples})
+	if _, body := get(t, h, "/metrics"); !strings.Contains(body, RequestSeconds+`_bucket{service="orders",le="0.005"} 1`) {
+		t.Errorf("no bucket in\n%s", body)
+	}
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+	request.Header.Set("Accept", "application/openmetrics-text;version=1.0.0")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, request)
+	if want := `le="0.005"} 1 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 0.003`; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("no example %q in\n%s", want, w.Body)
+	}
+	if code, _ := get(t, Handler(node{samples: []Sample{{Metric: RequestSeconds, Labels: []string{"orders"}, Value: 1}}}), "/metrics"); code != http.StatusInternalServerError {
+		t.Errorf("a histogram without buckets: %d, want 500", code)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/proto/apikey"
 	"github.com/sallyport/sallyport/proto/id"
@@ -164,6 +165,8 @@ type RouteInfo struct {
 	Name        string
 	Service     id.ID
 	ServiceName string
+	// Rates counts what is asked of the service; nil: nobody wants to know.
+	Rates *rates.Service
 }
 
 // LetGo drops what belongs to a revision of the configuration and isn't needed once the answer has begun: an exchange of hours must

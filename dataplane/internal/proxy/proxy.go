@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
@@ -28,6 +29,8 @@ type Config struct {
 	Streams *streams.Registry
 	// Usage counts.
 	Usage *usage.Recorder
+	// Rates counts too, for whoever watches the node; nil: nobody does.
+	Rates *rates.Table
 	// AccessLog takes a line per request; nil: none.
 	AccessLog *AccessLog
 }
@@ -39,6 +42,7 @@ type Proxy struct {
 	freshness *freshness.Freshness
 	streams   *streams.Registry
 	usage     *usage.Recorder
+	rates     *rates.Table
 	log       *AccessLog
 	pool      pipeline.Pool
 	underWay  atomic.Int64
@@ -46,8 +50,11 @@ type Proxy struct {
 
 // New returns a proxy.
 func New(cfg Config) *Proxy {
+	if cfg.Rates == nil {
+		cfg.Rates = rates.NewTable()
+	}
 	return &Proxy{
-		snapshots: cfg.Snapshots, directory: cfg.Directory, freshness: cfg.Freshness, streams: cfg.Streams, usage: cfg.Usage, log: cfg.AccessLog,
+		snapshots: cfg.Snapshots, directory: cfg.Directory, freshness: cfg.Freshness, streams: cfg.Streams, usage: cfg.Usage, rates: cfg.Rates, log: cfg.AccessLog,
 	}
 }
 
@@ -202,6 +209,18 @@ func (p *Proxy) record(ex *pipeline.Exchange, now time.Time) {
 		q.Verdict = string(problem.Internal) // it failed by a fault of ours before anybody decided
 	}
 	p.usage.Record(ex.Stripe(), &q)
+	p.rate(ex, now)
+}
+
+// rate counts the exchange among those of its service.
+func (p *Proxy) rate(ex *pipeline.Exchange, now time.Time) {
+	service := p.rates.None()
+	if ex.Route != nil && ex.Route.Rates != nil {
+		service = ex.Route.Rates
+	}
+	service.Record(ex.Stripe(), rates.Request{
+		Status: ex.Response.Status, Refused: ex.Rejection != nil, Whole: now.Sub(ex.Started), Upstream: ex.Upstream,
+	})
 }
 
 func microseconds(d time.Duration) uint64 { return uint64(max(d.Microseconds(), 0)) }

@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
@@ -22,6 +23,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Metrics counts verdicts; of the same Kinds.
 	Metrics *pipeline.Metrics
+	// Rates counts what is asked of services; nil: nobody wants to know.
+	Rates *rates.Table
 	// Clock tells the time; nil: time.Now.
 	Clock func() time.Time
 	// NewSender makes what speaks to a service's upstream; nil: services have none.

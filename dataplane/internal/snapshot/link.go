@@ -130,6 +130,9 @@ func authenticates(a pipeline.Attached) bool {
 func (c *compilation) infoOf(r *routeObject, s *Service) *pipeline.RouteInfo {
 	info := r.info
 	info.Service, info.ServiceName = s.ID, s.Name
+	if table := c.env.config.Rates; table != nil {
+		info.Rates = table.Of(s.ID, s.Name)
+	}
 	if old := c.next.slots[r.rule.Slot]; old != nil && *old.Info == info {
 		return old.Info
 	}
