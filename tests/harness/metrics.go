@@ -50,6 +50,16 @@ func (m Metrics) Has(name string) bool {
 	return false
 }
 
+// Labelled tells whether samples of a metric have a label.
+func (m Metrics) Labelled(name, label string) bool {
+	for _, s := range m.samples {
+		if s.name == name && strings.Contains(","+s.labels, ","+label+"=") {
+			return true
+		}
+	}
+	return false
+}
+
 func (s sample) has(labels []string) bool {
 	for _, label := range labels {
 		if !strings.Contains(","+s.labels+",", ","+label+",") {
