@@ -106,7 +106,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		return nil
 	}
 	ex.Stages = route.Stages
-	if route.Stages.Run(ex) != nil {
+	if route.Stages.Run(ex) != nil || ex.Replied() {
 		return route.Stages
 	}
 	prepareRequest(ex)
