@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"errors"
-	"io"
-	"strings"
 
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -23,15 +21,15 @@ type Answerer struct {
 	ID id.ID
 }
 
-// Reply answers the request in the upstream's place, with a body or "": later stages and the upstream aren't asked, responders run, the verdict is
+// Reply answers the request in the upstream's place, with a body or nil, which nobody may change: later stages and the upstream aren't asked, responders run, the verdict is
 // Allowed. A stage fills Response.Header after it, and returns what Reply returned:
 //
-//	err := ex.Reply(204, "")
+//	err := ex.Reply(204, nil)
 //	ex.Response.Header.Add(…)
 //	return err
 //
 // In shadow nothing is answered and nil comes back: such a stage asks InShadow first.
-func (ex *Exchange) Reply(status int, body string) error {
+func (ex *Exchange) Reply(status int, body []byte) error {
 	if ex.inShadow {
 		return nil
 	}
@@ -40,8 +38,9 @@ func (ex *Exchange) Reply(status int, body string) error {
 	out.Header.Reset()
 	out.Trailer.Reset()
 	out.Body, out.ContentLength = nil, int64(len(body))
-	if body != "" {
-		out.Body = io.NopCloser(strings.NewReader(body))
+	if len(body) > 0 {
+		ex.answer.Reset(body)
+		out.Body = &ex.answer
 	}
 	return errReplied
 }

@@ -100,7 +100,7 @@ func (s *stage) allowed(ex *pipeline.Exchange) string {
 
 // answer answers a preflight. What origin it is for is Response's to tell, as of any other answer.
 func (s *stage) answer(ex *pipeline.Exchange) error {
-	replied := ex.Reply(noContent, "")
+	replied := ex.Reply(noContent, nil)
 	if s.allowed(ex) == "" {
 		return replied
 	}
