@@ -17,7 +17,7 @@ func addresses(name string, attached sallyport.Attachment, config map[string]any
 func ranges(texts ...string) []any {
 	list := make([]any, len(texts))
 	for i, text := range texts {
-		list[i] = map[string]any{"range": text, "description": fmt.Sprintf("entry %d", i)}
+		list[i] = map[string]any{"range": text}
 	}
 	return list
 }
@@ -39,17 +39,17 @@ func TestAddressesComeInByTheListsOfEveryLevel(t *testing.T) {
 	}
 
 	many := []string{"198.51.100.0/24", "2001:db8::/32"}
-	for i := range 9_000 {
+	for i := range 9_998 {
 		many = append(many, fmt.Sprintf("10.%d.%d.0/24", i>>8, i&0xff))
 	}
 	s.Policy(addresses(s.Name("allow"), sallyport.Attachment{Environment: true}, map[string]any{"allow": ranges(many...)}))
 	s.Policy(addresses(s.Name("deny"), sallyport.Attachment{Route: p.Route.Name}, map[string]any{"deny": ranges("10.7.7.7", "2001:db8:bad::/48")}))
 
-	for _, in := range []string{"10.7.7.8", "10.35.39.1", "198.51.100.9", "2001:db8::1", "::ffff:10.0.0.1"} {
+	for _, in := range []string{"10.7.7.8", "10.39.13.1", "198.51.100.9", "2001:db8::1", "::ffff:10.0.0.1"} {
 		s.ExpectAll("/", from(in), http.StatusOK, "")
 	}
 	reached := len(upstream.Requests())
-	for _, out := range []string{"10.7.7.7", "::ffff:10.7.7.7", "10.200.0.1", "2001:db8:bad::1", "2001:db9::1", "192.0.2.1"} {
+	for _, out := range []string{"10.7.7.7", "::ffff:10.7.7.7", "10.39.14.1", "2001:db8:bad::1", "2001:db9::1", "192.0.2.1"} {
 		s.ExpectAll("/", from(out), http.StatusForbidden, "address_not_allowed")
 	}
 	s.ExpectAll("/", nil, http.StatusForbidden, "address_not_allowed") // before anybody asks for a key

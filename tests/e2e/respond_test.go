@@ -72,11 +72,11 @@ func TestMaintenanceKeepsEverybodyOutButTheExempt(t *testing.T) {
 	shadow, err := s.API.PatchPolicyWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), s.Environment.Name, made.ID, nil, map[string]any{"mode": "shadow"})
 	names(t, refused(t, "invalid_request", shadow, err), map[string]string{"/mode": "invalid_value"})
 
-	open := s.Route(sallyport.Route{Name: s.Name("open"), Service: p.Service.Name, Paths: harness.Exactly("/open"), Public: true})
+	open := s.Route(sallyport.Route{Name: s.Name("open"), Service: p.Service.Name, Paths: harness.Exactly("/open")})
 	s.Policy(answering(s.Name("not-here"), sallyport.Attachment{Route: open.Name}, map[string]any{
 		"maintenance": map[string]any{"exempt": []any{"127.0.0.0/8", "::1"}},
 	}))
-	s.ExpectAll("/open", nil, http.StatusOK, "") // those who are exempt pass, and the most specific level wins
+	s.ExpectAll("/open", harness.WithKey(p.Key.Key), http.StatusOK, "") // those who are exempt pass, and the most specific level wins
 
 	patched, err := s.API.PatchPolicyWithApplicationMergePatchPlusJSONBodyWithResponse(t.Context(), s.Environment.Name, made.ID,
 		&sallyport.PatchPolicyParams{Wait: s.Wait()}, map[string]any{"mode": "off"})
