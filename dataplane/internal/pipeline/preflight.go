@@ -1,7 +1,8 @@
 package pipeline
 
-// Fields that make OPTIONS a CORS preflight.
+// What makes a CORS preflight: its method, and fields.
 const (
+	preflightMethod      = "OPTIONS"
 	originField          = "Origin"
 	announcedMethodField = "Access-Control-Request-Method"
 )
@@ -9,7 +10,7 @@ const (
 // Preflight returns the method that a CORS preflight announces (Fetch standard, section 3.3.2); "" for any other request, and for what can be read in two
 // ways: several origins or methods.
 func (ex *Exchange) Preflight() string {
-	if ex.Request.Method != "OPTIONS" {
+	if ex.Request.Method != preflightMethod {
 		return ""
 	}
 	_, one := ex.Request.Header.Only(originField)

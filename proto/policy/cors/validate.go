@@ -23,9 +23,9 @@ func validate(config *policyv1.Cors) []problem.Violation {
 func checkOrigins(config *policyv1.Cors) []problem.Violation {
 	var violations []problem.Violation
 	for i, origin := range config.GetOrigins() {
-		switch {
-		case origin == "", origin == Null: // the former told of by its rule
-		case origin == Any:
+		switch origin {
+		case "", Null: // the former told of by its rule
+		case Any:
 			if config.GetCredentials() {
 				violations = append(violations, problem.Violation{
 					Pointer: problem.Pointer("origins", i), Code: problem.ViolationMutuallyExcluded, Given: Any,

@@ -43,8 +43,11 @@ func TestALocationIsAURLOrAPathAndItsHostIsLiteral(t *testing.T) {
 
 func TestValidateCopesWithAnythingTheRulesRefuse(t *testing.T) {
 	for _, config := range []*policyv1.Respond{
-		nil, {},
-		{Answer: &policyv1.Respond_Fixed{}}, {Answer: &policyv1.Respond_Redirect{}}, {Answer: &policyv1.Respond_Maintenance{}},
+		nil,
+		{},
+		{Answer: &policyv1.Respond_Fixed{}},
+		{Answer: &policyv1.Respond_Redirect{}},
+		{Answer: &policyv1.Respond_Maintenance{}},
 		{Answer: &policyv1.Respond_Fixed{Fixed: &policyv1.FixedAnswer{Headers: []*policyv1.AnswerHeader{nil, {}}}}},
 		{Answer: &policyv1.Respond_Maintenance{Maintenance: &policyv1.Maintenance{Exempt: []string{"", ""}}}},
 	} {

@@ -70,7 +70,7 @@ func TestAPreflightIsAnsweredForTheMethodItAsksForAndReachesNobody(t *testing.T)
 		"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "GET, DELETE", "Access-Control-Allow-Headers": "X-Api-Key, Content-Type",
 		"Access-Control-Max-Age": "3600", "Vary": varyLong,
 	})
-	if ex.Verdict != pipeline.Allowed || ex.AnsweredBy.Policy != "pages" || ex.Route.Name != "r" || ex.Request.Method != "OPTIONS" || ex.Response.ContentLength != 0 {
+	if ex.Verdict != pipeline.Allowed || ex.AnsweredBy.Policy != "pages" || ex.Route.Name != "r" || ex.Request.Method != preflight("", "").Method || ex.Response.ContentLength != 0 {
 		t.Errorf("%s, answered by %q on %s as %s", ex.Verdict, ex.AnsweredBy.Policy, ex.Route.Name, ex.Request.Method)
 	}
 	if e.Count("api-key", pipeline.Enforce, problem.CredentialMissing) != 0 || e.Count("cors", pipeline.Enforce, pipeline.Replied) != 1 {
@@ -158,8 +158,11 @@ func TestWhatTheServiceSaysOfCORSIsReplaced(t *testing.T) {
 	for _, origin := range []string{app, "https://evil.example"} {
 		ex := e.Exchange(edgetest.Get("/x", "Origin: "+origin, "X-Api-Key: "+e.Key(t, "alice", edgetest.Key{})))
 		for _, f := range []pipeline.Field{
-			{Name: "access-control-allow-origin", Value: "*"}, {Name: "Access-Control-Allow-Credentials", Value: "true"},
-			{Name: "ACCESS-CONTROL-ALLOW-ORIGIN", Value: "https://evil.example"}, {Name: "Vary", Value: "Accept"}, {Name: "X-Kept", Value: "1"},
+			{Name: "access-control-allow-origin", Value: "*"},
+			{Name: "Access-Control-Allow-Credentials", Value: "true"},
+			{Name: "ACCESS-CONTROL-ALLOW-ORIGIN", Value: "https://evil.example"},
+			{Name: "Vary", Value: "Accept"},
+			{Name: "X-Kept", Value: "1"},
 		} {
 			ex.Response.Header.Add(f.Name, f.Value)
 		}
