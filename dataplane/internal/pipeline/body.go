@@ -1,18 +1,63 @@
 package pipeline
 
-import "io"
+import (
+	"io"
+
+	"github.com/sallyport/sallyport/proto/problem"
+)
 
 // LimitBody sees to it that the upstream gets no more than so many bytes of the request's body. What states a greater length must be refused by the
 // stage; a body of unknown length is counted as it streams, and what is beyond breaks it off with the refusal, by which the request to the upstream
 // ends too. A refusal outlives the exchange: it must be the stage's own, and name its policy. Several limits all hold.
 //
-// The body of a stated length isn't touched: HTTP itself ends it there.
+// The body of a stated length isn't touched: HTTP itself ends it there. In shadow none is: of the strictest bound it is noted at the
+// end whether it held (Settle).
 func (ex *Exchange) LimitBody(most int64, refusal *Rejection) {
-	if ex.Request.ContentLength >= 0 || ex.inShadow {
+	if ex.Request.ContentLength >= 0 {
+		return
+	}
+	if ex.inShadow {
+		if !ex.watch.set || most < ex.watch.most {
+			ex.watch = watch{set: true, most: most, code: refusal.Code}
+		}
 		return
 	}
 	// Not in the exchange's own memory: a transport may read on while that serves another request already.
 	ex.Request.Body = &limitedBody{body: ex.Request.Body, left: most, refusal: refusal}
+}
+
+// watch is the strictest bound that stages in shadow set on a body of unknown length.
+type watch struct {
+	set      bool
+	most     int64
+	code     problem.Code
+	metrics  *Metrics // nil: not known yet whose it is
+	counters int
+}
+
+// Settle brings in the verdict of a stage in shadow on a body of unknown length, once nothing more is read of it.
+func (ex *Exchange) Settle() {
+	w := &ex.watch
+	if w.metrics == nil || ex.Request.BodyBytes <= w.most {
+		return
+	}
+	w.metrics.refused(ex, w.counters, w.code)
+	if ex.ShadowVerdict == "" {
+		ex.ShadowVerdict = w.code
+	}
+}
+
+// CutOff counts the refusal of a body that a stage has limited, once the request has failed by it: the stage had let its head pass.
+func (s *Stages) CutOff(ex *Exchange) {
+	if ex.Rejection == nil || ex.Rejection.PolicyID.IsZero() {
+		return
+	}
+	for i := range s.list {
+		if st := &s.list[i]; st.policy.ID == ex.Rejection.PolicyID {
+			s.runner.Metrics.refused(ex, st.counters, ex.Rejection.Code)
+			return
+		}
+	}
 }
 
 // limitedBody is a body that refuses to be longer than it may be.

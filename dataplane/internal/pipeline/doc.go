@@ -15,12 +15,12 @@
 //     enforced stage ends it; whatever else goes wrong in one (an error, a panic) ends it too, as policy_failed. An answer
 //     that is no refusal ([Exchange.Reply]: a preflight's, a redirect) ends it as well: then step 4 is left out.
 //  4. The proxy asks the upstream and fills Response, within the bounds that stages have set for what streams
-//     ([Exchange.LimitBody]); or, when the request was refused at any step so far,
+//     ([Exchange.LimitBody]: what goes beyond fails the request, which [Stages.CutOff] counts); or, when the request was refused at any step so far,
 //     [Exchange.Answer] writes the problem.
 //  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran. A responder may refuse
 //     the answer; Answer then writes the problem in its place.
 //  6. The listener writes the answer.
-//  7. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
+//  7. [Exchange.Settle] brings in what stages in shadow could only say of a body at its end. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
 //     back to its pool, and every string that shares its buffers is dead.
 //
 // # Modes

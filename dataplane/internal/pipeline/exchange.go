@@ -74,6 +74,7 @@ type Exchange struct {
 	replied  bool // a stage has answered in the upstream's place
 	inShadow bool // the stage at work is one in shadow
 	stripe   uint32
+	watch    watch // of the body
 
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on

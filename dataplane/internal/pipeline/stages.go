@@ -114,6 +114,9 @@ func (s *Stages) requestInShadow(ex *Exchange, st *step) {
 	quotas := len(ex.Quotas)
 	err := st.stage.Request(ex)
 	ex.Quotas = ex.Quotas[:quotas]
+	if ex.watch.set && ex.watch.metrics == nil {
+		ex.watch.metrics, ex.watch.counters = s.runner.Metrics, st.counters
+	}
 	if err != nil {
 		s.refuse(ex, st, err)
 		return

@@ -117,6 +117,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 			err = ended
 		}
 		refuse(ex, err)
+		route.Stages.CutOff(ex)
 	}
 	ex.Upstream = time.Since(asked)
 	return route.Stages
@@ -160,6 +161,7 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 	if ex.Stages != nil {
 		ex.Stages.Finish(ex)
 	}
+	ex.Settle()
 	now := time.Now()
 	p.record(ex, now)
 	if p.log != nil {

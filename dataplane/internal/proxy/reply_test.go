@@ -35,6 +35,16 @@ const open = `{
 	"policies": [{"name": "keys", "kind": "api-key", "mode": "off", "config": {}, "attached_to": [{"environment": true}]}, %s]
 }`
 
+// counted returns one counter of the verdicts of the proxy's stages.
+func (e *edge) counted(kind string, verdict problem.Code) uint64 {
+	for series, n := range e.metrics.All() {
+		if series == (pipeline.Series{Kind: kind, Mode: pipeline.Enforce, Verdict: verdict}) {
+			return n
+		}
+	}
+	return 0
+}
+
 // serve takes a request through the proxy, and returns it unfinished.
 func (e *edge) serve(r edgetest.Request, body string) *pipeline.Exchange {
 	ex := e.proxy.Acquire()
@@ -73,6 +83,9 @@ func TestABodyThatStreamsBeyondItsLimitIsRefusedInThePolicysName(t *testing.T) {
 	ex := e.serve(edgetest.Request{Method: "POST", Target: "/x"}, "123456789")
 	if ex.Verdict != problem.BodyTooLarge || ex.Response.Status != 413 || ex.Rejection.Policy != "limits" || ex.Rejection.PolicyID.IsZero() || string(upstream.got) != "1234" {
 		t.Errorf("%s %d by %+v; %q passed", ex.Verdict, ex.Response.Status, ex.Rejection, upstream.got)
+	}
+	if n := e.counted("request-limits", problem.BodyTooLarge); n != 1 {
+		t.Errorf("the stage's refusals are counted as %d", n)
 	}
 	e.proxy.Finish(ex)
 	if ex := e.serve(edgetest.Request{Method: "POST", Target: "/x"}, "1234"); ex.Verdict != pipeline.Allowed || string(upstream.got) != "1234" {

@@ -5,5 +5,5 @@
 //
 // What a request says of itself is judged before anything is read: a body that is announced as too long is refused then. A body of
 // unknown length counts as one, and is cut off where it goes beyond; the refusal then is the proxy's answer, in this policy's name. In
-// shadow such a body isn't judged: it is over when the verdicts are in.
+// shadow such a body passes whole, and counts at its end. The stage's counters then hold both verdicts: on the head, and on the body.
 package requestlimits

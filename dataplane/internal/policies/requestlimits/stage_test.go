@@ -177,7 +177,7 @@ func TestContentTypesAreComparedAsMediaTypes(t *testing.T) {
 	}
 }
 
-func TestInShadowWhatIsStatedIsJudgedAndNothingIsCutOff(t *testing.T) {
+func TestInShadowNothingIsCutOffAndAllIsCounted(t *testing.T) {
 	e := edge(t, "shadow", `{"max_body_bytes": 3}`)
 	stated := post(e, "12345", 5)
 	if code := verdict(e, stated); code != pipeline.Allowed || stated.ShadowVerdict != problem.BodyTooLarge {
@@ -187,6 +187,15 @@ func TestInShadowWhatIsStatedIsJudgedAndNothingIsCutOff(t *testing.T) {
 	e.Run(streamed)
 	if got, err := io.ReadAll(streamed.Request.Body); string(got) != "12345" || err != nil {
 		t.Errorf("%q passes, %v", got, err)
+	}
+	streamed.Request.BodyBytes = 3 // as a listener counts
+	if streamed.Settle(); streamed.ShadowVerdict != "" {
+		t.Errorf("what fits counts as %s", streamed.ShadowVerdict)
+	}
+	streamed.Request.BodyBytes = 5
+	streamed.Settle()
+	if streamed.ShadowVerdict != problem.BodyTooLarge || e.Count("request-limits", pipeline.Shadow, problem.BodyTooLarge) != 2 {
+		t.Errorf("what streamed counts as %q", streamed.ShadowVerdict)
 	}
 	off := edge(t, "off", `{"max_body_bytes": 3}`)
 	if code := verdict(off, post(off, "12345", 5)); code != pipeline.Allowed {

@@ -32,7 +32,7 @@ type RequestLimits struct {
 	// Methods that may be used, in capitals; others are answered 405. HEAD isn't part of GET. None: every method that the route takes.
 	Methods []string `protobuf:"bytes,1,rep,name=methods,proto3" json:"methods,omitempty"`
 	// Bytes that a body may have, as sent; beyond: 413. A body whose length is stated is refused before it is read, any other one is cut off where it goes beyond,
-	// and the service sees it break off. In shadow only stated lengths are judged. 0: no body.
+	// and the service sees it break off. 0: no body.
 	MaxBodyBytes *uint64 `protobuf:"varint,2,opt,name=max_body_bytes,json=maxBodyBytes,proto3,oneof" json:"max_body_bytes,omitempty"`
 	// Bytes that all header fields may have together (name, value and four for what stands between them; Host isn't counted); beyond: 431.
 	MaxHeaderBytes *uint32 `protobuf:"varint,3,opt,name=max_header_bytes,json=maxHeaderBytes,proto3,oneof" json:"max_header_bytes,omitempty"`
