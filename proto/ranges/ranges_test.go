@@ -65,7 +65,7 @@ func TestAnEntryHasOneFormAndTheRightOneIsTold(t *testing.T) {
 	for given, right := range map[string]string{
 		"10.0.0.1/8": "10.0.0.0/8", "2001:DB8::1": "2001:db8::1", "2001:db8:0:0::/64": "2001:db8::/64", "::ffff:192.0.2.7": "192.0.2.7",
 		"::ffff:192.0.2.0/120": "IPv4", "fe80::1%eth0": "without zone", "10.1": "CIDR", "010.0.0.1": "CIDR", "0x7f.1": "CIDR", "10.0.0.0/33": "CIDR",
-		"10.0.0.0/08": "CIDR", "10.0.0.1 ": "CIDR", "2130706433": "CIDR", "example.com": "CIDR", "10.0.0.0-10.0.0.9": "CIDR",
+		"10.0.0.0/08": "CIDR", "10.0.0.1,": "CIDR", "2130706433": "CIDR", "example.com": "CIDR", "10.0.0.0-10.0.0.9": "CIDR",
 	} {
 		if _, err := ranges.Parse(given); err == nil || !strings.Contains(err.Error(), right) {
 			t.Errorf("%q: %v, want a word of %s", given, err, right)
