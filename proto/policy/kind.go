@@ -18,9 +18,12 @@ const (
 
 // Traits are the properties of a kind that the pipeline and the API act on.
 type Traits struct {
-	Decides bool    // it can refuse a request, and so can run in shadow; else it only changes
+	Decides bool    // it has a verdict that can be tried out in shadow; else it only changes or answers
 	Body    BodyUse // what it needs of the body
 	Waits   bool    // it may wait for something outside the node, under a deadline of its own
+	// Preflights says that it answers CORS preflights: on its routes a preflight is matched by the method that it asks for, and it runs first in
+	// its phase, so that the refusals of all others are its to mark.
+	Preflights bool
 }
 
 // Kind is a type of policy: what control plane and edge have to know of it. Make one by Define.

@@ -2,32 +2,32 @@ package problem
 
 // Codes of both faces.
 const (
-	MethodNotAllowed Code = "method_not_allowed"
-	RateLimited      Code = "rate_limited"
-	Internal         Code = "internal"
+	MethodNotAllowed     Code = "method_not_allowed"
+	UnsupportedMediaType Code = "unsupported_media_type"
+	RateLimited          Code = "rate_limited"
+	Internal             Code = "internal"
 )
 
 // Codes of the control plane.
 const (
-	InvalidRequest       Code = "invalid_request"
-	MalformedJSON        Code = "malformed_json"
-	Unauthenticated      Code = "unauthenticated"
-	Forbidden            Code = "forbidden"
-	NotFound             Code = "not_found"
-	Conflict             Code = "conflict"
-	NameTaken            Code = "name_taken"
-	Referenced           Code = "referenced"
-	PreconditionFailed   Code = "precondition_failed"
-	TooLarge             Code = "too_large"
-	LimitReached         Code = "limit_reached"
-	ForceNeeded          Code = "force_needed"
-	UnsupportedMediaType Code = "unsupported_media_type"
-	Unavailable          Code = "unavailable"
-	JoinTokenInvalid     Code = "join_token_invalid"
-	NodeDisabled         Code = "node_disabled"
-	PositionAhead        Code = "position_ahead"
-	CapabilityMissing    Code = "capability_missing"
-	NodeUnreachable      Code = "node_unreachable"
+	InvalidRequest     Code = "invalid_request"
+	MalformedJSON      Code = "malformed_json"
+	Unauthenticated    Code = "unauthenticated"
+	Forbidden          Code = "forbidden"
+	NotFound           Code = "not_found"
+	Conflict           Code = "conflict"
+	NameTaken          Code = "name_taken"
+	Referenced         Code = "referenced"
+	PreconditionFailed Code = "precondition_failed"
+	TooLarge           Code = "too_large"
+	LimitReached       Code = "limit_reached"
+	ForceNeeded        Code = "force_needed"
+	Unavailable        Code = "unavailable"
+	JoinTokenInvalid   Code = "join_token_invalid"
+	NodeDisabled       Code = "node_disabled"
+	PositionAhead      Code = "position_ahead"
+	CapabilityMissing  Code = "capability_missing"
+	NodeUnreachable    Code = "node_unreachable"
 )
 
 // Codes of the edge.
@@ -56,10 +56,13 @@ const (
 	ConfigurationStale      Code = "configuration_stale"
 	NotReady                Code = "not_ready"
 	ClientGone              Code = "client_gone"
+	OriginNotAllowed        Code = "origin_not_allowed"
+	Maintenance             Code = "maintenance"
 )
 
 var definitions = [...]Definition{
 	{MethodNotAllowed, 405, "Method not allowed", "The path exists, but not for this method. The Allow header lists the methods that it takes."},
+	{UnsupportedMediaType, 415, "Unsupported media type", "The Content-Type isn't one that is read here, or is missing; the detail names what is."},
 	{RateLimited, 429, "Too many requests", "A limit is used up. Retry-After tells, in seconds, when the next request can pass."},
 	{Internal, 500, "Internal error", "Something failed on our side. The request id finds the cause in the server's log."},
 
@@ -75,7 +78,6 @@ var definitions = [...]Definition{
 	{TooLarge, 413, "Too large", "The body, an object in it or the number of operations is over the limit that the detail names."},
 	{LimitReached, 409, "Limit reached", "The environment holds as much of this as it may; the detail names the limit. Delete what isn't needed, or make another environment."},
 	{ForceNeeded, 409, "Force needed", "The change does so much at once that it is only made when force=true says that it is meant; the detail names what it does."},
-	{UnsupportedMediaType, 415, "Unsupported media type", "The Content-Type is not one that this operation reads; the detail names those."},
 	{Unavailable, 503, "Unavailable", "Something that this needs, the database for instance, doesn't answer at the moment. Nothing was written; try again."},
 	{JoinTokenInvalid, 401, "Join token invalid", "The join token is unknown, expired, used up, or made for another environment or node group. Make a new one."},
 	{NodeDisabled, 403, "Node disabled", "An operator has disabled this node. It gets neither a certificate nor configuration."},
@@ -95,9 +97,9 @@ var definitions = [...]Definition{
 	{StreamEnded, 403, "Stream ended", "Whoever opened this long request isn't let in any more: the key was revoked or has expired, its consumer is suspended, or the caller is blocked. Of an answer that had begun the rest is cut off."},
 	{RouteNotFound, 404, "No route", "No route matches this host, path and request."},
 	{RequestTimeout, 408, "Request timeout", "The request's head or body didn't arrive in time."},
-	{BodyTooLarge, 413, "Body too large", "The request body is larger than this route takes."},
-	{TargetTooLong, 414, "Request target too long", "The path and query together are longer than the gateway takes."},
-	{HeadersTooLarge, 431, "Headers too large", "The request headers are larger, or more, than the gateway takes."},
+	{BodyTooLarge, 413, "Body too large", "The request body is larger than this route takes. What was sent beyond reached nobody."},
+	{TargetTooLong, 414, "Request target too long", "The path and query are longer, or have more parameters, than the gateway or this route takes."},
+	{HeadersTooLarge, 431, "Headers too large", "The request headers are larger, or more, than the gateway or this route takes."},
 	{PolicyFailed, 500, "Policy failed", "A policy could not reach its verdict, so the request was refused. The request id finds the cause in the node's log."},
 	{UpgradeNotSupported, 501, "Upgrade not supported", "The request asks to switch to another protocol, which the gateway doesn't do."},
 	{UpstreamUnreachable, 502, "Upstream unreachable", "No connection to the service behind this route could be made, or it broke before an answer."},
@@ -107,4 +109,6 @@ var definitions = [...]Definition{
 	{ConfigurationStale, 503, "Configuration stale", "This node hasn't heard from its control plane for longer than the environment allows, so it no longer vouches for credentials."},
 	{NotReady, 503, "Not ready", "This node has no configuration yet, or doesn't know yet whom to let in."},
 	{ClientGone, 408, "Client gone", "The client closed the connection before it was answered. Nobody sees this but the usage and the access log."},
+	{OriginNotAllowed, 403, "Origin not allowed", "The request comes from a web page of an origin that this route doesn't serve."},
+	{Maintenance, 503, "Maintenance", "The service behind this route is down on purpose. Retry-After tells, in seconds, when to come back."},
 }

@@ -28,7 +28,7 @@ func checkPolicy(p *configv1.Policy) []problem.Violation {
 	if p.GetMode() == configv1.Mode_MODE_SHADOW && !kind.Traits.Decides {
 		violations = append(violations, problem.Violation{
 			Pointer: "/mode", Code: problem.ViolationInvalidValue, Given: "shadow", Allowed: "off, enforce",
-			Detail: "a policy of kind " + kind.Name + " refuses nobody, so there is no verdict to shadow",
+			Detail: "a policy of kind " + kind.Name + " only changes or answers, so there is no verdict to try out in shadow",
 		})
 	}
 	return append(violations, checkConfig(kind, p)...)

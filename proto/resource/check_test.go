@@ -175,12 +175,6 @@ func TestSettings(t *testing.T) {
 	validated(t, "settings", `{"name":"settings","trusted_proxies":["10.0.0.1/8","10.0.0.1","x","10.0.0.0/33","::ffff:10.0.0.0/104","FD00::/8","fe80::1%eth0/64","10.0.0.0/8","10.0.0.0/8"]}`,
 		"/trusted_proxies/8 not_unique", "/trusted_proxies/0 invalid_format", "/trusted_proxies/1 invalid_format", "/trusted_proxies/2 invalid_format",
 		"/trusted_proxies/3 invalid_format", "/trusted_proxies/4 invalid_format", "/trusted_proxies/5 invalid_format", "/trusted_proxies/6 invalid_format")
-	if detail := rangeDetail("192.0.2.7"); !strings.Contains(detail, "192.0.2.7/32") {
-		t.Errorf("the range of one address isn't named: %s", detail)
-	}
-	if detail := rangeDetail("10.0.0.1/8"); !strings.Contains(detail, "10.0.0.0/8") {
-		t.Errorf("the canonical form isn't named: %s", detail)
-	}
 }
 
 func TestPolicies(t *testing.T) {

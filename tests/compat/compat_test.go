@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,8 +20,8 @@ const (
 	settled = time.Minute
 	// progressBound is within what requests that are waited for are answered.
 	progressBound = time.Minute
-	// settingsCapability is what a node needs to know the newest setting.
-	settingsCapability = 2
+	// kindCapability is what a node needs to know the kind of policy that the build before refuses.
+	kindCapability = 3
 	// clientPause is between two requests of one client.
 	clientPause = 4 * time.Millisecond
 )
@@ -42,19 +43,22 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if nodes[0].Capability >= settingsCapability {
+	if nodes[0].Capability >= kindCapability {
 		t.Skipf("the build before has capability %d: it knows what this story would have it refuse; give the story something newer", nodes[0].Capability)
 	}
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
-	settings := sallyport.EnvironmentSettings{AllowedTargetRanges: []string{harness.Loopback}, RemovalPercent: 50}
+	policy := sallyport.Policy{
+		Name: s.Name("addresses"), Kind: "address-access", AttachedTo: []sallyport.Attachment{{Route: p.Route.Name}},
+		Config: map[string]any{"allow": []any{map[string]any{"range": "192.0.2.0/24"}}},
+	}
 	var refused *sallyport.Problem
-	answer, err := s.API.PutSettingsWithResponse(t.Context(), s.Environment.Name, nil, settings)
+	answer, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, nil, policy)
 	if err := sallyport.Check(answer, err); !errors.As(err, &refused) || refused.Code != "capability_missing" {
 		t.Fatalf("what no node understands is answered %v", err)
 	}
 
 	force := true
-	forced, err := s.API.PutSettingsWithResponse(t.Context(), s.Environment.Name, &sallyport.PutSettingsParams{Force: &force}, settings)
+	forced, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, &sallyport.CreatePolicyParams{Force: &force}, policy)
 	s.Must(forced, err)
 	revision := int64(s.Head().Revision)
 	harness.Eventually(t, settled, func() error {
@@ -64,7 +68,7 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 		}
 		status := got.JSON200
 		for _, node := range status.Nodes {
-			if node.State != "nacked" || len(node.Errors) == 0 || node.Errors[0].Message == "" {
+			if node.State != "nacked" || len(node.Errors) == 0 || !strings.Contains(node.Errors[0].Message, "AddressAccess") {
 				return fmt.Errorf("a node that doesn't understand revision %d is told as %+v", revision, node)
 			}
 		}

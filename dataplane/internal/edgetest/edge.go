@@ -146,7 +146,7 @@ func (e *Edge) Run(ex *pipeline.Exchange) {
 	defer route.Stages.Finish(ex)
 	if route.Stages.Run(ex) != nil {
 		ex.Answer()
-	} else {
+	} else if !ex.Replied() {
 		ex.Response.Status = 200
 	}
 	if route.Stages.Respond(ex) != nil {

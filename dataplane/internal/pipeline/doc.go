@@ -12,13 +12,15 @@
 //  2. The snapshot finds the route: Route, Params, ParamNames, Request.ForwardPath and Revision are set; or the request
 //     is refused with route_not_found or method_not_allowed.
 //  3. [Stages.Run] reads the clock once ([Exchange.Now]) and calls each stage's Request in order. A *[Rejection] from an
-//     enforced stage ends it; whatever else goes wrong in one (an error, a panic) ends it too, as policy_failed.
-//  4. The proxy asks the upstream and fills Response; or, when the request was refused at any step so far,
+//     enforced stage ends it; whatever else goes wrong in one (an error, a panic) ends it too, as policy_failed. An answer
+//     that is no refusal ([Exchange.Reply]: a preflight's, a redirect) ends it as well: then step 4 is left out.
+//  4. The proxy asks the upstream and fills Response, within the bounds that stages have set for what streams
+//     ([Exchange.LimitBody]: what goes beyond fails the request, which [Stages.CutOff] counts); or, when the request was refused at any step so far,
 //     [Exchange.Answer] writes the problem.
 //  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran. A responder may refuse
 //     the answer; Answer then writes the problem in its place.
 //  6. The listener writes the answer.
-//  7. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
+//  7. [Exchange.Settle] brings in what stages in shadow could only say of a body at its end. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
 //     back to its pool, and every string that shares its buffers is dead.
 //
 // # Modes
@@ -30,7 +32,8 @@
 //
 // # Order and merging
 //
-// Stages run by phase, then by level of attachment (environment, service, route), then by position, then by name.
+// Stages run by phase, then by level of attachment (environment, service, route), then by position, then by name. In its
+// phase a kind that answers CORS preflights comes before all others: its responder marks what they refuse.
 // Policies of a kind that merges (guards, limits, address lists) all apply, whatever their levels. Of every other kind
 // the most specific level wins, route before service before environment, and all its policies on that level apply; but
 // a policy that is final isn't replaced by a more specific one. Modes play no part in it: a policy that is off on a route

@@ -64,14 +64,18 @@ type Exchange struct {
 	Verdict problem.Code
 	// ShadowVerdict is the code with which the first shadow stage would have refused; "" if none would have.
 	ShadowVerdict problem.Code
-	// Rejection is set when the edge itself answers.
+	// Rejection is set when the edge itself answers with a refusal.
 	Rejection *Rejection
+	// AnsweredBy is the policy that answered in the upstream's place without refusing; zero: none did.
+	AnsweredBy Answerer
 	// Dry runs touch no counter and spend no limit (explain, replay).
 	Dry bool
 
 	ran      int  // stages whose Request ran, for Responders and Finishers
+	replied  bool // a stage has answered in the upstream's place
 	inShadow bool // the stage at work is one in shadow
 	stripe   uint32
+	watch    watch // of the body
 
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on

@@ -22,7 +22,7 @@ type Series struct {
 	Kind string
 	// Mode is Shadow or Enforce.
 	Mode Mode
-	// Verdict is Passed or the code of a rejection.
+	// Verdict is Passed, Replied or the code of a rejection.
 	Verdict problem.Code
 }
 
@@ -31,14 +31,14 @@ type Series struct {
 // processor writes.
 type Metrics struct {
 	kinds    []string
-	verdicts []problem.Code // [0] is Passed, the last one stands for codes that nobody defined
+	verdicts []problem.Code // [0] is Passed, [1] is Replied, the last one stands for codes that nobody defined
 	mask     uint32
 	stripes  [][]atomic.Uint64
 }
 
 // NewMetrics returns the counters of these kinds, all zero.
 func NewMetrics(bindings []Binding) *Metrics {
-	m := &Metrics{verdicts: []problem.Code{Passed}}
+	m := &Metrics{verdicts: []problem.Code{Passed, Replied}}
 	for _, b := range bindings {
 		m.kinds = append(m.kinds, b.Kind.Name)
 	}
@@ -84,6 +84,13 @@ func (m *Metrics) base(kind int, mode Mode) int {
 
 // passed counts a stage that let pass.
 func (m *Metrics) passed(ex *Exchange, base int) { m.add(ex, base) }
+
+// replied counts a stage that answered in the upstream's place.
+func (m *Metrics) replied(ex *Exchange, base int) {
+	if base >= 0 {
+		m.add(ex, base+1)
+	}
+}
 
 // refused counts a stage that refused. The walk over the codes is only for those who are refused.
 func (m *Metrics) refused(ex *Exchange, base int, code problem.Code) {

@@ -79,11 +79,23 @@ func winner(all []Attached, kind string) policy.Level {
 func order(a, b Attached) int {
 	return cmp.Or(
 		cmp.Compare(a.Phase, b.Phase),
+		compareFirst(b.Kind.Traits.Preflights, a.Kind.Traits.Preflights),
 		cmp.Compare(a.Level, b.Level),
 		cmp.Compare(a.Position, b.Position),
 		cmp.Compare(a.Name, b.Name),
 		slices.Compare(a.ID[:], b.ID[:]),
 	)
+}
+
+// compareFirst orders false before true.
+func compareFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // once keeps the first of each policy.

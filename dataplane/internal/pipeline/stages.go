@@ -68,11 +68,11 @@ func (s *Stages) Policies() []*Policy {
 }
 
 // Run calls the stages' Request in order, and returns the rejection of the first enforced one that refuses; nil: the
-// request may pass. The rejection is ex.Rejection too, and the verdict ex.Verdict. An exchange runs once.
+// request may pass, or a stage has answered it (Exchange.Replied). The rejection is ex.Rejection too, and the verdict ex.Verdict. An exchange runs once.
 func (s *Stages) Run(ex *Exchange) *Rejection {
 	ex.Now = s.runner.Clock()
 	ex.ran = 0
-	for ex.ran < len(s.list) && ex.Rejection == nil {
+	for ex.ran < len(s.list) && ex.Rejection == nil && !ex.Replied() {
 		s.request(ex) // comes back early only after a panic in shadow
 	}
 	ex.inShadow = false
@@ -94,17 +94,29 @@ func (s *Stages) request(ex *Exchange) {
 			continue
 		}
 		if err := st.stage.Request(ex); err != nil {
-			s.refuse(ex, st, err)
+			s.end(ex, st, err)
 			return
 		}
 		s.runner.Metrics.passed(ex, st.counters)
 	}
 }
 
+// end takes what an enforced stage returned for an answer, a refusal or a failure.
+func (s *Stages) end(ex *Exchange, st *step, err error) {
+	if err == errReplied { //nolint:errorlint,err113 // the very value that Reply returns
+		s.replied(ex, st)
+		return
+	}
+	s.refuse(ex, st, err)
+}
+
 func (s *Stages) requestInShadow(ex *Exchange, st *step) {
 	quotas := len(ex.Quotas)
 	err := st.stage.Request(ex)
 	ex.Quotas = ex.Quotas[:quotas]
+	if ex.watch.set && ex.watch.metrics == nil {
+		ex.watch.metrics, ex.watch.counters = s.runner.Metrics, st.counters
+	}
 	if err != nil {
 		s.refuse(ex, st, err)
 		return

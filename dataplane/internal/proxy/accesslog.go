@@ -99,6 +99,9 @@ func (l *AccessLog) write(ex *pipeline.Exchange, now time.Time) {
 		add(slog.String("policy", ex.Rejection.Policy))
 		add(slog.String("reason", ex.Rejection.Reason))
 	}
+	if ex.Replied() {
+		add(slog.String("answered_by", ex.AnsweredBy.Policy))
+	}
 	if ex.Route != nil {
 		add(slog.String("route", ex.Route.Name))
 		add(slog.String("service", ex.Route.ServiceName))

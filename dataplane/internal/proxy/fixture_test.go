@@ -56,15 +56,16 @@ type edge struct {
 	holder    snapshot.Holder
 	env       *snapshot.Env
 	freshness *freshness.Freshness
+	metrics   *pipeline.Metrics
 	key       string
 }
 
 func newEdge(t *testing.T, upstream snapshot.Sender) *edge {
 	t.Helper()
 	kinds := policies.All()
-	e := &edge{Edge: edgetest.New(t, kinds...)}
+	e := &edge{Edge: edgetest.New(t, kinds...), metrics: pipeline.NewMetrics(kinds)}
 	e.env = snapshot.NewEnv(snapshot.Config{
-		Directory: e.Directory, Kinds: kinds, Logger: slog.New(slog.DiscardHandler), Metrics: pipeline.NewMetrics(kinds),
+		Directory: e.Directory, Kinds: kinds, Logger: slog.New(slog.DiscardHandler), Metrics: e.metrics,
 		NewSender: func(snapshot.Spec) snapshot.Sender { return upstream },
 	})
 	registry := streams.NewRegistry(e.Directory)

@@ -113,7 +113,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		return nil
 	}
 	ex.Stages = route.Stages
-	if route.Stages.Run(ex) != nil {
+	if route.Stages.Run(ex) != nil || ex.Replied() {
 		return route.Stages
 	}
 	prepareRequest(ex)
@@ -124,6 +124,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 			err = ended
 		}
 		refuse(ex, err)
+		route.Stages.CutOff(ex)
 	}
 	ex.Upstream = time.Since(asked)
 	return route.Stages
@@ -167,6 +168,7 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 	if ex.Stages != nil {
 		ex.Stages.Finish(ex)
 	}
+	ex.Settle()
 	now := time.Now()
 	p.record(ex, now)
 	if p.log != nil {

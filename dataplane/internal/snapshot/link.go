@@ -113,13 +113,18 @@ func (c *compilation) linkRoute(r *routeObject) {
 		return
 	}
 	route := &Route{
-		Service: service.service, Stages: c.stagesOf(effective), Public: r.public, Authenticates: known, Info: c.infoOf(r, service.service),
+		Service: service.service, Stages: c.stagesOf(effective), Public: r.public, Authenticates: known,
+		Preflights: slices.ContainsFunc(effective, preflights), Info: c.infoOf(r, service.service),
 		first: r.paths[0], more: r.paths[1:],
 	}
 	if !c.ownSlots {
 		c.next.slots, c.ownSlots = slices.Clone(c.next.slots), true
 	}
 	c.next.slots[r.rule.Slot] = route
+}
+
+func preflights(a pipeline.Attached) bool {
+	return a.Kind.Traits.Preflights && a.Mode == pipeline.Enforce
 }
 
 func authenticates(a pipeline.Attached) bool {

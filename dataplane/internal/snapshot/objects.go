@@ -12,14 +12,15 @@ import (
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/policy/kinds"
+	"github.com/sallyport/sallyport/proto/ranges"
 )
 
 // Settings are what holds for the whole environment.
 type Settings struct {
 	// TrustedProxies may name the client's address.
-	TrustedProxies Ranges
+	TrustedProxies ranges.Set
 	// AllowedTargets may be connected to although they are loopback or otherwise special.
-	AllowedTargets Ranges
+	AllowedTargets ranges.Set
 	// MaxStaleness is how long ago the control plane may have vouched for what routes authenticate by; 0: any time.
 	MaxStaleness time.Duration
 }
@@ -105,16 +106,16 @@ func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	return &Settings{TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration()}, nil
 }
 
-func parseRanges(texts []string) (Ranges, error) {
+func parseRanges(texts []string) (ranges.Set, error) {
 	prefixes := make([]netip.Prefix, len(texts))
 	for i, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return Ranges{}, fmt.Errorf("[%d]: %w", i, err)
+			return ranges.Set{}, fmt.Errorf("[%d]: %w", i, err)
 		}
 		prefixes[i] = p
 	}
-	return NewRanges(prefixes), nil
+	return ranges.NewSet(prefixes), nil
 }
 
 // newService returns a service without its Sender, which depends on the settings.

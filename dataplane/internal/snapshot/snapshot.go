@@ -43,6 +43,8 @@ type Route struct {
 	Public bool
 	// Authenticates tells whether a policy in force finds out who calls, on a public route too.
 	Authenticates bool
+	// Preflights tells whether a policy in force answers CORS preflights.
+	Preflights bool
 
 	first forwarding   // of the first of the route's paths, which mostly is the only one
 	more  []forwarding // of the others, in their order
@@ -65,11 +67,11 @@ func (s *Snapshot) Services(yield func(*Service) bool) {
 	}
 }
 
-// Route finds the route of an exchange, and fills Route, Params, ParamNames, Revision and Request.ForwardPath. Without
+// Route finds the route of an exchange, of a CORS preflight the one of the method that it asks for, and fills Route, Params, ParamNames, Revision and Request.ForwardPath. Without
 // one the error is a *pipeline.Rejection: route_not_found, or method_not_allowed with its Allow header.
 func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
 	ex.Revision = s.Revision
-	m := s.table.Match(&ex.Request, ex.Params[:0])
+	m := s.match(ex)
 	if !m.Found {
 		return nil, s.notFound(ex, m.WrongMethod)
 	}

@@ -8,14 +8,22 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/sallyport/sallyport/proto/policy"
+	"github.com/sallyport/sallyport/proto/policy/addressaccess"
 	"github.com/sallyport/sallyport/proto/policy/apikey"
+	"github.com/sallyport/sallyport/proto/policy/cors"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
+	"github.com/sallyport/sallyport/proto/policy/requestlimits"
+	"github.com/sallyport/sallyport/proto/policy/respond"
 )
 
 // all is the list: a new kind is a line here, in the order of the names.
 var all = []policy.Kind{
+	addressaccess.Kind,
 	apikey.Kind,
+	cors.Kind,
 	ratelimit.Kind,
+	requestlimits.Kind,
+	respond.Kind,
 }
 
 var (

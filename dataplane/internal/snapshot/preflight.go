@@ -1,0 +1,21 @@
+package snapshot
+
+import (
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/router"
+)
+
+// match finds the rule of a request. A CORS preflight (Fetch standard, section 3.3.2) asks about a request that comes after it: it finds the rule of that one's
+// method, if a policy of its route answers preflights; otherwise it is the OPTIONS that it looks like. Every other request costs a look at its method.
+func (s *Snapshot) match(ex *pipeline.Exchange) router.Match {
+	if announced := ex.Preflight(); announced != "" {
+		sent := ex.Request.Method
+		ex.Request.Method = announced
+		m := s.table.Match(&ex.Request, ex.Params[:0])
+		ex.Request.Method = sent
+		if m.Found && s.slots[m.Slot].Preflights {
+			return m
+		}
+	}
+	return s.table.Match(&ex.Request, ex.Params[:0])
+}
