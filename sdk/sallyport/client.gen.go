@@ -1309,7 +1309,7 @@ type ProposalRequest struct {
 	Operations []Operation `json:"operations,omitempty,omitzero"`
 
 	// RollbackTo Instead of steps: the revision whose configuration is to come back.
-	RollbackTo int `json:"rollback_to,omitempty,omitzero"`
+	RollbackTo *int `json:"rollback_to,omitempty"`
 }
 
 // ProposalReview ProposalReview is what somebody said to a proposal.

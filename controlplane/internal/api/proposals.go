@@ -46,11 +46,11 @@ func (x *exchange) overrides(opts options) bool {
 func (s *Server) addProposals(handlers map[string]handler) {
 	handlers["listProposals"] = s.listProposals
 	handlers["createProposal"] = s.createProposal
-	handlers["getProposal"] = s.onProposal(s.Proposals.Get)
+	handlers["getProposal"] = func(x *exchange) error { return s.onProposal(x, s.Proposals.Get) }
 	handlers["approveProposal"] = s.approveProposal
 	handlers["rejectProposal"] = s.rejectProposal
-	handlers["withdrawProposal"] = s.byActor(s.Proposals.Withdraw)
-	handlers["refreshProposal"] = s.byActor(s.Proposals.Refresh)
+	handlers["withdrawProposal"] = func(x *exchange) error { return s.byActor(x, s.Proposals.Withdraw) }
+	handlers["refreshProposal"] = func(x *exchange) error { return s.byActor(x, s.Proposals.Refresh) }
 	handlers["publishProposal"] = s.publishProposal
 }
 
@@ -95,31 +95,27 @@ func (s *Server) createProposal(x *exchange) error {
 }
 
 // onProposal serves what is done with one proposal.
-func (s *Server) onProposal(do func(ctx context.Context, environment, proposal string) (*adminv1.Proposal, error)) handler {
-	return func(x *exchange) error {
-		environment, err := s.environment(x)
-		if err != nil {
-			return err
-		}
-		key, err := x.param("key")
-		if err != nil {
-			return err
-		}
-		proposal, err := do(x.context(), environment.GetId(), key)
-		if err != nil {
-			return err
-		}
-		return x.sendObject(http.StatusOK, proposal)
+func (s *Server) onProposal(x *exchange, do func(ctx context.Context, environment, proposal string) (*adminv1.Proposal, error)) error {
+	environment, err := s.environment(x)
+	if err != nil {
+		return err
 	}
+	key, err := x.param("key")
+	if err != nil {
+		return err
+	}
+	proposal, err := do(x.context(), environment.GetId(), key)
+	if err != nil {
+		return err
+	}
+	return x.sendObject(http.StatusOK, proposal)
 }
 
 // byActor is onProposal of what depends on who does it.
-func (s *Server) byActor(do func(ctx context.Context, environment, proposal string, by access.Actor) (*adminv1.Proposal, error)) handler {
-	return func(x *exchange) error {
-		return s.onProposal(func(ctx context.Context, environment, proposal string) (*adminv1.Proposal, error) {
-			return do(ctx, environment, proposal, x.actor)
-		})(x)
-	}
+func (s *Server) byActor(x *exchange, do func(ctx context.Context, environment, proposal string, by access.Actor) (*adminv1.Proposal, error)) error {
+	return s.onProposal(x, func(ctx context.Context, environment, proposal string) (*adminv1.Proposal, error) {
+		return do(ctx, environment, proposal, x.actor)
+	})
 }
 
 func (s *Server) approveProposal(x *exchange) error {
@@ -130,9 +126,9 @@ func (s *Server) approveProposal(x *exchange) error {
 	if err := problem.Invalid(validate.Message(&wanted)...); err != nil {
 		return err
 	}
-	return s.byActor(func(ctx context.Context, environment, proposal string, by access.Actor) (*adminv1.Proposal, error) {
+	return s.byActor(x, func(ctx context.Context, environment, proposal string, by access.Actor) (*adminv1.Proposal, error) {
 		return s.Proposals.Approve(ctx, environment, proposal, by, &wanted)
-	})(x)
+	})
 }
 
 func (s *Server) rejectProposal(x *exchange) error {
@@ -143,9 +139,9 @@ func (s *Server) rejectProposal(x *exchange) error {
 	if err := problem.Invalid(validate.Message(&wanted)...); err != nil {
 		return err
 	}
-	return s.byActor(func(ctx context.Context, environment, proposal string, by access.Actor) (*adminv1.Proposal, error) {
+	return s.byActor(x, func(ctx context.Context, environment, proposal string, by access.Actor) (*adminv1.Proposal, error) {
 		return s.Proposals.Reject(ctx, environment, proposal, by, &wanted)
-	})(x)
+	})
 }
 
 func (s *Server) publishProposal(x *exchange) error {

@@ -52,7 +52,20 @@ type world struct {
 }
 
 // readiness is what /readyz tells.
-type readiness struct{ unready, panicking bool }
+type readiness struct{ unready, panicking, environmentsPanic bool }
+
+// fragile is environments that panic when they are told to.
+type fragile struct {
+	*environments.Environments
+	*readiness
+}
+
+func (f fragile) Create(ctx context.Context, wanted *adminv1.Environment, author access.Actor) (*adminv1.Environment, error) {
+	if f.environmentsPanic {
+		panic(errUnready)
+	}
+	return f.Environments.Create(ctx, wanted, author)
+}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -87,7 +100,7 @@ func newWorld(t *testing.T) *world {
 	all := environments.New(db, vault)
 	nodes := fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats)))
 	w.server, err = api.New(api.Config{
-		Environments: all,
+		Environments: fragile{all, w.readiness},
 		Publisher:    publisher,
 		Catalog:      configuration,
 		Directory:    directory.New(db),

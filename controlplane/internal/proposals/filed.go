@@ -23,7 +23,9 @@ type filed struct {
 }
 
 // SealedFor binds what was filed to its place.
-func SealedFor(environment, proposal string) string { return "proposal/" + environment + "/" + proposal }
+func SealedFor(environment, proposal string) string {
+	return "proposal/" + environment + "/" + proposal
+}
 
 func (p *Proposals) seal(f *filed) ([]byte, error) {
 	plain, err := marshal(f.request)
