@@ -93,6 +93,16 @@ func markCommitted(ctx context.Context, q *dbsqlc.Queries, options pgx.TxOptions
 	return nil
 }
 
+// write runs a single statement in a transaction, so that the request under way is marked as carried out with it.
+func (db *DB) write(ctx context.Context, f func(*dbsqlc.Queries) error) error {
+	return db.transaction(ctx, pgx.TxOptions{}, func(_ pgx.Tx, q *dbsqlc.Queries) error { return f(q) })
+}
+
+// write is DB's.
+func (f *Fleet) write(ctx context.Context, do func(*dbsqlc.Queries) error) error {
+	return (&DB{pool: f.pool, q: f.queries}).write(ctx, do)
+}
+
 // restartReservation forgets what an attempt before noted.
 func restartReservation(ctx context.Context) {
 	if reservation := idempotency.Of(ctx); reservation != nil {

@@ -63,44 +63,34 @@ func TestWhoIsNobodyInParticularNeitherApprovesNorPublishes(t *testing.T) {
 
 func TestAProposalIsStaleOnceSomethingThatItTouchesOrRefersToMovedOn(t *testing.T) {
 	for name, tt := range map[string]struct {
-		step  func(*testing.T) *adminv1.Operation
+		step  *adminv1.Operation
 		moves func(*world)
 		moved string
 	}{
 		"the object that it changes": {
-			func(t *testing.T) *adminv1.Operation {
-				return step(t, "patch", "services", "orders", map[string]any{"description": "new"})
-			},
+			step(t, "patch", "services", "orders", map[string]any{"description": "new"}),
 			func(w *world) { w.write(publish.Patch, "services", "orders", `{"description":"other"}`) }, "/services/orders",
 		},
 		"the object that it deletes": {
-			func(t *testing.T) *adminv1.Operation { return step(t, "delete", "services", "orders", nil) },
+			step(t, "delete", "services", "orders", nil),
 			func(w *world) { w.write(publish.Patch, "services", "orders", `{"description":"other"}`) }, "/services/orders",
 		},
 		"the service that its route leads to": {
-			func(t *testing.T) *adminv1.Operation {
-				return step(t, "create", "routes", "", map[string]any{"name": "r", "service": "orders", "public": true, "paths": []any{map[string]any{"prefix": "/"}}})
-			},
+			step(t, "create", "routes", "", map[string]any{"name": "r", "service": "orders", "public": true, "paths": []any{map[string]any{"prefix": "/"}}}),
 			func(w *world) { w.write(publish.Patch, "services", "orders", `{"description":"other"}`) }, "/services/orders",
 		},
 		"a name that was free": {
-			func(t *testing.T) *adminv1.Operation {
-				return step(t, "put", "services", "fresh", service("fresh"))
-			},
+			step(t, "put", "services", "fresh", service("fresh")),
 			func(w *world) {
 				w.write(publish.Create, "services", "", strings.Replace(serviceJSON, "orders", "fresh", 1))
 			}, "/services/fresh",
 		},
 		"a consumer": {
-			func(t *testing.T) *adminv1.Operation {
-				return step(t, "patch", "consumers", "shop", map[string]any{"suspended": true})
-			},
+			step(t, "patch", "consumers", "shop", map[string]any{"suspended": true}),
 			func(w *world) { w.write(publish.Patch, "consumers", "shop", `{"description":"other"}`) }, "/consumers/shop",
 		},
 		"a consumer whose name was free": {
-			func(t *testing.T) *adminv1.Operation {
-				return step(t, "put", "consumers", "fresh", map[string]any{"name": "fresh"})
-			},
+			step(t, "put", "consumers", "fresh", map[string]any{"name": "fresh"}),
 			func(w *world) { w.write(publish.Create, "consumers", "", `{"name":"fresh"}`) }, "/consumers/fresh",
 		},
 	} {
@@ -108,7 +98,7 @@ func TestAProposalIsStaleOnceSomethingThatItTouchesOrRefersToMovedOn(t *testing.
 			w := newWorld(t)
 			w.write(publish.Create, "services", "", serviceJSON)
 			w.write(publish.Create, "consumers", "", `{"name":"shop"}`)
-			p := w.file(tt.step(t))
+			p := w.file(tt.step)
 			w.approve(p, grace)
 			w.write(publish.Create, "services", "", strings.Replace(serviceJSON, "orders", "unrelated", 1))
 			if seen := w.get(p); seen.GetState() != "approved" || len(seen.GetNow().GetMoved()) > 0 || seen.GetNow().GetPlan() == nil {
@@ -120,7 +110,7 @@ func TestAProposalIsStaleOnceSomethingThatItTouchesOrRefersToMovedOn(t *testing.
 				t.Fatalf("once it moved: %s, %v", seen.GetState(), seen.GetNow())
 			}
 			before := w.head()
-			stale := refused(t, problem.ProposalStale, w.publish(p, grace))
+			stale := refusal(t, problem.ProposalStale, w.publish(p, grace))
 			if len(stale.Errors) != 1 || stale.Errors[0].Pointer != tt.moved {
 				t.Errorf("it names %v, want %s", stale.Errors, tt.moved)
 			}
@@ -198,7 +188,7 @@ func TestWhatIsRefusedAsAPlanIsRefusedAsAProposal(t *testing.T) {
 		"steps and a rollback":  {&adminv1.ProposalRequest{RollbackTo: new(uint64), Operations: []*adminv1.Operation{step(t, "delete", "consumers", "shop", nil)}}, problem.InvalidRequest},
 		"a key, created":        {&adminv1.ProposalRequest{Operations: []*adminv1.Operation{step(t, "create", "api-keys", "", map[string]any{"consumer": "shop"})}}, problem.InvalidRequest},
 		"a key, put by a name":  {&adminv1.ProposalRequest{Operations: []*adminv1.Operation{step(t, "put", "api-keys", "k", map[string]any{"consumer": "shop"})}}, problem.InvalidRequest},
-		"a body that is broken": {&adminv1.ProposalRequest{Operations: []*adminv1.Operation{step(t, "create", "services", "", map[string]any{"nmae": "x"})}}, problem.InvalidRequest},
+		"a body that is broken": {&adminv1.ProposalRequest{Operations: []*adminv1.Operation{step(t, "create", "services", "", map[string]any{"unknown": "x"})}}, problem.InvalidRequest},
 	} {
 		_, err := w.proposals.File(t.Context(), w.env, ada, tt.wanted, false)
 		if problem.CodeOf(err) != tt.code {

@@ -174,7 +174,13 @@ func (w *world) there(collection, key string) bool {
 }
 
 // refused fails unless an error has this code.
-func refused(t *testing.T, code problem.Code, err error) *problem.Error {
+func refused(t *testing.T, code problem.Code, err error) {
+	t.Helper()
+	_ = refusal(t, code, err)
+}
+
+// refusal is refused, and returns the problem.
+func refusal(t *testing.T, code problem.Code, err error) *problem.Error {
 	t.Helper()
 	var p *problem.Error
 	if !errors.As(err, &p) || p.Code != code {
