@@ -21,3 +21,4 @@ CREATE TABLE proposals (
     CHECK ((state IN ('open', 'approved', 'stale')) = (closed_at IS NULL))
 );
 CREATE INDEX proposals_open ON proposals (environment, expires_at) WHERE closed_at IS NULL;
+CREATE INDEX proposals_dropped ON proposals (closed_at) WHERE closed_at IS NOT NULL AND state <> 'published';

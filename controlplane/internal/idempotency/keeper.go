@@ -194,7 +194,7 @@ func (m Made) String() string {
 		parts = append(parts, "it changed "+strings.Join(m.Objects, ", "))
 	}
 	if len(parts) == 0 {
-		return "it made neither a revision nor an entry"
+		return "it made no revision, entry or object of its own"
 	}
 	return strings.Join(parts, ", ")
 }

@@ -35,7 +35,7 @@ func (db *DB) Fleet() *Fleet { return &Fleet{pool: db.pool, queries: db.q} }
 
 // InsertJoinToken keeps a new token.
 func (f *Fleet) InsertJoinToken(ctx context.Context, token fleet.JoinToken) error {
-	err := f.write(ctx, func(q *dbsqlc.Queries) error {
+	err := f.write(ctx, token.ID, func(q *dbsqlc.Queries) error {
 		return q.InsertJoinToken(ctx, dbsqlc.InsertJoinTokenParams{
 			ID: token.ID, Environment: token.Environment, Name: token.Name, Description: token.Description,
 			Lookup: token.Lookup, Digest: token.Digest, ExpiresAt: token.ExpiresAt,

@@ -20,7 +20,7 @@ func (f *Fleet) InsertGroup(ctx context.Context, group fleet.Group) error {
 	if err != nil {
 		return err
 	}
-	err = f.write(ctx, func(q *dbsqlc.Queries) error {
+	err = f.write(ctx, group.ID, func(q *dbsqlc.Queries) error {
 		return q.InsertNodeGroup(ctx, dbsqlc.InsertNodeGroupParams{
 			ID: group.ID, Environment: group.Environment, Name: group.Name, Labels: labels, Description: group.Description, CreatedAt: group.CreatedAt,
 		})

@@ -30,6 +30,7 @@ func errProposalMoved() error {
 // Insert implements proposals.Store.
 func (s *Proposals) Insert(ctx context.Context, r proposals.Record, most int) error {
 	return s.db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		noteMade(ctx, r.ID)
 		if _, err := q.LockForProposals(ctx, r.Environment); err != nil {
 			return noEnvironment(err, r.Environment)
 		}
@@ -86,6 +87,7 @@ func (s *Proposals) List(ctx context.Context, environment string, selection prop
 // Update implements proposals.Store.
 func (s *Proposals) Update(ctx context.Context, r proposals.Record) error {
 	return s.db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		noteMade(ctx, r.ID)
 		n, err := q.UpdateProposal(ctx, dbsqlc.UpdateProposalParams{
 			Environment: r.Environment, ID: r.ID, Version: int64(r.Version), State: string(r.State), Summary: r.Summary, Details: r.Details, Sealed: r.Sealed,
 			ExpiresAt: r.ExpiresAt, ClosedAt: orNil(r.ClosedAt), ClosedBy: r.ClosedBy, ClosedByID: r.ClosedByID,
@@ -103,6 +105,12 @@ func (s *Proposals) Update(ctx context.Context, r proposals.Record) error {
 // Expire implements proposals.Store.
 func (s *Proposals) Expire(ctx context.Context, at time.Time, limit int) (int, error) {
 	n, err := s.db.q.ExpireProposals(ctx, dbsqlc.ExpireProposalsParams{At: at, Most: int32(limit)})
+	return int(n), translate(err)
+}
+
+// Forget implements proposals.Store.
+func (s *Proposals) Forget(ctx context.Context, before time.Time, limit int) (int, error) {
+	n, err := s.db.q.ForgetProposals(ctx, dbsqlc.ForgetProposalsParams{ClosedBefore: &before, Most: int32(limit)})
 	return int(n), translate(err)
 }
 

@@ -20,6 +20,8 @@ import (
 const (
 	// Life is how long a proposal waits, from its latest plan on.
 	Life = 30 * 24 * time.Hour
+	// Retention is how long what became nothing is kept. What was published stays, as its revision does.
+	Retention = 90 * 24 * time.Hour
 	// maxOpen is how many proposals of an environment may wait at a time.
 	maxOpen = 200
 	// maxDetails is how large steps and plan may be together, in bytes.
@@ -288,15 +290,23 @@ func (p *Proposals) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep closes proposals whose time is over; nothing secret is kept of them.
+// Sweep closes proposals whose time is over, of which nothing secret is kept then, and forgets old ones that became nothing.
 func (p *Proposals) Sweep(ctx context.Context) error {
+	now := p.Now()
+	if err := sweep(ctx, now, p.Store.Expire); err != nil {
+		return fmt.Errorf("expire proposals: %w", err)
+	}
+	if err := sweep(ctx, now.Add(-Retention), p.Store.Forget); err != nil {
+		return fmt.Errorf("forget proposals: %w", err)
+	}
+	return nil
+}
+
+func sweep(ctx context.Context, at time.Time, some func(ctx context.Context, at time.Time, limit int) (int, error)) error {
 	for {
-		n, err := p.Store.Expire(ctx, p.Now(), sweepLimit)
-		if err != nil {
-			return fmt.Errorf("expire proposals: %w", err)
-		}
-		if n < sweepLimit {
-			return nil
+		n, err := some(ctx, at, sweepLimit)
+		if err != nil || n < sweepLimit {
+			return err
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
@@ -338,6 +339,28 @@ func TestAProposalEndsByItself(t *testing.T) {
 	record, err := w.db.Proposals().Get(t.Context(), w.env, p.GetId())
 	if err != nil || record.State != proposals.Expired || record.Sealed != nil {
 		t.Errorf("swept: %v, %v", record, err)
+	}
+	w.now = w.now.Add(proposals.Retention + time.Second)
+	if err := w.proposals.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.db.Proposals().Get(t.Context(), w.env, p.GetId())
+	refused(t, problem.NotFound, err)
+}
+
+func TestWhatWasPublishedIsNotForgotten(t *testing.T) {
+	w := newWorld(t)
+	p := w.file(step(t, "create", "services", "", service("orders")))
+	w.approve(p, grace)
+	if err := w.publish(p, grace); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(10 * proposals.Retention)
+	if err := w.proposals.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.get(p); got.GetState() != "published" || got.GetReviews()[0].GetReviewer() != "Grace" {
+		t.Errorf("it reads %v", got)
 	}
 }
 

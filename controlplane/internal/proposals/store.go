@@ -60,6 +60,8 @@ type Store interface {
 	Update(ctx context.Context, r Record) error
 	// Expire closes those whose time was over at a time, at most limit, and returns how many it closed.
 	Expire(ctx context.Context, at time.Time, limit int) (int, error)
+	// Forget removes those that were closed before a time without being published, at most limit, and returns how many it removed.
+	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // What this package asks of others.

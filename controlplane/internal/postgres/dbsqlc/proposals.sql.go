@@ -44,6 +44,28 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 	return result.RowsAffected(), nil
 }
 
+const forgetProposals = `-- name: ForgetProposals :execrows
+DELETE FROM proposals p WHERE (p.environment, p.id) IN (
+    SELECT q.environment, q.id FROM proposals q
+    WHERE q.closed_at < $1 AND q.state <> 'published'
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+`
+
+type ForgetProposalsParams struct {
+	ClosedBefore *time.Time
+	Most         int32
+}
+
+func (q *Queries) ForgetProposals(ctx context.Context, arg ForgetProposalsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, forgetProposals, arg.ClosedBefore, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const getProposal = `-- name: GetProposal :one
 SELECT environment, id, version, state, author_id, summary, details, sealed, expires_at, closed_at, closed_by, closed_by_id, revision, sequence FROM proposals WHERE environment = $1 AND id = $2
 `

@@ -43,6 +43,14 @@ WHERE p.closed_at IS NULL AND p.expires_at <= @at AND (p.environment, p.id) IN (
     FOR UPDATE SKIP LOCKED
 );
 
+-- name: ForgetProposals :execrows
+DELETE FROM proposals p WHERE (p.environment, p.id) IN (
+    SELECT q.environment, q.id FROM proposals q
+    WHERE q.closed_at < @closed_before AND q.state <> 'published'
+    LIMIT @most
+    FOR UPDATE SKIP LOCKED
+);
+
 -- name: ListSealedProposals :many
 SELECT environment, id, sealed FROM proposals WHERE sealed IS NOT NULL ORDER BY environment, id;
 
