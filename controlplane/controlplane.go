@@ -22,8 +22,10 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
+	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
@@ -72,18 +74,20 @@ type plane struct {
 	log *slog.Logger
 
 	// Ground: what faces stand on. It stops last.
-	commits  *postgres.Listener
-	lanes    *fleet.Lanes
-	trust    *fleet.Trust
-	roster   *fleet.Roster
-	limits   *limits.Limits
-	sweeper  *denials.Sweeper
-	members  *fleet.Members
-	asking   *fleet.Inquiries
-	consumer *bus.Consumer
-	upkeep   *usage.Upkeep
-	warden   *bus.Warden
-	bus      *busLink
+	commits   *postgres.Listener
+	lanes     *fleet.Lanes
+	trust     *fleet.Trust
+	roster    *fleet.Roster
+	limits    *limits.Limits
+	sweeper   *denials.Sweeper
+	members   *fleet.Members
+	asking    *fleet.Inquiries
+	keys      *idempotency.Keeper
+	proposals *proposals.Proposals
+	consumer  *bus.Consumer
+	upkeep    *usage.Upkeep
+	warden    *bus.Warden
+	bus       *busLink
 
 	// Faces.
 	edge    *edgeapi.Server
@@ -104,6 +108,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p := &plane{cfg: cfg, log: log, bus: link, trust: c.trust, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, fleet.Histories{Epochs: histories}, p.commits, log, fleetStats)
 	p.limits = limits.New(db, log, limitStats)
+	p.proposals = newProposals(db, publisher, c.vault, log)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	p.members = fleet.NewMembers(publisher, log)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
@@ -113,7 +118,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
 	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
-	var errs [4]error
+	var errs [5]error
+	p.keys, errs[4] = idempotency.Load(ctx, db.IdempotencyKeys(), c.vault, log)
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
 	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats})
 	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
@@ -144,6 +150,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
 		Epochs:       histories,
+		Proposals:    p.proposals,
+		Idempotency:  p.keys,
 		Ready:        db.Ping,
 		Logger:       log,
 	})
@@ -225,6 +233,8 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.limits.Run(standing) })
 	ground.Go(func() error { return p.sweeper.Run(standing) })
 	ground.Go(func() error { return p.upkeep.Run(standing) })
+	ground.Go(func() error { return p.keys.Run(standing) })
+	ground.Go(func() error { return p.proposals.Run(standing) })
 	ground.Go(func() error { return p.members.Run(standing) })
 	ground.Go(func() error { return p.asking.Run(standing) })
 	ground.Go(func() error { return p.warden.Run(standing) })

@@ -12,6 +12,7 @@ const (
 	Node        = "node"
 	NodeGroup   = "ng"
 	Policy      = "pol"
+	Proposal    = "prop"
 	Request     = "req"
 	Route       = "rt"
 	Secret      = "sec"

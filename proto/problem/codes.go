@@ -30,6 +30,17 @@ const (
 	NodeUnreachable    Code = "node_unreachable"
 )
 
+// Codes of proposals, and of requests that are made under an idempotency key.
+const (
+	ProposalRequired      Code = "proposal_required"
+	ProposalStale         Code = "proposal_stale"
+	ProposalOwn           Code = "proposal_own"
+	ProposalNotApproved   Code = "proposal_not_approved"
+	IdempotencyMismatch   Code = "idempotency_mismatch"
+	IdempotencyInProgress Code = "idempotency_in_progress"
+	IdempotencyReplyLost  Code = "idempotency_reply_lost"
+)
+
 // Codes of the edge.
 const (
 	BadRequest              Code = "bad_request"
@@ -84,6 +95,14 @@ var definitions = [...]Definition{
 	{PositionAhead, 409, "Position ahead of the database", "A node holds a position that the database hasn't reached: the database went back. Serving it would revive what was revoked."},
 	{CapabilityMissing, 409, "Capability missing", "A node of the environment doesn't understand what the change holds. Update the node or disable it; with force=true the change is made, and that node refuses it and serves on with what it has."},
 	{NodeUnreachable, 504, "Node unreachable", "The node didn't answer: no replica has its stream, or it took too long. The detail tells since when."},
+
+	{ProposalRequired, 409, "Proposal required", "The environment demands four eyes: its configuration changes by proposals alone. File the change as a proposal, for somebody else to approve and publish."},
+	{ProposalStale, 409, "Proposal stale", "What the proposal touches has changed since it was planned; errors lists the objects. Its author can refresh it, which voids the approvals."},
+	{ProposalOwn, 403, "Own proposal", "Whoever files a proposal neither approves nor publishes it, through no other token either: somebody else must."},
+	{ProposalNotApproved, 409, "Proposal not approved", "Nobody but its author has agreed to the proposal as it is now planned. Have it approved first."},
+	{IdempotencyMismatch, 422, "Idempotency key used for another request", "This key came with another request before. Use a new key for each request that means something else."},
+	{IdempotencyInProgress, 409, "Request under way", "The first request with this key isn't answered yet. Ask again, with the same key, after the time in Retry-After."},
+	{IdempotencyReplyLost, 409, "Reply lost", "The first request with this key was carried out, but its answer was lost and isn't kept. Nothing is done again; the detail names what it made."},
 
 	{BadRequest, 400, "Bad request", "The request breaks the rules of HTTP, or can be read in two ways."},
 	{PathRefused, 400, "Path refused", "The path can be read in two ways (dot segments, encoded slashes, double encoding and the like). Send its plain form."},

@@ -433,6 +433,15 @@ type APIKeyList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
+// ApprovalRequest ApprovalRequest agrees to a proposal.
+type ApprovalRequest struct {
+	// Round The round that was looked at: what the author refreshed meanwhile isn't approved unseen.
+	Round int `json:"round"`
+
+	// Comment What the reviewer says to it.
+	Comment string `json:"comment,omitempty,omitzero"`
+}
+
 // Attachment Attachment is one place that a policy is attached to.
 type Attachment struct {
 	// Environment Every route of the environment.
@@ -667,6 +676,9 @@ type EnvironmentSettings struct {
 
 	// RemovalPercent Share of the environment's routes, in percent, that one revision may remove without `force`; absent: 25. Up to ten routes may always go.
 	RemovalPercent int `json:"removal_percent,omitempty,omitzero"`
+
+	// FourEyes The configuration changes by proposals alone: filed by one person, approved and published by others. A direct write, one that would switch this off included, is refused with proposal_required; whoever holds proposals.override passes with `force`.
+	FourEyes bool `json:"four_eyes,omitempty,omitzero"`
 }
 
 // EnvironmentSettingsName Always "settings".
@@ -1213,6 +1225,149 @@ type ProblemPageList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
+// Proposal Proposal is a batch that is made, reviewed and published by different people.
+type Proposal struct {
+	// ID Identifier.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Title What it is, in few words.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Message Why, in words.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// State "open", "approved", "stale" (what it touches moved on: refresh it), "published", "rejected", "withdrawn" or "expired".
+	State string `json:"state,omitempty,omitzero"`
+
+	// Author Who filed it, by name.
+	Author string `json:"author,omitempty,omitzero"`
+
+	// AuthorID Who filed it, by id. The same may neither approve nor publish it.
+	AuthorID string `json:"author_id,omitempty,omitzero"`
+
+	// Round Counts the plans: 1 when filed, one more each time that it is refreshed. Approvals are of a round.
+	Round int `json:"round,omitempty,omitzero"`
+
+	// Operations The steps; values of secrets are left out.
+	Operations []Operation `json:"operations,omitempty,omitzero"`
+
+	// RollbackTo The revision whose configuration is to come back; absent: it has steps.
+	RollbackTo int `json:"rollback_to,omitempty,omitzero"`
+
+	// Force It was filed with force=true: what only that lets pass is made when it is published.
+	Force bool `json:"force,omitempty,omitzero"`
+
+	// BaseRevision Revision that it was planned on.
+	BaseRevision int `json:"base_revision,omitempty,omitzero"`
+
+	// Base What it changes or refers to, as that was when it was planned.
+	Base []ProposalObject `json:"base,omitempty,omitzero"`
+
+	// Plan ChangesResponse is what a batch made, or would make (dry run).
+	Plan ChangesResponse `json:"plan,omitempty,omitzero"`
+
+	// Reviews What others said to it, in order.
+	Reviews []ProposalReview `json:"reviews,omitempty,omitzero"`
+
+	// CreatedAt When it was filed.
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// PlannedAt When the plan was made.
+	PlannedAt time.Time `json:"planned_at,omitempty,omitzero"`
+
+	// ExpiresAt When it ends by itself, unless it is refreshed.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// ClosedAt When it was published, rejected, withdrawn or expired.
+	ClosedAt time.Time `json:"closed_at,omitempty,omitzero"`
+
+	// ClosedBy Who published, rejected or withdrew it, by name.
+	ClosedBy string `json:"closed_by,omitempty,omitzero"`
+
+	// ClosedByID Who published, rejected or withdrew it, by id.
+	ClosedByID string `json:"closed_by_id,omitempty,omitzero"`
+
+	// Revision The revision that it made; 0: none.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Sequence The directory's sequence after it was published; 0: it made no entry.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// Now ProposalOutlook is what a proposal comes to against what is committed now.
+	Now ProposalOutlook `json:"now,omitempty,omitzero"`
+}
+
+// ProposalList A page of proposals.
+type ProposalList struct {
+	Data []Proposal `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// ProposalObject ProposalObject is an object in the state that a proposal was planned on.
+type ProposalObject struct {
+	// Collection Collection ("routes").
+	Collection string `json:"collection,omitempty,omitzero"`
+
+	// ID Id; absent of a name that nothing had.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Etag ETag; absent of a name that nothing had.
+	Etag string `json:"etag,omitempty,omitzero"`
+}
+
+// ProposalOutlook ProposalOutlook is what a proposal comes to against what is committed now.
+type ProposalOutlook struct {
+	// Plan ChangesResponse is what a batch made, or would make (dry run).
+	Plan ChangesResponse `json:"plan,omitempty,omitzero"`
+
+	// Moved What moved on since it was planned, as it was then. With any of these the proposal can't be published.
+	Moved []ProposalObject `json:"moved,omitempty,omitzero"`
+
+	// Refusal Problem is the body of every error (RFC 9457).
+	Refusal Problem `json:"refusal,omitempty,omitzero"`
+}
+
+// ProposalRequest ProposalRequest files a batch, or a rollback, for others to review and publish.
+type ProposalRequest struct {
+	// Title What it is, in few words.
+	Title string `json:"title"`
+
+	// Message Why, in words. It becomes the revision's message.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Operations The steps, as in a batch that is applied at once. None of them may make an API key: it would be shown to whoever publishes.
+	Operations []Operation `json:"operations,omitempty,omitzero"`
+
+	// RollbackTo Instead of steps: the revision whose configuration is to come back.
+	RollbackTo *int `json:"rollback_to,omitempty"`
+}
+
+// ProposalReview ProposalReview is what somebody said to a proposal.
+type ProposalReview struct {
+	// Verdict "approved" or "rejected".
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Reviewer Who, by name.
+	Reviewer string `json:"reviewer,omitempty,omitzero"`
+
+	// ReviewerID Who, by id.
+	ReviewerID string `json:"reviewer_id,omitempty,omitzero"`
+
+	// Comment What they said.
+	Comment string `json:"comment,omitempty,omitzero"`
+
+	// Round Round that they looked at; an approval of an earlier round than the proposal's is void.
+	Round int `json:"round,omitempty,omitzero"`
+
+	// At When.
+	At time.Time `json:"at,omitempty,omitzero"`
+}
+
 // Referrer Referrer is an object that refers to another.
 type Referrer struct {
 	// Collection Collection.
@@ -1226,6 +1381,12 @@ type Referrer struct {
 
 	// Pointer JSON pointer of the reference.
 	Pointer string `json:"pointer,omitempty,omitzero"`
+}
+
+// RejectionRequest RejectionRequest ends a proposal that must not be.
+type RejectionRequest struct {
+	// Comment Why.
+	Comment string `json:"comment"`
 }
 
 // RequestFilter Only requests of which a field has one of these values, comma-separated.
@@ -1804,7 +1965,8 @@ type CreateAPIKeyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1818,7 +1980,8 @@ type DeleteAPIKeyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1838,7 +2001,8 @@ type PatchAPIKeyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1855,7 +2019,8 @@ type PutAPIKeyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1878,7 +2043,8 @@ type RotateAPIKeyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1910,7 +2076,8 @@ type CreateBlockParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1924,7 +2091,8 @@ type DeleteBlockParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1944,7 +2112,8 @@ type PatchBlockParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1961,7 +2130,8 @@ type PutBlockParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1984,7 +2154,8 @@ type ApplyChangesParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2013,7 +2184,8 @@ type CreateConsumerParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2027,7 +2199,8 @@ type DeleteConsumerParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2047,7 +2220,8 @@ type PatchConsumerParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2064,7 +2238,8 @@ type PutConsumerParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2171,7 +2346,8 @@ type CreatePolicyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2185,7 +2361,8 @@ type DeletePolicyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2205,7 +2382,8 @@ type PatchPolicyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2222,7 +2400,8 @@ type PutPolicyParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2238,6 +2417,33 @@ type PutPolicyParams struct {
 
 // PutPolicyParamsIfNoneMatch defines parameters for PutPolicy.
 type PutPolicyParamsIfNoneMatch string
+
+// ListProposalsParams defines parameters for ListProposals.
+type ListProposalsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+}
+
+// CreateProposalParams defines parameters for CreateProposal.
+type CreateProposalParams struct {
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+}
+
+// PublishProposalParams defines parameters for PublishProposal.
+type PublishProposalParams struct {
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
 
 // ListRequestsParams defines parameters for ListRequests.
 type ListRequestsParams struct {
@@ -2278,7 +2484,8 @@ type RollbackRevisionParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2307,7 +2514,8 @@ type CreateRouteParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2321,7 +2529,8 @@ type DeleteRouteParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2341,7 +2550,8 @@ type PatchRouteParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2358,7 +2568,8 @@ type PutRouteParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2396,7 +2607,8 @@ type CreateSecretParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2410,7 +2622,8 @@ type DeleteSecretParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2430,7 +2643,8 @@ type PatchSecretParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2447,7 +2661,8 @@ type PutSecretParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2485,7 +2700,8 @@ type CreateServiceParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2499,7 +2715,8 @@ type DeleteServiceParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2519,7 +2736,8 @@ type PatchServiceParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2536,7 +2754,8 @@ type PutServiceParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2562,7 +2781,8 @@ type PatchSettingsParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2579,7 +2799,8 @@ type PutSettingsParams struct {
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
+	// environment demands a proposal (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2691,6 +2912,15 @@ type PatchPolicyApplicationMergePatchPlusJSONRequestBody = PatchPolicyApplicatio
 
 // PutPolicyJSONRequestBody defines body for PutPolicy for application/json ContentType.
 type PutPolicyJSONRequestBody = Policy
+
+// CreateProposalJSONRequestBody defines body for CreateProposal for application/json ContentType.
+type CreateProposalJSONRequestBody = ProposalRequest
+
+// ApproveProposalJSONRequestBody defines body for ApproveProposal for application/json ContentType.
+type ApproveProposalJSONRequestBody = ApprovalRequest
+
+// RejectProposalJSONRequestBody defines body for RejectProposal for application/json ContentType.
+type RejectProposalJSONRequestBody = RejectionRequest
 
 // RollbackRevisionJSONRequestBody defines body for RollbackRevision for application/json ContentType.
 type RollbackRevisionJSONRequestBody = RollbackRequest
@@ -3345,6 +3575,100 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/policies/{key} (the `PutPolicy` operationId).
 	PutPolicy(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutPolicyParams, body PutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProposals List proposals, latest first
+	//
+	// Filtered by `state` or `author_id`. A proposal is listed in the state that was last seen of it, without steps, base and plan.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/proposals (the `ListProposals` operationId).
+	ListProposals(ctx context.Context, environment EnvironmentKey, params *ListProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProposalWithBody File a batch, or a rollback, for others to review and publish
+	//
+	// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+	// What `force` lets pass is decided here: it is published as it was filed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+	CreateProposalWithBody(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProposal File a batch, or a rollback, for others to review and publish
+	//
+	// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+	// What `force` lets pass is decided here: it is published as it was filed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+	CreateProposal(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, body CreateProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProposal Read a proposal
+	//
+	// The plan that reviewers agree to and, while it isn't closed, what it would come to now and what has moved on since.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/proposals/{key} (the `GetProposal` operationId).
+	GetProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveProposalWithBody Agree to a proposal
+	//
+	// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+	// approval is enough for it to be published.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+	ApproveProposalWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveProposal Agree to a proposal
+	//
+	// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+	// approval is enough for it to be published.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+	ApproveProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, body ApproveProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishProposal Publish a proposal
+	//
+	// By anybody but its author, once somebody but its author has approved it. What it touches must be as it was planned on (409
+	// proposal_stale), and becomes what was planned, in one transaction with the proposal's end.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/publish (the `PublishProposal` operationId).
+	PublishProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PublishProposalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefreshProposal Plan a proposal anew
+	//
+	// By its author alone. The same steps are planned against what is committed now, as the next round: approvals of rounds before are void.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/refresh (the `RefreshProposal` operationId).
+	RefreshProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectProposalWithBody Reject a proposal
+	//
+	// It is closed. Its author withdraws it instead.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+	RejectProposalWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectProposal Reject a proposal
+	//
+	// It is closed. Its author withdraws it instead.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+	RejectProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, body RejectProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WithdrawProposal Withdraw a proposal
+	//
+	// By its author alone. It is closed.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/withdraw (the `WithdrawProposal` operationId).
+	WithdrawProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRequests List requests
 	//
@@ -4978,6 +5302,210 @@ func (c *Client) PutPolicyWithBody(ctx context.Context, environment EnvironmentK
 // Corresponds with PUT /api/v1/environments/{environment}/policies/{key} (the `PutPolicy` operationId).
 func (c *Client) PutPolicy(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutPolicyParams, body PutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutPolicyRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProposals List proposals, latest first
+//
+// Filtered by `state` or `author_id`. A proposal is listed in the state that was last seen of it, without steps, base and plan.
+//
+// Corresponds with GET /api/v1/environments/{environment}/proposals (the `ListProposals` operationId).
+func (c *Client) ListProposals(ctx context.Context, environment EnvironmentKey, params *ListProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProposalsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProposalWithBody File a batch, or a rollback, for others to review and publish
+//
+// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+// What `force` lets pass is decided here: it is published as it was filed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+func (c *Client) CreateProposalWithBody(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProposalRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProposal File a batch, or a rollback, for others to review and publish
+//
+// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+// What `force` lets pass is decided here: it is published as it was filed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+func (c *Client) CreateProposal(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, body CreateProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProposalRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProposal Read a proposal
+//
+// The plan that reviewers agree to and, while it isn't closed, what it would come to now and what has moved on since.
+//
+// Corresponds with GET /api/v1/environments/{environment}/proposals/{key} (the `GetProposal` operationId).
+func (c *Client) GetProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProposalRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveProposalWithBody Agree to a proposal
+//
+// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+// approval is enough for it to be published.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+func (c *Client) ApproveProposalWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveProposalRequestWithBody(c.Server, environment, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveProposal Agree to a proposal
+//
+// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+// approval is enough for it to be published.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+func (c *Client) ApproveProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, body ApproveProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveProposalRequest(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishProposal Publish a proposal
+//
+// By anybody but its author, once somebody but its author has approved it. What it touches must be as it was planned on (409
+// proposal_stale), and becomes what was planned, in one transaction with the proposal's end.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/publish (the `PublishProposal` operationId).
+func (c *Client) PublishProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PublishProposalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishProposalRequest(c.Server, environment, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefreshProposal Plan a proposal anew
+//
+// By its author alone. The same steps are planned against what is committed now, as the next round: approvals of rounds before are void.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/refresh (the `RefreshProposal` operationId).
+func (c *Client) RefreshProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefreshProposalRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectProposalWithBody Reject a proposal
+//
+// It is closed. Its author withdraws it instead.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+func (c *Client) RejectProposalWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectProposalRequestWithBody(c.Server, environment, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectProposal Reject a proposal
+//
+// It is closed. Its author withdraws it instead.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+func (c *Client) RejectProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, body RejectProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectProposalRequest(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WithdrawProposal Withdraw a proposal
+//
+// By its author alone. It is closed.
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/withdraw (the `WithdrawProposal` operationId).
+func (c *Client) WithdrawProposal(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWithdrawProposalRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -9877,6 +10405,464 @@ func NewPutPolicyRequestWithBody(server string, environment EnvironmentKey, key 
 	return req, nil
 }
 
+// NewListProposalsRequest constructs an http.Request for the ListProposals method
+func NewListProposalsRequest(server string, environment EnvironmentKey, params *ListProposalsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateProposalRequest calls the generic CreateProposal builder with application/json body
+func NewCreateProposalRequest(server string, environment EnvironmentKey, params *CreateProposalParams, body CreateProposalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateProposalRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewCreateProposalRequestWithBody constructs an http.Request for the CreateProposal method, with any body, and a specified content type
+func NewCreateProposalRequestWithBody(server string, environment EnvironmentKey, params *CreateProposalParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetProposalRequest constructs an http.Request for the GetProposal method
+func NewGetProposalRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApproveProposalRequest calls the generic ApproveProposal builder with application/json body
+func NewApproveProposalRequest(server string, environment EnvironmentKey, key ObjectKey, body ApproveProposalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApproveProposalRequestWithBody(server, environment, key, "application/json", bodyReader)
+}
+
+// NewApproveProposalRequestWithBody constructs an http.Request for the ApproveProposal method, with any body, and a specified content type
+func NewApproveProposalRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals/%s/approve", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPublishProposalRequest constructs an http.Request for the PublishProposal method
+func NewPublishProposalRequest(server string, environment EnvironmentKey, key ObjectKey, params *PublishProposalParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals/%s/publish", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRefreshProposalRequest constructs an http.Request for the RefreshProposal method
+func NewRefreshProposalRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals/%s/refresh", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRejectProposalRequest calls the generic RejectProposal builder with application/json body
+func NewRejectProposalRequest(server string, environment EnvironmentKey, key ObjectKey, body RejectProposalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRejectProposalRequestWithBody(server, environment, key, "application/json", bodyReader)
+}
+
+// NewRejectProposalRequestWithBody constructs an http.Request for the RejectProposal method, with any body, and a specified content type
+func NewRejectProposalRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals/%s/reject", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewWithdrawProposalRequest constructs an http.Request for the WithdrawProposal method
+func NewWithdrawProposalRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/proposals/%s/withdraw", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRequestsRequest constructs an http.Request for the ListRequests method
 func NewListRequestsRequest(server string, environment EnvironmentKey, params *ListRequestsParams) (*http.Request, error) {
 	var err error
@@ -13503,6 +14489,110 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/policies/{key} (the `PutPolicy` operationId).
 	PutPolicyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutPolicyParams, body PutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPolicyResponse, error)
 
+	// ListProposalsWithResponse List proposals, latest first
+	//
+	// Filtered by `state` or `author_id`. A proposal is listed in the state that was last seen of it, without steps, base and plan.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/proposals (the `ListProposals` operationId).
+	ListProposalsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListProposalsParams, reqEditors ...RequestEditorFn) (*ListProposalsResponse, error)
+
+	// CreateProposalWithBodyWithResponse File a batch, or a rollback, for others to review and publish
+	//
+	// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+	// What `force` lets pass is decided here: it is published as it was filed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+	CreateProposalWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProposalResponse, error)
+
+	// CreateProposalWithResponse File a batch, or a rollback, for others to review and publish
+	//
+	// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+	// What `force` lets pass is decided here: it is published as it was filed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+	CreateProposalWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, body CreateProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProposalResponse, error)
+
+	// GetProposalWithResponse Read a proposal
+	//
+	// The plan that reviewers agree to and, while it isn't closed, what it would come to now and what has moved on since.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/proposals/{key} (the `GetProposal` operationId).
+	GetProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetProposalResponse, error)
+
+	// ApproveProposalWithBodyWithResponse Agree to a proposal
+	//
+	// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+	// approval is enough for it to be published.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+	ApproveProposalWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApproveProposalResponse, error)
+
+	// ApproveProposalWithResponse Agree to a proposal
+	//
+	// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+	// approval is enough for it to be published.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+	ApproveProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body ApproveProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*ApproveProposalResponse, error)
+
+	// PublishProposalWithResponse Publish a proposal
+	//
+	// By anybody but its author, once somebody but its author has approved it. What it touches must be as it was planned on (409
+	// proposal_stale), and becomes what was planned, in one transaction with the proposal's end.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/publish (the `PublishProposal` operationId).
+	PublishProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PublishProposalParams, reqEditors ...RequestEditorFn) (*PublishProposalResponse, error)
+
+	// RefreshProposalWithResponse Plan a proposal anew
+	//
+	// By its author alone. The same steps are planned against what is committed now, as the next round: approvals of rounds before are void.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/refresh (the `RefreshProposal` operationId).
+	RefreshProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*RefreshProposalResponse, error)
+
+	// RejectProposalWithBodyWithResponse Reject a proposal
+	//
+	// It is closed. Its author withdraws it instead.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+	RejectProposalWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectProposalResponse, error)
+
+	// RejectProposalWithResponse Reject a proposal
+	//
+	// It is closed. Its author withdraws it instead.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+	RejectProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body RejectProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectProposalResponse, error)
+
+	// WithdrawProposalWithResponse Withdraw a proposal
+	//
+	// By its author alone. It is closed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/withdraw (the `WithdrawProposal` operationId).
+	WithdrawProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*WithdrawProposalResponse, error)
+
 	// ListRequestsWithResponse List requests
 	//
 	// The newest first, kept for 7 days. Rejected requests are all in it, as far as nodes had room for them (`coverage.dropped_requests` counts the others); of allowed ones it is a sample.
@@ -16941,6 +18031,443 @@ func (r PutPolicyResponse) ContentType() string {
 	return ""
 }
 
+type ListProposalsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProposalList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProposalsResponse) GetJSON200() *ProposalList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListProposalsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProposalsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProposalsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProposalsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProposalsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateProposalResponse201Headers the declared response headers of an HTTP 201 response for CreateProposal
+type CreateProposalResponse201Headers struct {
+	ETag     string
+	Location string
+}
+
+type CreateProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Proposal
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateProposalResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateProposalResponse) GetJSON201() *Proposal {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateProposalResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetProposalResponse200Headers the declared response headers of an HTTP 200 response for GetProposal
+type GetProposalResponse200Headers struct {
+	ETag string
+}
+
+type GetProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetProposalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetProposalResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ApproveProposalResponse200Headers the declared response headers of an HTTP 200 response for ApproveProposal
+type ApproveProposalResponse200Headers struct {
+	ETag string
+}
+
+type ApproveProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ApproveProposalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApproveProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ApproveProposalResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ApproveProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApproveProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApproveProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApproveProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PublishProposalResponse200Headers the declared response headers of an HTTP 200 response for PublishProposal
+type PublishProposalResponse200Headers struct {
+	ETag              string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PublishProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PublishProposalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PublishProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PublishProposalResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PublishProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PublishProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PublishProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PublishProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RefreshProposalResponse200Headers the declared response headers of an HTTP 200 response for RefreshProposal
+type RefreshProposalResponse200Headers struct {
+	ETag string
+}
+
+type RefreshProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RefreshProposalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefreshProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RefreshProposalResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RefreshProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefreshProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefreshProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefreshProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RejectProposalResponse200Headers the declared response headers of an HTTP 200 response for RejectProposal
+type RejectProposalResponse200Headers struct {
+	ETag string
+}
+
+type RejectProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RejectProposalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RejectProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RejectProposalResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RejectProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RejectProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RejectProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RejectProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// WithdrawProposalResponse200Headers the declared response headers of an HTTP 200 response for WithdrawProposal
+type WithdrawProposalResponse200Headers struct {
+	ETag string
+}
+
+type WithdrawProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Proposal
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *WithdrawProposalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WithdrawProposalResponse) GetJSON200() *Proposal {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WithdrawProposalResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WithdrawProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WithdrawProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WithdrawProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WithdrawProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListRequestsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20126,6 +21653,176 @@ func (c *ClientWithResponses) PutPolicyWithResponse(ctx context.Context, environ
 		return nil, err
 	}
 	return ParsePutPolicyResponse(rsp)
+}
+
+// ListProposalsWithResponse List proposals, latest first
+//
+// Filtered by `state` or `author_id`. A proposal is listed in the state that was last seen of it, without steps, base and plan.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/proposals (the `ListProposals` operationId).
+func (c *ClientWithResponses) ListProposalsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListProposalsParams, reqEditors ...RequestEditorFn) (*ListProposalsResponse, error) {
+	rsp, err := c.ListProposals(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProposalsResponse(rsp)
+}
+
+// CreateProposalWithBodyWithResponse File a batch, or a rollback, for others to review and publish
+//
+// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+// What `force` lets pass is decided here: it is published as it was filed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+func (c *ClientWithResponses) CreateProposalWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProposalResponse, error) {
+	rsp, err := c.CreateProposalWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProposalResponse(rsp)
+}
+
+// CreateProposalWithResponse File a batch, or a rollback, for others to review and publish
+//
+// It is planned at once, and refused where a dry run of it would be. A proposal makes no API key. It ends by itself after 30 days.
+// What `force` lets pass is decided here: it is published as it was filed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals (the `CreateProposal` operationId).
+func (c *ClientWithResponses) CreateProposalWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateProposalParams, body CreateProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProposalResponse, error) {
+	rsp, err := c.CreateProposal(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProposalResponse(rsp)
+}
+
+// GetProposalWithResponse Read a proposal
+//
+// The plan that reviewers agree to and, while it isn't closed, what it would come to now and what has moved on since.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/proposals/{key} (the `GetProposal` operationId).
+func (c *ClientWithResponses) GetProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetProposalResponse, error) {
+	rsp, err := c.GetProposal(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProposalResponse(rsp)
+}
+
+// ApproveProposalWithBodyWithResponse Agree to a proposal
+//
+// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+// approval is enough for it to be published.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+func (c *ClientWithResponses) ApproveProposalWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApproveProposalResponse, error) {
+	rsp, err := c.ApproveProposalWithBody(ctx, environment, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveProposalResponse(rsp)
+}
+
+// ApproveProposalWithResponse Agree to a proposal
+//
+// By anybody but its author (403 proposal_own), to the round that they looked at (409 conflict when it was refreshed meanwhile). One
+// approval is enough for it to be published.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/approve (the `ApproveProposal` operationId).
+func (c *ClientWithResponses) ApproveProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body ApproveProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*ApproveProposalResponse, error) {
+	rsp, err := c.ApproveProposal(ctx, environment, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveProposalResponse(rsp)
+}
+
+// PublishProposalWithResponse Publish a proposal
+//
+// By anybody but its author, once somebody but its author has approved it. What it touches must be as it was planned on (409
+// proposal_stale), and becomes what was planned, in one transaction with the proposal's end.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/publish (the `PublishProposal` operationId).
+func (c *ClientWithResponses) PublishProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PublishProposalParams, reqEditors ...RequestEditorFn) (*PublishProposalResponse, error) {
+	rsp, err := c.PublishProposal(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishProposalResponse(rsp)
+}
+
+// RefreshProposalWithResponse Plan a proposal anew
+//
+// By its author alone. The same steps are planned against what is committed now, as the next round: approvals of rounds before are void.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/refresh (the `RefreshProposal` operationId).
+func (c *ClientWithResponses) RefreshProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*RefreshProposalResponse, error) {
+	rsp, err := c.RefreshProposal(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefreshProposalResponse(rsp)
+}
+
+// RejectProposalWithBodyWithResponse Reject a proposal
+//
+// It is closed. Its author withdraws it instead.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+func (c *ClientWithResponses) RejectProposalWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectProposalResponse, error) {
+	rsp, err := c.RejectProposalWithBody(ctx, environment, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectProposalResponse(rsp)
+}
+
+// RejectProposalWithResponse Reject a proposal
+//
+// It is closed. Its author withdraws it instead.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/reject (the `RejectProposal` operationId).
+func (c *ClientWithResponses) RejectProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body RejectProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectProposalResponse, error) {
+	rsp, err := c.RejectProposal(ctx, environment, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectProposalResponse(rsp)
+}
+
+// WithdrawProposalWithResponse Withdraw a proposal
+//
+// By its author alone. It is closed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/proposals/{key}/withdraw (the `WithdrawProposal` operationId).
+func (c *ClientWithResponses) WithdrawProposalWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*WithdrawProposalResponse, error) {
+	rsp, err := c.WithdrawProposal(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWithdrawProposalResponse(rsp)
 }
 
 // ListRequestsWithResponse List requests
@@ -23683,6 +25380,389 @@ func ParsePutPolicyResponse(rsp *http.Response) (*PutPolicyResponse, error) {
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListProposalsResponse parses an HTTP response from a ListProposalsWithResponse call
+func ParseListProposalsResponse(rsp *http.Response) (*ListProposalsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProposalsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProposalList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateProposalResponse parses an HTTP response from a CreateProposalWithResponse call
+func ParseCreateProposalResponse(rsp *http.Response) (*CreateProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateProposalResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetProposalResponse parses an HTTP response from a GetProposalWithResponse call
+func ParseGetProposalResponse(rsp *http.Response) (*GetProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetProposalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseApproveProposalResponse parses an HTTP response from a ApproveProposalWithResponse call
+func ParseApproveProposalResponse(rsp *http.Response) (*ApproveProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApproveProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ApproveProposalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePublishProposalResponse parses an HTTP response from a PublishProposalWithResponse call
+func ParsePublishProposalResponse(rsp *http.Response) (*PublishProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PublishProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PublishProposalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRefreshProposalResponse parses an HTTP response from a RefreshProposalWithResponse call
+func ParseRefreshProposalResponse(rsp *http.Response) (*RefreshProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefreshProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RefreshProposalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRejectProposalResponse parses an HTTP response from a RejectProposalWithResponse call
+func ParseRejectProposalResponse(rsp *http.Response) (*RejectProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RejectProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RejectProposalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseWithdrawProposalResponse parses an HTTP response from a WithdrawProposalWithResponse call
+func ParseWithdrawProposalResponse(rsp *http.Response) (*WithdrawProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WithdrawProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Proposal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers WithdrawProposalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

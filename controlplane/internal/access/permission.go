@@ -23,6 +23,7 @@ var permissions = [...]Permission{
 	"secrets.read", "secrets.write",
 	"blocks.read", "blocks.write",
 	"changes.write",
+	"proposals.read", "proposals.write", "proposals.publish", "proposals.override",
 	"revisions.read", "revisions.rollback",
 	"nodes.read", "nodes.write",
 	"node-groups.read", "node-groups.write",

@@ -30,13 +30,13 @@ func (s *Server) applyChanges(x *exchange) error {
 	if err := problem.Invalid(validate.Message(&wanted)...); err != nil {
 		return err
 	}
-	operations, err := operationsOf(&wanted)
+	operations, err := publish.OperationsOf(wanted.GetOperations())
 	if err != nil {
 		return err
 	}
 	result, err := s.Publisher.Apply(x.context(), publish.Batch{
 		Environment: environment.GetId(), Author: x.actor, Message: wanted.GetMessage(),
-		Operations: operations, DryRun: opts.dryRun, Force: opts.force, Prefixed: true,
+		Operations: operations, DryRun: opts.dryRun, Force: opts.force, Override: x.overrides(opts), Prefixed: true,
 	})
 	if err != nil {
 		return err
@@ -66,6 +66,7 @@ func (s *Server) rollbackRevision(x *exchange) error {
 	}
 	result, err := s.Publisher.Rollback(x.context(), publish.Batch{
 		Environment: environment.GetId(), RollbackTo: number, Author: x.actor, Message: wanted.GetMessage(), DryRun: opts.dryRun, Force: opts.force,
+		Override: x.overrides(opts),
 	})
 	if err != nil {
 		return err
@@ -83,25 +84,6 @@ func (s *Server) sendChanges(x *exchange, environment *adminv1.Environment, opts
 		s.announce(x, environment, opts, result)
 	}
 	return x.send(http.StatusOK, answer)
-}
-
-// operationsOf returns the steps of a batch as publish takes them.
-func operationsOf(wanted *adminv1.ChangesRequest) ([]publish.Operation, error) {
-	operations := make([]publish.Operation, len(wanted.GetOperations()))
-	for i, op := range wanted.GetOperations() {
-		operations[i] = publish.Operation{
-			Verb: publish.Verb(op.GetAction()), Collection: op.GetCollection(), Key: op.GetKey(), IfMatch: op.GetIfMatch(),
-		}
-		if op.GetBody() == nil {
-			continue
-		}
-		body, err := resource.Encode(op.GetBody())
-		if err != nil {
-			return nil, err
-		}
-		operations[i].Body = body
-	}
-	return operations, nil
 }
 
 // changesResponse returns what a batch made, as the document describes it.

@@ -28,6 +28,8 @@ type Config struct {
 	Limits       Limits
 	Tokens       Tokens
 	Epochs       Epochs
+	Proposals    Proposals
+	Idempotency  Idempotency
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
@@ -105,7 +107,7 @@ func (s *Server) serve(op *operation, h handler) echo.HandlerFunc {
 		if err := x.readBody(); err != nil {
 			return err
 		}
-		return h(x)
+		return s.once(x, h)
 	}
 }
 
@@ -153,5 +155,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addDenials(handlers)
 	s.addNodes(handlers)
 	s.addProblems(handlers)
+	s.addProposals(handlers)
 	return handlers
 }

@@ -21,8 +21,10 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
+	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
@@ -50,7 +52,20 @@ type world struct {
 }
 
 // readiness is what /readyz tells.
-type readiness struct{ unready, panicking bool }
+type readiness struct{ unready, panicking, environmentsPanic bool }
+
+// fragile is environments that panic when they are told to.
+type fragile struct {
+	*environments.Environments
+	*readiness
+}
+
+func (f fragile) Create(ctx context.Context, wanted *adminv1.Environment, author access.Actor) (*adminv1.Environment, error) {
+	if f.environmentsPanic {
+		panic(errUnready)
+	}
+	return f.Environments.Create(ctx, wanted, author)
+}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -77,24 +92,33 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.epochs = epochs.New(db.Epochs(), nil, nil, log, new(epochs.Stats))
 	configuration := catalog.New(db, log)
+	publisher := publish.New(db, configuration, vault, log)
+	keeper, err := idempotency.Load(ctx, db.IdempotencyKeys(), vault, log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	all := environments.New(db, vault)
 	nodes := fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats)))
 	w.server, err = api.New(api.Config{
-		Environments: all,
-		Publisher:    publish.New(db, configuration, vault, log),
+		Environments: fragile{all, w.readiness},
+		Publisher:    publisher,
 		Catalog:      configuration,
 		Directory:    directory.New(db),
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
 		Epochs:       w.epochs,
-		Nodes:        nodes,
-		NodeGroups:   fleet.NewGroups(db.Fleet()),
-		Inquiries:    fleet.NewInquiries(nodes, db.Fleet(), postgres.NewListener(db, log), log),
-		Denials:      denials.New(db, db.Fleet(), directory.New(db), configuration),
-		Usage:        usage.NewReports(db.Usage()),
-		Limits:       limits.New(db, log, new(limits.Stats)),
-		Tokens:       w.tokens,
-		Ready:        w.ready,
-		Logger:       log,
+		Proposals: proposals.New(proposals.Config{
+			Store: db.Proposals(), Publisher: publisher, Sealer: vault, Face: api.Face{}, Logger: log, Now: time.Now,
+		}),
+		Idempotency: keeper,
+		Nodes:       nodes,
+		NodeGroups:  fleet.NewGroups(db.Fleet()),
+		Inquiries:   fleet.NewInquiries(nodes, db.Fleet(), postgres.NewListener(db, log), log),
+		Denials:     denials.New(db, db.Fleet(), directory.New(db), configuration),
+		Usage:       usage.NewReports(db.Usage()),
+		Limits:      limits.New(db, log, new(limits.Stats)),
+		Tokens:      w.tokens,
+		Ready:       w.ready,
+		Logger:      log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -157,6 +157,7 @@ func (s *Server) write(x *exchange, c collection, op publish.Operation) error {
 	}
 	result, err := s.Publisher.Apply(x.context(), publish.Batch{
 		Environment: environment.GetId(), Author: x.actor, Operations: []publish.Operation{op}, DryRun: opts.dryRun, Force: opts.force,
+		Override: x.overrides(opts),
 	})
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ var _ access.Store = (*DB)(nil)
 
 // InsertAccessToken adds a token.
 func (db *DB) InsertAccessToken(ctx context.Context, token access.Token) error {
-	err := db.q.InsertAccessToken(ctx, accessTokenParams(token))
+	err := db.write(ctx, token.ID, func(q *dbsqlc.Queries) error { return q.InsertAccessToken(ctx, accessTokenParams(token)) })
 	if violates(err, "access_tokens_name") {
 		return problem.Wrap(err, problem.NameTaken, "another access token has this name")
 	}

@@ -20,6 +20,7 @@ var _ environments.Store = (*DB)(nil)
 func (db *DB) CreateEnvironment(ctx context.Context, b environments.Beginning) error {
 	env := b.Environment
 	err := db.transaction(ctx, pgx.TxOptions{}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		noteMade(ctx, env.GetId())
 		err := q.InsertEnvironment(ctx, dbsqlc.InsertEnvironmentParams{
 			ID: env.GetId(), Name: env.GetName(), Description: env.GetDescription(), Epoch: int64(env.GetEpoch()),
 			Digest: b.Digest[:], CreatedAt: env.GetCreatedAt().AsTime(),

@@ -35,10 +35,12 @@ func (db *DB) Fleet() *Fleet { return &Fleet{pool: db.pool, queries: db.q} }
 
 // InsertJoinToken keeps a new token.
 func (f *Fleet) InsertJoinToken(ctx context.Context, token fleet.JoinToken) error {
-	err := f.queries.InsertJoinToken(ctx, dbsqlc.InsertJoinTokenParams{
-		ID: token.ID, Environment: token.Environment, Name: token.Name, Description: token.Description,
-		Lookup: token.Lookup, Digest: token.Digest, ExpiresAt: token.ExpiresAt,
-		MaxUses: int32(token.MaxUses), CreatedAt: token.CreatedAt, NodeGroup: orNull(token.Group),
+	err := f.write(ctx, token.ID, func(q *dbsqlc.Queries) error {
+		return q.InsertJoinToken(ctx, dbsqlc.InsertJoinTokenParams{
+			ID: token.ID, Environment: token.Environment, Name: token.Name, Description: token.Description,
+			Lookup: token.Lookup, Digest: token.Digest, ExpiresAt: token.ExpiresAt,
+			MaxUses: int32(token.MaxUses), CreatedAt: token.CreatedAt, NodeGroup: orNull(token.Group),
+		})
 	})
 	if violates(err, "join_tokens_name") {
 		return problem.Wrap(err, problem.NameTaken, "this environment has a join token of this name")

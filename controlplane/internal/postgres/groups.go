@@ -20,8 +20,10 @@ func (f *Fleet) InsertGroup(ctx context.Context, group fleet.Group) error {
 	if err != nil {
 		return err
 	}
-	err = f.queries.InsertNodeGroup(ctx, dbsqlc.InsertNodeGroupParams{
-		ID: group.ID, Environment: group.Environment, Name: group.Name, Labels: labels, Description: group.Description, CreatedAt: group.CreatedAt,
+	err = f.write(ctx, group.ID, func(q *dbsqlc.Queries) error {
+		return q.InsertNodeGroup(ctx, dbsqlc.InsertNodeGroupParams{
+			ID: group.ID, Environment: group.Environment, Name: group.Name, Labels: labels, Description: group.Description, CreatedAt: group.CreatedAt,
+		})
 	})
 	return groupNameTaken(err)
 }

@@ -72,7 +72,14 @@ func Migrate(ctx context.Context, url string) error {
 
 // transaction runs f in a transaction, and commits it when f returns nil.
 func (db *DB) transaction(ctx context.Context, options pgx.TxOptions, f func(pgx.Tx, *dbsqlc.Queries) error) error {
-	err := pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error { return f(tx, db.q.WithTx(tx)) })
+	err := pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error {
+		q := db.q.WithTx(tx)
+		restartReservation(ctx)
+		if err := f(tx, q); err != nil {
+			return err
+		}
+		return markCommitted(ctx, q, options)
+	})
 	return translate(err)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/proto/digest"
@@ -63,6 +64,7 @@ func (tx *writeTx) Environment(ctx context.Context, environment string) (publish
 }
 
 func (tx *writeTx) WriteRevision(ctx context.Context, r catalog.Revision, edits []catalog.Edit) error {
+	idempotency.Of(ctx).Note(idempotency.Made{Revision: r.Number, Objects: editedIDs(edits)})
 	return writeRevision(ctx, tx.q, r, edits)
 }
 
@@ -168,6 +170,7 @@ func (tx *writeTx) CountObjects(ctx context.Context, environment, collection str
 }
 
 func (tx *writeTx) WriteEntries(ctx context.Context, environment string, entries []directory.Entry, head directory.Head) error {
+	idempotency.Of(ctx).Note(idempotency.Made{Sequence: head.Sequence})
 	first := head.Sequence - uint64(len(entries)) + 1
 	if err := upsertEntries(ctx, tx.q, environment, entries, first); err != nil {
 		return err

@@ -9,7 +9,9 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
+	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	"github.com/sallyport/sallyport/proto/digest"
 )
@@ -39,7 +41,11 @@ func (db *DB) Reseal(ctx context.Context, reseal func(purpose string, sealed []b
 		if err != nil {
 			return err
 		}
-		things = materials + entries
+		others, err := resealOthers(ctx, q, reseal)
+		if err != nil {
+			return err
+		}
+		things = materials + entries + others
 		now := time.Now().UTC()
 		return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, AnnouncedAt: now, ActiveAt: now, RetiredAt: now})
 	})
@@ -81,6 +87,40 @@ func resealEntries(ctx context.Context, q *dbsqlc.Queries, reseal func(string, [
 		}
 	}
 	return len(rows), nil
+}
+
+// resealOthers seals what proposals were filed with, and answers kept for their idempotency keys.
+func resealOthers(ctx context.Context, q *dbsqlc.Queries, reseal func(string, []byte) ([]byte, error)) (int, error) {
+	filed, err := q.ListSealedProposals(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list proposals: %w", err)
+	}
+	for _, row := range filed {
+		sealed, err := reseal(proposals.SealedFor(row.Environment, row.ID), row.Sealed)
+		if err != nil {
+			return 0, err
+		}
+		if err := q.ResealProposal(ctx, dbsqlc.ResealProposalParams{Environment: row.Environment, ID: row.ID, Sealed: sealed}); err != nil {
+			return 0, fmt.Errorf("write proposal %s: %w", row.ID, err)
+		}
+	}
+	kept, err := q.ListKeptReplies(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list kept answers: %w", err)
+	}
+	for _, row := range kept {
+		if len(row.Scope) != len(idempotency.Scope{}) {
+			return 0, fmt.Errorf("an idempotency key's scope of %d bytes", len(row.Scope))
+		}
+		sealed, err := reseal(idempotency.SealedFor(idempotency.Scope(row.Scope)), row.Sealed)
+		if err != nil {
+			return 0, err
+		}
+		if err := q.ResealKeptReply(ctx, dbsqlc.ResealKeptReplyParams{Scope: row.Scope, Sealed: sealed}); err != nil {
+			return 0, fmt.Errorf("write a kept answer: %w", err)
+		}
+	}
+	return len(filed) + len(kept), nil
 }
 
 // EnvironmentIDs returns all environments.
@@ -129,6 +169,8 @@ func (db *DB) ForgetSealed(ctx context.Context) error {
 			func() error { return q.EndRotations(ctx, &now) },
 			func() error { return q.DisableNodes(ctx) },
 			func() error { return q.ForgetJoinTokens(ctx) },
+			func() error { return q.WithdrawSealedProposals(ctx, &now) },
+			func() error { return q.ForgetKeptReplies(ctx) },
 			func() error { return q.ForgetMaterials(ctx) },
 			func() error {
 				return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, Old: "lost", AnnouncedAt: now, ActiveAt: now, RetiredAt: now})

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
@@ -18,6 +19,7 @@ import (
 // first is committed, and is told to try again. So that they can't wait for each other, names are taken
 // in their order.
 func (tx *writeTx) WriteRows(ctx context.Context, environment string, rows []publish.RowChange) error {
+	idempotency.Of(ctx).Note(idempotency.Made{Objects: changedIDs(rows)})
 	w := rowsWrite{environment: environment, gone: make(map[string][]string), renamed: make(map[string][]string)}
 	for _, r := range rows {
 		if err := w.add(r); err != nil {

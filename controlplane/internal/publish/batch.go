@@ -43,6 +43,9 @@ type Batch struct {
 	Operations  []Operation
 	DryRun      bool
 	Force       bool // make it although something speaks against it that the author may decide on
+	// Override makes it without the proposal that the environment demands; a face sets it for whoever may and says force.
+	Override bool
+	Proposal *Proposal // that the batch belongs to; nil: it is a direct write
 	// Recall takes back what the database lost of an ended history: a Create of a block names, as Key, the id that it had. Whom it is
 	// about may be lost as well, no limit speaks against it, and denials are recorded as recalled. For package epochs alone.
 	Recall bool
@@ -75,6 +78,8 @@ type Result struct {
 	Changes  []Change
 	Warnings []string // what the author may not have meant
 	Outcomes []Outcome
+	Base     *Base     // of a proposal's dry run: what it is planned on
+	Moved    []Version // of its base, what isn't any more as it was; also beside an error, of a dry run
 }
 
 // origin returns where an operation stands in the caller's body.

@@ -6,6 +6,7 @@
 // The order in which things are locked is the same for all, so that no two writers can together break a
 // reference, and none waits for the other in a circle:
 //
+//  0. the proposal that the batch publishes, if it publishes one;
 //  1. the environment's row, if the batch touches configuration: then its head is caught up, and the
 //     whole result is validated while nobody else can change it;
 //  2. the directory's rows that the batch changes or refers to, in the order of collections and ids;

@@ -286,6 +286,13 @@ func (w *writing) wantedRows() (change, share map[string]map[string]bool) {
 			want(share, directory.APIKeys, body.APIKey)
 		}
 	}
+	if p := w.batch.Proposal; p != nil && p.Base != nil {
+		for _, v := range p.Base.Objects {
+			if w.rows.Has(v.Collection) {
+				want(share, v.Collection, v.Key())
+			}
+		}
+	}
 	if w.candidate != nil {
 		for _, r := range w.candidate.ReferencesElsewhere() {
 			want(share, r.Collection, r.Value)

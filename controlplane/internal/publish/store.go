@@ -28,6 +28,7 @@ type Tx interface {
 	WriteRevision(ctx context.Context, r catalog.Revision, edits []catalog.Edit) error
 
 	DirectoryTx
+	ProposalsTx
 	NodesTx
 	PepperTx
 }

@@ -40,7 +40,7 @@ func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Resu
 		if errors.Is(err, ErrRetry) && attempt < maxAttempts {
 			continue
 		}
-		return Result{}, public(err)
+		return result, public(err)
 	}
 }
 
@@ -71,10 +71,18 @@ func (p *Publisher) attempt(ctx context.Context, batch Batch, rollback bool) (Re
 		return w.result, nil
 	}
 	if err != nil {
-		return Result{}, err
+		return w.refused(), err
 	}
 	w.committed()
 	return w.result, nil
+}
+
+// refused is what can be told of a dry run that was refused.
+func (w *writing) refused() Result {
+	if w == nil || !w.batch.DryRun {
+		return Result{}
+	}
+	return Result{Moved: w.result.Moved}
 }
 
 // writing is one attempt to write a batch. It belongs to one transaction and one goroutine.
@@ -115,6 +123,9 @@ func (p *Publisher) begin(tx Tx, batch Batch, rollback bool) *writing {
 
 // run is the one way of a write. What it locks, and in which order, the package's comment says.
 func (w *writing) run(ctx context.Context) error {
+	if err := w.claimProposal(ctx); err != nil {
+		return err
+	}
 	if err := w.open(ctx); err != nil {
 		return err
 	}
@@ -122,6 +133,9 @@ func (w *writing) run(ctx context.Context) error {
 		return err
 	}
 	if err := w.lockRows(ctx); err != nil {
+		return err
+	}
+	if err := w.holdToBase(); err != nil {
 		return err
 	}
 	if err := w.stageDirectory(ctx); err != nil {
@@ -147,6 +161,9 @@ func (w *writing) open(ctx context.Context) error {
 	}
 	head, err := w.catalog.Locked(ctx, w.tx, w.batch.Environment, w.environment.Configuration)
 	if err != nil {
+		return err
+	}
+	if err := w.demandProposal(ctx, head); err != nil {
 		return err
 	}
 	w.candidate = head.Candidate(w.now, w.rows)
@@ -233,6 +250,13 @@ func (w *writing) plan(ctx context.Context) error {
 	if err := w.describe(); err != nil {
 		return err
 	}
+	if w.batch.Proposal != nil {
+		base, err := w.base()
+		if err != nil {
+			return err
+		}
+		w.result.Base = &base
+	}
 	return errDryRun
 }
 
@@ -242,6 +266,9 @@ func (w *writing) commit(ctx context.Context) error {
 		return err
 	}
 	if err := w.writeRevision(ctx); err != nil {
+		return err
+	}
+	if err := w.closeProposal(ctx); err != nil {
 		return err
 	}
 	return w.describe()
@@ -289,12 +316,12 @@ func (w *writing) writeRevision(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	at := w.environment.Configuration
+	at, author := w.environment.Configuration, w.recordedAuthor()
 	w.next = w.candidate.Head()
 	w.next.Position = catalog.Position{Epoch: at.Epoch, Revision: at.Revision + 1, Digest: w.next.Digest, SequenceNeeded: needed}
 	err = w.tx.WriteRevision(ctx, catalog.Revision{
 		Environment: w.batch.Environment, Number: w.next.Revision, Epoch: at.Epoch, Digest: w.next.Digest, SequenceNeeded: needed,
-		AuthorID: w.batch.Author.ID, Author: w.batch.Author.Name, Message: w.batch.Message, IsRollback: w.rollback, RollbackTo: w.batch.RollbackTo,
+		AuthorID: author.ID, Author: author.Name, Message: w.batch.Message, IsRollback: w.rollback, RollbackTo: w.batch.RollbackTo,
 		Changes: len(edits), CreatedAt: w.now,
 	}, edits)
 	if err != nil {

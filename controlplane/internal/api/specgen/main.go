@@ -30,6 +30,7 @@ func generate(files fs.FS) ([]byte, error) {
 	if err := addAll(section(section(whole, "components"), "schemas"), messageSchemas(), "schema"); err != nil {
 		return nil, err
 	}
+	addIdempotencyKeys(section(whole, "paths"))
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

@@ -164,6 +164,20 @@ type Epoch struct {
 	RecallUntil   *time.Time
 }
 
+type IdempotencyKey struct {
+	Scope      []byte
+	Actor      string
+	Request    []byte
+	Holder     []byte
+	State      string
+	LeaseUntil time.Time
+	Revision   int64
+	Sequence   int64
+	Objects    []string
+	Sealed     []byte
+	CreatedAt  time.Time
+}
+
 type Inquiry struct {
 	ID          pgtype.UUID
 	Environment string
@@ -271,6 +285,23 @@ type Pepper struct {
 	Version     int32
 	EntryKey    []byte
 	CreatedAt   time.Time
+}
+
+type Proposal struct {
+	Environment string
+	ID          string
+	Version     int64
+	State       string
+	AuthorID    string
+	Summary     []byte
+	Details     []byte
+	Sealed      []byte
+	ExpiresAt   time.Time
+	ClosedAt    *time.Time
+	ClosedBy    string
+	ClosedByID  string
+	Revision    int64
+	Sequence    int64
 }
 
 type Recall struct {

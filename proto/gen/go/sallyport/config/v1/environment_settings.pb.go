@@ -45,8 +45,11 @@ type EnvironmentSettings struct {
 	MaxStaleness *durationpb.Duration `protobuf:"bytes,12,opt,name=max_staleness,json=maxStaleness,proto3" json:"max_staleness,omitempty"`
 	// Share of the environment's routes, in percent, that one revision may remove without `force`; absent: 25. Up to ten routes may always go.
 	RemovalPercent *uint32 `protobuf:"varint,13,opt,name=removal_percent,json=removalPercent,proto3,oneof" json:"removal_percent,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The configuration changes by proposals alone: filed by one person, approved and published by others. A direct write, one that would
+	// switch this off included, is refused with proposal_required; whoever holds proposals.override passes with `force`.
+	FourEyes      bool `protobuf:"varint,14,opt,name=four_eyes,json=fourEyes,proto3" json:"four_eyes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EnvironmentSettings) Reset() {
@@ -135,11 +138,18 @@ func (x *EnvironmentSettings) GetRemovalPercent() uint32 {
 	return 0
 }
 
+func (x *EnvironmentSettings) GetFourEyes() bool {
+	if x != nil {
+		return x.FourEyes
+	}
+	return false
+}
+
 var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x97\x04\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xbc\x04\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
@@ -150,7 +160,8 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\x15allowed_target_ranges\x18\v \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x13allowedTargetRanges\x12W\n" +
 	"\rmax_staleness\x18\f \x01(\v2\x19.google.protobuf.DurationB\x17\xbaH\x0e\xaa\x01\v\"\x05\b\x80\x9a\x9e\x012\x02\b\n" +
 	"\xaa\xbb\x18\x02H\x02R\fmaxStaleness\x12;\n" +
-	"\x0fremoval_percent\x18\r \x01(\rB\r\xbaH\x04*\x02\x18d\xaa\xbb\x18\x02H\x02H\x00R\x0eremovalPercent\x88\x01\x01\x1a9\n" +
+	"\x0fremoval_percent\x18\r \x01(\rB\r\xbaH\x04*\x02\x18d\xaa\xbb\x18\x02H\x02H\x00R\x0eremovalPercent\x88\x01\x01\x12#\n" +
+	"\tfour_eyes\x18\x0e \x01(\bB\x06\xaa\xbb\x18\x02H\x03R\bfourEyes\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x12\n" +

@@ -1,0 +1,102 @@
+package api_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+func under(key string) option { return header("Idempotency-Key", key) }
+
+func TestAPostThatIsRepeatedUnderItsKeyIsAnsweredAsItWasAndDoneOnce(t *testing.T) {
+	w := newWorld(t)
+	w.make(http.MethodPost, at("consumers"), shopConsumer)
+	first := w.do(http.MethodPost, at("api-keys"), `{"name":"web","consumer":"shop"}`, under("k-1")).want(t, http.StatusCreated)
+	again := w.do(http.MethodPost, at("api-keys"), `{"name":"web","consumer":"shop"}`, under("k-1")).want(t, http.StatusCreated)
+	if first.object(t).text("key") == "" || !bytes.Equal(first.body, again.body) {
+		t.Errorf("first %s\nthen %s", first.body, again.body)
+	}
+	for _, name := range []string{"Location", "ETag", "Content-Type", "Sallyport-Sequence"} {
+		if value := again.header.Get(name); value == "" || value != first.header.Get(name) {
+			t.Errorf("%s is %q, was %q", name, value, first.header.Get(name))
+		}
+	}
+	if first.header.Get("Idempotency-Replayed") != "" || again.header.Get("Idempotency-Replayed") != "true" || first.header.Get("X-Request-Id") == again.header.Get("X-Request-Id") {
+		t.Errorf("replayed: %q, then %q", first.header.Get("Idempotency-Replayed"), again.header.Get("Idempotency-Replayed"))
+	}
+	if keys := w.do(http.MethodGet, at("api-keys"), "").names(t); len(keys) != 1 {
+		t.Errorf("there are the keys %v", keys)
+	}
+	w.do(http.MethodPost, at("api-keys"), `{"name":"app","consumer":"shop"}`, under("k-1")).want(t, http.StatusUnprocessableEntity).wantProblem(t, problem.IdempotencyMismatch)
+	w.do(http.MethodPost, at("api-keys")+"?dry_run=true", `{"name":"web","consumer":"shop"}`, under("k-1")).wantProblem(t, problem.IdempotencyMismatch)
+	other := w.alteredToken("other", "description = 'another person'")
+	w.do(http.MethodPost, at("api-keys"), `{"name":"web","consumer":"shop"}`, under("k-1"), as(other)).want(t, http.StatusConflict).wantProblem(t, problem.NameTaken)
+}
+
+func TestARefusalIsNotKeptForItsKey(t *testing.T) {
+	w := newWorld(t)
+	w.do(http.MethodPost, at("api-keys"), `{"name":"web","consumer":"shop"}`, under("k")).want(t, http.StatusBadRequest)
+	w.make(http.MethodPost, at("consumers"), shopConsumer)
+	w.do(http.MethodPost, at("api-keys"), `{"name":"web","consumer":"shop"}`, under("k")).want(t, http.StatusCreated)
+}
+
+func TestAnIdempotencyKeyIsOneWordGivenOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, key := range []string{"", "two words", strings.Repeat("x", 256), "ä"} {
+		w.do(http.MethodPost, at("consumers"), shopConsumer, under(key)).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/Idempotency-Key")
+	}
+	twice := func(r *http.Request) { r.Header["Idempotency-Key"] = []string{"a", "b"} }
+	w.do(http.MethodPost, at("consumers"), shopConsumer, twice).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/Idempotency-Key")
+}
+
+func TestOfManyPostsUnderOneKeyAtOnceOneIsDone(t *testing.T) {
+	w := newWorld(t)
+	w.make(http.MethodPost, at("consumers"), shopConsumer)
+	var wg sync.WaitGroup
+	answers := make([]*httptest.ResponseRecorder, 12)
+	for i := range answers {
+		request := w.request(http.MethodPost, at("api-keys"), `{"consumer":"shop"}`, under("k")) // without a name nothing but the key tells that it is one
+		wg.Go(func() {
+			answers[i] = httptest.NewRecorder()
+			w.server.ServeHTTP(answers[i], request)
+		})
+	}
+	wg.Wait()
+	bodies := map[string]bool{}
+	for _, answer := range answers {
+		switch answer.Code {
+		case http.StatusCreated:
+			bodies[answer.Body.String()] = true
+		case http.StatusConflict:
+			if answer.Header().Get("Retry-After") == "" || !strings.Contains(answer.Body.String(), string(problem.IdempotencyInProgress)) {
+				t.Errorf("refused with %s", answer.Body)
+			}
+		default:
+			t.Errorf("%d %s", answer.Code, answer.Body)
+		}
+	}
+	if keys := w.do(http.MethodGet, at("api-keys"), "").object(t).list("data"); len(keys) != 1 || len(bodies) != 1 {
+		t.Errorf("%d keys were made and %d told of", len(keys), len(bodies))
+	}
+}
+
+func TestEveryPostOfTheDocumentNamesTheIdempotencyKey(t *testing.T) {
+	for path, item := range theContract(t).doc.Paths.Map() {
+		if item.Post != nil && item.Post.Parameters.GetByInAndName("header", "Idempotency-Key") == nil {
+			t.Errorf("POST %s doesn't", path)
+		}
+	}
+}
+
+func TestAPanicFreesItsKey(t *testing.T) {
+	w := newWorld(t)
+	w.environmentsPanic = true
+	w.do(http.MethodPost, "/api/v1/environments", `{"name":"staging"}`, under("k")).want(t, http.StatusInternalServerError)
+	w.environmentsPanic = false
+	w.do(http.MethodPost, "/api/v1/environments", `{"name":"staging"}`, under("k")).want(t, http.StatusCreated)
+}
