@@ -17,6 +17,7 @@ import (
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	"github.com/sallyport/sallyport/proto/policy/kinds"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -159,10 +160,10 @@ func TestAViolationShowsWhatWasGivenAndWhatIsAllowed(t *testing.T) {
 		}},
 		{`{"kind":"rate_limit","config":{}}`, &configv1.Policy{}, problem.Violation{
 			Pointer: "/kind", Code: problem.ViolationUnknownKind, Detail: "there is no policy kind of this name; did you mean rate-limit?",
-			Given: "rate_limit", Allowed: "api-key, rate-limit",
+			Given: "rate_limit", Allowed: strings.Join(kinds.Names(), ", "),
 		}},
 		{`{"config":{}}`, &configv1.Policy{}, problem.Violation{
-			Pointer: "/kind", Code: problem.ViolationRequired, Detail: "must be given: it says how config is read", Allowed: "api-key, rate-limit",
+			Pointer: "/kind", Code: problem.ViolationRequired, Detail: "must be given: it says how config is read", Allowed: strings.Join(kinds.Names(), ", "),
 		}},
 		{`{"expires_at":"tomorrow"}`, &adminv1.AccessToken{}, problem.Violation{
 			Pointer: "/expires_at", Code: problem.ViolationInvalidFormat,

@@ -120,6 +120,9 @@ func (e *Edge) Put(t testing.TB, kind *resource.Type, m resource.Message) {
 	self := m.ProtoReflect().Descriptor().Fields().ByName("id")
 	m.ProtoReflect().Set(self, protoreflect.ValueOfString(id.Text(kind.Prefix, o.id)))
 	resource.Rewrite(m, func(r resource.Reference) string {
+		if r.Collection == "consumers" && !id.LooksLikeID(r.Value) {
+			return id.Text(id.Consumer, e.idOf(r.Collection, r.Value))
+		}
 		referred, ok := resource.ByCollection(r.Collection)
 		if !ok || id.LooksLikeID(r.Value) {
 			return r.Value

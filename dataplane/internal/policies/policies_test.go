@@ -49,6 +49,9 @@ func configurations(t *testing.T, b pipeline.Binding) []json.RawMessage {
 func each(t *testing.T, mode string, test func(*testing.T, *edgetest.Edge, pipeline.Binding)) {
 	t.Helper()
 	for _, b := range policies.All() {
+		if mode == "shadow" && !b.Kind.Traits.Decides {
+			continue // there is no verdict to shadow, and the contract refuses it
+		}
 		examples := configurations(t, b)
 		if len(examples) == 0 {
 			t.Errorf("kind %s has no valid examples", b.Kind.Name)
@@ -96,11 +99,8 @@ func TestADryRunTouchesNoCounter(t *testing.T) {
 }
 
 func TestInShadowNoKindChangesRequestOrAnswer(t *testing.T) {
-	each(t, "shadow", func(t *testing.T, e *edgetest.Edge, b pipeline.Binding) {
+	each(t, "shadow", func(t *testing.T, e *edgetest.Edge, _ pipeline.Binding) {
 		t.Helper()
-		if !b.Kind.Traits.Decides {
-			return
-		}
 		key := e.Key(t, "alice", edgetest.Key{})
 		for _, r := range []edgetest.Request{
 			edgetest.Get("/x?api_key=" + key),

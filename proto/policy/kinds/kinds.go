@@ -8,13 +8,17 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/sallyport/sallyport/proto/policy"
+	"github.com/sallyport/sallyport/proto/policy/acl"
 	"github.com/sallyport/sallyport/proto/policy/apikey"
+	"github.com/sallyport/sallyport/proto/policy/headers"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 )
 
 // all is the list: a new kind is a line here, in the order of the names.
 var all = []policy.Kind{
+	acl.Kind,
 	apikey.Kind,
+	headers.Kind,
 	ratelimit.Kind,
 }
 
