@@ -86,7 +86,7 @@ func (o *Overlays) combine(s *Stages, overlay *Overlay) *Stages {
 	if known, ok := overlay.combined.Load(s); ok {
 		return known.(*Stages)
 	}
-	made := s.under(overlay)
+	made := s.beneath(overlay)
 	if o.kept.Load() >= maxCombined {
 		return made
 	}
@@ -104,17 +104,25 @@ func (s *Stages) overlaid(ex *Exchange) *Stages {
 	if ex.Rejection != nil || !ex.Identity.Known() {
 		return s
 	}
-	overlay := ex.Overlays.Of(ex.Identity.Consumer.ID)
+	if laid := s.Under(ex.Overlays, ex.Identity.Consumer.ID); laid != s {
+		ex.overlaid = laid
+		return laid
+	}
+	return s
+}
+
+// Under returns the stages that a consumer's requests pass through: s itself when nothing is attached to the consumer.
+func (s *Stages) Under(overlays *Overlays, consumer id.ID) *Stages {
+	overlay := overlays.Of(consumer)
 	if overlay == nil {
 		return s
 	}
-	ex.overlaid = ex.Overlays.combine(s, overlay)
-	return ex.overlaid
+	return overlays.combine(s, overlay)
 }
 
-// under returns the stages with an overlay on top. Up to Authenticate they are the same, step by step, so that an exchange
+// beneath returns the stages with an overlay on top. Up to Authenticate they are the same, step by step, so that an exchange
 // can go on in them where it is.
-func (s *Stages) under(o *Overlay) *Stages {
+func (s *Stages) beneath(o *Overlay) *Stages {
 	effective := Effective(slices.Concat(s.all, o.policies))
 	rest := s.runner.Stages(effective[firstBehind(effective):])
 	return &Stages{
