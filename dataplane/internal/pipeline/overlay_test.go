@@ -290,8 +290,10 @@ func naive(route []Attached, overlay []Attached) []string {
 // Random policies on random levels: an exchange passes through those, in that order, that the rules say by themselves.
 func TestOverlaysFollowTheRulesForAnyPolicies(t *testing.T) {
 	kinds := []policy.Kind{
-		{Name: "single"}, {Name: "other", Traits: policy.Traits{Decides: true}},
-		{Name: "hurdle", Merges: true, Traits: policy.Traits{Decides: true}}, {Name: "change", Merges: true},
+		{Name: "single"},
+		{Name: "other", Traits: policy.Traits{Decides: true}},
+		{Name: "hurdle", Merges: true, Traits: policy.Traits{Decides: true}},
+		{Name: "change", Merges: true},
 	}
 	phases := map[string]policy.Phase{"single": policy.Inspect, "other": policy.Cache, "hurdle": policy.Limit, "change": policy.Transform}
 	for seed := range uint64(3000) {

@@ -45,8 +45,10 @@ func conditions(rule *policyv1.AclRule) []string {
 		name  string
 		count int
 	}{
-		{"consumers", len(rule.GetConsumers())}, {"labels", len(rule.GetLabels())},
-		{"any_scope", len(rule.GetAnyScope())}, {"all_scopes", len(rule.GetAllScopes())},
+		{"consumers", len(rule.GetConsumers())},
+		{"labels", len(rule.GetLabels())},
+		{"any_scope", len(rule.GetAnyScope())},
+		{"all_scopes", len(rule.GetAllScopes())},
 	} {
 		if condition.count > 0 {
 			given = append(given, condition.name)

@@ -76,7 +76,9 @@ func TestTwinsOfRefusedNamesAreRefused(t *testing.T) {
 
 func TestValidateCopesWithAnythingTheRulesRefuse(t *testing.T) {
 	for _, config := range []*policyv1.Headers{
-		nil, {}, {Request: &policyv1.HeaderChanges{}},
+		nil,
+		{},
+		{Request: &policyv1.HeaderChanges{}},
 		{Request: &policyv1.HeaderChanges{Set: []*policyv1.HeaderField{nil, {}}, Remove: []string{""}, Add: []*policyv1.HeaderField{nil}}},
 	} {
 		for _, v := range Kind.Validate(config) {

@@ -46,7 +46,7 @@ func newChanges(side contract.Side, config *policyv1.HeaderChanges) (changes, er
 			continue
 		}
 		if why := contract.Refused(side, name); why != "" {
-			return changes{}, fmt.Errorf("remove[%d]: %w", i, errRefused(why))
+			return changes{}, fmt.Errorf("remove[%d]: %w", i, refusedError(why))
 		}
 		c.exact = append(c.exact, name)
 	}
@@ -71,13 +71,15 @@ func newChanges(side contract.Side, config *policyv1.HeaderChanges) (changes, er
 	return c, nil
 }
 
-type errRefused string
+// refusedError is why nobody may change a field.
+type refusedError string
 
-func (e errRefused) Error() string { return "can't be changed: it " + string(e) }
+// Error says it.
+func (e refusedError) Error() string { return "can't be changed: it " + string(e) }
 
 func newField(side contract.Side, by how, config *policyv1.HeaderField) (field, error) {
 	if why := contract.Refused(side, config.GetName()); why != "" {
-		return field{}, fmt.Errorf("name: %w", errRefused(why))
+		return field{}, fmt.Errorf("name: %w", refusedError(why))
 	}
 	pieces, err := contract.Parse(config.GetValue())
 	if err != nil {

@@ -79,15 +79,14 @@ func appendRoute(b []byte, route *pipeline.RouteInfo, v contract.Variable) []byt
 }
 
 func appendCaller(b []byte, who *pipeline.Identity, p *contract.Piece) []byte {
-	if !who.Known() {
+	switch v := p.Variable; {
+	case !who.Known():
 		return b
-	}
-	switch p.Variable {
-	case contract.ConsumerID:
+	case v == contract.ConsumerID:
 		return id.Append(b, id.Consumer, who.Consumer.ID)
-	case contract.CredentialID:
+	case v == contract.CredentialID:
 		return id.Append(b, id.APIKey, who.Credential)
-	case contract.ConsumerMetadata:
+	case v == contract.ConsumerMetadata:
 		return append(b, who.Consumer.Metadata[p.Text]...)
 	}
 	return append(b, who.Consumer.Name...)
