@@ -62,8 +62,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 			{"GET", "alice", nil, pass}, {"DELETE", "bob", nil, pass}, {"GET", "carol", nil, refused},
 		}},
 		"methods": {`{"allow": [{"every_consumer": true, "methods": ["GET", "HEAD"]}, {"consumers": ["alice"], "methods": ["POST"]}]}`, []request{
-			{"GET", "carol", nil, pass}, {"POST", "alice", nil, pass}, {"POST", "bob", nil, refused}, {"PUT", "alice", nil, refused},
-			{"get", "carol", nil, refused}, {"GETX", "carol", nil, refused},
+			{"GET", "carol", nil, pass},
+			{"POST", "alice", nil, pass},
+			{"POST", "bob", nil, refused},
+			{"PUT", "alice", nil, refused},
+			{"get", "carol", nil, refused},
+			{"GETX", "carol", nil, refused},
 		}},
 		"otherwise is about methods that no allow rule speaks of": {`{"allow": [{"consumers": ["alice"], "methods": ["POST"]}], "otherwise": "allow"}`, []request{
 			{"POST", "alice", nil, pass}, {"POST", "bob", nil, refused}, {"GET", "bob", nil, pass},
