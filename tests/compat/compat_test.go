@@ -19,8 +19,8 @@ const (
 	settled = time.Minute
 	// progressBound is within what requests that are waited for are answered.
 	progressBound = time.Minute
-	// settingsCapability is what a node needs to know the newest setting.
-	settingsCapability = 2
+	// consumersCapability is what a node needs to know policies on consumers.
+	consumersCapability = 3
 	// clientPause is between two requests of one client.
 	clientPause = 4 * time.Millisecond
 )
@@ -42,19 +42,19 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if nodes[0].Capability >= settingsCapability {
+	if nodes[0].Capability >= consumersCapability {
 		t.Skipf("the build before has capability %d: it knows what this story would have it refuse; give the story something newer", nodes[0].Capability)
 	}
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
-	settings := sallyport.EnvironmentSettings{AllowedTargetRanges: []string{harness.Loopback}, RemovalPercent: 50}
+	policy := harness.Limit(s.Name("overlay"), sallyport.Attachment{Consumer: p.Consumer.Name}, 1, "24h")
 	var refused *sallyport.Problem
-	answer, err := s.API.PutSettingsWithResponse(t.Context(), s.Environment.Name, nil, settings)
+	answer, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, nil, policy)
 	if err := sallyport.Check(answer, err); !errors.As(err, &refused) || refused.Code != "capability_missing" {
 		t.Fatalf("what no node understands is answered %v", err)
 	}
 
 	force := true
-	forced, err := s.API.PutSettingsWithResponse(t.Context(), s.Environment.Name, &sallyport.PutSettingsParams{Force: &force}, settings)
+	forced, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, &sallyport.CreatePolicyParams{Force: &force}, policy)
 	s.Must(forced, err)
 	revision := int64(s.Head().Revision)
 	harness.Eventually(t, settled, func() error {

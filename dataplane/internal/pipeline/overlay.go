@@ -124,11 +124,7 @@ func (s *Stages) Under(overlays *Overlays, consumer id.ID) *Stages {
 // can go on in them where it is.
 func (s *Stages) beneath(o *Overlay) *Stages {
 	effective := Effective(slices.Concat(s.all, o.policies))
-	rest := s.runner.Stages(effective[firstBehind(effective):])
-	return &Stages{
-		runner: s.runner, list: slices.Concat(s.list[:s.behind], rest.list), behind: s.behind,
-		finishes: s.finishes || rest.finishes,
-	}
+	return s.runner.Stages(slices.Concat(s.effective[:s.behind], effective[firstBehind(effective):]))
 }
 
 // For returns the stages that an exchange passes through, which began in s: those of its caller's overlay, once it is known.

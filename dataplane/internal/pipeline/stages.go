@@ -24,11 +24,12 @@ type Runner struct {
 
 // Stages is what a route's requests pass through: one flat list, immutable, safe for concurrent use.
 type Stages struct {
-	runner   *Runner
-	list     []step
-	behind   int        // where the steps behind Authenticate begin, which overlays change
-	all      []Attached // what the list was chosen from
-	finishes bool       // there is a finisher
+	runner    *Runner
+	list      []step
+	effective []Attached // what the list was made of, one by one
+	all       []Attached // what that was chosen from
+	behind    int        // where the steps behind Authenticate begin, which overlays change
+	finishes  bool       // there is a finisher
 }
 
 // step is a stage with all that the loop wants to know of it at hand.
@@ -50,7 +51,7 @@ func (r *Runner) Layered(all, effective []Attached) *Stages {
 
 // Stages returns the stages of the policies that Effective has chosen and ordered.
 func (r *Runner) Stages(effective []Attached) *Stages {
-	s := &Stages{runner: r, list: make([]step, 0, len(effective)), behind: firstBehind(effective)}
+	s := &Stages{runner: r, list: make([]step, 0, len(effective)), effective: effective, behind: firstBehind(effective)}
 	for _, a := range effective {
 		st := step{
 			stage: a.Stage, policy: a.Policy, shadow: a.Mode != Enforce,
