@@ -108,7 +108,9 @@ func TestAnOverlayThatRefusesIsTheAnswer(t *testing.T) {
 
 func TestNoOverlayRunsForWhoIsRefusedOrOnlyFoundInShadow(t *testing.T) {
 	w := newWorld()
-	overlays := overlaying(w.at("overlay", policy.Limit, policy.Consumer, nil))
+	overlay := w.at("overlay", policy.Limit, policy.Consumer, nil)
+	overlay.Stage = refusalDouble{overlay.Stage.(*double)}
+	overlays := overlaying(overlay)
 	shadow := w.stage("auth", Shadow, identifies(alice))
 	shadow.Phase = policy.Authenticate
 	w.with(w.layered(shadow), overlays)
@@ -119,9 +121,33 @@ func TestNoOverlayRunsForWhoIsRefusedOrOnlyFoundInShadow(t *testing.T) {
 		}
 	})
 	w.with(w.layered(refuses), overlays)
-	if slices.Contains(w.trace, "request overlay") {
+	expect(t, w.trace, "request auth", "finish auth", "request auth", "respond auth", "finish auth")
+}
+
+// A kind whose phase depends on its configuration: what has run before the caller was known isn't undone.
+func TestAnOverlayReplacesOnlyWhatHasNotRunYet(t *testing.T) {
+	w := newWorld()
+	single := policy.Kind{Name: "single", Traits: policy.Traits{Decides: true}}
+	of := func(name string, phase policy.Phase, level policy.Level) Attached {
+		a := w.at(name, phase, level, nil)
+		a.Kind = single
+		return a
+	}
+	stages := w.layered(
+		of("early", policy.Guard, policy.Route), of("late", policy.Inspect, policy.Route), w.at("auth", policy.Authenticate, policy.Route, identifies(alice)),
+	)
+	ex := w.with(stages, overlaying(of("overlay", policy.Inspect, policy.Consumer)))
+	expect(t, w.trace[:3], "request early", "request auth", "request overlay")
+	if ex.Verdict != Allowed || slices.Contains(w.trace, "request late") || slices.Index(w.trace, "finish early") != len(w.trace)-1 {
 		t.Fatal(w.trace)
 	}
+}
+
+func TestAFinisherInAnOverlayLearnsTheEnd(t *testing.T) {
+	w := newWorld()
+	auth := Attached{Policy: &Policy{Name: "auth", Kind: testKind, Mode: Enforce, Phase: policy.Authenticate, Stage: knowsAlice{}}}
+	w.with(w.layered(auth), overlaying(w.at("overlay", policy.Limit, policy.Consumer, nil)))
+	expect(t, w.trace, "request overlay", "respond overlay", "finish overlay")
 }
 
 func TestAnOverlaysPanicFailsClosedAndIsToldOfIt(t *testing.T) {
