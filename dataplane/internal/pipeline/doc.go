@@ -15,8 +15,8 @@
 //     enforced stage ends it; whatever else goes wrong in one (an error, a panic) ends it too, as policy_failed.
 //  4. The proxy asks the upstream and fills Response; or, when the request was refused at any step so far,
 //     [Exchange.Answer] writes the problem.
-//  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran, and Refused for those of a
-//     [RefusalResponder] that a refusal kept from running. A responder may refuse the answer; Answer then writes the problem
+//  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran, and RespondEarly
+//     for each [EarlyResponder] that the request didn't get to. A responder may refuse the answer; Answer then writes the problem
 //     in its place.
 //  6. The listener writes the answer.
 //  7. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes

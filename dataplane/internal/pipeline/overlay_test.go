@@ -109,7 +109,7 @@ func TestAnOverlayThatRefusesIsTheAnswer(t *testing.T) {
 func TestNoOverlayRunsForWhoIsRefusedOrOnlyFoundInShadow(t *testing.T) {
 	w := newWorld()
 	overlay := w.at("overlay", policy.Limit, policy.Consumer, nil)
-	overlay.Stage = refusalDouble{overlay.Stage.(*double)}
+	overlay.Stage = earlyDouble{overlay.Stage.(*double)}
 	overlays := overlaying(overlay)
 	shadow := w.stage("auth", Shadow, identifies(alice))
 	shadow.Phase = policy.Authenticate
@@ -238,30 +238,30 @@ func TestBeyondTheBoundCombinationsAreMadeForEachRequest(t *testing.T) {
 	}
 }
 
-// refusalDouble also sees refusals of stages before it.
-type refusalDouble struct{ *double }
+// earlyDouble also sees answers of stages before it.
+type earlyDouble struct{ *double }
 
-func (d refusalDouble) Refused(*Exchange) error {
-	d.trace.add("refused " + d.name)
+func (d earlyDouble) RespondEarly(*Exchange) error {
+	d.trace.add("early " + d.name)
 	if d.name == "breaks" {
 		panic("x")
 	}
 	return nil
 }
 
-func TestRefusalRespondersSeeRefusalsOfStagesBeforeThem(t *testing.T) {
+func TestEarlyRespondersSeeAnswersOfStagesBeforeThem(t *testing.T) {
 	w := newWorld()
-	refusal := func(name string, mode Mode) Attached {
+	early := func(name string, mode Mode) Attached {
 		a := w.stage(name, mode, nil)
-		a.Stage = refusalDouble{a.Stage.(*double)}
+		a.Stage = earlyDouble{a.Stage.(*double)}
 		return a
 	}
 	stages := w.runner.Stages([]Attached{
-		refusal("first", Enforce), w.stage("refuses", Enforce, func(d *double) { d.request = rejecting(problem.Blocked) }),
-		w.stage("plain", Enforce, nil), refusal("second", Enforce), refusal("breaks", Enforce), refusal("shadow", Shadow), refusal("third", Enforce),
+		early("first", Enforce), w.stage("refuses", Enforce, func(d *double) { d.request = rejecting(problem.Blocked) }),
+		w.stage("plain", Enforce, nil), early("second", Enforce), early("breaks", Enforce), early("shadow", Shadow), early("third", Enforce),
 	})
 	ex := w.do(stages)
-	expect(t, w.trace, "request first", "request refuses", "refused third", "refused breaks", "refused second", "respond refuses", "respond first",
+	expect(t, w.trace, "request first", "request refuses", "early third", "early breaks", "early second", "respond refuses", "respond first",
 		"finish refuses", "finish first")
 	if ex.Verdict != problem.Blocked {
 		t.Errorf("the first refusal became %s", ex.Verdict)

@@ -146,8 +146,8 @@ func (s *Stages) failClosed(ex *Exchange) {
 func (s *Stages) Respond(ex *Exchange) *Rejection {
 	s = s.For(ex)
 	refusedBefore := ex.Rejection != nil
-	if refusedBefore {
-		s.refused(ex)
+	if ex.ran < len(s.list) {
+		s.respondEarly(ex)
 	}
 	for next := ex.ran - 1; next >= 0; {
 		next = s.respond(ex, next)

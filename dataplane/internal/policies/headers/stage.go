@@ -35,20 +35,16 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 	return nil
 }
 
-// Response implements pipeline.Responder.
+// Response implements pipeline.Responder. A refusal of the gateway keeps what the caller needs to understand it.
 func (s *stage) Response(ex *pipeline.Exchange) error {
-	if ex.Rejection != nil {
-		return s.Refused(ex)
-	}
-	s.response.apply(ex, &ex.Response.Header)
-	return nil
-}
-
-// Refused implements pipeline.RefusalResponder: the gateway's own answer says what the environment says in each, and keeps
-// what the caller needs to understand it.
-func (s *stage) Refused(ex *pipeline.Exchange) error {
-	if s.onRejections {
+	switch {
+	case ex.Rejection == nil:
+		s.response.apply(ex, &ex.Response.Header)
+	case s.onRejections:
 		s.response.applyToRefusal(ex, &ex.Response.Header)
 	}
 	return nil
 }
+
+// RespondEarly implements pipeline.EarlyResponder: what the environment says in each answer is said whoever gives it.
+func (s *stage) RespondEarly(ex *pipeline.Exchange) error { return s.Response(ex) }
