@@ -13,9 +13,10 @@ func acl(name string, attached sallyport.Attachment, config map[string]any) sall
 	return sallyport.Policy{Name: name, Kind: "acl", Config: config, AttachedTo: []sallyport.Attachment{attached}}
 }
 
+// It has an environment of its own, in which nobody else makes revisions.
 func TestAnAclLetsThroughWhomItNamesAndNobodyElse(t *testing.T) {
 	t.Parallel()
-	s := product.Story(t)
+	s := product.OwnStory(t, 2, harness.Loopback)
 	upstream := harness.NewUpstream(t, nil)
 	p := s.Protected(upstream.Address)
 	writer := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name, Scopes: []string{"orders:write"}})
