@@ -43,7 +43,11 @@ const (
 
 // Text returns the id's text, <prefix>_<26 digits>. The prefix is 2 to 5 lower-case letters.
 func Text(prefix string, id ID) string {
-	buf := make([]byte, 0, maxPrefix+1+digits)
+	return string(Append(make([]byte, 0, maxPrefix+1+digits), prefix, id))
+}
+
+// Append appends the id's text.
+func Append(buf []byte, prefix string, id ID) []byte {
 	buf = append(append(buf, prefix...), '_')
 	// Five bytes are eight digits; the first byte stands alone as two, with two zero bits in front.
 	buf = append(buf, alphabet[id[0]>>5], alphabet[id[0]&31])
@@ -53,7 +57,7 @@ func Text(prefix string, id ID) string {
 			buf = append(buf, alphabet[group>>shift&31])
 		}
 	}
-	return string(buf)
+	return buf
 }
 
 // Parse reads what Text wrote with the same prefix, and nothing else: no upper case, no digit that

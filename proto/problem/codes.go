@@ -52,6 +52,7 @@ const (
 	AddressNotAllowed       Code = "address_not_allowed"
 	Blocked                 Code = "blocked"
 	ScopeMissing            Code = "scope_missing"
+	AccessDenied            Code = "access_denied"
 	StreamEnded             Code = "stream_ended"
 	RouteNotFound           Code = "route_not_found"
 	RequestTimeout          Code = "request_timeout"
@@ -113,6 +114,7 @@ var definitions = [...]Definition{
 	{AddressNotAllowed, 403, "Address not allowed", "The client's address is not among those that may do this."},
 	{Blocked, 403, "Blocked", "An operator has blocked the consumer, the credential or the address that this request came from."},
 	{ScopeMissing, 403, "Scope missing", "The credential is valid, but lacks a scope that this route requires."},
+	{AccessDenied, 403, "Access denied", "Whoever calls may not make this request, although nothing is wrong with their credential. Whoever runs the API decides on it."},
 	{StreamEnded, 403, "Stream ended", "Whoever opened this long request isn't let in any more: the key was revoked or has expired, its consumer is suspended, or the caller is blocked. Of an answer that had begun the rest is cut off."},
 	{RouteNotFound, 404, "No route", "No route matches this host, path and request."},
 	{RequestTimeout, 408, "Request timeout", "The request's head or body didn't arrive in time."},

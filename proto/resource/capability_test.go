@@ -10,6 +10,7 @@ func TestNeedsNameEachPlaceThatNotEveryNodeUnderstands(t *testing.T) {
 		`{"name":"a","kind":"rate-limit","config":{"by":[{"key":true}],"windows":[{"requests":1,"window":"1s"}]}}`:                 nil,
 		`{"name":"a","kind":"rate-limit","config":{"by":[{"key":true}],"windows":[{"requests":1,"window":"1s"}],"scope":"node"}}`:  nil,
 		`{"name":"a","kind":"rate-limit","config":{"by":[{"key":true}],"windows":[{"requests":1,"window":"1s"}],"scope":"fleet"}}`: {{"/config/scope", 2}},
+		`{"name":"a","kind":"acl","config":{},"attached_to":[{"route":"r"},{"consumer":"c"}]}`:                                     {{"/attached_to/1/consumer", 3}, {"/config", 3}},
 	} {
 		policies, _ := ByCollection("policies")
 		m := policies.New()

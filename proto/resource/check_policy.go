@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/policy/kinds"
@@ -52,7 +54,38 @@ func checkConfig(kind policy.Kind, p *configv1.Policy) []problem.Violation {
 		return []problem.Violation{flaw}
 	}
 	violations := append(validate.Message(config), kind.Validate(config)...)
-	return problem.Prefix(violations, "/config")
+	return append(problem.Prefix(violations, "/config"), checkOverlay(kind, config, p.GetAttachedTo())...)
+}
+
+// checkOverlay refuses that a policy is attached to a consumer when it runs before the consumer is known.
+func checkOverlay(kind policy.Kind, config proto.Message, attachments []*configv1.Attachment) []problem.Violation {
+	phase := kind.Phase(config)
+	if policy.MayOverlay(phase) {
+		return nil
+	}
+	var violations []problem.Violation
+	for i, attachment := range attachments {
+		if attachment.GetConsumer() == "" {
+			continue
+		}
+		violations = append(violations, problem.Violation{
+			Pointer: problem.Pointer("attached_to", i, "consumer"), Code: problem.ViolationInvalidValue, Given: form.Given(attachment.GetConsumer()),
+			Detail: fmt.Sprintf("the policy runs in the phase %s, before it is known who calls, so that it can't be attached to a consumer; attach it to a route, a service or the environment%s",
+				phase, laterPhases(kind)),
+			Allowed: "environment, service, route",
+		})
+	}
+	return violations
+}
+
+// laterPhases says that another configuration of the kind could be attached to a consumer, if one can.
+func laterPhases(kind policy.Kind) string {
+	for _, phase := range kind.Phases {
+		if policy.MayOverlay(phase) {
+			return fmt.Sprintf(", or configure it so that it runs in the phase %s", phase)
+		}
+	}
+	return ""
 }
 
 // checkAttachments finds places that a policy is attached to twice.
@@ -85,6 +118,8 @@ func attachmentText(attachment *configv1.Attachment) string {
 		return "service " + level.Service
 	case *configv1.Attachment_Route:
 		return "route " + level.Route
+	case *configv1.Attachment_Consumer:
+		return "consumer " + level.Consumer
 	}
 	return ""
 }

@@ -452,6 +452,9 @@ type Attachment struct {
 
 	// Route This route.
 	Route string `json:"route,omitempty,omitzero"`
+
+	// Consumer Every route that authenticates this consumer, for its requests alone. It is the most specific level. Who calls is only known once a route has authenticated, so that no policy can be attached here that runs before that (guard) or does it (authenticate).
+	Consumer string `json:"consumer,omitempty,omitzero"`
 }
 
 // Block Block lets a consumer, an API key or a range of client addresses in no more, until it expires or is deleted. It outlives what it names, so that nobody gets in by being deleted and restored.
@@ -1110,7 +1113,7 @@ type Policy struct {
 	// Mode What happens with its verdict.
 	Mode *PolicyMode `json:"mode,omitempty"`
 
-	// Final No policy of the same kind on a more specific level takes its place.
+	// Final No policy of the same kind on a more specific level takes its place. Levels are, from general to specific: environment, service, route, consumer. Of kinds that decide and of which all levels apply anyway (limits, acl) it says nothing.
 	Final bool `json:"final,omitempty,omitzero"`
 
 	// Position Order among policies of the same phase and level: lower runs first.

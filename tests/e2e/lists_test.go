@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/sdk/sallyport"
@@ -72,20 +74,25 @@ func TestAListWithABadQuestionIsRefused(t *testing.T) {
 	}
 }
 
-// stories says which files tell of a kind of policies.
-var stories = map[string]string{"api-key": "create_test.go, revoke_test.go, rotation_test.go", "rate-limit": "rate_limit_test.go"}
+// storyOf returns the file that tells of a kind of policies. It is named like the kind, but for the one that most others need too.
+func storyOf(kind string) string {
+	if kind == "api-key" {
+		return "create_test.go"
+	}
+	return strings.ReplaceAll(kind, "-", "_") + "_test.go"
+}
 
 func TestEveryKindOfPoliciesHasAStoryAndASchema(t *testing.T) {
 	t.Parallel()
 	s := product.Story(t)
 	kinds, err := s.API.ListPolicyKindsWithResponse(t.Context())
 	s.Must(kinds, err)
-	if len(kinds.JSON200.Data) != len(stories) {
-		t.Errorf("there are %d kinds, of %d there is a story", len(kinds.JSON200.Data), len(stories))
+	if len(kinds.JSON200.Data) == 0 {
+		t.Error("there is no kind")
 	}
 	for _, kind := range kinds.JSON200.Data {
-		if stories[kind.Name] == "" {
-			t.Errorf("there is no story of %s", kind.Name)
+		if _, err := os.Stat(storyOf(kind.Name)); err != nil {
+			t.Errorf("there is no story of %s: %v", kind.Name, err)
 		}
 		if kind.Schema["type"] != "object" || kind.Description == "" || len(kind.Phases) == 0 {
 			t.Errorf("%s says too little of itself: %+v", kind.Name, kind)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
+	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/resource"
 )
 
@@ -82,9 +83,10 @@ func TestNamelessKeepsEverythingButNames(t *testing.T) {
 func TestGuardsOfALevel(t *testing.T) {
 	const enforce, shadow, off = configv1.Mode_MODE_ENFORCE, configv1.Mode_MODE_SHADOW, configv1.Mode_MODE_OFF
 	g := func(mode configv1.Mode, final bool) guard {
-		return guard{kind: "api-key", holds: mode == enforce, final: final}
+		return guard{kind: policy.Kind{Name: "api-key"}, holds: mode == enforce, final: final}
 	}
-	other := guard{kind: "other", holds: true}
+	other := guard{kind: policy.Kind{Name: "other"}, holds: true}
+	merging := policy.Kind{Name: "m", Merges: true, Traits: policy.Traits{Decides: true}}
 	tests := []struct {
 		name                        string
 		environment, service, route []guard
@@ -100,7 +102,7 @@ func TestGuardsOfALevel(t *testing.T) {
 		{"displaced by one that is off", []guard{g(enforce, false)}, []guard{g(off, false)}, nil, false},
 		{"a final one that is off displaces", []guard{g(off, true)}, nil, []guard{g(enforce, false)}, false},
 		{"another kind stays", []guard{other}, nil, []guard{g(shadow, false)}, true},
-		{"merging kinds all apply", []guard{{kind: "m", holds: true, merges: true}}, nil, []guard{{kind: "m", merges: true}}, true},
+		{"merging kinds all apply", []guard{{kind: merging, holds: true}}, nil, []guard{{kind: merging}}, true},
 		{"two on one level", nil, []guard{g(shadow, false), g(enforce, false)}, nil, true},
 	}
 	for _, tt := range tests {

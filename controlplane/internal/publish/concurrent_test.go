@@ -51,7 +51,7 @@ func (c *tally) add(t *testing.T, result publish.Result, err error) {
 }
 
 // TestNoTwoWritersBreakWhatOneMustNot runs 16 writers on two replicas against one small set of names, so
-// that they meet: routes are added to services that others delete, keys to consumers that others delete,
+// that they meet: routes are added to services that others delete, keys and policies to consumers that others delete,
 // batches of both lanes, rollbacks. Afterwards everything is recomputed.
 func TestNoTwoWritersBreakWhatOneMustNot(t *testing.T) {
 	t.Parallel()
@@ -127,6 +127,11 @@ func (r *replica) sequencesHaveNoGap() {
 	equal(r.t, "the counter", int(env.GetSequence()), seen)
 }
 
+// aclOf is an acl that is attached to a consumer, and lets it do anything.
+func aclOf(consumer string) string {
+	return fmt.Sprintf(`{"kind":"acl","config":{"allow":[{"consumers":[%q]}]},"attached_to":[{"consumer":%q}]}`, consumer, consumer)
+}
+
 // randomWrite writes something that is likely to meet another writer.
 func (r *replica) randomWrite(random *rand.Rand) (publish.Result, error) {
 	name := func(prefix string) string { return fmt.Sprintf("%s%d", prefix, random.IntN(6)) }
@@ -135,7 +140,7 @@ func (r *replica) randomWrite(random *rand.Rand) (publish.Result, error) {
 	}
 	s, c := name("s"), name("c")
 	unique := fmt.Sprintf("r%d", random.Uint64())
-	switch random.IntN(10) {
+	switch random.IntN(12) {
 	case 0, 1:
 		return write(put("services", s, fmt.Sprintf(`{"description":"%d","upstream":{"targets":[{"address":"127.0.0.1:8080"}]}}`, random.IntN(3))))
 	case 2:
@@ -152,6 +157,10 @@ func (r *replica) randomWrite(random *rand.Rand) (publish.Result, error) {
 		return write(remove("consumers", c))
 	case 8:
 		return write(create("api-keys", fmt.Sprintf(`{"consumer":%q}`, c)), put("services", s, service(s)))
+	case 9:
+		return write(put("policies", name("p"), aclOf(c)))
+	case 10:
+		return write(remove("policies", name("p")), put("services", s, service(s)))
 	default:
 		if random.IntN(4) == 0 {
 			return r.publisher.Rollback(context.Background(), publish.Batch{Environment: r.env, RollbackTo: 1, Author: author, Force: true})

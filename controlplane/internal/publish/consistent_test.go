@@ -104,12 +104,23 @@ func (r *replica) referencesHold(objects map[objectKey][]byte) {
 		}
 		for _, ref := range resource.References(m) {
 			wanted++
-			if _, ok := objects[objectKey{ref.Collection, ref.Value}]; !ok {
+			if !r.isThere(objects, ref) {
 				r.t.Errorf("%s %s refers at %s to %s, which isn't there", k.collection, k.id, ref.Pointer, ref.Value)
 			}
 		}
 	}
 	equal(r.t, "rows of references", r.count("object_references"), wanted)
+}
+
+// isThere tells whether what is referred to exists, in the lane that it belongs to.
+func (r *replica) isThere(objects map[objectKey][]byte, ref resource.Reference) bool {
+	r.t.Helper()
+	if _, inConfiguration := resource.ByCollection(ref.Collection); inConfiguration {
+		_, ok := objects[objectKey{ref.Collection, ref.Value}]
+		return ok
+	}
+	_, err := r.directory.Get(r.t.Context(), r.env, ref.Collection, ref.Value)
+	return err == nil
 }
 
 func (r *replica) directoryHolds() {

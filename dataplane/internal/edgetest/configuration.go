@@ -20,6 +20,9 @@ import (
 // ref names an object by its collection and name.
 type ref struct{ collection, name string }
 
+// consumers are of the directory, and referred to all the same.
+const consumers = "consumers"
+
 type object struct {
 	id   id.ID
 	data []byte
@@ -120,11 +123,10 @@ func (e *Edge) Put(t testing.TB, kind *resource.Type, m resource.Message) {
 	self := m.ProtoReflect().Descriptor().Fields().ByName("id")
 	m.ProtoReflect().Set(self, protoreflect.ValueOfString(id.Text(kind.Prefix, o.id)))
 	resource.Rewrite(m, func(r resource.Reference) string {
-		referred, ok := resource.ByCollection(r.Collection)
-		if !ok || id.LooksLikeID(r.Value) {
+		if _, ok := resource.ByCollection(r.Collection); id.LooksLikeID(r.Value) || !ok && r.Collection != consumers {
 			return r.Value
 		}
-		return id.Text(referred.Prefix, e.idOf(r.Collection, r.Value))
+		return e.ID(r.Collection, r.Value)
 	})
 	data, err := resource.Stored(m)
 	if err != nil {
@@ -134,8 +136,11 @@ func (e *Edge) Put(t testing.TB, kind *resource.Type, m resource.Message) {
 	e.objects[ref{kind.Collection, m.GetName()}] = o
 }
 
-// ID returns the id, as text, of an object.
+// ID returns the id, as text, of an object, or of a consumer whether or not there is one.
 func (e *Edge) ID(collection, name string) string {
+	if collection == consumers {
+		return id.Text(id.Consumer, e.idOf(collection, name))
+	}
 	t, _ := resource.ByCollection(collection)
 	return id.Text(t.Prefix, e.idOf(collection, name))
 }

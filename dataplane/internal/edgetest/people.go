@@ -21,12 +21,17 @@ var pepperSecret = bytes.Repeat([]byte("pepper.."), 4)
 // Consumer adds or changes a consumer.
 func (e *Edge) Consumer(t testing.TB, name string, suspended bool) id.ID {
 	t.Helper()
-	sum := digest.KeyOf("consumers", name)
+	return e.Describe(t, &directoryv1.Consumer{Name: name, Suspended: suspended})
+}
+
+// Describe adds or changes a consumer, with all that the directory says of it but its id, which its name gives.
+func (e *Edge) Describe(t testing.TB, c *directoryv1.Consumer) id.ID {
+	t.Helper()
+	sum := digest.KeyOf("consumers", c.GetName())
 	self := id.ID(sum[:16])
-	e.people[name] = self
-	e.commit(t, Entry(t, digest.KeyOf("consumers", id.Text(id.Consumer, self)), &directoryv1.Entry{Body: &directoryv1.Entry_Consumer{
-		Consumer: &directoryv1.Consumer{Id: self[:], Name: name, Suspended: suspended},
-	}}))
+	e.people[c.GetName()] = self
+	c.Id = self[:]
+	e.commit(t, Entry(t, digest.KeyOf("consumers", id.Text(id.Consumer, self)), &directoryv1.Entry{Body: &directoryv1.Entry_Consumer{Consumer: c}}))
 	return self
 }
 

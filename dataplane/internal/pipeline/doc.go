@@ -1,7 +1,7 @@
 // Package pipeline is what a request passes through between its route and its upstream.
 //
 // It owns the [Exchange] (the gateway's own view of one request and its answer), the [Stage] that a policy is compiled
-// to, the order and merging of a route's stages ([Effective]), the loop that runs them ([Stages]), and the counters of
+// to, the order and merging of a route's stages ([Effective], [Overlays]), the loop that runs them ([Stages]), and the counters of
 // that loop ([Metrics]). It doesn't own any kind of policy (policies/<kind>), the choice of the route (router), or what
 // is compiled when (snapshot). No type of net/http passes here.
 //
@@ -17,8 +17,9 @@
 //  4. The proxy asks the upstream and fills Response, within the bounds that stages have set for what streams
 //     ([Exchange.LimitBody]: what goes beyond fails the request, which [Stages.CutOff] counts); or, when the request was refused at any step so far,
 //     [Exchange.Answer] writes the problem.
-//  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran. A responder may refuse
-//     the answer; Answer then writes the problem in its place.
+//  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran, and RespondEarly
+//     for each [EarlyResponder] that the request didn't get to. A responder may refuse the answer; Answer then writes the problem
+//     in its place.
 //  6. The listener writes the answer.
 //  7. [Exchange.Settle] brings in what stages in shadow could only say of a body at its end. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
 //     back to its pool, and every string that shares its buffers is dead.
@@ -32,10 +33,19 @@
 //
 // # Order and merging
 //
-// Stages run by phase, then by level of attachment (environment, service, route), then by position, then by name. In its
-// phase a kind that answers CORS preflights comes before all others: its responder marks what they refuse.
-// Policies of a kind that merges (guards, limits, address lists) all apply, whatever their levels. Of every other kind
-// the most specific level wins, route before service before environment, and all its policies on that level apply; but
-// a policy that is final isn't replaced by a more specific one. Modes play no part in it: a policy that is off on a route
-// replaces the service's, and a final one in shadow keeps what is below it from running. See [Effective].
+// Stages run by phase, then by level of attachment (environment, service, route, consumer), then by position, then by name. In
+// its phase a kind that answers CORS preflights comes before all others: its responder marks what they refuse.
+// Policies of a kind that merges and decides (guards, limits, acl) all apply, whatever their levels. Those of a kind that
+// merges and only changes (headers) do so down to the most general level that has a final one. Of every other kind the most
+// specific level wins, and all its policies on that level apply; but a policy that is final isn't replaced by a more specific
+// one. Modes play no part in it: a policy that is off on a route replaces the service's, and a final one in shadow keeps what
+// is below it from running. See [Effective] and policy.Kind.Applies.
+//
+// # Overlays
+//
+// Policies that are attached to a consumer are known once an enforced Authenticate stage has said who calls. They are an
+// [Overlay], which consumers with the same policies share. Stages up to Authenticate are the route's; behind it go on those
+// that Effective chooses from the route's policies and the overlay's together. Each such combination is made once and kept for
+// as long as neither changes, so that a request looks two things up and allocates nothing; a request on an edge where nothing is
+// attached to consumers looks at one nil.
 package pipeline

@@ -48,6 +48,8 @@ type Exchange struct {
 	Route *RouteInfo
 	// Stages of that route; nil until they run.
 	Stages *Stages
+	// Overlays are the policies that are attached to consumers; nil: there are none.
+	Overlays *Overlays
 	// Params are the values of the matched template's parameters, in the template's order; none for other paths.
 	Params []string
 	// ParamNames are the names of Params. The slice is the route's own.
@@ -71,9 +73,10 @@ type Exchange struct {
 	// Dry runs touch no counter and spend no limit (explain, replay).
 	Dry bool
 
-	ran      int  // stages whose Request ran, for Responders and Finishers
-	replied  bool // a stage has answered in the upstream's place
-	inShadow bool // the stage at work is one in shadow
+	ran      int     // stages whose Request ran, for Responders and Finishers
+	replied  bool    // a stage has answered in the upstream's place
+	inShadow bool    // the stage at work is one in shadow
+	overlaid *Stages // those that took the place of the route's; nil: none
 	stripe   uint32
 	watch    watch // of the body
 
@@ -176,9 +179,10 @@ type RouteInfo struct {
 // LetGo drops what belongs to a revision of the configuration and isn't needed once the answer has begun: an exchange of hours must
 // not keep alive what has been replaced. What counts and logs the exchange at its end stays.
 func (ex *Exchange) LetGo() {
-	if ex.Stages != nil && !ex.Stages.finishes {
-		ex.Stages = nil
+	if ex.Stages != nil && !ex.Stages.For(ex).finishes {
+		ex.Stages, ex.overlaid = nil, nil
 	}
+	ex.Overlays = nil
 	clear(ex.Quotas)
 	ex.Quotas = ex.Quotas[:0]
 	ex.ParamNames = nil

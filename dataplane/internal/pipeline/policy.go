@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/sallyport/sallyport/proto/id"
@@ -56,7 +57,7 @@ type Attached struct {
 func Effective(all []Attached) []Attached {
 	running := make([]Attached, 0, len(all))
 	for _, a := range all {
-		if a.Mode != Off && (a.Kind.Merges || a.Level == winner(all, a.Kind.Name)) {
+		if a.Mode != Off && a.Kind.Applies(a.Level, ofKind(all, a.Kind.Name)) {
 			running = append(running, a)
 		}
 	}
@@ -64,16 +65,15 @@ func Effective(all []Attached) []Attached {
 	return once(running)
 }
 
-// winner returns the level whose policies of a kind apply.
-func winner(all []Attached, kind string) policy.Level {
-	level, _ := policy.Winner(func(yield func(policy.Level, bool) bool) {
+// ofKind yields the level of each policy of a kind, and whether it is final.
+func ofKind(all []Attached, kind string) iter.Seq2[policy.Level, bool] {
+	return func(yield func(policy.Level, bool) bool) {
 		for _, a := range all {
 			if a.Kind.Name == kind && !yield(a.Level, a.Final) {
 				return
 			}
 		}
-	})
-	return level
+	}
 }
 
 func order(a, b Attached) int {

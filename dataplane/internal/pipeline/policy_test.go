@@ -19,7 +19,8 @@ func named(name string, kind policy.Kind, level policy.Level, change func(*Polic
 func TestPoliciesOfSeveralLevelsAreMergedAndOrdered(t *testing.T) {
 	single := policy.Kind{Name: "single"}
 	other := policy.Kind{Name: "other"}
-	merging := policy.Kind{Name: "merging", Merges: true}
+	merging := policy.Kind{Name: "merging", Merges: true, Traits: policy.Traits{Decides: true}}
+	changing := policy.Kind{Name: "changing", Merges: true}
 	final := func(p *Policy) { p.Final = true }
 	off := func(p *Policy) { p.Mode = Off }
 	shadow := func(p *Policy) { p.Mode = Shadow }
@@ -53,6 +54,8 @@ func TestPoliciesOfSeveralLevelsAreMergedAndOrdered(t *testing.T) {
 		"merging ones all apply":         {[]Attached{named("r", merging, policy.Route, nil), named("s", merging, policy.Service, nil), named("e", merging, policy.Environment, nil)}, []string{"e", "s", "r"}},
 		"merging: off alone is left out": {[]Attached{named("e", merging, policy.Environment, nil), named("r", merging, policy.Route, off)}, []string{"e"}},
 		"merging: final changes nothing": {[]Attached{named("e", merging, policy.Environment, final), named("r", merging, policy.Route, nil)}, []string{"e", "r"}},
+		"changing ones all apply":        {[]Attached{named("r", changing, policy.Route, nil), named("e", changing, policy.Environment, nil)}, []string{"e", "r"}},
+		"changing: final is the last":    {[]Attached{named("r", changing, policy.Route, nil), named("s", changing, policy.Service, final), named("e", changing, policy.Environment, nil)}, []string{"e", "s"}},
 		"one policy on two levels, once": {[]Attached{{both.Policy, policy.Route}, both}, []string{"both"}},
 		"phase, level, position, name": {[]Attached{
 			named("limit", merging, policy.Environment, at(policy.Limit, -9)),

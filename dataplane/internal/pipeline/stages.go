@@ -24,9 +24,12 @@ type Runner struct {
 
 // Stages is what a route's requests pass through: one flat list, immutable, safe for concurrent use.
 type Stages struct {
-	runner   *Runner
-	list     []step
-	finishes bool // there is a finisher
+	runner    *Runner
+	list      []step
+	effective []Attached // what the list was made of, one by one
+	all       []Attached // what that was chosen from
+	behind    int        // where the steps behind Authenticate begin, which overlays change
+	finishes  bool       // there is a finisher
 }
 
 // step is a stage with all that the loop wants to know of it at hand.
@@ -39,9 +42,16 @@ type step struct {
 	policy    *Policy
 }
 
+// Layered returns the stages of the policies that Effective has chosen from all, on which overlays can be laid.
+func (r *Runner) Layered(all, effective []Attached) *Stages {
+	s := r.Stages(effective)
+	s.all = all
+	return s
+}
+
 // Stages returns the stages of the policies that Effective has chosen and ordered.
 func (r *Runner) Stages(effective []Attached) *Stages {
-	s := &Stages{runner: r, list: make([]step, 0, len(effective))}
+	s := &Stages{runner: r, list: make([]step, 0, len(effective)), effective: effective, behind: firstBehind(effective)}
 	for _, a := range effective {
 		st := step{
 			stage: a.Stage, policy: a.Policy, shadow: a.Mode != Enforce,
@@ -68,13 +78,18 @@ func (s *Stages) Policies() []*Policy {
 }
 
 // Run calls the stages' Request in order, and returns the rejection of the first enforced one that refuses; nil: the
-// request may pass, or a stage has answered it (Exchange.Replied). The rejection is ex.Rejection too, and the verdict ex.Verdict. An exchange runs once.
+// request may pass, or a stage has answered it (Exchange.Replied). The rejection is ex.Rejection too, and the verdict ex.Verdict.
+// An exchange runs once.
+//
+// When policies are attached to the consumer that the Authenticate stages find, the stages behind them are those of For.
 func (s *Stages) Run(ex *Exchange) *Rejection {
 	ex.Now = s.runner.Clock()
-	ex.ran = 0
-	for ex.ran < len(s.list) && ex.Rejection == nil && !ex.Replied() {
-		s.request(ex) // comes back early only after a panic in shadow
+	ex.ran, ex.overlaid = 0, nil
+	if ex.Overlays != nil {
+		s.runTo(ex, s.behind)
+		s = s.overlaid(ex)
 	}
+	s.runTo(ex, len(s.list))
 	ex.inShadow = false
 	if ex.Rejection == nil {
 		ex.Verdict = Allowed
@@ -82,10 +97,17 @@ func (s *Stages) Run(ex *Exchange) *Rejection {
 	return ex.Rejection
 }
 
+// runTo goes on with the stages that haven't run, up to the end-th.
+func (s *Stages) runTo(ex *Exchange, end int) {
+	for ex.ran < end && ex.Rejection == nil && !ex.Replied() {
+		s.request(ex, end) // comes back early only after a panic in shadow
+	}
+}
+
 // request goes on with the stages that haven't run, until one refuses or panics.
-func (s *Stages) request(ex *Exchange) {
+func (s *Stages) request(ex *Exchange, end int) {
 	defer s.failClosed(ex)
-	for i := ex.ran; i < len(s.list); i++ {
+	for i := ex.ran; i < end; i++ {
 		st := &s.list[i]
 		ex.ran = i + 1
 		ex.inShadow = st.shadow
@@ -135,7 +157,11 @@ func (s *Stages) failClosed(ex *Exchange) {
 // responder refuses the answer; Answer must then be called again. A request that was refused before stays refused as it
 // was, whatever its responders say.
 func (s *Stages) Respond(ex *Exchange) *Rejection {
+	s = s.For(ex)
 	refusedBefore := ex.Rejection != nil
+	if ex.ran < len(s.list) {
+		s.respondEarly(ex)
+	}
 	for next := ex.ran - 1; next >= 0; {
 		next = s.respond(ex, next)
 	}
@@ -167,6 +193,7 @@ func (s *Stages) respond(ex *Exchange, i int) (next int) {
 
 // Finish calls each Finisher whose Request ran, in reverse order. Further calls do nothing.
 func (s *Stages) Finish(ex *Exchange) {
+	s = s.For(ex)
 	ran := ex.ran
 	ex.ran = 0
 	for i := ran - 1; i >= 0; i-- {

@@ -2,9 +2,11 @@ package policies
 
 import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/acl"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/addressaccess"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/requestlimits"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/respond"
@@ -13,9 +15,11 @@ import (
 // All returns the binding of every kind, in the order of the contract's list.
 func All() []pipeline.Binding {
 	return []pipeline.Binding{
+		acl.Binding,
 		addressaccess.Binding,
 		apikey.Binding,
 		cors.Binding,
+		headers.Binding,
 		ratelimit.Binding,
 		requestlimits.Binding,
 		respond.Binding,

@@ -13,6 +13,7 @@ type attachments struct {
 	environment []*policyObject
 	services    map[string][]*policyObject
 	routes      map[string][]*policyObject
+	consumers   map[string][]*policyObject
 }
 
 // with returns attachments with other policies. Lists that change are copied, since snapshots share them.
@@ -24,6 +25,7 @@ func (a attachments) with(removed, added []*policyObject) attachments {
 		environment: slices.Clone(a.environment),
 		services:    orEmpty(maps.Clone(a.services)),
 		routes:      orEmpty(maps.Clone(a.routes)),
+		consumers:   orEmpty(maps.Clone(a.consumers)),
 	}
 	fresh := map[place]bool{} // lists copied already
 	for _, p := range removed {
@@ -44,10 +46,7 @@ func (a *attachments) each(p *policyObject, fresh map[place]bool, change func([]
 			a.environment = change(a.environment)
 			continue
 		}
-		index := a.routes
-		if at.level == policy.Service {
-			index = a.services
-		}
+		index := a.index(at.level)
 		list := index[at.id]
 		if !fresh[at] {
 			list, fresh[at] = slices.Clone(list), true
@@ -60,7 +59,19 @@ func (a *attachments) each(p *policyObject, fresh map[place]bool, change func([]
 	}
 }
 
-// of returns the policies of a route, whatever their modes.
+// index returns the policies of a level that has several places.
+func (a *attachments) index(level policy.Level) map[string][]*policyObject {
+	switch level {
+	case policy.Service:
+		return a.services
+	case policy.Consumer:
+		return a.consumers
+	case policy.Environment, policy.Route:
+	}
+	return a.routes
+}
+
+// of returns the policies of a route, whatever their modes, but for those of consumers.
 func (a *attachments) of(r *routeObject) []pipeline.Attached {
 	service, route := a.services[r.service], a.routes[r.id]
 	all := make([]pipeline.Attached, 0, len(a.environment)+len(service)+len(route))

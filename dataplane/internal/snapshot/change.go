@@ -162,6 +162,7 @@ func (c *compilation) remove(s *Source) {
 			c.freeSlot(old.rule.Slot)
 			delete(c.routes(), s.ID)
 			c.goneRoutes = append(c.goneRoutes, s.ID)
+			c.relinked = true
 		}
 	}
 }

@@ -73,6 +73,7 @@ func update(env *Env, revision uint64, changes []Source, previous *Snapshot) (*S
 	c.next.attached = previous.attached.with(c.removed, c.added)
 	c.checkReferences()
 	c.link()
+	c.overlay()
 	if len(c.errs) > 0 {
 		return nil, c.errs
 	}
@@ -162,6 +163,10 @@ type compilation struct {
 	touchedRoutes []string
 	touched       map[string]bool
 	touchedAll    bool
+	// What is attached to consumers changed.
+	touchedOverlays bool
+	// A route was linked, or went.
+	relinked bool
 
 	goneRoutes, goneServices []string
 

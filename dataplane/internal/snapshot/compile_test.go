@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/resource"
 )
 
@@ -251,6 +252,7 @@ func randomObject(t *testing.T, e *edgetest.Edge, r *rand.Rand) {
 	t.Helper()
 	services, routes := []string{"s0", "s1", "s2"}, 12
 	on := []string{`{"environment": true}`, `{"service": "s0"}`, `{"service": "s1"}`, `{"service": "s2"}`, `{"route": "r0"}`, `{"route": "r1"}`, `{"route": "r2"}`}
+	consumers := []string{`{"consumer": "c0"}`, `{"consumer": "c1"}`, `{"consumer": "c2"}`}
 	var text string
 	switch n := r.IntN(10); {
 	case n < 2:
@@ -264,8 +266,13 @@ func randomObject(t *testing.T, e *edgetest.Edge, r *rand.Rand) {
 		text = fmt.Sprintf(`"policies": [{"name": "p%d", "gone": true}]`, r.IntN(6))
 	default:
 		config := `"kind": "rate-limit", "config": {"by": [{"address": true}], "windows": [{"requests": 1, "window": "1s"}]}`
-		if r.IntN(2) == 0 {
+		switch r.IntN(4) {
+		case 0:
 			config = `"kind": "api-key", "config": {}`
+		case 1:
+			config, on = `"kind": "acl", "config": {}`, append(on, consumers...)
+		case 2:
+			config, on = `"kind": "headers", "config": {}`, append(on, consumers...)
 		}
 		r.Shuffle(len(on), func(i, j int) { on[i], on[j] = on[j], on[i] })
 		text = fmt.Sprintf(`"policies": [{"name": "p%d", %s, "final": %v, "mode": %q, "attached_to": [%s]}]`,
@@ -281,7 +288,8 @@ func describe(e *edgetest.Edge, s *snapshot.Snapshot) string {
 		for p := range 3 {
 			r := edgetest.Get(fmt.Sprintf("/p%d", p))
 			r.Host = fmt.Sprintf("h%d.test", host)
-			route, err := s.Route(e.Exchange(r))
+			ex := e.Exchange(r)
+			route, err := s.Route(ex)
 			if err != nil {
 				fmt.Fprintf(&b, "%s%s: %v\n", r.Host, r.Target, err)
 				continue
@@ -289,6 +297,13 @@ func describe(e *edgetest.Edge, s *snapshot.Snapshot) string {
 			fmt.Fprintf(&b, "%s%s: %+v %+v %v", r.Host, r.Target, *route.Info, *route.Service, route.Public)
 			for _, p := range route.Stages.Policies() {
 				fmt.Fprintf(&b, " %s %s %s", p.Name, p.Kind.Name, p.Mode)
+			}
+			for c := range 3 {
+				consumer, _ := id.Parse(id.Consumer, e.ID("consumers", fmt.Sprintf("c%d", c)))
+				fmt.Fprintf(&b, " c%d:", c)
+				for _, p := range route.Stages.Under(ex.Overlays, consumer).Policies() {
+					fmt.Fprintf(&b, " %s %s %s", p.Name, p.Kind.Name, p.Mode)
+				}
 			}
 			fmt.Fprintln(&b)
 		}

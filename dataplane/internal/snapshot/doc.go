@@ -15,4 +15,8 @@
 // compiled. The routes' index refers to routes by slot numbers, so that it changes only when a route's match does, and
 // then along one path. A changed service or policy links those routes anew that it concerns. What is expensive or counts
 // (limiter tables, upstream pools) is found again by its content ([pipeline.Part]).
+//
+// What is attached to consumers is kept apart from the routes ([pipeline.Overlays]): a change of it links no route anew, and
+// costs what it concerns. A change of a route's policies makes all overlays forget what they made of routes, which comes back
+// with the first request of each.
 package snapshot

@@ -37,6 +37,8 @@ func (c *compilation) touchPlaces(p *policyObject) {
 			c.touched[at.id] = true
 		case policy.Route:
 			c.touchedRoutes = append(c.touchedRoutes, at.id)
+		case policy.Consumer:
+			c.touchedOverlays = true
 		}
 	}
 }
@@ -66,6 +68,7 @@ func (c *compilation) checkPlaces(p *policyObject) {
 		member, found := "", true
 		switch at.level {
 		case policy.Environment:
+		case policy.Consumer: // the directory's, which has its own pace: of one that isn't there, nothing comes of it
 		case policy.Service:
 			member = "service"
 			_, found = c.next.services[at.id]
@@ -101,19 +104,21 @@ func (c *compilation) link() {
 }
 
 func (c *compilation) linkRoute(r *routeObject) {
+	c.relinked = true
 	service := c.next.services[r.service]
 	if service == nil {
 		c.fail(routesCollection, r.id, "/service", problem.ViolationUnknownReference, "service "+r.service+" isn't in this revision")
 		return
 	}
-	effective := pipeline.Effective(c.next.attached.of(r))
+	all := c.next.attached.of(r)
+	effective := pipeline.Effective(all)
 	known := slices.ContainsFunc(effective, authenticates)
 	if !r.public && !known {
 		c.fail(routesCollection, r.id, "/public", problem.ViolationUnprotected, "no enforced authentication, and not marked public")
 		return
 	}
 	route := &Route{
-		Service: service.service, Stages: c.stagesOf(effective), Public: r.public, Authenticates: known,
+		Service: service.service, Stages: c.stagesOf(all, effective), Public: r.public, Authenticates: known,
 		Preflights: slices.ContainsFunc(effective, preflights), Info: c.infoOf(r, service.service),
 		first: r.paths[0], more: r.paths[1:],
 	}
@@ -144,16 +149,17 @@ func (c *compilation) infoOf(r *routeObject, s *Service) *pipeline.RouteInfo {
 	return &info
 }
 
-// stagesOf returns the stages of policies. Routes with the same ones share them.
-func (c *compilation) stagesOf(effective []pipeline.Attached) *pipeline.Stages {
-	key := make([]byte, 0, 16*len(effective))
-	for _, a := range effective {
-		key = append(key, a.ID[:]...)
+// stagesOf returns the stages of a route's policies. Routes with the same ones share them. Those that don't run count as well:
+// they may take the place of a consumer's.
+func (c *compilation) stagesOf(all, effective []pipeline.Attached) *pipeline.Stages {
+	key := make([]byte, 0, (16+1)*len(all))
+	for _, a := range all {
+		key = append(append(key, a.ID[:]...), byte(a.Level))
 	}
 	if s := c.stages[string(key)]; s != nil {
 		return s
 	}
-	s := c.env.runner.Stages(effective)
+	s := c.env.runner.Layered(all, effective)
 	c.stages[string(key)] = s
 	return s
 }

@@ -91,7 +91,7 @@ type (
 // place is where a policy is attached.
 type place struct {
 	level policy.Level
-	id    string // of the service or route
+	id    string // of the service, route or consumer
 }
 
 func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
@@ -255,6 +255,11 @@ func placesOf(attachments []*configv1.Attachment) ([]place, error) {
 			places = append(places, place{level: policy.Service, id: level.Service})
 		case *configv1.Attachment_Route:
 			places = append(places, place{level: policy.Route, id: level.Route})
+		case *configv1.Attachment_Consumer:
+			if _, err := id.Parse(id.Consumer, level.Consumer); err != nil {
+				return nil, fmt.Errorf("[%d].consumer: %w", i, err)
+			}
+			places = append(places, place{level: policy.Consumer, id: level.Consumer})
 		default:
 			return nil, fmt.Errorf("[%d]: %w", i, errPlace)
 		}

@@ -25,6 +25,7 @@ type Snapshot struct {
 	policies map[string]*policyObject
 	routes   map[string]*routeObject
 	attached attachments
+	overlays *pipeline.Overlays // nil: nothing is attached to a consumer
 }
 
 // Holder holds the snapshot in force. A request loads it once.
@@ -67,10 +68,11 @@ func (s *Snapshot) Services(yield func(*Service) bool) {
 	}
 }
 
-// Route finds the route of an exchange, of a CORS preflight the one of the method that it asks for, and fills Route, Params, ParamNames, Revision and Request.ForwardPath. Without
-// one the error is a *pipeline.Rejection: route_not_found, or method_not_allowed with its Allow header.
+// Route finds the route of an exchange, of a CORS preflight the one of the method that it asks for, and fills Route, Params,
+// ParamNames, Revision, Overlays and Request.ForwardPath. Without one the error is a *pipeline.Rejection: route_not_found, or
+// method_not_allowed with its Allow header.
 func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
-	ex.Revision = s.Revision
+	ex.Revision, ex.Overlays = s.Revision, s.overlays
 	m := s.match(ex)
 	if !m.Found {
 		return nil, s.notFound(ex, m.WrongMethod)

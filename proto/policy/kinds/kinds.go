@@ -8,9 +8,11 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/sallyport/sallyport/proto/policy"
+	"github.com/sallyport/sallyport/proto/policy/acl"
 	"github.com/sallyport/sallyport/proto/policy/addressaccess"
 	"github.com/sallyport/sallyport/proto/policy/apikey"
 	"github.com/sallyport/sallyport/proto/policy/cors"
+	"github.com/sallyport/sallyport/proto/policy/headers"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 	"github.com/sallyport/sallyport/proto/policy/requestlimits"
 	"github.com/sallyport/sallyport/proto/policy/respond"
@@ -18,9 +20,11 @@ import (
 
 // all is the list: a new kind is a line here, in the order of the names.
 var all = []policy.Kind{
+	acl.Kind,
 	addressaccess.Kind,
 	apikey.Kind,
 	cors.Kind,
+	headers.Kind,
 	ratelimit.Kind,
 	requestlimits.Kind,
 	respond.Kind,

@@ -96,7 +96,8 @@ type Policy struct {
 	AttachedTo []*Attachment `protobuf:"bytes,10,rep,name=attached_to,json=attachedTo,proto3" json:"attached_to,omitempty"`
 	// What happens with its verdict.
 	Mode *Mode `protobuf:"varint,11,opt,name=mode,proto3,enum=sallyport.config.v1.Mode,oneof" json:"mode,omitempty"`
-	// No policy of the same kind on a more specific level takes its place.
+	// No policy of the same kind on a more specific level takes its place. Levels are, from general to specific: environment,
+	// service, route, consumer. Of kinds that decide and of which all levels apply anyway (limits, acl) it says nothing.
 	Final bool `protobuf:"varint,12,opt,name=final,proto3" json:"final,omitempty"`
 	// Order among policies of the same phase and level: lower runs first.
 	Position int32 `protobuf:"zigzag32,13,opt,name=position,proto3" json:"position,omitempty"`
@@ -218,6 +219,7 @@ type Attachment struct {
 	//	*Attachment_Environment
 	//	*Attachment_Service
 	//	*Attachment_Route
+	//	*Attachment_Consumer
 	Level         isAttachment_Level `protobuf_oneof:"level"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -287,6 +289,15 @@ func (x *Attachment) GetRoute() string {
 	return ""
 }
 
+func (x *Attachment) GetConsumer() string {
+	if x != nil {
+		if x, ok := x.Level.(*Attachment_Consumer); ok {
+			return x.Consumer
+		}
+	}
+	return ""
+}
+
 type isAttachment_Level interface {
 	isAttachment_Level()
 }
@@ -306,11 +317,20 @@ type Attachment_Route struct {
 	Route string `protobuf:"bytes,3,opt,name=route,proto3,oneof"`
 }
 
+type Attachment_Consumer struct {
+	// Every route that authenticates this consumer, for its requests alone. It is the most specific level. Who calls is only
+	// known once a route has authenticated, so that no policy can be attached here that runs before that (guard) or does it
+	// (authenticate).
+	Consumer string `protobuf:"bytes,4,opt,name=consumer,proto3,oneof"`
+}
+
 func (*Attachment_Environment) isAttachment_Level() {}
 
 func (*Attachment_Service) isAttachment_Level() {}
 
 func (*Attachment_Route) isAttachment_Level() {}
+
+func (*Attachment_Consumer) isAttachment_Level() {}
 
 var File_sallyport_config_v1_policy_proto protoreflect.FileDescriptor
 
@@ -333,7 +353,7 @@ const file_sallyport_config_v1_policy_proto_rawDesc = "" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
-	"\x05_mode\"\xa9\x01\n" +
+	"\x05_mode\"\xe1\x01\n" +
 	"\n" +
 	"Attachment\x12+\n" +
 	"\venvironment\x18\x01 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\venvironment\x121\n" +
@@ -341,7 +361,9 @@ const file_sallyport_config_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"\bservicesH\x00R\aservice\x12+\n" +
 	"\x05route\x18\x03 \x01(\tB\x13\xbaH\x04r\x02\x10\x01\xaa\xbb\x18\b\n" +
-	"\x06routesH\x00R\x05routeB\x0e\n" +
+	"\x06routesH\x00R\x05route\x126\n" +
+	"\bconsumer\x18\x04 \x01(\tB\x18\xbaH\x04r\x02\x10\x01\xaa\xbb\x18\r\n" +
+	"\tconsumersH\x03H\x00R\bconsumerB\x0e\n" +
 	"\x05level\x12\x05\xbaH\x02\b\x01*M\n" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\f\n" +
@@ -392,6 +414,7 @@ func file_sallyport_config_v1_policy_proto_init() {
 		(*Attachment_Environment)(nil),
 		(*Attachment_Service)(nil),
 		(*Attachment_Route)(nil),
+		(*Attachment_Consumer)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -1,0 +1,8 @@
+// Package acl enforces the kind "acl": who, of those that a route has authenticated, may make which requests.
+//
+// It owns the compiled rules and how they are asked. Who calls comes from Authenticate ([pipeline.Exchange.Caller]), the
+// consumer's labels from the directory as it is at that moment, the credential's scopes with its proof. The configuration names
+// consumers by id, softly: a rule about one that the directory doesn't hold is about nobody.
+//
+// A request allocates nothing: methods, consumers and scopes are looked up in sets that were made when the policy was.
+package acl
