@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -37,6 +38,7 @@ type step struct {
 	shadow    bool
 	counters  int // where its counters begin
 	policy    *Policy
+	level     policy.Level
 }
 
 // Stages returns the stages of the policies that Effective has chosen and ordered.
@@ -44,7 +46,7 @@ func (r *Runner) Stages(effective []Attached) *Stages {
 	s := &Stages{runner: r, list: make([]step, 0, len(effective))}
 	for _, a := range effective {
 		st := step{
-			stage: a.Stage, policy: a.Policy, shadow: a.Mode != Enforce,
+			stage: a.Stage, policy: a.Policy, level: a.Level, shadow: a.Mode != Enforce,
 			counters: r.Metrics.baseOf(a.Kind.Name, a.Mode),
 		}
 		if responder, ok := a.Stage.(Responder); ok && !st.shadow {
@@ -76,6 +78,9 @@ func (s *Stages) Run(ex *Exchange) *Rejection {
 		s.request(ex) // comes back early only after a panic in shadow
 	}
 	ex.inShadow = false
+	if ex.Trace != nil {
+		ex.Trace.end(ex.Response.Status != 0)
+	}
 	if ex.Rejection == nil {
 		ex.Verdict = Allowed
 	}
@@ -89,6 +94,9 @@ func (s *Stages) request(ex *Exchange) {
 		st := &s.list[i]
 		ex.ran = i + 1
 		ex.inShadow = st.shadow
+		if ex.Trace != nil {
+			ex.Trace.begin(st)
+		}
 		if st.shadow {
 			s.requestInShadow(ex, st)
 			continue
@@ -181,6 +189,9 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 		r = ex.Reject(problem.PolicyFailed, "", "policy failed")
 	}
 	s.runner.Metrics.refused(ex, st.counters, r.Code)
+	if ex.Trace != nil {
+		ex.Trace.refused(st, r)
+	}
 	if st.shadow {
 		if ex.ShadowVerdict == "" {
 			ex.ShadowVerdict = r.Code

@@ -136,11 +136,11 @@ func (c *compilation) infoOf(r *routeObject, s *Service) *pipeline.RouteInfo {
 	return &info
 }
 
-// stagesOf returns the stages of policies. Routes with the same ones share them.
+// stagesOf returns the stages of policies. Routes with the same ones at the same levels share them.
 func (c *compilation) stagesOf(effective []pipeline.Attached) *pipeline.Stages {
-	key := make([]byte, 0, 16*len(effective))
+	key := make([]byte, 0, 17*len(effective))
 	for _, a := range effective {
-		key = append(key, a.ID[:]...)
+		key = append(append(key, a.ID[:]...), byte(a.Level))
 	}
 	if s := c.stages[string(key)]; s != nil {
 		return s
