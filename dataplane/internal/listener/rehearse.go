@@ -3,6 +3,7 @@ package listener
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 )
@@ -32,8 +34,9 @@ func Rehearse(ctx context.Context, head []byte, peer netip.AddrPort, handler Han
 	client, wire := net.Pipe()
 	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
 	defer stop()
+	asked := &tracked{Handler: handler, finished: make(chan struct{})}
 	adapted := &adapter{
-		handler: handler, log: logger, patience: defaultStallTimeout,
+		handler: asked, log: logger, patience: defaultStallTimeout,
 		leaving: func() bool { return true }, // so that the connection ends with the answer
 	}
 	server := newServer(adapted, log.New(io.Discard, "", 0)) // what it says might hold something of the request
@@ -46,11 +49,32 @@ func Rehearse(ctx context.Context, head []byte, peer netip.AddrPort, handler Han
 	_ = server.Serve(&single{conn: &from{Conn: wire, peer: net.TCPAddrFromAddrPort(peer)}}) // returns at once: there is one connection
 	answer, err := converse(client, head, maxBody)
 	_ = client.Close()
-	<-closed // the handler has finished before that
-	if ctx.Err() != nil {
-		return Rehearsed{}, fmt.Errorf("rehearse a request: %w", context.Cause(ctx))
+	if err != nil {
+		<-closed // the handler, if it was ever asked, has finished before that
+		return Rehearsed{}, errors.Join(err, context.Cause(ctx))
 	}
-	return answer, err
+	if asked.begun.Load() { // else it won't be: the server itself has answered
+		<-asked.finished // net/http keeps the connection for another moment if a large body wasn't read
+	}
+	return answer, nil
+}
+
+// tracked is a handler of one request that tells when it has finished.
+type tracked struct {
+	Handler
+
+	begun    atomic.Bool
+	finished chan struct{}
+}
+
+func (t *tracked) Acquire() *pipeline.Exchange {
+	t.begun.Store(true)
+	return t.Handler.Acquire()
+}
+
+func (t *tracked) Finish(ex *pipeline.Exchange) {
+	defer close(t.finished)
+	t.Handler.Finish(ex)
 }
 
 // converse sends a head and reads the answer.
