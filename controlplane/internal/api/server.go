@@ -24,6 +24,7 @@ type Config struct {
 	Denials      Denials
 	NodeGroups   NodeGroups
 	Inquiries    Inquiries
+	Explainer    Explainer
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
@@ -151,5 +152,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addCollections(handlers)
 	s.addDenials(handlers)
 	s.addNodes(handlers)
+	s.addExplain(handlers)
 	return handlers
 }
