@@ -76,10 +76,10 @@ func (c *chance) route(n int, service string) sallyport.Route {
 		Name: c.s.Name(fmt.Sprint("r", n)), Service: service, RewritePath: fmt.Sprint("/r", n),
 		Hosts: [][]string{{c.s.Host}, {"*." + c.s.Host}, {"api." + c.s.Host, c.s.Host}}[c.IntN(3)], Public: c.often(15),
 	}
-	switch c.IntN(3) {
+	switch c.IntN(4) {
 	case 0:
 		r.Paths = harness.Exactly(c.path(false))
-	case 1:
+	case 1, 2:
 		r.Paths = harness.Below(c.path(false))
 	default:
 		r.Paths = []sallyport.PathMatch{{Template: c.path(true)}}
@@ -130,7 +130,8 @@ func (c *chance) policies(services, routes []string) {
 	everywhere := sallyport.Attachment{Environment: true}
 	c.s.Policy(harness.APIKeys(name(0), everywhere))
 	c.s.Policy(harness.APIKeys(name(1), sallyport.Attachment{Service: services[0]}, "read"))
-	c.s.Policy(limitBy(name(2), "consumer", 40, sallyport.Attachment{Service: services[1]}))
+	c.s.Policy(limitBy(name(2), "consumer", 12, sallyport.Attachment{Service: services[1]}))
+	c.s.Policy(limitBy(c.s.Name("all"), "key", 12, everywhere))
 	watched := limitBy(name(3), "address", 20, everywhere)
 	watched.Mode = &shadow
 	c.s.Policy(watched)
@@ -144,7 +145,7 @@ func (c *chance) policies(services, routes []string) {
 	}
 }
 
-// people creates consumers of all sorts, with keys of all sorts, one of which ends while the test runs.
+// people creates consumers of all sorts, with keys of all sorts, one of which has ended.
 func (c *chance) people() {
 	s := c.s
 	one, two := s.Consumer("one"), s.Consumer("two")
@@ -157,7 +158,7 @@ func (c *chance) people() {
 		{Consumer: one.Name, Scopes: []string{"read", "write"}}, {Consumer: one.Name},
 		{Consumer: two.Name, Scopes: []string{"read"}}, {Consumer: two.Name, Scopes: []string{"read", "write"}, Addresses: []string{"192.0.2.0/24"}},
 		{Consumer: made.JSON201.Name, Scopes: []string{"read", "write"}}, {Consumer: blocked.Name, Scopes: []string{"read", "write"}},
-		{Consumer: two.Name, ExpiresAt: time.Now().Add(2 * time.Second)}, {Consumer: two.Name},
+		{Consumer: two.Name, Name: s.Name("ended"), ExpiresAt: time.Now().Add(2 * time.Second)}, {Consumer: two.Name},
 	} {
 		last = s.Key(k)
 		c.keys = append(c.keys, last.Key)
@@ -165,7 +166,17 @@ func (c *chance) people() {
 	block(c.t, s, sallyport.Block{Name: s.Name("network"), AddressRange: "203.0.113.0/24"})
 	block(c.t, s, sallyport.Block{Name: s.Name("consumer"), Consumer: blocked.Name})
 	block(c.t, s, sallyport.Block{Name: s.Name("key"), APIKey: last.Name})
-	c.keys = append(c.keys, "no-key", "")
+	c.keys = append(c.keys, "no-key", "", c.keys[0], c.keys[0], c.keys[0], c.keys[3], c.keys[3]) // those that may do most, often
+	harness.Eventually(c.t, time.Minute, func() error { return c.ended(s.Name("ended")) })
+}
+
+// ended tells whether a key has ended for the edge, to whom any route is right that wants one.
+func (c *chance) ended(key string) error {
+	e := explained(c.t, c.s, nil, sallyport.HypotheticalRequest{Host: "ended.test", Target: "/", Caller: sallyport.HypotheticalCaller{APIKey: key}}).Nodes[0]
+	if e.Verdict != "credential_expired" {
+		return fmt.Errorf("the key %s is explained as %s", key, e.Verdict)
+	}
+	return nil
 }
 
 // request returns a random one.
@@ -182,7 +193,7 @@ func (c *chance) request() sallyport.HypotheticalRequest {
 	}
 	r := sallyport.HypotheticalRequest{
 		Method: pick(c, "GET", "GET", "GET", "POST", "DELETE", "HEAD", "PURGE"), Target: target.String(), Address: "127.0.0.1", Protocol: "HTTP/1.1",
-		Host: pick(c, c.s.Host, c.s.Host, "api."+c.s.Host, strings.ToUpper("x.y."+c.s.Host)+":80", "other.test"),
+		Host: pick(c, c.s.Host, c.s.Host, c.s.Host, "api."+c.s.Host, "api."+c.s.Host, strings.ToUpper("x.y."+c.s.Host)+":80", "other.test"),
 	}
 	add := func(name, value string) {
 		r.Headers = append(r.Headers, sallyport.HypotheticalHeader{Name: name, Value: value})
@@ -190,7 +201,7 @@ func (c *chance) request() sallyport.HypotheticalRequest {
 	if key := pick(c, c.keys...); key != "" {
 		add("X-Api-Key", key)
 	}
-	add("X-Forwarded-For", pick(c, addresses[0], addresses[0], addresses[0], addresses[1], addresses[1], addresses[2], "nonsense"))
+	add("X-Forwarded-For", pick(c, addresses[0], addresses[0], addresses[0], addresses[1], addresses[1], addresses[1], addresses[1], addresses[1], addresses[2], "nonsense"))
 	if c.often(30) {
 		add("X-Kind", pick(c, "1", "12", "2"))
 	}
@@ -274,7 +285,8 @@ func TestWhatIsExplainedIsWhatThenHappens(t *testing.T) {
 		sallyport.EnvironmentSettings{AllowedTargetRanges: []string{harness.Loopback}, TrustedProxies: []string{"127.0.0.1/32"}})
 	s.Must(put, err)
 	s.Policy(harness.APIKeys(s.Name("first"), sallyport.Attachment{Environment: true})) // else routes are unprotected
-	routes := c.routes(60, services)
+	s.Route(sallyport.Route{Name: s.Name("ended"), Service: services[1], Hosts: []string{"ended.test"}, Paths: harness.Below("/")})
+	routes := c.routes(80, services)
 	c.policies(services, routes)
 	c.people()
 	edge, usage, verdicts := s.Edges()[0], harness.Usage{}, map[string]int{}
