@@ -155,10 +155,14 @@ func (c *chance) people() {
 	blocked := s.Consumer("blocked")
 	var last sallyport.APIKey
 	for _, k := range []sallyport.APIKey{
-		{Consumer: one.Name, Scopes: []string{"read", "write"}}, {Consumer: one.Name},
-		{Consumer: two.Name, Scopes: []string{"read"}}, {Consumer: two.Name, Scopes: []string{"read", "write"}, Addresses: []string{"192.0.2.0/24"}},
-		{Consumer: made.JSON201.Name, Scopes: []string{"read", "write"}}, {Consumer: blocked.Name, Scopes: []string{"read", "write"}},
-		{Consumer: two.Name, Name: s.Name("ended"), ExpiresAt: time.Now().Add(2 * time.Second)}, {Consumer: two.Name},
+		{Consumer: one.Name, Scopes: []string{"read", "write"}},
+		{Consumer: one.Name},
+		{Consumer: two.Name, Scopes: []string{"read"}},
+		{Consumer: two.Name, Scopes: []string{"read", "write"}, Addresses: []string{"192.0.2.0/24"}},
+		{Consumer: made.JSON201.Name, Scopes: []string{"read", "write"}},
+		{Consumer: blocked.Name, Scopes: []string{"read", "write"}},
+		{Consumer: two.Name, Name: s.Name("ended"), ExpiresAt: time.Now().Add(2 * time.Second)},
+		{Consumer: two.Name},
 	} {
 		last = s.Key(k)
 		c.keys = append(c.keys, last.Key)
@@ -208,7 +212,7 @@ func (c *chance) request() sallyport.HypotheticalRequest {
 	if c.often(2) {
 		add("Upgrade", "websocket")
 	}
-	if r.Method == "POST" {
+	if r.Method == http.MethodPost {
 		r.BodyBytes = c.IntN(100)
 	}
 	return r
@@ -240,7 +244,7 @@ func (c *chance) same(r sallyport.HypotheticalRequest, e sallyport.Explanation, 
 			c.t.Errorf("%+v: limits leave %v, explained were %v before it counted", r, left, want)
 		}
 	}
-	if r.Method == "HEAD" {
+	if r.Method == http.MethodHead {
 		code = got.Code() // its answer has no body
 	}
 	if got.Status != status || got.Code() != code {

@@ -50,23 +50,23 @@ func (e *Explainer) question(ctx context.Context, environment string, r *adminv1
 // check returns what is wrong beyond the rules of single fields. No value is repeated: it may be a secret.
 func check(r *adminv1.HypotheticalRequest) []problem.Violation {
 	var violations []problem.Violation
-	invalid := func(code, detail string, at ...any) {
-		violations = append(violations, problem.Violation{Pointer: problem.Pointer(at...), Code: code, Detail: detail})
+	invalid := func(detail string, at ...any) {
+		violations = append(violations, problem.Violation{Pointer: problem.Pointer(at...), Code: problem.ViolationInvalidValue, Detail: detail})
 	}
 	for i, h := range r.GetHeaders() {
 		switch {
 		case strings.EqualFold(h.GetName(), "Host"):
-			invalid(problem.ViolationInvalidValue, "The host has a field of its own: host.", "headers", i, "name")
+			invalid("The host has a field of its own: host.", "headers", i, "name")
 		case strings.EqualFold(h.GetName(), "Content-Length"):
-			invalid(problem.ViolationInvalidValue, "The body's size has a field of its own: body_bytes.", "headers", i, "name")
+			invalid("The body's size has a field of its own: body_bytes.", "headers", i, "name")
 		}
 	}
 	if c := r.GetCaller(); c != nil {
 		switch {
 		case (c.GetApiKey() == "") == (c.GetConsumer() == ""):
-			invalid(problem.ViolationInvalidValue, "The caller is an api_key or a consumer: one of them.", "caller")
+			invalid("The caller is an api_key or a consumer: one of them.", "caller")
 		case c.GetApiKey() != "" && len(c.GetScopes()) > 0:
-			invalid(problem.ViolationInvalidValue, "An API key has scopes of its own: they can only be given for a consumer.", "caller", "scopes")
+			invalid("An API key has scopes of its own: they can only be given for a consumer.", "caller", "scopes")
 		}
 	}
 	return violations

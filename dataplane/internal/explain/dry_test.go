@@ -52,8 +52,8 @@ func requests(key string) []*edgev1.ExplainQuestion {
 	}
 }
 
-// real is the request of a question as a client sends it.
-func real(q *edgev1.ExplainQuestion) edgetest.Request {
+// sent is the request of a question as a client sends it.
+func sent(q *edgev1.ExplainQuestion) edgetest.Request {
 	r := edgetest.Request{Method: q.GetMethod(), Target: q.GetTarget(), Host: "shop.test", Address: q.GetPeer()}
 	for _, f := range q.GetHeaders() {
 		r.Header = append(r.Header, pipeline.Field{Name: f.GetName(), Value: f.GetValue()})
@@ -119,7 +119,7 @@ func compareDry(t *testing.T, explains, doesNot *edge) {
 	}
 	for round := range 3 {
 		for i := range questions {
-			ex, other := explains.Do(real(questions[i])), doesNot.Do(real(others[i]))
+			ex, other := explains.Do(sent(questions[i])), doesNot.Do(sent(others[i]))
 			if got, want := sight(ex), sight(other); got != want {
 				t.Fatalf("round %d, request %d: on the node that explained %s, on the other %s", round, i, got, want)
 			}

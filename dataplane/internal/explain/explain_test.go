@@ -313,4 +313,3 @@ func BenchmarkExplain(b *testing.B) {
 		}
 	}
 }
-
