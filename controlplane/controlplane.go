@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
+	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
@@ -112,7 +113,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	p.members = fleet.NewMembers(publisher, log)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
-	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log)
+	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log).Sealing(c.vault)
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, link.client, log, fleetStats).Telling(p.members)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
@@ -146,6 +147,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Denials:      denials.New(db, db.Fleet(), entries, configuration),
 		NodeGroups:   fleet.NewGroups(db.Fleet()),
 		Inquiries:    p.asking,
+		Explainer:    explain.New(p.asking, db),
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),

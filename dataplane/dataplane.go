@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/datadir"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
+	"github.com/sallyport/sallyport/dataplane/internal/explain"
 	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/inquiry"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
@@ -115,6 +116,7 @@ type node struct {
 	sender    *usage.Sender
 	shares    *shares.Even
 	proxy     *proxy.Proxy
+	explain   *explain.Explainer
 	clients   atomic.Int64 // connections that are open
 	started   time.Time
 	troubles  inquiry.Troubles
@@ -147,6 +149,7 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 	n.proxy = proxy.New(proxy.Config{
 		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), Rates: n.rates, AccessLog: n.accessLog,
 	})
+	n.explain = explain.New(explain.Config{Gateway: n.proxy, Snapshots: &n.snapshots, Directory: n.directory, Logger: n.cfg.Logger})
 	if identity == nil {
 		return n, nil
 	}

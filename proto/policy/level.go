@@ -16,6 +16,16 @@ const (
 // Levels is how many there are.
 const Levels = int(Consumer) + 1
 
+var levelNames = [Levels]string{Environment: "environment", Service: "service", Route: "route", Consumer: "consumer"}
+
+// String returns the level's name as the API shows it; "" for what is no level.
+func (l Level) String() string {
+	if int(l) >= len(levelNames) {
+		return ""
+	}
+	return levelNames[l]
+}
+
 // MayOverlay tells whether a policy that runs in phase p may be attached to a consumer: it must run behind Authenticate,
 // since nobody knows before that whose policies they are.
 func MayOverlay(p Phase) bool { return p > Authenticate }

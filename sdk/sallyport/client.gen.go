@@ -32,6 +32,27 @@ func (e EnvironmentSettingsName) Valid() bool {
 	}
 }
 
+// Defines values for HypotheticalRequestProtocol.
+const (
+	Empty  HypotheticalRequestProtocol = ""
+	HTTP10 HypotheticalRequestProtocol = "HTTP/1.0"
+	HTTP11 HypotheticalRequestProtocol = "HTTP/1.1"
+)
+
+// Valid indicates whether the value is a known member of the HypotheticalRequestProtocol enum.
+func (e HypotheticalRequestProtocol) Valid() bool {
+	switch e {
+	case Empty:
+		return true
+	case HTTP10:
+		return true
+	case HTTP11:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationAction.
 const (
 	Create OperationAction = "create"
@@ -134,6 +155,21 @@ const (
 func (e PutConsumerParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutConsumerParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainParamsNodes.
+const (
+	All ExplainParamsNodes = "all"
+)
+
+// Valid indicates whether the value is a known member of the ExplainParamsNodes enum.
+func (e ExplainParamsNodes) Valid() bool {
+	switch e {
+	case All:
 		return true
 	default:
 		return false
@@ -734,6 +770,240 @@ type EpochPosition struct {
 	Sequence int `json:"sequence,omitempty,omitzero"`
 }
 
+// Explanation Explanation is what one node would do with a request, and why. Nothing was counted or spent, and no service was asked.
+type Explanation struct {
+	// Node Node, by id.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Answered It answered; else code and detail say why not.
+	Answered bool `json:"answered,omitempty,omitzero"`
+
+	// Code Why it didn't ("node_unreachable").
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail In words.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Revision Revision that decided; 0: the request was refused before a route was looked for.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Sequence Sequence of the node's directory.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// Verdict "allowed", or the code of the refusal.
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Reason Why it is refused, in words for operators.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Policy Policy that refused, by name; "": none did.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// Status Status that the client would get; 0: the service's.
+	Status int `json:"status,omitempty,omitzero"`
+
+	// ShadowVerdict Code with which the first policy in shadow would have refused; "": none would.
+	ShadowVerdict string `json:"shadow_verdict,omitempty,omitzero"`
+
+	// ClientAddress The client's address, by what trusted proxies say of it.
+	ClientAddress string `json:"client_address,omitempty,omitzero"`
+
+	// Host Host that routes were compared with: lower case, without a port.
+	Host string `json:"host,omitempty,omitzero"`
+
+	// Path Canonical path that routes were compared with.
+	Path string `json:"path,omitempty,omitzero"`
+
+	// Route ExplanationRoute is the route that was found.
+	Route ExplanationRoute `json:"route,omitempty,omitzero"`
+
+	// NearMisses Routes that came nearest to being found, the nearest first, at most 10.
+	NearMisses []ExplanationMiss `json:"near_misses,omitempty,omitzero"`
+
+	// Stages The route's policies in the order in which they run.
+	Stages []ExplanationStage `json:"stages,omitempty,omitzero"`
+
+	// Caller ExplanationCaller is who calls.
+	Caller ExplanationCaller `json:"caller,omitempty,omitzero"`
+
+	// Quotas What limits leave the caller: as the request would find it, since it wasn't counted.
+	Quotas []ExplanationQuota `json:"quotas,omitempty,omitzero"`
+
+	// Answer ExplanationAnswer is what the client would get.
+	Answer ExplanationAnswer `json:"answer,omitempty,omitzero"`
+
+	// Forward ExplanationForward is what a service would be asked.
+	Forward ExplanationForward `json:"forward,omitempty,omitzero"`
+}
+
+// ExplanationAnswer ExplanationAnswer is what the client would get.
+type ExplanationAnswer struct {
+	// Headers Header fields.
+	Headers []HypotheticalHeader `json:"headers,omitempty,omitzero"`
+
+	// Body Body, at most 4 KiB.
+	Body string `json:"body,omitempty,omitzero"`
+}
+
+// ExplanationCaller ExplanationCaller is who calls.
+type ExplanationCaller struct {
+	// Consumer Consumer, by id.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// APIKey API key, by id; "" for the key that a consumer was taken to have.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+
+	// Scopes What the key may be used for.
+	Scopes []string `json:"scopes,omitempty,omitzero"`
+}
+
+// ExplanationDifference ExplanationDifference is something that nodes don't agree on.
+type ExplanationDifference struct {
+	// Field What: "revision", "sequence", "client_address", "route", "verdict", "policy", "status", "shadow_verdict" or "service".
+	Field string `json:"field,omitempty,omitzero"`
+
+	// Sides Each value, with the nodes that say so.
+	Sides []ExplanationSide `json:"sides,omitempty,omitzero"`
+}
+
+// ExplanationForward ExplanationForward is what a service would be asked.
+type ExplanationForward struct {
+	// Service Service, by id.
+	Service string `json:"service,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Targets Addresses, one of which would be asked.
+	Targets []string `json:"targets,omitempty,omitzero"`
+
+	// Path Path that it would be asked for; the query isn't shown.
+	Path string `json:"path,omitempty,omitzero"`
+
+	// Headers Header fields that it would get; "•••" where a value may be a secret.
+	Headers []HypotheticalHeader `json:"headers,omitempty,omitzero"`
+}
+
+// ExplanationMiss ExplanationMiss is a route that wasn't found, and the first thing that kept it from that.
+type ExplanationMiss struct {
+	// Route Route, by id.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Part First part that doesn't match: "host", "path", "method", "header", "query"; or "precedence": all of it matches, but the route found is more specific.
+	Part string `json:"part,omitempty,omitzero"`
+
+	// Condition Name of the header or query parameter.
+	Condition string `json:"condition,omitempty,omitzero"`
+
+	// Wanted What the route asks for.
+	Wanted string `json:"wanted,omitempty,omitzero"`
+
+	// Given What the request has; "•••" where that may be a secret.
+	Given string `json:"given,omitempty,omitzero"`
+
+	// Others How many further parts don't match either.
+	Others int `json:"others,omitempty,omitzero"`
+}
+
+// ExplanationQuota ExplanationQuota is what one window of a limit leaves the caller.
+type ExplanationQuota struct {
+	// Policy Policy, by id.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Remaining Requests that could pass at once.
+	Remaining int `json:"remaining,omitempty,omitzero"`
+
+	// ResetMs Milliseconds until the whole allowance is back.
+	ResetMs int `json:"reset_ms,omitempty,omitzero"`
+}
+
+// ExplanationRoute ExplanationRoute is the route that was found.
+type ExplanationRoute struct {
+	// ID Id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Path Its path that matched, as it is written.
+	Path string `json:"path,omitempty,omitzero"`
+
+	// Compared How that is compared: "exact", "prefix" or "template".
+	Compared string `json:"compared,omitempty,omitzero"`
+
+	// Params Values of the template's parameters.
+	Params map[string]string `json:"params,omitempty,omitzero"`
+
+	// Public It needs no authentication.
+	Public bool `json:"public,omitempty,omitzero"`
+}
+
+// ExplanationSide ExplanationSide is one value, and the nodes that say so.
+type ExplanationSide struct {
+	// Value The value; "" for none.
+	Value string `json:"value,omitempty,omitzero"`
+
+	// Nodes Nodes, by id.
+	Nodes []string `json:"nodes,omitempty,omitzero"`
+}
+
+// ExplanationStage ExplanationStage is what one policy said.
+type ExplanationStage struct {
+	// Policy Policy, by id.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Kind Its kind.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Level Level at which it is attached: "environment", "service", "route" or "consumer".
+	Level string `json:"level,omitempty,omitzero"`
+
+	// Phase Phase in which it runs.
+	Phase string `json:"phase,omitempty,omitzero"`
+
+	// Mode "enforce" or "shadow".
+	Mode string `json:"mode,omitempty,omitzero"`
+
+	// Verdict "passed", "refused", "shadow_refused" (it would have), "answered" (in the service's place), or "not_reached".
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Code Code of its refusal.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Reason Why, in words for operators.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// TookNs How long it was at work, in nanoseconds.
+	TookNs int `json:"took_ns,omitempty,omitzero"`
+}
+
+// Explanations Explanations are what nodes would do with a request.
+type Explanations struct {
+	// Nodes Each node's answer.
+	Nodes []Explanation `json:"nodes,omitempty,omitzero"`
+
+	// Differences What the nodes that answered don't agree on.
+	Differences []ExplanationDifference `json:"differences,omitempty,omitzero"`
+
+	// More There are more connected nodes, which weren't asked.
+	More bool `json:"more,omitempty,omitzero"`
+}
+
 // FieldError FieldError is one bad field.
 type FieldError struct {
 	// Pointer JSON pointer into the body.
@@ -751,6 +1021,57 @@ type FieldError struct {
 	// Allowed What is allowed.
 	Allowed string `json:"allowed,omitempty,omitzero"`
 }
+
+// HypotheticalCaller HypotheticalCaller is whose credential a request is taken to show.
+type HypotheticalCaller struct {
+	// APIKey API key, by id or name.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+
+	// Consumer Consumer, by id or name, who is taken to have a key with the scopes below that never ends and is pinned to no address.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Scopes Scopes of that key.
+	Scopes []string `json:"scopes,omitempty,omitzero"`
+}
+
+// HypotheticalHeader HypotheticalHeader is one header field of a request that a client might send.
+type HypotheticalHeader struct {
+	// Name Name.
+	Name string `json:"name"`
+
+	// Value Value.
+	Value string `json:"value,omitempty,omitzero"`
+}
+
+// HypotheticalRequest HypotheticalRequest is a request that a client might send. It is kept nowhere.
+type HypotheticalRequest struct {
+	// Method Method; GET when absent.
+	Method string `json:"method,omitempty,omitzero"`
+
+	// Host Host header; "localhost" when absent.
+	Host string `json:"host,omitempty,omitzero"`
+
+	// Target Request target as the client would send it, byte for byte: the path, and the query behind a "?".
+	Target string `json:"target"`
+
+	// Headers Header fields in the order sent. Host and Content-Length have fields of their own.
+	Headers []HypotheticalHeader `json:"headers,omitempty,omitzero"`
+
+	// Address The other end of the client's connection; 192.0.2.1, which is nobody's, when absent. Behind trusted proxies that is the proxy's, and X-Forwarded-For among the headers says the client's.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Caller HypotheticalCaller is whose credential a request is taken to show.
+	Caller HypotheticalCaller `json:"caller,omitempty,omitzero"`
+
+	// BodyBytes Size of the body in bytes. The body itself isn't looked at: stages that read it aren't explained further.
+	BodyBytes int `json:"body_bytes,omitempty,omitzero"`
+
+	// Protocol "HTTP/1.1", which is the default, or "HTTP/1.0".
+	Protocol HypotheticalRequestProtocol `json:"protocol,omitempty,omitzero"`
+}
+
+// HypotheticalRequestProtocol "HTTP/1.1", which is the default, or "HTTP/1.0".
+type HypotheticalRequestProtocol string
 
 // JoinToken JoinToken lets edge nodes enrol in an environment.
 type JoinToken struct {
@@ -2268,6 +2589,18 @@ type ListEpochsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ExplainParams defines parameters for Explain.
+type ExplainParams struct {
+	// Node Node to ask, by id or name. Any that is connected when absent.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Nodes `all`: ask every connected node, 64 at most, and say what they don't agree on.
+	Nodes *ExplainParamsNodes `form:"nodes,omitempty" json:"nodes,omitempty"`
+}
+
+// ExplainParamsNodes defines parameters for Explain.
+type ExplainParamsNodes string
+
 // ListJoinTokensParams defines parameters for ListJoinTokens.
 type ListJoinTokensParams struct {
 	// Limit How many objects a page holds at most.
@@ -2895,6 +3228,9 @@ type PatchConsumerApplicationMergePatchPlusJSONRequestBody = PatchConsumerApplic
 // PutConsumerJSONRequestBody defines body for PutConsumer for application/json ContentType.
 type PutConsumerJSONRequestBody = Consumer
 
+// ExplainJSONRequestBody defines body for Explain for application/json ContentType.
+type ExplainJSONRequestBody = HypotheticalRequest
+
 // CreateJoinTokenJSONRequestBody defines body for CreateJoinToken for application/json ContentType.
 type CreateJoinTokenJSONRequestBody = JoinToken
 
@@ -3363,6 +3699,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/epochs (the `ListEpochs` operationId).
 	ListEpochs(ctx context.Context, environment EnvironmentKey, params *ListEpochsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExplainWithBody Ask edge nodes what they would do with a request
+	//
+	// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+	// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+	// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+	ExplainWithBody(ctx context.Context, environment EnvironmentKey, params *ExplainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Explain Ask edge nodes what they would do with a request
+	//
+	// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+	// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+	// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+	Explain(ctx context.Context, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJoinTokens List join tokens
 	//
@@ -4790,6 +5148,48 @@ func (c *Client) GetConsumerRevocation(ctx context.Context, environment Environm
 // Corresponds with GET /api/v1/environments/{environment}/epochs (the `ListEpochs` operationId).
 func (c *Client) ListEpochs(ctx context.Context, environment EnvironmentKey, params *ListEpochsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEpochsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExplainWithBody Ask edge nodes what they would do with a request
+//
+// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+func (c *Client) ExplainWithBody(ctx context.Context, environment EnvironmentKey, params *ExplainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Explain Ask edge nodes what they would do with a request
+//
+// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+func (c *Client) Explain(ctx context.Context, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainRequest(c.Server, environment, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8882,6 +9282,92 @@ func NewListEpochsRequest(server string, environment EnvironmentKey, params *Lis
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewExplainRequest calls the generic Explain builder with application/json body
+func NewExplainRequest(server string, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewExplainRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewExplainRequestWithBody constructs an http.Request for the Explain method, with any body, and a specified content type
+func NewExplainRequestWithBody(server string, environment EnvironmentKey, params *ExplainParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/explain", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Node != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", *params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Nodes != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "nodes", *params.Nodes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -14245,6 +14731,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/epochs (the `ListEpochs` operationId).
 	ListEpochsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListEpochsParams, reqEditors ...RequestEditorFn) (*ListEpochsResponse, error)
 
+	// ExplainWithBodyWithResponse Ask edge nodes what they would do with a request
+	//
+	// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+	// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+	// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+	ExplainWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *ExplainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExplainResponse, error)
+
+	// ExplainWithResponse Ask edge nodes what they would do with a request
+	//
+	// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+	// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+	// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+	ExplainWithResponse(ctx context.Context, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*ExplainResponse, error)
+
 	// ListJoinTokensWithResponse List join tokens
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -16789,6 +17297,54 @@ func (r ListEpochsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListEpochsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExplainResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Explanations
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExplainResponse) GetJSON200() *Explanations {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExplainResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExplainResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExplainResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExplainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExplainResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -21231,6 +21787,40 @@ func (c *ClientWithResponses) ListEpochsWithResponse(ctx context.Context, enviro
 	return ParseListEpochsResponse(rsp)
 }
 
+// ExplainWithBodyWithResponse Ask edge nodes what they would do with a request
+//
+// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+func (c *ClientWithResponses) ExplainWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *ExplainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExplainResponse, error) {
+	rsp, err := c.ExplainWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExplainResponse(rsp)
+}
+
+// ExplainWithResponse Ask edge nodes what they would do with a request
+//
+// The node takes the request through the code that serves, with what it holds now, and answers which route is found and why
+// the nearest others aren't, what each policy says, and what the client would get. Nothing is counted or spent, and no
+// service is asked. The request is kept nowhere, and values that may be secrets aren't shown again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
+func (c *ClientWithResponses) ExplainWithResponse(ctx context.Context, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*ExplainResponse, error) {
+	rsp, err := c.Explain(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExplainResponse(rsp)
+}
+
 // ListJoinTokensWithResponse List join tokens
 //
 // Returns a wrapper object for the known response body format(s).
@@ -24285,6 +24875,39 @@ func ParseListEpochsResponse(rsp *http.Response) (*ListEpochsResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest EpochList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExplainResponse parses an HTTP response from a ExplainWithResponse call
+func ParseExplainResponse(rsp *http.Response) (*ExplainResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExplainResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Explanations
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -87,6 +87,7 @@ func product(ctx context.Context, into *report) (failed error) {
 	}{
 		{"commit to ack", b.commitToAck},
 		{"revocation", b.revocation},
+		{"explain", b.explain},
 		{"one route of 10,000", b.oneRouteOfMany},
 		{"a million keys", b.millionKeys},
 	}

@@ -40,6 +40,10 @@ func suites() []suite {
 			show: perOperation,
 		},
 		{
+			what: "edge", module: "./dataplane/internal/explain", run: "^BenchmarkExplain$", time: "1s", count: runs,
+			show: perOperation,
+		},
+		{
 			what: "directory of a node", module: "./dataplane/internal/directory", run: "^BenchmarkDirectory$/^keys=1000000$", time: "1s", count: 3,
 			promise: map[string]string{"Directory/keys=1000000/delta-of-one-key": "≤ 100 µs"},
 			show:    perOperation,

@@ -29,6 +29,7 @@ var permissions = [...]Permission{
 	"node-groups.read", "node-groups.write",
 	"join-tokens.read", "join-tokens.write",
 	"usage.read",
+	"explain.use",
 	"policy-kinds.read",
 	"access-tokens.read", "access-tokens.write",
 }

@@ -24,6 +24,7 @@ type Config struct {
 	Denials      Denials
 	NodeGroups   NodeGroups
 	Inquiries    Inquiries
+	Explainer    Explainer
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
@@ -156,5 +157,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addNodes(handlers)
 	s.addProblems(handlers)
 	s.addProposals(handlers)
+	s.addExplain(handlers)
 	return handlers
 }

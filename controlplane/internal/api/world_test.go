@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
+	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
@@ -99,6 +100,7 @@ func newWorld(t *testing.T) *world {
 	}
 	all := environments.New(db, vault)
 	nodes := fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats)))
+	asking := fleet.NewInquiries(nodes, db.Fleet(), postgres.NewListener(db, log), log)
 	w.server, err = api.New(api.Config{
 		Environments: fragile{all, w.readiness},
 		Publisher:    publisher,
@@ -112,7 +114,8 @@ func newWorld(t *testing.T) *world {
 		Idempotency: keeper,
 		Nodes:       nodes,
 		NodeGroups:  fleet.NewGroups(db.Fleet()),
-		Inquiries:   fleet.NewInquiries(nodes, db.Fleet(), postgres.NewListener(db, log), log),
+		Inquiries:   asking,
+		Explainer:   explain.New(asking, db),
 		Denials:     denials.New(db, db.Fleet(), directory.New(db), configuration),
 		Usage:       usage.NewReports(db.Usage()),
 		Limits:      limits.New(db, log, new(limits.Stats)),

@@ -134,7 +134,7 @@ func (c *control) serveLanes(store fleet.LaneStore, histories fleet.Epochs, wake
 	lanes := fleet.NewLanes(store, signer, histories, wakes, log, c.stats)
 	roster := fleet.NewRoster(c.db.Fleet(), log, c.stats)
 	c.authority, c.nodes, c.tokens = authority, fleet.NewNodes(c.db.Fleet(), roster), fleet.NewJoinTokens(c.db.Fleet(), authority)
-	c.inquiries = fleet.NewInquiries(c.nodes, c.db.Fleet(), commits, log)
+	c.inquiries = fleet.NewInquiries(c.nodes, c.db.Fleet(), commits, log).Sealing(vault)
 	nonces, err := fleet.LoadNonces(c.t.Context(), vault)
 	if err != nil {
 		c.t.Fatal(err)

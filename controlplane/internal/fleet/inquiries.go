@@ -69,6 +69,8 @@ type Inquiries struct {
 	log   *slog.Logger
 	slots chan struct{}
 
+	sealer Sealer // nil: what must be sealed isn't passed on
+
 	mu    sync.Mutex
 	desks map[string][]*Desk // by node; during a hand-over two
 }
@@ -121,7 +123,11 @@ func unreachable(node *Node, why string) error {
 func (q *Inquiries) askElsewhere(ctx context.Context, node *Node, question *edgev1.Question) (*edgev1.Answer, error) {
 	woken, cancel := q.wakes.Inquiries()
 	defer cancel()
-	text, err := proto.Marshal(question)
+	sealed, err := q.seal(question)
+	if err != nil {
+		return nil, err
+	}
+	text, err := proto.Marshal(sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +214,11 @@ func (q *Inquiries) pass(ctx context.Context, inquiry Inquiry) {
 	desk := q.desk(inquiry.Node)
 	if desk == nil || desk.identity.Environment != inquiry.Environment || proto.Unmarshal(inquiry.Question, question) != nil {
 		return // who asks gives up in time
+	}
+	question, err := q.unseal(question)
+	if err != nil {
+		q.log.Warn("can't pass on another replica's question", "node", inquiry.Node, "error", err)
+		return
 	}
 	answer, err := desk.ask(ctx, question)
 	if err != nil {

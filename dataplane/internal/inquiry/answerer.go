@@ -37,6 +37,8 @@ type Config struct {
 	Hello *edgev1.Hello
 	// Health says how the node is. It is called by several goroutines, and doesn't wait.
 	Health func() *edgev1.Health
+	// Explain says what the node would do with a request. It is called by several goroutines; nil: this node explains nothing.
+	Explain func(context.Context, *edgev1.ExplainQuestion) (*edgev1.Explanation, error)
 	// Logger takes what an operator should know.
 	Logger *slog.Logger
 }
@@ -172,7 +174,7 @@ func (s *session) take(ctx context.Context, busy *sync.WaitGroup, q *edgev1.Ques
 	arrived := time.Now()
 	busy.Go(func() {
 		defer func() { <-s.slots }()
-		answer := s.answerer.answer(q)
+		answer := s.answerer.answer(ctx, q)
 		if within := q.GetWithin(); within != nil && time.Since(arrived) > within.AsDuration() {
 			answer = refusal(q.GetId(), "too_late", "the answer wasn't ready in the time that was given")
 		}
@@ -190,13 +192,24 @@ func (s *session) answer(m *edgev1.Answer) {
 	_ = s.say(&edgev1.InquireRequest{Message: &edgev1.InquireRequest_Answer{Answer: m}})
 }
 
-func (a *Answerer) answer(q *edgev1.Question) *edgev1.Answer {
-	switch q.GetQuestion().(type) {
+func (a *Answerer) answer(ctx context.Context, q *edgev1.Question) *edgev1.Answer {
+	switch question := q.GetQuestion().(type) {
 	case *edgev1.Question_Health:
 		return &edgev1.Answer{Id: q.GetId(), Answer: &edgev1.Answer_Health{Health: a.config.Health()}}
-	default:
-		return refusal(q.GetId(), "unknown_question", "this build doesn't know the question; update the node")
+	case *edgev1.Question_Explain:
+		if a.config.Explain != nil {
+			return a.explain(ctx, q.GetId(), question.Explain)
+		}
 	}
+	return refusal(q.GetId(), "unknown_question", "this build doesn't know the question; update the node")
+}
+
+func (a *Answerer) explain(ctx context.Context, id uint64, q *edgev1.ExplainQuestion) *edgev1.Answer {
+	explanation, err := a.config.Explain(ctx, q)
+	if err != nil {
+		return refusal(id, "not_explained", err.Error())
+	}
+	return &edgev1.Answer{Id: id, Answer: &edgev1.Answer_Explanation{Explanation: explanation}}
 }
 
 func refusal(id uint64, code, message string) *edgev1.Answer {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -64,16 +65,8 @@ func Run(ctx context.Context, cfg Config) error {
 		open.count = new(atomic.Int64)
 	}
 	handler := &adapter{handler: cfg.Handler, log: cfg.Logger, patience: cfg.StallTimeout, leaving: func() bool { return ctx.Err() != nil }}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: headTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeadBytes,
-		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
-		ConnState:         open.note,
-		// A handler of our own answers OPTIONS *, by refusing it like every target that is not a path.
-		DisableGeneralOptionsHandler: true,
-	}
+	server := newServer(handler, slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug))
+	server.ConnState = open.note
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(stall.NewListener(cfg.Listener, cfg.StallTimeout)) }()
 	select {
@@ -95,6 +88,19 @@ func Run(ctx context.Context, cfg Config) error {
 		err = errors.Join(err, end)
 	}
 	return err
+}
+
+// newServer returns the server of an adapter, with the limits on the client's side of the wire.
+func newServer(handler http.Handler, complaints *log.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeadBytes,
+		ErrorLog:          complaints,
+		// A handler of our own answers OPTIONS *, by refusing it like every target that is not a path.
+		DisableGeneralOptionsHandler: true,
+	}
 }
 
 // connections counts those that are open.

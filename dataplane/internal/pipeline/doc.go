@@ -24,6 +24,12 @@
 //  7. [Exchange.Settle] brings in what stages in shadow could only say of a body at its end. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
 //     back to its pool, and every string that shares its buffers is dead.
 //
+// # Dry runs and traces
+//
+// An exchange may be a dry run ([Exchange.Dry]): its stages decide as they would and count nothing, keep nothing and spend
+// nothing, which each kind owes and a test over all kinds holds. Only in a dry run may somebody stand in for a credential
+// ([Exchange.Standin]). Of any exchange a [Trace] notes what each stage said; without one that costs a question per stage.
+//
 // # Modes
 //
 // Modes live in the loop, not in the stages. A policy that is off has no stage. A stage in shadow runs at its place,

@@ -70,8 +70,13 @@ type Exchange struct {
 	Rejection *Rejection
 	// AnsweredBy is the policy that answered in the upstream's place without refusing; zero: none did.
 	AnsweredBy Answerer
-	// Dry runs touch no counter and spend no limit (explain, replay).
+	// Dry runs touch no counter and spend no limit, and no service is asked (explain, replay).
 	Dry bool
+	// Assumed is who calls although no credential says so; nil: nobody. Stages that authenticate take their word for it in
+	// dry runs alone: see Standin.
+	Assumed *Assumed
+	// Trace notes what each stage says; nil: nobody wants to know.
+	Trace *Trace
 
 	ran      int     // stages whose Request ran, for Responders and Finishers
 	replied  bool    // a stage has answered in the upstream's place
@@ -154,6 +159,23 @@ type Identity struct {
 
 // Known tells whether there is a consumer.
 func (i *Identity) Known() bool { return i.Consumer != nil }
+
+// Assumed stands in for a credential whose secret nobody knows.
+type Assumed struct {
+	// Proof is what the directory knows the credential by; zero: none, and Consumer says who.
+	Proof apikey.Digest
+	// Consumer that has a credential with these Scopes, though the directory knows of none.
+	Consumer id.ID
+	Scopes   []string
+}
+
+// Standin returns who is assumed to call; nil: nobody, and the request itself must show a credential.
+func (ex *Exchange) Standin() *Assumed {
+	if !ex.Dry {
+		return nil
+	}
+	return ex.Assumed
+}
 
 // Quota is what one window of a limit leaves the caller.
 type Quota struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -40,6 +41,7 @@ type step struct {
 	shadow    bool
 	counters  int // where its counters begin
 	policy    *Policy
+	level     policy.Level
 }
 
 // Layered returns the stages of the policies that Effective has chosen from all, on which overlays can be laid.
@@ -54,7 +56,7 @@ func (r *Runner) Stages(effective []Attached) *Stages {
 	s := &Stages{runner: r, list: make([]step, 0, len(effective)), effective: effective, behind: firstBehind(effective)}
 	for _, a := range effective {
 		st := step{
-			stage: a.Stage, policy: a.Policy, shadow: a.Mode != Enforce,
+			stage: a.Stage, policy: a.Policy, level: a.Level, shadow: a.Mode != Enforce,
 			counters: r.Metrics.baseOf(a.Kind.Name, a.Mode),
 		}
 		if responder, ok := a.Stage.(Responder); ok && !st.shadow {
@@ -91,6 +93,9 @@ func (s *Stages) Run(ex *Exchange) *Rejection {
 	}
 	s.runTo(ex, len(s.list))
 	ex.inShadow = false
+	if ex.Trace != nil {
+		ex.Trace.end(ex.Replied())
+	}
 	if ex.Rejection == nil {
 		ex.Verdict = Allowed
 	}
@@ -111,6 +116,9 @@ func (s *Stages) request(ex *Exchange, end int) {
 		st := &s.list[i]
 		ex.ran = i + 1
 		ex.inShadow = st.shadow
+		if ex.Trace != nil {
+			ex.Trace.begin(st)
+		}
 		if st.shadow {
 			s.requestInShadow(ex, st)
 			continue
@@ -220,6 +228,9 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 		r = ex.Reject(problem.PolicyFailed, "", "policy failed")
 	}
 	s.runner.Metrics.refused(ex, st.counters, r.Code)
+	if ex.Trace != nil {
+		ex.Trace.refused(st, r)
+	}
 	if st.shadow {
 		if ex.ShadowVerdict == "" {
 			ex.ShadowVerdict = r.Code

@@ -64,10 +64,18 @@ func (p *Proxy) Acquire() *pipeline.Exchange {
 	return p.pool.Get()
 }
 
+// AcquireDry returns an empty exchange for a dry run, which counts nowhere: not among those under way either.
+func (p *Proxy) AcquireDry() *pipeline.Exchange {
+	ex := p.pool.Get()
+	ex.Dry = true
+	return ex
+}
+
 // UnderWay returns how many exchanges were acquired and aren't finished.
 func (p *Proxy) UnderWay() int64 { return p.underWay.Load() }
 
-// Serve leaves an answer in ex.Response: the upstream's, or the reason why there is none.
+// Serve leaves an answer in ex.Response: the upstream's, or the reason why there is none. In a dry run no service is asked: the
+// answer of a request that would reach one has no status, and holds what the gateway would add to the service's.
 func (p *Proxy) Serve(ex *pipeline.Exchange) {
 	stages := p.ask(ex)
 	if ex.Rejection != nil {
@@ -79,7 +87,9 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 		ex.Answer()
 	}
 	ex.Response.Header.Set(requestIDHeader, requestID(ex))
-	ex.LetGo()
+	if !ex.Dry { // what a dry run has found out is still to be told
+		ex.LetGo()
+	}
 }
 
 // ask takes the request to its upstream; ex.Rejection says what it failed at. It returns the stages that are to see the
@@ -117,6 +127,9 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		return route.Stages
 	}
 	prepareRequest(ex)
+	if ex.Dry {
+		return route.Stages
+	}
 	p.seat(ex)
 	asked := time.Now()
 	if err := route.Service.Sender.Send(ex); err != nil {
@@ -160,7 +173,7 @@ func endedBy(ex *pipeline.Exchange) *pipeline.Rejection {
 	return ex.Reject(problem.StreamEnded, "", string(ended.Reason))
 }
 
-// Finish ends the exchange: finishers, usage, access log. The exchange goes back to the pool.
+// Finish ends the exchange: finishers, usage, access log; of a dry run only finishers. The exchange goes back to the pool.
 func (p *Proxy) Finish(ex *pipeline.Exchange) {
 	if reason := p.streams.Leave(&ex.Seat); reason != "" {
 		ex.Refuse(ex.Reject(problem.StreamEnded, "", string(reason)))
@@ -169,6 +182,10 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 		ex.Stages.Finish(ex)
 	}
 	ex.Settle()
+	if ex.Dry {
+		p.pool.Put(ex)
+		return
+	}
 	now := time.Now()
 	p.record(ex, now)
 	if p.log != nil {
@@ -179,9 +196,6 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 }
 
 func (p *Proxy) record(ex *pipeline.Exchange, now time.Time) {
-	if ex.Dry {
-		return
-	}
 	q := usage.Request{
 		Record: spool.Record{
 			TimeMs:        now.UnixMilli(),

@@ -47,11 +47,7 @@ func compile(env pipeline.Env, config *policyv1.ApiKey) (pipeline.Stage, error) 
 
 // Request implements pipeline.Stage.
 func (s *stage) Request(ex *pipeline.Exchange) error {
-	text, refused := s.find(ex)
-	if refused != nil {
-		return refused
-	}
-	key, proof, refused := s.lookUp(ex, text)
+	key, proof, refused := s.present(ex)
 	if refused != nil {
 		return refused
 	}

@@ -2588,6 +2588,7 @@ type Question struct {
 	// Types that are valid to be assigned to Question:
 	//
 	//	*Question_Health
+	//	*Question_Explain
 	Question      isQuestion_Question `protobuf_oneof:"question"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2653,6 +2654,15 @@ func (x *Question) GetHealth() *HealthQuestion {
 	return nil
 }
 
+func (x *Question) GetExplain() *ExplainQuestion {
+	if x != nil {
+		if x, ok := x.Question.(*Question_Explain); ok {
+			return x.Explain
+		}
+	}
+	return nil
+}
+
 type isQuestion_Question interface {
 	isQuestion_Question()
 }
@@ -2662,7 +2672,14 @@ type Question_Health struct {
 	Health *HealthQuestion `protobuf:"bytes,3,opt,name=health,proto3,oneof"`
 }
 
+type Question_Explain struct {
+	// What it would do with a request.
+	Explain *ExplainQuestion `protobuf:"bytes,4,opt,name=explain,proto3,oneof"`
+}
+
 func (*Question_Health) isQuestion_Question() {}
+
+func (*Question_Explain) isQuestion_Question() {}
 
 // HealthQuestion asks how a node is.
 type HealthQuestion struct {
@@ -2712,6 +2729,7 @@ type Answer struct {
 	//
 	//	*Answer_Health
 	//	*Answer_Refusal
+	//	*Answer_Explanation
 	Answer        isAnswer_Answer `protobuf_oneof:"answer"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2779,6 +2797,15 @@ func (x *Answer) GetRefusal() *Refusal {
 	return nil
 }
 
+func (x *Answer) GetExplanation() *Explanation {
+	if x != nil {
+		if x, ok := x.Answer.(*Answer_Explanation); ok {
+			return x.Explanation
+		}
+	}
+	return nil
+}
+
 type isAnswer_Answer interface {
 	isAnswer_Answer()
 }
@@ -2793,14 +2820,21 @@ type Answer_Refusal struct {
 	Refusal *Refusal `protobuf:"bytes,3,opt,name=refusal,proto3,oneof"`
 }
 
+type Answer_Explanation struct {
+	// What it would do with the request.
+	Explanation *Explanation `protobuf:"bytes,4,opt,name=explanation,proto3,oneof"`
+}
+
 func (*Answer_Health) isAnswer_Answer() {}
 
 func (*Answer_Refusal) isAnswer_Answer() {}
 
+func (*Answer_Explanation) isAnswer_Answer() {}
+
 // Refusal is why a node doesn't answer a question.
 type Refusal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Stable code: "unknown_question", "busy", "too_late", "too_large".
+	// Stable code: "unknown_question", "busy", "too_late", "too_large", "not_explained".
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// In words.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
@@ -3238,7 +3272,7 @@ var File_sallyport_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
-	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x01\n" +
+	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsallyport/edge/v1/explain.proto\"\xf4\x01\n" +
 	"\x04Head\x12 \n" +
 	"\venvironment\x18\x01 \x01(\tR\venvironment\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12+\n" +
@@ -3399,18 +3433,20 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\amessage\"W\n" +
 	"\x0fInquireResponse\x129\n" +
 	"\bquestion\x18\x01 \x01(\v2\x1b.sallyport.edge.v1.QuestionH\x00R\bquestionB\t\n" +
-	"\amessage\"\x96\x01\n" +
+	"\amessage\"\xd6\x01\n" +
 	"\bQuestion\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06within\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06within\x12;\n" +
-	"\x06health\x18\x03 \x01(\v2!.sallyport.edge.v1.HealthQuestionH\x00R\x06healthB\n" +
+	"\x06health\x18\x03 \x01(\v2!.sallyport.edge.v1.HealthQuestionH\x00R\x06health\x12>\n" +
+	"\aexplain\x18\x04 \x01(\v2\".sallyport.edge.v1.ExplainQuestionH\x00R\aexplainB\n" +
 	"\n" +
 	"\bquestion\"\x10\n" +
-	"\x0eHealthQuestion\"\x8f\x01\n" +
+	"\x0eHealthQuestion\"\xd3\x01\n" +
 	"\x06Answer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x123\n" +
 	"\x06health\x18\x02 \x01(\v2\x19.sallyport.edge.v1.HealthH\x00R\x06health\x126\n" +
-	"\arefusal\x18\x03 \x01(\v2\x1a.sallyport.edge.v1.RefusalH\x00R\arefusalB\b\n" +
+	"\arefusal\x18\x03 \x01(\v2\x1a.sallyport.edge.v1.RefusalH\x00R\arefusal\x12B\n" +
+	"\vexplanation\x18\x04 \x01(\v2\x1e.sallyport.edge.v1.ExplanationH\x00R\vexplanationB\b\n" +
 	"\x06answer\"7\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
@@ -3524,6 +3560,8 @@ var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(*NodeTrouble)(nil),               // 42: sallyport.edge.v1.NodeTrouble
 	(*timestamppb.Timestamp)(nil),     // 43: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),       // 44: google.protobuf.Duration
+	(*ExplainQuestion)(nil),           // 45: sallyport.edge.v1.ExplainQuestion
+	(*Explanation)(nil),               // 46: sallyport.edge.v1.Explanation
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
@@ -3570,32 +3608,34 @@ var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	35, // 41: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
 	44, // 42: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
 	36, // 43: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
-	40, // 44: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
-	38, // 45: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
-	43, // 46: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
-	41, // 47: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
-	41, // 48: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
-	43, // 49: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	42, // 50: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
-	43, // 51: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
-	43, // 52: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
-	8,  // 53: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	10, // 54: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	12, // 55: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	19, // 56: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	25, // 57: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	33, // 58: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
-	9,  // 59: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	11, // 60: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	14, // 61: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	20, // 62: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	26, // 63: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	34, // 64: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
-	59, // [59:65] is the sub-list for method output_type
-	53, // [53:59] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	45, // 44: sallyport.edge.v1.Question.explain:type_name -> sallyport.edge.v1.ExplainQuestion
+	40, // 45: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
+	38, // 46: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
+	46, // 47: sallyport.edge.v1.Answer.explanation:type_name -> sallyport.edge.v1.Explanation
+	43, // 48: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
+	41, // 49: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
+	41, // 50: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
+	43, // 51: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	42, // 52: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
+	43, // 53: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
+	43, // 54: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
+	8,  // 55: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	10, // 56: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	12, // 57: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	19, // 58: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	25, // 59: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	33, // 60: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
+	9,  // 61: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	11, // 62: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	14, // 63: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	20, // 64: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	26, // 65: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	34, // 66: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
+	61, // [61:67] is the sub-list for method output_type
+	55, // [55:61] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -3603,6 +3643,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	if File_sallyport_edge_v1_edge_proto != nil {
 		return
 	}
+	file_sallyport_edge_v1_explain_proto_init()
 	file_sallyport_edge_v1_edge_proto_msgTypes[18].OneofWrappers = []any{
 		(*SyncConfigurationRequest_Hello)(nil),
 		(*SyncConfigurationRequest_Ack)(nil),
@@ -3637,10 +3678,12 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	}
 	file_sallyport_edge_v1_edge_proto_msgTypes[34].OneofWrappers = []any{
 		(*Question_Health)(nil),
+		(*Question_Explain)(nil),
 	}
 	file_sallyport_edge_v1_edge_proto_msgTypes[36].OneofWrappers = []any{
 		(*Answer_Health)(nil),
 		(*Answer_Refusal)(nil),
+		(*Answer_Explanation)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

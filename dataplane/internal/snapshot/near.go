@@ -1,0 +1,53 @@
+package snapshot
+
+import (
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/router"
+)
+
+// Routing is how the route of a request was found, or not.
+type Routing struct {
+	// Route that matches; nil: none.
+	Route *Route
+	// Path of that route that matched, as it is written.
+	Path router.Path
+	// Misses are the routes that came nearest to being found, the nearest first.
+	Misses []NearMiss
+}
+
+// NearMiss is a route that wasn't found.
+type NearMiss struct {
+	router.Miss
+
+	// Info of the route.
+	Info *pipeline.RouteInfo
+}
+
+// Routing tells how Route finds the route of a request, and which others come nearest. It looks at every route there is: it is
+// for explanations.
+func (s *Snapshot) Routing(req *pipeline.Request, most int) Routing {
+	var routing Routing
+	var found *router.Rule
+	m := s.table.Match(req, nil)
+	if m.Found {
+		routing.Route = s.slots[m.Slot]
+	}
+	rules := func(yield func(*router.Rule) bool) {
+		for _, o := range s.routes {
+			if !yield(o.rule) {
+				return
+			}
+		}
+	}
+	if m.Found {
+		for r := range rules {
+			if r.Slot == m.Slot {
+				found, routing.Path = r, r.Paths[m.Path]
+			}
+		}
+	}
+	for _, miss := range router.NearMisses(req, rules, found, most) {
+		routing.Misses = append(routing.Misses, NearMiss{Miss: miss, Info: s.slots[miss.Rule.Slot].Info})
+	}
+	return routing
+}
