@@ -28,6 +28,8 @@ type Config struct {
 	Limits       Limits
 	Tokens       Tokens
 	Epochs       Epochs
+	Audit        Audit
+	Denied       Denied
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
@@ -95,17 +97,24 @@ func (s *Server) serve(op *operation, h handler) echo.HandlerFunc {
 		ctx, cancel := context.WithTimeout(x.context(), op.timeout())
 		defer cancel()
 		c.SetRequest(c.Request().WithContext(ctx))
-		if err := s.admit(x); err != nil {
-			return err
-		}
-		if err := x.readQuery(); err != nil {
-			return err
-		}
-		if err := x.readBody(); err != nil {
-			return err
-		}
-		return h(x)
+		err := s.answer(x, h)
+		s.recordDenial(x, err)
+		return err
 	}
+}
+
+func (s *Server) answer(x *exchange, h handler) error {
+	if err := s.admit(x); err != nil {
+		return err
+	}
+	x.beginEvent()
+	if err := x.readQuery(); err != nil {
+		return err
+	}
+	if err := x.readBody(); err != nil {
+		return err
+	}
+	return h(x)
 }
 
 // handlers returns the handler of each operation, by its id.
@@ -151,5 +160,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addCollections(handlers)
 	s.addDenials(handlers)
 	s.addNodes(handlers)
+	s.addAudit(handlers)
 	return handlers
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/api"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
@@ -43,6 +44,8 @@ type world struct {
 	tokens *access.Tokens
 	epochs *epochs.Epochs
 	token  string
+	denied *audit.Denied
+	stop   func() // ends the recording of what is denied, once all of it is written
 	remote string // address that requests come from; "": httptest's
 	log    *logBook
 
@@ -76,6 +79,8 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, db: db, dsn: dsn, tokens: access.NewTokens(db), log: &logBook{}, readiness: &readiness{}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.epochs = epochs.New(db.Epochs(), nil, nil, log, new(epochs.Stats))
+	w.denied = audit.NewDenied(db.Audit(), log, new(audit.Stats))
+	w.stop = w.recordDenials()
 	configuration := catalog.New(db, log)
 	all := environments.New(db, vault)
 	nodes := fleet.NewNodes(db.Fleet(), fleet.NewRoster(db.Fleet(), log, new(fleet.Stats)))
@@ -93,6 +98,8 @@ func newWorld(t *testing.T) *world {
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       limits.New(db, log, new(limits.Stats)),
 		Tokens:       w.tokens,
+		Audit:        audit.NewLog(db.Audit(), audit.NewHeads(db.Audit(), nil, log, new(audit.Stats))),
+		Denied:       w.denied,
 		Ready:        w.ready,
 		Logger:       log,
 	})
@@ -108,6 +115,22 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// recordDenials runs the recorder until the returned function is called, or the test ends.
+func (w *world) recordDenials() func() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.denied.Run(ctx) // it never fails
+	}()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		<-done
+	})
+	w.t.Cleanup(stop)
+	return stop
 }
 
 func (w *world) ready(ctx context.Context) error {

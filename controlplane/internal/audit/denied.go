@@ -175,7 +175,7 @@ func (d *Denied) write(ctx context.Context, drafts []*Draft) {
 	}
 	for _, some := range byChain {
 		for failed := false; ; failed = true {
-			bounded, cancel := context.WithTimeout(ctx, deniedTimeout)
+			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), deniedTimeout)
 			err := d.store.Append(bounded, some)
 			cancel()
 			if err == nil {

@@ -248,4 +248,3 @@ func storedEvent(row *dbsqlc.AuditEvent) audit.Stored {
 		},
 	}
 }
-
