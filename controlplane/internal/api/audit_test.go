@@ -50,7 +50,7 @@ func writingSteps() []step {
 		in("patchPolicy", patch, "policies/keys", `{"description":"keys"}`),
 		in("putSettings", put, "settings", `{}`),
 		in("patchSettings", patch, "settings", `{"removal_percent":50}`),
-		in("rollbackRevision", post, "revisions/2/rollback", `{"message":"back"}`),
+		in("rollbackRevision", post, "revisions/6/rollback", `{"message":"back"}`),
 		in("createConsumer", post, "consumers", shopConsumer),
 		in("putConsumer", put, "consumers/shop", shopConsumer),
 		in("patchConsumer", patch, "consumers/shop", `{"description":"the shop"}`),
