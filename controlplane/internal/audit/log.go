@@ -120,7 +120,8 @@ func (l *Log) Status(ctx context.Context, chain string) (*adminv1.AuditStatus, e
 		return nil, err
 	}
 	alarms, silent := l.heads.alarmsOf(chain)
-	status := &adminv1.AuditStatus{Intact: !silent, Alarms: alarms}
+	intact := !silent
+	status := &adminv1.AuditStatus{Intact: &intact, Alarms: alarms}
 	for _, h := range heads {
 		if h.Chain == chain {
 			status.Number, status.Hash = h.Number, h.Hash

@@ -426,7 +426,7 @@ func (x *AuditChange) GetLeftOut() []byte {
 type AuditStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether nothing speaks against the record.
-	Intact bool `protobuf:"varint,1,opt,name=intact,proto3" json:"intact,omitempty"`
+	Intact *bool `protobuf:"varint,1,opt,name=intact,proto3,oneof" json:"intact,omitempty"`
 	// Number of the newest event.
 	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	// Its hash.
@@ -470,8 +470,8 @@ func (*AuditStatus) Descriptor() ([]byte, []int) {
 }
 
 func (x *AuditStatus) GetIntact() bool {
-	if x != nil {
-		return x.Intact
+	if x != nil && x.Intact != nil {
+		return *x.Intact
 	}
 	return false
 }
@@ -686,13 +686,14 @@ const file_sallyport_admin_v1_audit_proto_rawDesc = "" +
 	"\x06fields\x18\x05 \x03(\tR\x06fields\x12/\n" +
 	"\x06before\x18\x06 \x01(\v2\x17.google.protobuf.StructR\x06before\x12-\n" +
 	"\x05after\x18\a \x01(\v2\x17.google.protobuf.StructR\x05after\x12\x19\n" +
-	"\bleft_out\x18\b \x01(\fR\aleftOut\"\xc9\x01\n" +
-	"\vAuditStatus\x12\x16\n" +
-	"\x06intact\x18\x01 \x01(\bR\x06intact\x12\x16\n" +
+	"\bleft_out\x18\b \x01(\fR\aleftOut\"\xd9\x01\n" +
+	"\vAuditStatus\x12\x1b\n" +
+	"\x06intact\x18\x01 \x01(\bH\x00R\x06intact\x88\x01\x01\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\fR\x04hash\x126\n" +
 	"\x06alarms\x18\x04 \x03(\v2\x1e.sallyport.admin.v1.AuditAlarmR\x06alarms\x12>\n" +
-	"\twitnesses\x18\x05 \x03(\v2 .sallyport.admin.v1.AuditWitnessR\twitnesses\"V\n" +
+	"\twitnesses\x18\x05 \x03(\v2 .sallyport.admin.v1.AuditWitnessR\twitnessesB\t\n" +
+	"\a_intact\"V\n" +
 	"\n" +
 	"AuditAlarm\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
@@ -750,6 +751,7 @@ func file_sallyport_admin_v1_audit_proto_init() {
 	if File_sallyport_admin_v1_audit_proto != nil {
 		return
 	}
+	file_sallyport_admin_v1_audit_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
