@@ -176,10 +176,10 @@ func (x *exchange) origin() audit.Origin {
 // recordDenial records that an operation was denied: to somebody who is known, or to one who presented a token that could be ours. Anything
 // else that isn't let in is noise.
 func (s *Server) recordDenial(x *exchange, err error) {
-	switch problem.CodeOf(err) {
-	case problem.Forbidden:
+	switch code := problem.CodeOf(err); {
+	case code == problem.Forbidden:
 		s.Denied.Refused(x.origin(), s.environmentID(x), string(problem.Forbidden), problem.From(err).Detail)
-	case problem.Unauthenticated:
+	case code == problem.Unauthenticated:
 		token, malformed := bearer(x.request())
 		if id, ok := access.LooksLikeToken(token); malformed == nil && ok {
 			s.Denied.BadToken(x.origin(), peer(x.request().RemoteAddr), string(problem.Unauthenticated), "a token that names "+id+", which isn't that token or has ended")

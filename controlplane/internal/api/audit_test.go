@@ -335,3 +335,23 @@ func TestTheStatusSaysWhereTheChainEnds(t *testing.T) {
 		t.Errorf("it is %v", global)
 	}
 }
+
+func TestWhatNobodyAskedForThroughTheAPIIsRecordedToo(t *testing.T) {
+	w := newWorld(t)
+	node := w.enrol("edge-1", "")
+	enrolled := w.events(at("audit-events"), "filter[operation]=enrollNode")
+	if len(enrolled) != 1 || enrolled[0]["actor"].(map[string]any)["id"] != node || enrolled[0]["actor"].(map[string]any)["role"] != "node" {
+		t.Errorf("of the enrolment there is %v", enrolled)
+	}
+	global := w.events("/api/v1/audit-events")
+	operations := []string{}
+	for _, e := range slices.Backward(global) {
+		operations = append(operations, e.text("operation"))
+		if actor := e["actor"].(map[string]any); actor["id"] != "system" {
+			t.Errorf("%s was done by %v", e.text("operation"), actor)
+		}
+	}
+	if !slices.Equal(operations, []string{"bootstrap", "createEnvironment"}) {
+		t.Errorf("the global chain has %v", operations)
+	}
+}

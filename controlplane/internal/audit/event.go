@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
@@ -101,28 +102,42 @@ func show(c Change, room *int) (*adminv1.AuditChange, error) {
 	if c.Fields == nil && c.Before != nil && c.After != nil && c.Before.ProtoReflect().Descriptor() == c.After.ProtoReflect().Descriptor() {
 		shown.Fields = catalog.Fields(c.Before, c.After)
 	}
-	var objects adminv1.AuditChange
-	var err error
-	if c.Before != nil {
-		if objects.Before, err = resource.AsStruct(Masked(c.Before)); err != nil {
+	objects := new(adminv1.AuditChange)
+	var errs [2]error
+	objects.Before, errs[0] = structOf(c.Before)
+	objects.After, errs[1] = structOf(c.After)
+	if err := errors.Join(errs[:]...); err != nil {
+		return leaveOut(shown, c.Before, c.After) // a number that JSON can't hold: no reason to refuse the write
+	}
+	if *room -= proto.Size(objects); *room < 0 {
+		return leaveOut(shown, objects)
+	}
+	shown.Before, shown.After = objects.GetBefore(), objects.GetAfter()
+	return shown, nil
+}
+
+// structOf is an object as the API shows it, its secret material masked.
+func structOf(m proto.Message) (*structpb.Struct, error) {
+	if m == nil {
+		return nil, nil
+	}
+	return resource.AsStruct(Masked(m))
+}
+
+// leaveOut is a change with the digest of its objects, masked, in their place.
+func leaveOut(shown *adminv1.AuditChange, objects ...proto.Message) (*adminv1.AuditChange, error) {
+	digest := sha256.New()
+	for _, m := range objects {
+		if m == nil {
+			continue
+		}
+		text, err := deterministic(Masked(m))
+		if err != nil {
 			return nil, err
 		}
+		digest.Write(text)
 	}
-	if c.After != nil {
-		if objects.After, err = resource.AsStruct(Masked(c.After)); err != nil {
-			return nil, err
-		}
-	}
-	if *room -= proto.Size(&objects); *room >= 0 {
-		shown.Before, shown.After = objects.GetBefore(), objects.GetAfter()
-		return shown, nil
-	}
-	whole, err := deterministic(&objects)
-	if err != nil {
-		return nil, err
-	}
-	digest := sha256.Sum256(whole)
-	shown.LeftOut = digest[:]
+	shown.LeftOut = digest.Sum(nil)
 	return shown, nil
 }
 

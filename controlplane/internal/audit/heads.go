@@ -274,7 +274,7 @@ func (h *Heads) raise(ctx context.Context, at *edgev1.AuditHead, what string) er
 func (h *Heads) sign(ctx context.Context, s *standing, next *edgev1.AuditHead) error {
 	h.mu.Lock()
 	current := s.signed != nil && s.signed.GetKeyId() == h.signer.Key().GetId()
-	wanted := !s.silent && len(s.doubts) == 0 && !(current && sameEnd(s.last, next))
+	wanted := !s.silent && len(s.doubts) == 0 && (!current || !sameEnd(s.last, next))
 	h.mu.Unlock()
 	if !wanted {
 		return nil

@@ -10,14 +10,14 @@ import (
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
-// Broken is the first thing that doesn't hold.
-type Broken struct {
+// BrokenError is the first thing that doesn't hold.
+type BrokenError struct {
 	Chain  string
 	Number uint64 // of the event
 	Why    string
 }
 
-func (b *Broken) Error() string {
+func (b *BrokenError) Error() string {
 	return fmt.Sprintf("event %d of %s: %s", b.Number, chainName(b.Chain), b.Why)
 }
 
@@ -37,7 +37,7 @@ type Verified struct {
 
 // Verify goes through the whole record: each event's hash, that it stands behind the one before, that no number is left out, that its
 // columns are its record's, that the chain ends where its head is, and that it leads through each signed head that is kept. Its
-// error is a *Broken where the record doesn't hold.
+// error is a *BrokenError where the record doesn't hold.
 func Verify(ctx context.Context, store Store, signer Signer, what Verification) (Verified, error) {
 	v := &verifier{store: store, signer: signer, what: what, hashes: make(map[string]map[uint64][]byte)}
 	if err := v.collect(ctx); err != nil {
@@ -125,7 +125,7 @@ func (v *verifier) witnesses(ctx context.Context, environment string) error {
 		}
 		signed, err := signedHead(w.Signed)
 		if err != nil {
-			return &Broken{Chain: environment, Why: by + " was changed: " + err.Error()}
+			return &BrokenError{Chain: environment, Why: by + " was changed: " + err.Error()}
 		}
 		head, err := v.signer.VerifyAudit(signed)
 		if errors.Is(err, ErrUnknownKey) {
@@ -133,7 +133,7 @@ func (v *verifier) witnesses(ctx context.Context, environment string) error {
 			head, err = unverified(signed)
 		}
 		if err != nil || head.GetEnvironment() != environment {
-			return &Broken{Chain: environment, Why: by + " was changed: its signature doesn't verify"}
+			return &BrokenError{Chain: environment, Why: by + " was changed: its signature doesn't verify"}
 		}
 		v.claimHead(head, by)
 	}
@@ -172,18 +172,18 @@ func (v *verifier) walk(ctx context.Context, chain string) error {
 			return err
 		}
 		if !ok {
-			return &Broken{chain, v.what.From - 1, "it isn't there, and the next is to stand behind it"}
+			return &BrokenError{chain, v.what.From - 1, "it isn't there, and the next is to stand behind it"}
 		}
 		number, previous = v.what.From-1, before
 	}
 	err := v.store.Walk(ctx, chain, number, time.Time{}, time.Time{}, func(s Stored) error {
 		switch err := s.check(); {
 		case s.Number != number+1:
-			return &Broken{chain, number + 1, fmt.Sprintf("it is missing: the next one is %d", s.Number)}
+			return &BrokenError{chain, number + 1, fmt.Sprintf("it is missing: the next one is %d", s.Number)}
 		case err != nil:
-			return &Broken{chain, s.Number, err.Error()}
+			return &BrokenError{chain, s.Number, err.Error()}
 		case !bytes.Equal(s.Previous, previous):
-			return &Broken{chain, s.Number, "it doesn't stand behind the event before: that one, or its place, was changed"}
+			return &BrokenError{chain, s.Number, "it doesn't stand behind the event before: that one, or its place, was changed"}
 		}
 		number, previous = s.Number, s.Hash
 		v.done.Events++
@@ -215,7 +215,7 @@ func (v *verifier) end(ctx context.Context, chain string, last uint64) error {
 	if last == 0 {
 		return nil
 	}
-	return &Broken{chain, last, "the head of the chain says that it ends before"}
+	return &BrokenError{chain, last, "the head of the chain says that it ends before"}
 }
 
 // compare holds what is claimed against what was met.
@@ -230,7 +230,7 @@ func (v *verifier) compare(ctx context.Context) error {
 			return err
 		}
 		if against != "" {
-			return &Broken{w.chain, w.number, against + ", says " + w.by}
+			return &BrokenError{w.chain, w.number, against + ", says " + w.by}
 		}
 		if w.epoch < epoch {
 			v.note("%s is of epoch %d, which ended: what %s had behind the opening of the next went with the database's past", w.by, w.epoch, chainName(w.chain))

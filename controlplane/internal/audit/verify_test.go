@@ -137,9 +137,10 @@ func (l *ledger) head() *edgev1.SignedAuditHead {
 	}
 	head := &edgev1.AuditHead{Environment: l.environment}
 	for _, h := range heads {
-		if h.Chain == l.environment {
+		switch h.Chain {
+		case l.environment:
 			head.Epoch, head.Number, head.Hash = h.Epoch, h.Number, h.Hash
-		} else if h.Chain == "" {
+		case "":
 			head.GlobalNumber, head.GlobalHash = h.Number, h.Hash
 		}
 	}
@@ -211,7 +212,7 @@ func TestEveryEditRemovalAndReorderIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.tamper(tt.statements...)
-			var broken *audit.Broken
+			var broken *audit.BrokenError
 			if err := l.verify(); !errors.As(err, &broken) || broken.Chain != l.environment || broken.Number != tt.number {
 				t.Fatalf("it is told as %v", err)
 			}
@@ -266,7 +267,7 @@ func TestAWhollyRechainedRecordIsFoundByWhoeverKeptAHead(t *testing.T) {
 
 func wantBroken(t *testing.T, err error, number uint64) {
 	t.Helper()
-	var broken *audit.Broken
+	var broken *audit.BrokenError
 	if !errors.As(err, &broken) || broken.Number != number {
 		t.Fatalf("it is told as %v", err)
 	}

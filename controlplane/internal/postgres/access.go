@@ -17,7 +17,7 @@ var _ access.Store = (*DB)(nil)
 
 // InsertAccessToken adds a token.
 func (db *DB) InsertAccessToken(ctx context.Context, token access.Token) error {
-	err := db.recorded(ctx, "", "createAccessToken", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err := db.recorded(ctx, "createAccessToken", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		return q.InsertAccessToken(ctx, accessTokenParams(token))
 	})
 	if violates(err, "access_tokens_name") {
@@ -29,7 +29,7 @@ func (db *DB) InsertAccessToken(ctx context.Context, token access.Token) error {
 // InsertFirstAccessToken adds a token if there is none. The table's lock makes others wait that try the
 // same.
 func (db *DB) InsertFirstAccessToken(ctx context.Context, token access.Token) (inserted bool, err error) {
-	err = db.recorded(ctx, "", "bootstrap", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err = db.recorded(ctx, "bootstrap", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if err := q.LockAccessTokens(ctx); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (db *DB) AccessTokens(ctx context.Context, after string, limit int) ([]acce
 
 // DeleteAccessToken removes the token of an id or name.
 func (db *DB) DeleteAccessToken(ctx context.Context, idOrName string) error {
-	return db.recorded(ctx, "", "deleteAccessToken", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	return db.recorded(ctx, "deleteAccessToken", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		deleted, err := q.DeleteAccessToken(ctx, idOrName)
 		if err == nil && deleted == 0 {
 			return problem.Errorf(problem.NotFound, noAccessToken)

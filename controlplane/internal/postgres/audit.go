@@ -24,10 +24,10 @@ var _ audit.Store = (*Audit)(nil)
 // Audit returns the record in this database.
 func (db *DB) Audit() *Audit { return &Audit{db} }
 
-// recorded runs f in a transaction, and writes the event of the operation in ctx before it commits: of one that nobody began, as
-// the control plane's own. environment says in whose chain; "": the global one.
-func (db *DB) recorded(ctx context.Context, environment, operation string, f func(pgx.Tx, *dbsqlc.Queries) error) error {
-	return translate(recorded(ctx, db.pool, db.q, environment, operation, f))
+// recorded runs f in a transaction, and writes the event of the operation in ctx before it commits, in the global chain unless the
+// operation is in an environment's: of one that nobody began, as the control plane's own.
+func (db *DB) recorded(ctx context.Context, operation string, f func(pgx.Tx, *dbsqlc.Queries) error) error {
+	return translate(recorded(ctx, db.pool, db.q, "", operation, f))
 }
 
 func recorded(ctx context.Context, pool *pgxpool.Pool, queries *dbsqlc.Queries, environment, operation string, f func(pgx.Tx, *dbsqlc.Queries) error) error {

@@ -19,7 +19,7 @@ var _ environments.Store = (*DB)(nil)
 // CreateEnvironment implements environments.Store.
 func (db *DB) CreateEnvironment(ctx context.Context, b environments.Beginning) error {
 	env := b.Environment
-	err := db.recorded(ctx, "", "createEnvironment", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err := db.recorded(ctx, "createEnvironment", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		err := q.InsertEnvironment(ctx, dbsqlc.InsertEnvironmentParams{
 			ID: env.GetId(), Name: env.GetName(), Description: env.GetDescription(), Epoch: int64(env.GetEpoch()),
 			Digest: b.Digest[:], CreatedAt: env.GetCreatedAt().AsTime(),

@@ -27,7 +27,7 @@ const kindRoot fleet.RotationKind = "root"
 // Reseal implements secrets.SealedStore. Whatever gets a sealed column belongs here.
 func (db *DB) Reseal(ctx context.Context, reseal func(purpose string, sealed []byte) ([]byte, error)) (things int, err error) {
 	ctx = audit.Ensure(ctx, audit.Command, "rotateRoot")
-	err = db.recorded(ctx, "", "rotateRoot", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err = db.recorded(ctx, "rotateRoot", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if err := lockReplicas(ctx, q); err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func lockReplicas(ctx context.Context, q *dbsqlc.Queries) error {
 func (db *DB) ForgetSealed(ctx context.Context) error {
 	ctx = audit.Ensure(ctx, audit.Command, "loseRoot")
 	audit.Note(ctx, audit.Change{Action: "lose", Collection: "root-key", ID: "root"})
-	return db.recorded(ctx, "", "loseRoot", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	return db.recorded(ctx, "loseRoot", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		var err error
 		now := time.Now().UTC()
 		for _, forget := range []func() error{

@@ -41,7 +41,7 @@ func (t *Trust) Trust(ctx context.Context, after uint64) (links []*edgev1.Signed
 // ChangeTrust implements fleet.TrustStore.
 func (t *Trust) ChangeTrust(ctx context.Context, change func(version uint64, open []fleet.Rotation) (*fleet.TrustChange, error)) error {
 	ctx = audit.Ensure(ctx, audit.System, "changeTrust")
-	err := t.db.recorded(ctx, "", "changeTrust", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err := t.db.recorded(ctx, "changeTrust", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if err := q.LockTrust(ctx); err != nil {
 			return fmt.Errorf("lock the trust: %w", err)
 		}
