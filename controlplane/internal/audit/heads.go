@@ -141,8 +141,13 @@ func (h *Heads) advance(ctx context.Context, now, global Head) error {
 		clear(s.doubts)
 		h.stats.Alarming.Add(-1)
 	}
+	before := s.epoch
 	s.epoch = now.Epoch
 	h.mu.Unlock()
+	if before != 0 && before != now.Epoch {
+		h.log.Error("a new epoch began: of what nodes have seen of the audit record, what lay behind its opening counts as gone",
+			"environment", now.Chain, "epoch", now.Epoch, "events", now.Number)
+	}
 	if err := h.compareKept(ctx, s, now.Chain); err != nil {
 		return err
 	}
