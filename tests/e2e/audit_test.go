@@ -54,7 +54,7 @@ func TestABadTokenIsRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := stranger.ListRoutesWithResponse(t.Context(), r.Environment.Name, nil)
-	refused(t, "unauthenticated", answer, err)
+	_ = refused(t, "unauthenticated", answer, err) // it fails the test by itself
 	harness.Eventually(t, time.Minute, func() error {
 		found, err := r.API.ListAuditEventsWithResponse(t.Context(), &sallyport.ListAuditEventsParams{
 			Filter: &sallyport.AuditFilter{Outcome: "denied", Code: "unauthenticated", Operation: "listRoutes"},

@@ -176,14 +176,16 @@ func (x *exchange) origin() audit.Origin {
 // recordDenial records that an operation was denied: to somebody who is known, or to one who presented a token that could be ours. Anything
 // else that isn't let in is noise.
 func (s *Server) recordDenial(x *exchange, err error) {
-	switch code := problem.CodeOf(err); {
-	case code == problem.Forbidden:
-		s.Denied.Refused(x.origin(), s.environmentID(x), string(problem.Forbidden), problem.From(err).Detail)
-	case code == problem.Unauthenticated:
-		token, malformed := bearer(x.request())
-		if id, ok := access.LooksLikeToken(token); malformed == nil && ok {
-			s.Denied.BadToken(x.origin(), peer(x.request().RemoteAddr), string(problem.Unauthenticated), "a token that names "+id+", which isn't that token or has ended")
-		}
+	code := problem.CodeOf(err)
+	if code == problem.Forbidden {
+		s.Denied.Refused(x.origin(), s.environmentID(x), string(code), problem.From(err).Detail)
+	}
+	if code != problem.Unauthenticated {
+		return
+	}
+	token, malformed := bearer(x.request())
+	if id, ok := access.LooksLikeToken(token); malformed == nil && ok {
+		s.Denied.BadToken(x.origin(), peer(x.request().RemoteAddr), string(code), "a token that names "+id+", which isn't that token or has ended")
 	}
 }
 
