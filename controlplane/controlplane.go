@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/api"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
@@ -88,6 +89,8 @@ type plane struct {
 	consumer  *bus.Consumer
 	upkeep    *usage.Upkeep
 	warden    *bus.Warden
+	heads     *audit.Heads
+	denied    *audit.Denied
 	bus       *busLink
 
 	// Faces.
@@ -103,11 +106,13 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	log, db := cfg.Logger, c.db
 	fleetStats, usageStats, upkeepStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats)
 	limitStats, busStats, epochStats := new(limits.Stats), new(bus.Stats), new(epochs.Stats)
+	auditStats := new(audit.Stats)
 	configuration, entries := catalog.New(db, log), directory.New(db)
 	publisher := publish.New(db, configuration, c.vault, log)
 	histories := epochs.New(db.Epochs(), publisher, c.signer, log, epochStats)
 	p := &plane{cfg: cfg, log: log, bus: link, trust: c.trust, commits: postgres.NewListener(db, log)}
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, fleet.Histories{Epochs: histories}, p.commits, log, fleetStats)
+	p.heads, p.denied = audit.NewHeads(db.Audit(), c.signer, log, auditStats), audit.NewDenied(db.Audit(), log, auditStats)
 	p.limits = limits.New(db, log, limitStats)
 	p.proposals = newProposals(db, publisher, c.vault, log)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
@@ -122,7 +127,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	var errs [5]error
 	p.keys, errs[4] = idempotency.Load(ctx, db.IdempotencyKeys(), c.vault, log)
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats})
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats, Audit: auditStats})
 	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
 	p.commits.OnShown(func(ctx context.Context) error {
 		_, err := secrets.Open(ctx, c.root, db)
@@ -135,7 +140,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
-		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Trust: c.trust, Inquiries: p.asking, Logger: log,
+		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Trust: c.trust, Inquiries: p.asking, Audit: p.heads, Logger: log,
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),
@@ -154,6 +159,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Epochs:       histories,
 		Proposals:    p.proposals,
 		Idempotency:  p.keys,
+		Audit:        audit.NewLog(db.Audit(), p.heads),
+		Denied:       p.denied,
 		Ready:        db.Ping,
 		Logger:       log,
 	})
@@ -241,6 +248,8 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.asking.Run(standing) })
 	ground.Go(func() error { return p.warden.Run(standing) })
 	ground.Go(func() error { return p.bus.hold(standing) })
+	ground.Go(func() error { return p.heads.Run(standing) })
+	ground.Go(func() error { return p.denied.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

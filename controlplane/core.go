@@ -108,7 +108,7 @@ func (c *Commands) Close() { c.core.close() }
 
 // CreateToken makes an owner's access token and returns its text, which is kept nowhere.
 func (c *Commands) CreateToken(ctx context.Context, name string) (string, error) {
-	made, err := access.NewTokens(c.core.db).Create(ctx, &adminv1.AccessToken{Name: name})
+	made, err := access.NewTokens(c.core.db).Create(command(ctx, "createAccessToken"), &adminv1.AccessToken{Name: name})
 	if err != nil {
 		return "", err
 	}
@@ -117,7 +117,7 @@ func (c *Commands) CreateToken(ctx context.Context, name string) (string, error)
 
 // CreateEnvironment makes an environment and returns its id.
 func (c *Commands) CreateEnvironment(ctx context.Context, name, description string) (string, error) {
-	made, err := c.environments.Create(ctx, &adminv1.Environment{Name: name, Description: description}, systemActor())
+	made, err := c.environments.Create(command(ctx, "createEnvironment"), &adminv1.Environment{Name: name, Description: description}, systemActor())
 	if err != nil {
 		return "", err
 	}
@@ -132,7 +132,7 @@ func (c *Commands) CreateJoinToken(ctx context.Context, environment, name string
 		return "", err
 	}
 	tokens := fleet.NewJoinTokens(c.core.db.Fleet(), c.core.authority)
-	made, err := tokens.Create(ctx, found.GetId(), &adminv1.JoinToken{
+	made, err := tokens.Create(command(ctx, "createJoinToken"), found.GetId(), &adminv1.JoinToken{
 		Name: name, MaxUses: &uses, ExpiresAt: timestamppb.New(time.Now().Add(expires)),
 	})
 	if err != nil {
@@ -149,7 +149,7 @@ func (c *Commands) OpenEpoch(ctx context.Context, environment, reason string) (s
 	}
 	log := slog.New(slog.DiscardHandler) // what it would say is returned
 	publisher := publish.New(c.core.db, catalog.New(c.core.db, log), c.core.vault, log)
-	made, err := epochs.New(c.core.db.Epochs(), publisher, c.core.signer, log, new(epochs.Stats)).OpenByHand(ctx, found.GetId(), reason, systemActor())
+	made, err := epochs.New(c.core.db.Epochs(), publisher, c.core.signer, log, new(epochs.Stats)).OpenByHand(command(ctx, "openEpoch"), found.GetId(), reason, systemActor())
 	if err != nil {
 		return "", err
 	}

@@ -15,7 +15,7 @@ import (
 
 // RotateKey announces a new signing, authority or bus key. The replicas that run do the rest.
 func (c *Commands) RotateKey(ctx context.Context, kind string) (string, error) {
-	made, err := c.core.trust.Rotate(ctx, fleet.RotationKind(kind))
+	made, err := c.core.trust.Rotate(command(ctx, "rotateKey"), fleet.RotationKind(kind))
 	if err != nil {
 		return "", err
 	}
@@ -30,7 +30,7 @@ func (c *Commands) RotatePepper(ctx context.Context, environment string) (string
 		return "", err
 	}
 	publisher := publish.New(c.core.db, catalog.New(c.core.db, c.core.log), c.core.vault, c.core.log)
-	made, err := publisher.RotatePepper(ctx, found.GetId())
+	made, err := publisher.RotatePepper(command(ctx, "rotatePepper"), found.GetId())
 	if err != nil {
 		return "", err
 	}
@@ -44,7 +44,7 @@ func (c *Commands) RotateRoot(ctx context.Context, text, file string) (string, e
 	if err != nil {
 		return "", fmt.Errorf("the new root key: %w", err)
 	}
-	things, err := secrets.Rotate(ctx, c.core.root, root, c.core.db)
+	things, err := secrets.Rotate(command(ctx, "rotateRoot"), c.core.root, root, c.core.db)
 	if err != nil {
 		return "", err
 	}

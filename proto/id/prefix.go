@@ -5,6 +5,7 @@ package id
 const (
 	AccessToken = "tok"
 	APIKey      = "key"
+	AuditEvent  = "evt"
 	Block       = "blk"
 	Consumer    = "con"
 	Environment = "env"

@@ -17,6 +17,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AuditFilterOutcome.
+const (
+	Alarm  AuditFilterOutcome = "alarm"
+	Denied AuditFilterOutcome = "denied"
+	Done   AuditFilterOutcome = "done"
+)
+
+// Valid indicates whether the value is a known member of the AuditFilterOutcome enum.
+func (e AuditFilterOutcome) Valid() bool {
+	switch e {
+	case Alarm:
+		return true
+	case Denied:
+		return true
+	case Done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EnvironmentSettingsName.
 const (
 	Settings EnvironmentSettingsName = "settings"
@@ -491,6 +512,194 @@ type Attachment struct {
 
 	// Consumer Every route that authenticates this consumer, for its requests alone. It is the most specific level. Who calls is only known once a route has authenticated, so that no policy can be attached here that runs before that (guard) or does it (authenticate).
 	Consumer string `json:"consumer,omitempty,omitzero"`
+}
+
+// AuditActor AuditActor is who did something.
+type AuditActor struct {
+	// ID The access token's id; a node's; "system" for the control plane itself; "command" for a command at its machine.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, for people.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Role The role they acted in.
+	Role string `json:"role,omitempty,omitzero"`
+}
+
+// AuditAlarm AuditAlarm says that the record isn't what it was.
+type AuditAlarm struct {
+	// Time When it was found.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Message What is wrong.
+	Message string `json:"message,omitempty,omitzero"`
+}
+
+// AuditChange AuditChange is what an event did to one object.
+type AuditChange struct {
+	// Action "create", "update", "delete"; or the verb of an operation that changes no field.
+	Action string `json:"action,omitempty,omitzero"`
+
+	// Collection Collection ("routes").
+	Collection string `json:"collection,omitempty,omitzero"`
+
+	// ID Id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Fields JSON pointers of the fields that differ, those of secret material among them.
+	Fields []string `json:"fields,omitempty,omitzero"`
+
+	// Before The object before, secret material masked; absent when created.
+	Before map[string]interface{} `json:"before,omitempty,omitzero"`
+
+	// After The object after, secret material masked; absent when deleted.
+	After map[string]interface{} `json:"after,omitempty,omitzero"`
+
+	// LeftOut The event would have been too large: before and after are left out, and this is SHA-256 over both as they would have been.
+	LeftOut []byte `json:"left_out,omitempty,omitzero"`
+}
+
+// AuditEvent AuditEvent is one thing that somebody did, or was denied. It is a link of a chain: one for each environment, and a global one.
+type AuditEvent struct {
+	// ID Id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Chain The environment (by id) whose chain it is in; empty: the global chain.
+	Chain string `json:"chain,omitempty,omitzero"`
+
+	// Number Number in its chain, from 1, without gaps.
+	Number int `json:"number,omitempty,omitzero"`
+
+	// Time When it was written, by the database's clock.
+	Time time.Time `json:"time,omitempty,omitzero"`
+
+	// Actor AuditActor is who did something.
+	Actor AuditActor `json:"actor,omitempty,omitzero"`
+
+	// Address Where they came from: an IP address; empty for the control plane itself and for commands at its machine.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Operation What was asked for: an operation of the API ("putRoute"), or what the control plane did by itself ("settleFleet").
+	Operation string `json:"operation,omitempty,omitzero"`
+
+	// Route Method and path as the API's document has it ("PUT /api/v1/environments/{environment}/routes/{key}"); empty outside the API.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// RequestID The request's id, as in the answer's X-Request-Id.
+	RequestID string `json:"request_id,omitempty,omitzero"`
+
+	// Environment The environment that it is about, by id; empty: none.
+	Environment string `json:"environment,omitempty,omitzero"`
+
+	// Outcome "done", "denied", or "alarm": the control plane found its record changed.
+	Outcome string `json:"outcome,omitempty,omitzero"`
+
+	// Code The problem's code, when denied.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Message Why, in the author's words; what is wrong, in an alarm.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Revision The revision that it made; 0: none.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Sequence The directory's sequence behind it; 0: it made no entry.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// OpenedEpoch The epoch that it opened; 0: none.
+	OpenedEpoch int `json:"opened_epoch,omitempty,omitzero"`
+
+	// Attempts How many attempts it stands for, when denied: bad tokens from one address are told together.
+	Attempts int `json:"attempts,omitempty,omitzero"`
+
+	// Changes What it changed.
+	Changes []AuditChange `json:"changes,omitempty,omitzero"`
+
+	// PreviousHash Hash of the event before it in its chain, 32 bytes; zeros for the first. Not in `record`.
+	PreviousHash []byte `json:"previous_hash,omitempty,omitzero"`
+
+	// Hash SHA-256 over "sallyport audit v1", a zero byte, `previous_hash` and `record`. Not in `record`.
+	Hash []byte `json:"hash,omitempty,omitzero"`
+
+	// Record This message as it was written, marshalled, fields 1 to 18: what the hash is over.
+	Record []byte `json:"record,omitempty,omitzero"`
+}
+
+// AuditEventList A page of events.
+type AuditEventList struct {
+	Data []AuditEvent `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// AuditFilter What events can be filtered by.
+type AuditFilter struct {
+	// Actor Id or name of who did it.
+	Actor string `json:"actor,omitempty,omitzero"`
+
+	// Address Where it came from.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Code Code of the problem that it was denied with.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Collection Collection of an object that was changed (`routes`).
+	Collection string `json:"collection,omitempty,omitzero"`
+
+	// Object Id of an object that was changed; with a collection also its name.
+	Object string `json:"object,omitempty,omitzero"`
+
+	// Operation What was asked for (`putRoute`).
+	Operation string `json:"operation,omitempty,omitzero"`
+
+	// Outcome What became of it.
+	Outcome AuditFilterOutcome `json:"outcome,omitempty,omitzero"`
+
+	// RequestID Id of the request.
+	RequestID string `json:"request_id,omitempty,omitzero"`
+}
+
+// AuditFilterOutcome What became of it.
+type AuditFilterOutcome string
+
+// AuditStatus AuditStatus is what this replica knows of the record by itself. `sallyport-control audit verify` looks at all of it.
+type AuditStatus struct {
+	// Intact Whether nothing speaks against the record.
+	Intact bool `json:"intact,omitempty,omitzero"`
+
+	// Number Number of the newest event.
+	Number int `json:"number,omitempty,omitzero"`
+
+	// Hash Its hash.
+	Hash []byte `json:"hash,omitempty,omitzero"`
+
+	// Alarms What was found wrong, the newest last, at most 20.
+	Alarms []AuditAlarm `json:"alarms,omitempty,omitzero"`
+
+	// Witnesses The newest head that each node has proved to have seen.
+	Witnesses []AuditWitness `json:"witnesses,omitempty,omitzero"`
+}
+
+// AuditWitness AuditWitness is the newest head of the chain that a node has proved to have seen.
+type AuditWitness struct {
+	// Node The node, by id; empty: the control plane itself.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Number Number of the event.
+	Number int `json:"number,omitempty,omitzero"`
+
+	// Hash Its hash.
+	Hash []byte `json:"hash,omitempty,omitzero"`
+
+	// SignedAt When the head was signed.
+	SignedAt time.Time `json:"signed_at,omitempty,omitzero"`
+
+	// ShownAt When the node showed it.
+	ShownAt time.Time `json:"shown_at,omitempty,omitzero"`
 }
 
 // Block Block lets a consumer, an API key or a range of client addresses in no more, until it expires or is deleted. It outlives what it names, so that nobody gets in by being deleted and restored.
@@ -2259,6 +2468,36 @@ type ListAccessTokensParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListAuditEventsParams defines parameters for ListAuditEvents.
+type ListAuditEventsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From First time (RFC 3339); from the beginning when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To First time that no longer counts (RFC 3339); until now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Filter Only events whose field has this value (`filter[operation]=putRoute`).
+	Filter *AuditFilter `json:"filter,omitempty"`
+}
+
+// ExportAuditEventsParams defines parameters for ExportAuditEvents.
+type ExportAuditEventsParams struct {
+	// After Number of the last event that is known already.
+	After *int `form:"after,omitempty" json:"after,omitempty"`
+
+	// From First time (RFC 3339); from the beginning when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To First time that no longer counts (RFC 3339); until now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
 // ListEnvironmentsParams defines parameters for ListEnvironments.
 type ListEnvironmentsParams struct {
 	// Limit How many objects a page holds at most.
@@ -2377,6 +2616,36 @@ type RotateAPIKeyParams struct {
 
 	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListEnvironmentAuditEventsParams defines parameters for ListEnvironmentAuditEvents.
+type ListEnvironmentAuditEventsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From First time (RFC 3339); from the beginning when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To First time that no longer counts (RFC 3339); until now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Filter Only events whose field has this value (`filter[operation]=putRoute`).
+	Filter *AuditFilter `json:"filter,omitempty"`
+}
+
+// ExportEnvironmentAuditEventsParams defines parameters for ExportEnvironmentAuditEvents.
+type ExportEnvironmentAuditEventsParams struct {
+	// After Number of the last event that is known already.
+	After *int `form:"after,omitempty" json:"after,omitempty"`
+
+	// From First time (RFC 3339); from the beginning when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To First time that no longer counts (RFC 3339); until now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
 // ListBlocksParams defines parameters for ListBlocks.
@@ -3402,6 +3671,33 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/access-tokens/{key} (the `GetAccessToken` operationId).
 	GetAccessToken(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAuditEvents List the events of the global chain
+	//
+	// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+	//
+	// Corresponds with GET /api/v1/audit-events (the `ListAuditEvents` operationId).
+	ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportAuditEvents Export the events of the global chain
+	//
+	// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+	// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+	//
+	// Corresponds with GET /api/v1/audit-events/export (the `ExportAuditEvents` operationId).
+	ExportAuditEvents(ctx context.Context, params *ExportAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAuditStatus Tell whether anything speaks against the global chain
+	//
+	// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+	//
+	// Corresponds with GET /api/v1/audit-events/status (the `GetAuditStatus` operationId).
+	GetAuditStatus(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAuditEvent Read an event of the global chain
+	//
+	// Corresponds with GET /api/v1/audit-events/{key} (the `GetAuditEvent` operationId).
+	GetAuditEvent(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListEnvironments List environments
 	//
 	// Corresponds with GET /api/v1/environments (the `ListEnvironments` operationId).
@@ -3520,6 +3816,33 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 	RotateAPIKey(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEnvironmentAuditEvents List the events of an environment's chain
+	//
+	// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events (the `ListEnvironmentAuditEvents` operationId).
+	ListEnvironmentAuditEvents(ctx context.Context, environment EnvironmentKey, params *ListEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportEnvironmentAuditEvents Export the events of an environment's chain
+	//
+	// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+	// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events/export (the `ExportEnvironmentAuditEvents` operationId).
+	ExportEnvironmentAuditEvents(ctx context.Context, environment EnvironmentKey, params *ExportEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEnvironmentAuditStatus Tell whether anything speaks against an environment's chain
+	//
+	// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events/status (the `GetEnvironmentAuditStatus` operationId).
+	GetEnvironmentAuditStatus(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEnvironmentAuditEvent Read an event of an environment's chain
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events/{key} (the `GetEnvironmentAuditEvent` operationId).
+	GetEnvironmentAuditEvent(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListBlocks List blocks
 	//
@@ -4470,6 +4793,73 @@ func (c *Client) GetAccessToken(ctx context.Context, key ObjectKey, reqEditors .
 	return c.Client.Do(req)
 }
 
+// ListAuditEvents List the events of the global chain
+//
+// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+//
+// Corresponds with GET /api/v1/audit-events (the `ListAuditEvents` operationId).
+func (c *Client) ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportAuditEvents Export the events of the global chain
+//
+// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+//
+// Corresponds with GET /api/v1/audit-events/export (the `ExportAuditEvents` operationId).
+func (c *Client) ExportAuditEvents(ctx context.Context, params *ExportAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportAuditEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAuditStatus Tell whether anything speaks against the global chain
+//
+// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+//
+// Corresponds with GET /api/v1/audit-events/status (the `GetAuditStatus` operationId).
+func (c *Client) GetAuditStatus(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAuditStatusRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAuditEvent Read an event of the global chain
+//
+// Corresponds with GET /api/v1/audit-events/{key} (the `GetAuditEvent` operationId).
+func (c *Client) GetAuditEvent(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAuditEventRequest(c.Server, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListEnvironments List environments
 //
 // Corresponds with GET /api/v1/environments (the `ListEnvironments` operationId).
@@ -4739,6 +5129,73 @@ func (c *Client) RotateAPIKeyWithBody(ctx context.Context, environment Environme
 // Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 func (c *Client) RotateAPIKey(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateAPIKeyRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEnvironmentAuditEvents List the events of an environment's chain
+//
+// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events (the `ListEnvironmentAuditEvents` operationId).
+func (c *Client) ListEnvironmentAuditEvents(ctx context.Context, environment EnvironmentKey, params *ListEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEnvironmentAuditEventsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportEnvironmentAuditEvents Export the events of an environment's chain
+//
+// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events/export (the `ExportEnvironmentAuditEvents` operationId).
+func (c *Client) ExportEnvironmentAuditEvents(ctx context.Context, environment EnvironmentKey, params *ExportEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportEnvironmentAuditEventsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEnvironmentAuditStatus Tell whether anything speaks against an environment's chain
+//
+// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events/status (the `GetEnvironmentAuditStatus` operationId).
+func (c *Client) GetEnvironmentAuditStatus(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEnvironmentAuditStatusRequest(c.Server, environment)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEnvironmentAuditEvent Read an event of an environment's chain
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events/{key} (the `GetEnvironmentAuditEvent` operationId).
+func (c *Client) GetEnvironmentAuditEvent(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEnvironmentAuditEventRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -6950,6 +7407,247 @@ func NewGetAccessTokenRequest(server string, key ObjectKey) (*http.Request, erro
 	return req, nil
 }
 
+// NewListAuditEventsRequest constructs an http.Request for the ListAuditEvents method
+func NewListAuditEventsRequest(server string, params *ListAuditEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit-events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportAuditEventsRequest constructs an http.Request for the ExportAuditEvents method
+func NewExportAuditEventsRequest(server string, params *ExportAuditEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit-events/export")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAuditStatusRequest constructs an http.Request for the GetAuditStatus method
+func NewGetAuditStatusRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit-events/status")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAuditEventRequest constructs an http.Request for the GetAuditEvent method
+func NewGetAuditEventRequest(server string, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit-events/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListEnvironmentsRequest constructs an http.Request for the ListEnvironments method
 func NewListEnvironmentsRequest(server string, params *ListEnvironmentsParams) (*http.Request, error) {
 	var err error
@@ -7840,6 +8538,275 @@ func NewRotateAPIKeyRequestWithBody(server string, environment EnvironmentKey, k
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListEnvironmentAuditEventsRequest constructs an http.Request for the ListEnvironmentAuditEvents method
+func NewListEnvironmentAuditEventsRequest(server string, environment EnvironmentKey, params *ListEnvironmentAuditEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/audit-events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportEnvironmentAuditEventsRequest constructs an http.Request for the ExportEnvironmentAuditEvents method
+func NewExportEnvironmentAuditEventsRequest(server string, environment EnvironmentKey, params *ExportEnvironmentAuditEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/audit-events/export", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEnvironmentAuditStatusRequest constructs an http.Request for the GetEnvironmentAuditStatus method
+func NewGetEnvironmentAuditStatusRequest(server string, environment EnvironmentKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/audit-events/status", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEnvironmentAuditEventRequest constructs an http.Request for the GetEnvironmentAuditEvent method
+func NewGetEnvironmentAuditEventRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/audit-events/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -14403,6 +15370,41 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/access-tokens/{key} (the `GetAccessToken` operationId).
 	GetAccessTokenWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*GetAccessTokenResponse, error)
 
+	// ListAuditEventsWithResponse List the events of the global chain
+	//
+	// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit-events (the `ListAuditEvents` operationId).
+	ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResponse, error)
+
+	// ExportAuditEventsWithResponse Export the events of the global chain
+	//
+	// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+	// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit-events/export (the `ExportAuditEvents` operationId).
+	ExportAuditEventsWithResponse(ctx context.Context, params *ExportAuditEventsParams, reqEditors ...RequestEditorFn) (*ExportAuditEventsResponse, error)
+
+	// GetAuditStatusWithResponse Tell whether anything speaks against the global chain
+	//
+	// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit-events/status (the `GetAuditStatus` operationId).
+	GetAuditStatusWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAuditStatusResponse, error)
+
+	// GetAuditEventWithResponse Read an event of the global chain
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit-events/{key} (the `GetAuditEvent` operationId).
+	GetAuditEventWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*GetAuditEventResponse, error)
+
 	// ListEnvironmentsWithResponse List environments
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -14533,6 +15535,41 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 	RotateAPIKeyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAPIKeyResponse, error)
+
+	// ListEnvironmentAuditEventsWithResponse List the events of an environment's chain
+	//
+	// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events (the `ListEnvironmentAuditEvents` operationId).
+	ListEnvironmentAuditEventsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*ListEnvironmentAuditEventsResponse, error)
+
+	// ExportEnvironmentAuditEventsWithResponse Export the events of an environment's chain
+	//
+	// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+	// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events/export (the `ExportEnvironmentAuditEvents` operationId).
+	ExportEnvironmentAuditEventsWithResponse(ctx context.Context, environment EnvironmentKey, params *ExportEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*ExportEnvironmentAuditEventsResponse, error)
+
+	// GetEnvironmentAuditStatusWithResponse Tell whether anything speaks against an environment's chain
+	//
+	// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events/status (the `GetEnvironmentAuditStatus` operationId).
+	GetEnvironmentAuditStatusWithResponse(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*GetEnvironmentAuditStatusResponse, error)
+
+	// GetEnvironmentAuditEventWithResponse Read an event of an environment's chain
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/audit-events/{key} (the `GetEnvironmentAuditEvent` operationId).
+	GetEnvironmentAuditEventWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetEnvironmentAuditEventResponse, error)
 
 	// ListBlocksWithResponse List blocks
 	//
@@ -15714,6 +16751,198 @@ func (r GetAccessTokenResponse) ContentType() string {
 	return ""
 }
 
+type ListAuditEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditEventList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditEventsResponse) GetJSON200() *AuditEventList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAuditEventsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExportAuditEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON4XX the response for an HTTP 4XX `application/problem+json` response
+	ApplicationProblemJSON4XX *Refused
+	// ApplicationProblemJSON5XX the response for an HTTP 5XX `application/problem+json` response
+	ApplicationProblemJSON5XX *Refused
+}
+
+// GetApplicationProblemJSON4XX returns the response for an HTTP 4XX `application/problem+json` response
+func (r ExportAuditEventsResponse) GetApplicationProblemJSON4XX() *Refused {
+	return r.ApplicationProblemJSON4XX
+}
+
+// GetApplicationProblemJSON5XX returns the response for an HTTP 5XX `application/problem+json` response
+func (r ExportAuditEventsResponse) GetApplicationProblemJSON5XX() *Refused {
+	return r.ApplicationProblemJSON5XX
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportAuditEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportAuditEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportAuditEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportAuditEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAuditStatusResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditStatus
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAuditStatusResponse) GetJSON200() *AuditStatus {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAuditStatusResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAuditStatusResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAuditStatusResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAuditStatusResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAuditStatusResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAuditEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditEvent
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAuditEventResponse) GetJSON200() *AuditEvent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAuditEventResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAuditEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAuditEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAuditEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAuditEventResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListEnvironmentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -16352,6 +17581,198 @@ func (r RotateAPIKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RotateAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListEnvironmentAuditEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditEventList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEnvironmentAuditEventsResponse) GetJSON200() *AuditEventList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListEnvironmentAuditEventsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEnvironmentAuditEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEnvironmentAuditEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEnvironmentAuditEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEnvironmentAuditEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExportEnvironmentAuditEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON4XX the response for an HTTP 4XX `application/problem+json` response
+	ApplicationProblemJSON4XX *Refused
+	// ApplicationProblemJSON5XX the response for an HTTP 5XX `application/problem+json` response
+	ApplicationProblemJSON5XX *Refused
+}
+
+// GetApplicationProblemJSON4XX returns the response for an HTTP 4XX `application/problem+json` response
+func (r ExportEnvironmentAuditEventsResponse) GetApplicationProblemJSON4XX() *Refused {
+	return r.ApplicationProblemJSON4XX
+}
+
+// GetApplicationProblemJSON5XX returns the response for an HTTP 5XX `application/problem+json` response
+func (r ExportEnvironmentAuditEventsResponse) GetApplicationProblemJSON5XX() *Refused {
+	return r.ApplicationProblemJSON5XX
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportEnvironmentAuditEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportEnvironmentAuditEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportEnvironmentAuditEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportEnvironmentAuditEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetEnvironmentAuditStatusResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditStatus
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEnvironmentAuditStatusResponse) GetJSON200() *AuditStatus {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetEnvironmentAuditStatusResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEnvironmentAuditStatusResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEnvironmentAuditStatusResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEnvironmentAuditStatusResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEnvironmentAuditStatusResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetEnvironmentAuditEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditEvent
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEnvironmentAuditEventResponse) GetJSON200() *AuditEvent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetEnvironmentAuditEventResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEnvironmentAuditEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEnvironmentAuditEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEnvironmentAuditEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEnvironmentAuditEventResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -21225,6 +22646,65 @@ func (c *ClientWithResponses) GetAccessTokenWithResponse(ctx context.Context, ke
 	return ParseGetAccessTokenResponse(rsp)
 }
 
+// ListAuditEventsWithResponse List the events of the global chain
+//
+// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit-events (the `ListAuditEvents` operationId).
+func (c *ClientWithResponses) ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResponse, error) {
+	rsp, err := c.ListAuditEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditEventsResponse(rsp)
+}
+
+// ExportAuditEventsWithResponse Export the events of the global chain
+//
+// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit-events/export (the `ExportAuditEvents` operationId).
+func (c *ClientWithResponses) ExportAuditEventsWithResponse(ctx context.Context, params *ExportAuditEventsParams, reqEditors ...RequestEditorFn) (*ExportAuditEventsResponse, error) {
+	rsp, err := c.ExportAuditEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportAuditEventsResponse(rsp)
+}
+
+// GetAuditStatusWithResponse Tell whether anything speaks against the global chain
+//
+// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit-events/status (the `GetAuditStatus` operationId).
+func (c *ClientWithResponses) GetAuditStatusWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAuditStatusResponse, error) {
+	rsp, err := c.GetAuditStatus(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAuditStatusResponse(rsp)
+}
+
+// GetAuditEventWithResponse Read an event of the global chain
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit-events/{key} (the `GetAuditEvent` operationId).
+func (c *ClientWithResponses) GetAuditEventWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*GetAuditEventResponse, error) {
+	rsp, err := c.GetAuditEvent(ctx, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAuditEventResponse(rsp)
+}
+
 // ListEnvironmentsWithResponse List environments
 //
 // Returns a wrapper object for the known response body format(s).
@@ -21450,6 +22930,65 @@ func (c *ClientWithResponses) RotateAPIKeyWithResponse(ctx context.Context, envi
 		return nil, err
 	}
 	return ParseRotateAPIKeyResponse(rsp)
+}
+
+// ListEnvironmentAuditEventsWithResponse List the events of an environment's chain
+//
+// The newest first. Who did what, from where, and what it changed; sign-ins and what was denied among them. Secret material is masked.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events (the `ListEnvironmentAuditEvents` operationId).
+func (c *ClientWithResponses) ListEnvironmentAuditEventsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*ListEnvironmentAuditEventsResponse, error) {
+	rsp, err := c.ListEnvironmentAuditEvents(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEnvironmentAuditEventsResponse(rsp)
+}
+
+// ExportEnvironmentAuditEventsWithResponse Export the events of an environment's chain
+//
+// The oldest first, an event on each line, with its record and hashes: whoever has them can check the chain by themselves (AUDIT.md).
+// The last line says how many there were; an answer without it was cut short. Go on with `after`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events/export (the `ExportEnvironmentAuditEvents` operationId).
+func (c *ClientWithResponses) ExportEnvironmentAuditEventsWithResponse(ctx context.Context, environment EnvironmentKey, params *ExportEnvironmentAuditEventsParams, reqEditors ...RequestEditorFn) (*ExportEnvironmentAuditEventsResponse, error) {
+	rsp, err := c.ExportEnvironmentAuditEvents(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportEnvironmentAuditEventsResponse(rsp)
+}
+
+// GetEnvironmentAuditStatusWithResponse Tell whether anything speaks against an environment's chain
+//
+// What this replica has found by itself. `sallyport-control audit verify` looks at the whole record.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events/status (the `GetEnvironmentAuditStatus` operationId).
+func (c *ClientWithResponses) GetEnvironmentAuditStatusWithResponse(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*GetEnvironmentAuditStatusResponse, error) {
+	rsp, err := c.GetEnvironmentAuditStatus(ctx, environment, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEnvironmentAuditStatusResponse(rsp)
+}
+
+// GetEnvironmentAuditEventWithResponse Read an event of an environment's chain
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/audit-events/{key} (the `GetEnvironmentAuditEvent` operationId).
+func (c *ClientWithResponses) GetEnvironmentAuditEventWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetEnvironmentAuditEventResponse, error) {
+	rsp, err := c.GetEnvironmentAuditEvent(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEnvironmentAuditEventResponse(rsp)
 }
 
 // ListBlocksWithResponse List blocks
@@ -23288,6 +24827,138 @@ func ParseGetAccessTokenResponse(rsp *http.Response) (*GetAccessTokenResponse, e
 	return response, nil
 }
 
+// ParseListAuditEventsResponse parses an HTTP response from a ListAuditEventsWithResponse call
+func ParseListAuditEventsResponse(rsp *http.Response) (*ListAuditEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditEventList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportAuditEventsResponse parses an HTTP response from a ExportAuditEventsWithResponse call
+func ParseExportAuditEventsResponse(rsp *http.Response) (*ExportAuditEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportAuditEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode/100 == 4:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON4XX = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode/100 == 5:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON5XX = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetAuditStatusResponse parses an HTTP response from a GetAuditStatusWithResponse call
+func ParseGetAuditStatusResponse(rsp *http.Response) (*GetAuditStatusResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAuditStatusResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetAuditEventResponse parses an HTTP response from a GetAuditEventWithResponse call
+func ParseGetAuditEventResponse(rsp *http.Response) (*GetAuditEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAuditEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListEnvironmentsResponse parses an HTTP response from a ListEnvironmentsWithResponse call
 func ParseListEnvironmentsResponse(rsp *http.Response) (*ListEnvironmentsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -23924,6 +25595,138 @@ func ParseRotateAPIKeyResponse(rsp *http.Response) (*RotateAPIKeyResponse, error
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListEnvironmentAuditEventsResponse parses an HTTP response from a ListEnvironmentAuditEventsWithResponse call
+func ParseListEnvironmentAuditEventsResponse(rsp *http.Response) (*ListEnvironmentAuditEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEnvironmentAuditEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditEventList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportEnvironmentAuditEventsResponse parses an HTTP response from a ExportEnvironmentAuditEventsWithResponse call
+func ParseExportEnvironmentAuditEventsResponse(rsp *http.Response) (*ExportEnvironmentAuditEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportEnvironmentAuditEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode/100 == 4:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON4XX = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode/100 == 5:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON5XX = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetEnvironmentAuditStatusResponse parses an HTTP response from a GetEnvironmentAuditStatusWithResponse call
+func ParseGetEnvironmentAuditStatusResponse(rsp *http.Response) (*GetEnvironmentAuditStatusResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEnvironmentAuditStatusResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetEnvironmentAuditEventResponse parses an HTTP response from a GetEnvironmentAuditEventWithResponse call
+func ParseGetEnvironmentAuditEventResponse(rsp *http.Response) (*GetEnvironmentAuditEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEnvironmentAuditEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

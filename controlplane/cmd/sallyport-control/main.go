@@ -35,6 +35,10 @@ const usage = `sallyport-control is Sallyport's control plane.
                                                         (serve -snapshot), and print the key that opens it
   sallyport-control epoch open -environment <id or name> -reason <words>
                                                         begin a new epoch: the database went back (see BACKUP.md)
+  sallyport-control audit verify [-environment E] [-from N] [-head <file>]
+                                                        check the record of who did what: fails at the first event that doesn't hold
+  sallyport-control audit head -environment <id or name>
+                                                        print, signed, how far the record goes, to be kept elsewhere
   sallyport-control version                             print the build
 
 Taken from the environment, by all of them:
@@ -90,6 +94,8 @@ func commands() []command {
 		{[]string{"rotate", "status"}, rotationStatus},
 		{[]string{"export"}, export},
 		{[]string{"epoch", "open"}, openEpoch},
+		{[]string{"audit", "verify"}, verifyAudit},
+		{[]string{"audit", "head"}, auditHead},
 		{[]string{"version"}, version},
 	}
 }

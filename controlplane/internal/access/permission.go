@@ -32,6 +32,7 @@ var permissions = [...]Permission{
 	"explain.use",
 	"policy-kinds.read",
 	"access-tokens.read", "access-tokens.write",
+	"audit-events.read",
 }
 
 // Known tells whether an operation may name this permission. One that isn't known is held by no

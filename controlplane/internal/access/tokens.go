@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
@@ -80,6 +81,7 @@ func (t *Tokens) Create(ctx context.Context, wanted *adminv1.AccessToken) (*admi
 	}
 	text := newSecret(token.ID)
 	token.Digest = digestOf(text)
+	audit.Note(ctx, token.change("create"))
 	if err := t.store.InsertAccessToken(ctx, token); err != nil {
 		return nil, err
 	}
@@ -101,6 +103,8 @@ func (t *Tokens) Bootstrap(ctx context.Context) (text string, created bool, err 
 	}
 	text = newSecret(token.ID)
 	token.Digest = digestOf(text)
+	ctx = audit.Ensure(ctx, audit.System, "bootstrap")
+	audit.Note(ctx, token.change("create"))
 	created, err = t.store.InsertFirstAccessToken(ctx, token)
 	if err != nil {
 		return "", false, fmt.Errorf("make the first access token: %w", err)
@@ -140,7 +144,23 @@ func (t *Tokens) List(ctx context.Context, q listing.Query) (listing.Page[*admin
 
 // Delete ends a token by id or name: whoever holds it is refused from the next request on.
 func (t *Tokens) Delete(ctx context.Context, idOrName string) error {
-	return t.store.DeleteAccessToken(ctx, idOrName)
+	token, err := t.store.AccessToken(ctx, idOrName)
+	if err != nil {
+		return err
+	}
+	audit.Note(ctx, token.change("delete"))
+	return t.store.DeleteAccessToken(ctx, token.ID)
+}
+
+// change is what the record has of a token that is made or deleted.
+func (t *Token) change(action string) audit.Change {
+	c := audit.Change{Action: action, Collection: "access-tokens", ID: t.ID, Name: t.Name}
+	if action == "delete" {
+		c.Before = t.message()
+	} else {
+		c.After = t.message()
+	}
+	return c
 }
 
 // message returns what may be shown of a token.

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
@@ -127,7 +128,11 @@ func (s *Server) environment(x *exchange) (*adminv1.Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Environments.Get(x.context(), key)
+	environment, err := s.Environments.Get(x.context(), key)
+	if err == nil {
+		audit.DraftOf(x.context()).In(environment.GetId())
+	}
+	return environment, err
 }
 
 // key returns the id or name in the path; a singleton's is that of its collection.

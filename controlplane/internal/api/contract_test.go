@@ -43,6 +43,7 @@ var contract = sync.OnceValues(func() (*contracted, error) {
 	}
 	openapi3filter.RegisterBodyDecoder(mediaPlan, openapi3filter.JSONBodyDecoder)
 	openapi3filter.RegisterBodyDecoder(problem.ContentType, openapi3filter.JSONBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.FileBodyDecoder)
 	return &contracted{doc: doc, router: router}, nil
 })
 

@@ -24,6 +24,9 @@ const defaultBodyLimit = 1 << 20
 // operationTimeout bounds an operation, ?wait= left out.
 const operationTimeout = 35 * time.Second
 
+// exportTimeout bounds an operation whose answer is a stream. The server ends an answer after two minutes anyway.
+const exportTimeout = 110 * time.Second
+
 // operation is what the document says of one operation, as far as the server runs by it.
 type operation struct {
 	id         string
@@ -33,6 +36,7 @@ type operation struct {
 
 	query   []string // parameters, in the order of the document
 	filters bool     // filter[…] is among them
+	exports bool     // the answer is a stream of lines
 
 	media        string // content type of the body; "": it takes none
 	bodyRequired bool
@@ -48,6 +52,9 @@ func (o *operation) route() string {
 func (o *operation) timeout() time.Duration {
 	if slices.Contains(o.query, "wait") {
 		return operationTimeout + maxWait
+	}
+	if o.exports {
+		return exportTimeout
 	}
 	return operationTimeout
 }
@@ -75,6 +82,14 @@ type specOperation struct {
 		Required bool                       `json:"required"`
 		Content  map[string]json.RawMessage `json:"content"`
 	} `json:"requestBody"`
+	Responses map[string]struct {
+		Content map[string]json.RawMessage `json:"content"`
+	} `json:"responses"`
+}
+
+func (o *specOperation) exports() bool {
+	_, lines := o.Responses["200"].Content[mediaLines]
+	return lines
 }
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
@@ -111,7 +126,7 @@ func (d *spec) read(method, path string, text json.RawMessage) (*operation, erro
 	if from.ID == "" {
 		return nil, errors.New("it has no operationId")
 	}
-	op := &operation{id: from.ID, method: method, path: path, permission: from.Permission, bodyLimit: from.BodyLimit}
+	op := &operation{exports: from.exports(), id: from.ID, method: method, path: path, permission: from.Permission, bodyLimit: from.BodyLimit}
 	if op.bodyLimit == 0 {
 		op.bodyLimit = defaultBodyLimit
 	}

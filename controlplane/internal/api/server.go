@@ -31,6 +31,8 @@ type Config struct {
 	Epochs       Epochs
 	Proposals    Proposals
 	Idempotency  Idempotency
+	Audit        Audit
+	Denied       Denied
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
@@ -99,17 +101,24 @@ func (s *Server) serve(op *operation, h handler) echo.HandlerFunc {
 		ctx, cancel := context.WithTimeout(x.context(), op.timeout())
 		defer cancel()
 		c.SetRequest(c.Request().WithContext(ctx))
-		if err := s.admit(x); err != nil {
-			return err
-		}
-		if err := x.readQuery(); err != nil {
-			return err
-		}
-		if err := x.readBody(); err != nil {
-			return err
-		}
-		return s.once(x, h)
+		err := s.answer(x, h)
+		s.recordDenial(x, err)
+		return err
 	}
+}
+
+func (s *Server) answer(x *exchange, h handler) error {
+	if err := s.admit(x); err != nil {
+		return err
+	}
+	x.beginEvent()
+	if err := x.readQuery(); err != nil {
+		return err
+	}
+	if err := x.readBody(); err != nil {
+		return err
+	}
+	return s.once(x, h)
 }
 
 // handlers returns the handler of each operation, by its id.
@@ -158,5 +167,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addProblems(handlers)
 	s.addProposals(handlers)
 	s.addExplain(handlers)
+	s.addAudit(handlers)
 	return handlers
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/api"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
@@ -46,6 +47,8 @@ type world struct {
 	tokens *access.Tokens
 	epochs *epochs.Epochs
 	token  string
+	denied *audit.Denied
+	stop   func() // ends the recording of what is denied, once all of it is written
 	remote string // address that requests come from; "": httptest's
 	log    *logBook
 
@@ -92,6 +95,8 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, db: db, dsn: dsn, tokens: access.NewTokens(db), log: &logBook{}, readiness: &readiness{}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.epochs = epochs.New(db.Epochs(), nil, nil, log, new(epochs.Stats))
+	w.denied = audit.NewDenied(db.Audit(), log, new(audit.Stats))
+	w.stop = w.recordDenials()
 	configuration := catalog.New(db, log)
 	publisher := publish.New(db, configuration, vault, log)
 	keeper, err := idempotency.Load(ctx, db.IdempotencyKeys(), vault, log)
@@ -122,6 +127,8 @@ func newWorld(t *testing.T) *world {
 		Tokens:      w.tokens,
 		Ready:       w.ready,
 		Logger:      log,
+		Audit:       audit.NewLog(db.Audit(), audit.NewHeads(db.Audit(), nil, log, new(audit.Stats))),
+		Denied:      w.denied,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +142,22 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// recordDenials runs the recorder until the returned function is called, or the test ends.
+func (w *world) recordDenials() func() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.denied.Run(ctx) // it never fails
+	}()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		<-done
+	})
+	w.t.Cleanup(stop)
+	return stop
 }
 
 func (w *world) ready(ctx context.Context) error {

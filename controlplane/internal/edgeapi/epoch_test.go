@@ -2,6 +2,7 @@ package edgeapi_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -115,6 +116,28 @@ func quiet(t *testing.T, stream *edgetest.Stream, do func()) (later <-chan *edge
 	default:
 	}
 	return events
+}
+
+// into opens a stream on which a node comes into an epoch. The replica hears of the epoch a moment after it was opened, and ends the
+// streams of the one before.
+func (r *restored) into(epoch uint64, node *edgetest.Node, held *edgetest.Replica) *edgetest.Stream {
+	r.t.Helper()
+	for stream := r.open(node, held, directory); ; {
+		if held.Epoch == epoch {
+			return stream
+		}
+		event, err := stream.NextState()
+		if codeOf(err) == codes.Unavailable {
+			stream = r.open(node, held, directory)
+			continue
+		}
+		if err == nil {
+			err = errors.Join(stream.Apply(held, event), stream.Ack(held))
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	}
 }
 
 func (r *restored) keyLives() bool {
@@ -374,14 +397,11 @@ func TestNodeThatKnowsNoMoreThanTheDatabaseHearsOfRevocationsDuringTheWait(t *te
 	if opened, err := r.epochs.Open(t.Context(), epochs.Evidence{Environment: r.environment, Lane: directory, Epoch: 1, Number: 99, Node: "node_gone"}); err != nil || !opened {
 		t.Fatal(opened, err)
 	}
+	stream := r.into(2, node, held)
 	fresh := r.enrol("fresh")
 	empty := fresh.Replica(directory)
 	waiting := r.open(fresh, empty, directory)
 	events := quiet(t, waiting, func() {
-		stream := r.open(node, held, directory)
-		for held.Epoch != 2 {
-			r.take(stream, held)
-		}
 		r.apply(publish.Delete, "api-keys", "web", "")
 		r.take(stream, held)
 	})

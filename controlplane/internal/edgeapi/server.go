@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -71,8 +72,10 @@ type Config struct {
 	Trust    *fleet.Trust
 	// Inquiries is who asks nodes.
 	Inquiries *fleet.Inquiries
-	Logger    *slog.Logger
-	Times     Times
+	// Audit is how far the audit record goes, for nodes to keep; nil: they aren't told.
+	Audit  *audit.Heads
+	Logger *slog.Logger
+	Times  Times
 }
 
 // Server serves EdgeService.
@@ -140,6 +143,7 @@ func (s *Server) Enroll(ctx context.Context, request *edgev1.EnrollRequest) (*ed
 	if !s.enrol.Allow() {
 		return nil, errBusy
 	}
+	ctx = audit.WithDraft(ctx, audit.NewDraft(audit.Origin{Actor: audit.System, Address: addressOf(ctx), Operation: "enrollNode"}))
 	response, err := s.cfg.Enroller.Enroll(ctx, request)
 	if err != nil {
 		return nil, s.failed(ctx, "enrol", err)

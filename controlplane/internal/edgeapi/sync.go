@@ -52,6 +52,7 @@ func (s *Server) sync(ctx context.Context, w wire) error {
 	if st.news, err = s.news(ctx, w, identity, hello); err != nil {
 		return s.failed(ctx, "take note of the node's trust", err)
 	}
+	st.record = s.record(ctx, w, identity, hello)
 	if err := st.run(ctx); err != nil {
 		return s.failed(ctx, "sync", err)
 	}
@@ -117,6 +118,7 @@ type stream struct {
 	sent    chan error // capacity 1: the outcome of the send that is going on
 	sending bool
 	news    *news       // nil: the node follows no announcements, or not on this stream
+	record  *record     // nil: the node isn't told of the audit record, or not on this stream
 	late    *time.Timer // fires when the send that is going on has taken too long
 }
 
@@ -133,7 +135,7 @@ func (st *stream) run(ctx context.Context) error {
 	beatDue := true // the first one at once: it tells the node that it is current
 	for {
 		_, changed := st.lane.Head() // before looking what is next, so that nothing is missed
-		announced := st.news.changed()
+		announced, recorded := st.news.changed(), st.record.changed()
 		if err := st.advance(ctx, &beatDue, answer); err != nil {
 			return err
 		}
@@ -143,6 +145,7 @@ func (st *stream) run(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-announced:
+		case <-recorded:
 		case <-retry.C:
 		case <-beat.C:
 			beatDue = true
@@ -190,6 +193,10 @@ func (st *stream) advance(ctx context.Context, beatDue *bool, answer *time.Timer
 		*beatDue = false
 		answer.Reset(st.patience(step))
 		st.send(ctx, step)
+		return nil
+	}
+	if send := st.record.next(); send != nil {
+		st.begin(send)
 		return nil
 	}
 	if !*beatDue {

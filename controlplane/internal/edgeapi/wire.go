@@ -78,6 +78,10 @@ func (w directoryWire) sendTrust(announced *edgev1.Announcements) error {
 	return w.stream.Send(&edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Trust{Trust: announced}})
 }
 
+func (w directoryWire) sendAudit(signed *edgev1.SignedAuditHead) error {
+	return w.stream.Send(&edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Audit{Audit: signed}})
+}
+
 func (w directoryWire) sendRecall(recall *edgev1.Recall) error {
 	return w.stream.Send(&edgev1.SyncDirectoryResponse{Message: &edgev1.SyncDirectoryResponse_Recall{Recall: recall}})
 }

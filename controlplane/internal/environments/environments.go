@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	"github.com/sallyport/sallyport/proto/digest"
@@ -65,6 +66,9 @@ func (e *Environments) Create(ctx context.Context, wanted *adminv1.Environment, 
 	}
 	var configuration, entries digest.Set
 	entries.Put(pepper.Entry.Key, pepper.Entry.Hash)
+	ctx = audit.Ensure(ctx, audit.System, "createEnvironment")
+	audit.DraftOf(ctx).About(env.GetId())
+	audit.Note(ctx, audit.Change{Action: "create", Collection: "environments", ID: env.GetId(), Name: env.GetName(), After: env})
 	err = e.store.CreateEnvironment(ctx, Beginning{
 		Environment: env, Digest: configuration.Head(), Pepper: pepper,
 		Directory: directory.Head{Sequence: 1, Digest: entries.Head()},

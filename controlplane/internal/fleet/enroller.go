@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/jointoken"
@@ -80,9 +81,14 @@ func (e *Enroller) enroll(ctx context.Context, request *edgev1.EnrollRequest) (*
 	if err != nil {
 		return nil, problem.Wrap(err, problem.InvalidRequest, "bus_public_key isn't a public user nkey")
 	}
-	err = e.store.Enrol(ctx, Newcomer{
+	name := nodeName(request.GetName(), identity.Node)
+	recorded := audit.Ensure(ctx, audit.System, "enrollNode")
+	audit.Note(recorded, audit.Change{
+		Action: "create", Collection: "nodes", ID: identity.Node, Name: name, After: audit.Facts(map[string]string{"join_token": token.ID, "group": token.Group}),
+	})
+	err = e.store.Enrol(recorded, Newcomer{
 		ID:                 identity.Node,
-		Name:               nodeName(request.GetName(), identity.Node),
+		Name:               name,
 		JoinToken:          token.ID,
 		BusKey:             request.GetBusPublicKey(),
 		EnrolledAt:         now,

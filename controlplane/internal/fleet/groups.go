@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
@@ -33,6 +34,7 @@ func (g *Groups) Create(ctx context.Context, environment string, wanted *adminv1
 		ID: id.Text(id.NodeGroup, id.New(now)), Environment: environment, Name: wanted.GetName(), Description: wanted.GetDescription(),
 		Labels: wanted.GetLabels(), CreatedAt: now, UpdatedAt: now,
 	}
+	audit.Note(ctx, audit.Change{Action: "create", Collection: "node-groups", ID: group.ID, Name: group.Name, After: group.message()})
 	if err := g.store.InsertGroup(ctx, group); err != nil {
 		return nil, err
 	}
@@ -94,6 +96,7 @@ func (g *Groups) Patch(ctx context.Context, environment, key string, patch []byt
 	}
 	group.Name, group.Labels, group.Description = wanted.GetName(), wanted.GetLabels(), wanted.GetDescription()
 	group.UpdatedAt = g.now().UTC().Truncate(time.Microsecond)
+	audit.Note(ctx, audit.Change{Action: "update", Collection: "node-groups", ID: group.ID, Name: group.Name, Before: before, After: group.message()})
 	if err := g.store.UpdateGroup(ctx, group); err != nil {
 		return nil, err
 	}
@@ -106,6 +109,7 @@ func (g *Groups) Delete(ctx context.Context, environment, key string) error {
 	if err != nil {
 		return err
 	}
+	audit.Note(ctx, audit.Change{Action: "delete", Collection: "node-groups", ID: group.ID, Name: group.Name, Before: group.message()})
 	return g.store.DeleteGroup(ctx, environment, group.ID)
 }
 

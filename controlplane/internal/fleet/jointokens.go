@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
@@ -71,6 +72,7 @@ func (t *JoinTokens) Create(ctx context.Context, environment string, wanted *adm
 		}
 		token.Group = group.ID
 	}
+	audit.Note(ctx, audit.Change{Action: "create", Collection: "join-tokens", ID: token.ID, Name: token.Name, After: token.message()})
 	if err := t.store.InsertJoinToken(ctx, token); err != nil {
 		return nil, err
 	}
@@ -130,7 +132,12 @@ func (t *JoinTokens) Get(ctx context.Context, environment, key string) (*adminv1
 
 // Delete ends a token. Nodes that have enrolled with it stay.
 func (t *JoinTokens) Delete(ctx context.Context, environment, key string) error {
-	return t.store.DeleteJoinToken(ctx, environment, key)
+	token, err := t.store.JoinToken(ctx, environment, key)
+	if err != nil {
+		return err
+	}
+	audit.Note(ctx, audit.Change{Action: "delete", Collection: "join-tokens", ID: token.ID, Name: token.Name, Before: token.message()})
+	return t.store.DeleteJoinToken(ctx, environment, token.ID)
 }
 
 func (t *JoinToken) message() *adminv1.JoinToken {

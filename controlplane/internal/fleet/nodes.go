@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -71,6 +72,11 @@ func (n *Nodes) Get(ctx context.Context, environment, id string) (*adminv1.Node,
 // end at once, on all replicas, it gets no new ones, and its certificate isn't renewed. On again, it is
 // let in with the certificate that it has, and gets a new credential for the bus with its next renewal.
 func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled bool) (*adminv1.Node, error) {
+	node, err := n.store.Node(ctx, environment, id)
+	if err != nil {
+		return nil, err
+	}
+	audit.Note(ctx, node.enabling(enabled))
 	if err := n.store.SetNodeEnabled(ctx, environment, id, enabled); err != nil {
 		return nil, err
 	}
@@ -81,6 +87,18 @@ func (n *Nodes) SetEnabled(ctx context.Context, environment, id string, enabled 
 		return nil, err
 	}
 	return n.Get(ctx, environment, id)
+}
+
+// enabling is what the record has of a node that is turned off or on.
+func (n *Node) enabling(enabled bool) audit.Change {
+	change := audit.Change{Action: "disable", Collection: "nodes", ID: n.ID, Name: n.Name, Fields: []string{}}
+	if enabled {
+		change.Action = "enable"
+	}
+	if n.Enabled != enabled {
+		change.Fields = []string{"/disabled"}
+	}
+	return change
 }
 
 // Admit tells whether a node may be served; problem.NodeDisabled if not.

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -34,6 +35,7 @@ func (n *Nodes) Patch(ctx context.Context, environment, id string, patch []byte)
 		return nil, err
 	}
 	node.Name, node.Labels = wanted.GetName(), wanted.GetLabels()
+	audit.Note(ctx, audit.Change{Action: "update", Collection: "nodes", ID: node.ID, Name: node.Name, Before: before, After: node.message()})
 	if err := n.store.PatchNode(ctx, node); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -16,28 +17,36 @@ var _ access.Store = (*DB)(nil)
 
 // InsertAccessToken adds a token.
 func (db *DB) InsertAccessToken(ctx context.Context, token access.Token) error {
-	err := db.write(ctx, token.ID, func(q *dbsqlc.Queries) error { return q.InsertAccessToken(ctx, accessTokenParams(token)) })
+	err := db.recorded(ctx, "createAccessToken", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		noteMade(ctx, token.ID)
+		return q.InsertAccessToken(ctx, accessTokenParams(token))
+	})
 	if violates(err, "access_tokens_name") {
 		return problem.Wrap(err, problem.NameTaken, "another access token has this name")
 	}
-	return translate(err)
+	return err
 }
 
 // InsertFirstAccessToken adds a token if there is none. The table's lock makes others wait that try the
 // same.
 func (db *DB) InsertFirstAccessToken(ctx context.Context, token access.Token) (inserted bool, err error) {
-	err = db.transaction(ctx, pgx.TxOptions{}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err = db.recorded(ctx, "bootstrap", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if err := q.LockAccessTokens(ctx); err != nil {
 			return err
 		}
 		there, err := q.AnyAccessToken(ctx)
-		if err != nil || there {
+		if err != nil {
 			return err
 		}
-		inserted = true
+		if there {
+			return errNothingToDo
+		}
 		return q.InsertAccessToken(ctx, accessTokenParams(token))
 	})
-	return inserted && err == nil, err
+	if errors.Is(err, errNothingToDo) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // AccessToken returns the token of an id or name.
@@ -66,15 +75,17 @@ func (db *DB) AccessTokens(ctx context.Context, after string, limit int) ([]acce
 
 // DeleteAccessToken removes the token of an id or name.
 func (db *DB) DeleteAccessToken(ctx context.Context, idOrName string) error {
-	deleted, err := db.q.DeleteAccessToken(ctx, idOrName)
-	if err != nil {
-		return translate(err)
-	}
-	if deleted == 0 {
-		return problem.Errorf(problem.NotFound, noAccessToken)
-	}
-	return nil
+	return db.recorded(ctx, "deleteAccessToken", func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		deleted, err := q.DeleteAccessToken(ctx, idOrName)
+		if err == nil && deleted == 0 {
+			return problem.Errorf(problem.NotFound, noAccessToken)
+		}
+		return err
+	})
 }
+
+// errNothingToDo ends a transaction that finds everything done.
+var errNothingToDo = errors.New("nothing to do")
 
 const noAccessToken = "there is no access token of this id or name"
 

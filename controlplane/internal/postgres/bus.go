@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 )
@@ -16,14 +14,9 @@ import (
 // bus JWTs are revoked, and the news to all replicas. A renewal waits for the node's row, and then finds it
 // disabled.
 func (f *Fleet) SetNodeEnabled(ctx context.Context, environment, id string, enabled bool) error {
-	err := pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		queries := f.queries.WithTx(tx)
+	err := f.recorded(ctx, environment, operationOf(enabled), func(queries *dbsqlc.Queries) error {
 		if enabled {
-			n, err := queries.EnableNode(ctx, dbsqlc.EnableNodeParams{Environment: environment, ID: id})
-			if err == nil && n == 0 {
-				err = pgx.ErrNoRows
-			}
-			return err
+			return oneRow(queries.EnableNode(ctx, dbsqlc.EnableNodeParams{Environment: environment, ID: id}))
 		}
 		if _, err := queries.DisableNode(ctx, dbsqlc.DisableNodeParams{Environment: environment, ID: id}); err != nil {
 			return err
@@ -34,6 +27,13 @@ func (f *Fleet) SetNodeEnabled(ctx context.Context, environment, id string, enab
 		return errors.Join(queries.DropBusRevocations(ctx, time.Now().Add(-2*fleet.RevocationLife)), queries.NotifyDisabled(ctx, id))
 	})
 	return orNotFound(err, "there is no such node")
+}
+
+func operationOf(enabled bool) string {
+	if enabled {
+		return "enableNode"
+	}
+	return "disableNode"
 }
 
 // BusRevocations returns whom the bus must turn away.

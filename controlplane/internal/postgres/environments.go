@@ -19,7 +19,7 @@ var _ environments.Store = (*DB)(nil)
 // CreateEnvironment implements environments.Store.
 func (db *DB) CreateEnvironment(ctx context.Context, b environments.Beginning) error {
 	env := b.Environment
-	err := db.transaction(ctx, pgx.TxOptions{}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err := db.recorded(ctx, "createEnvironment", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		noteMade(ctx, env.GetId())
 		err := q.InsertEnvironment(ctx, dbsqlc.InsertEnvironmentParams{
 			ID: env.GetId(), Name: env.GetName(), Description: env.GetDescription(), Epoch: int64(env.GetEpoch()),
@@ -30,6 +30,9 @@ func (db *DB) CreateEnvironment(ctx context.Context, b environments.Beginning) e
 		}
 		if err != nil {
 			return fmt.Errorf("insert environment: %w", err)
+		}
+		if err := beginAuditChain(ctx, q, env.GetId()); err != nil {
+			return fmt.Errorf("begin the audit chain: %w", err)
 		}
 		return begin(ctx, q, b)
 	})

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	"github.com/sallyport/sallyport/proto/digest"
@@ -28,7 +30,9 @@ func (db *DB) Epochs() *Epochs { return &Epochs{db} }
 
 // Change implements epochs.Store. It locks as a write does: the environment first, its directory last.
 func (s *Epochs) Change(ctx context.Context, environment string, f func(epochs.Ledger) error) error {
-	return s.db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	ctx = audit.Ensure(ctx, audit.System, "openEpoch")
+	d := audit.DraftOf(ctx)
+	err := s.db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		env, err := q.LockEnvironment(ctx, environment)
 		if err != nil {
 			return noEnvironment(err, environment)
@@ -37,10 +41,18 @@ func (s *Epochs) Change(ctx context.Context, environment string, f func(epochs.L
 		if err != nil {
 			return noEnvironment(err, environment)
 		}
-		return f(&ledger{q: q, environment: environment, digest: counter.Digest, at: epochs.Position{
+		l := &ledger{q: q, environment: environment, draft: d, digest: counter.Digest, at: epochs.Position{
 			Epoch: uint64(env.Epoch), Revision: uint64(env.Revision), Sequence: uint64(counter.Sequence),
-		}})
+		}}
+		if err := f(l); err != nil || !l.begun {
+			return err
+		}
+		return record(ctx, q, d)
 	})
+	if err == nil {
+		d.Written()
+	}
+	return err
 }
 
 // ledger implements epochs.Ledger in a transaction that holds an environment's locks.
@@ -49,6 +61,8 @@ type ledger struct {
 	environment string
 	at          epochs.Position
 	digest      []byte // of the directory
+	begun       bool   // an epoch was
+	draft       *audit.Draft
 }
 
 func (l *ledger) Position() epochs.Position { return l.at }
@@ -82,6 +96,13 @@ func (l *ledger) Begin(ctx context.Context, e epochs.Epoch) error {
 	if err != nil {
 		return fmt.Errorf("insert the epoch's first state: %w", err)
 	}
+	l.begun = true
+	l.draft.In(l.environment)
+	l.draft.Opened(e.Number)
+	l.draft.Because(e.Reason)
+	l.draft.Note(audit.Change{Action: "create", Collection: "epochs", ID: strconv.FormatUint(e.Number, 10), After: audit.Facts(map[string]string{
+		"opened_by": e.OpenedBy, "reason": e.Reason, "lost": e.Gone(),
+	})})
 	return Notify(ctx, l.q, l.environment)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -33,9 +34,23 @@ var (
 // Fleet returns what this database knows of nodes.
 func (db *DB) Fleet() *Fleet { return &Fleet{pool: db.pool, queries: db.q} }
 
+// recorded runs f in a transaction that writes the event of the operation under way.
+func (f *Fleet) recorded(ctx context.Context, environment, operation string, change func(*dbsqlc.Queries) error) error {
+	return recorded(ctx, f.pool, f.queries, environment, operation, func(_ pgx.Tx, q *dbsqlc.Queries) error { return change(q) })
+}
+
+// oneRow makes of a statement that found nothing to change what a query says that finds nothing.
+func oneRow(n int64, err error) error {
+	if err == nil && n == 0 {
+		return pgx.ErrNoRows
+	}
+	return err
+}
+
 // InsertJoinToken keeps a new token.
 func (f *Fleet) InsertJoinToken(ctx context.Context, token fleet.JoinToken) error {
-	err := f.write(ctx, token.ID, func(q *dbsqlc.Queries) error {
+	err := f.recorded(ctx, token.Environment, "createJoinToken", func(q *dbsqlc.Queries) error {
+		noteMade(ctx, token.ID)
 		return q.InsertJoinToken(ctx, dbsqlc.InsertJoinTokenParams{
 			ID: token.ID, Environment: token.Environment, Name: token.Name, Description: token.Description,
 			Lookup: token.Lookup, Digest: token.Digest, ExpiresAt: token.ExpiresAt,
@@ -75,10 +90,9 @@ func (f *Fleet) JoinToken(ctx context.Context, environment, key string) (fleet.J
 
 // DeleteJoinToken removes one by id or name.
 func (f *Fleet) DeleteJoinToken(ctx context.Context, environment, key string) error {
-	n, err := f.queries.DeleteJoinToken(ctx, dbsqlc.DeleteJoinTokenParams{Environment: environment, Key: key})
-	if err == nil && n == 0 {
-		err = pgx.ErrNoRows
-	}
+	err := f.recorded(ctx, environment, "deleteJoinToken", func(q *dbsqlc.Queries) error {
+		return oneRow(q.DeleteJoinToken(ctx, dbsqlc.DeleteJoinTokenParams{Environment: environment, Key: key}))
+	})
 	return orNotFound(err, "there is no such join token")
 }
 
@@ -94,8 +108,9 @@ func (f *Fleet) JoinTokenByLookup(ctx context.Context, lookup string) (fleet.Joi
 // Enrol uses the token once more and adds the node. The token's row lock makes its uses exact,
 // however many nodes come at once.
 func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
-	return pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		queries := f.queries.WithTx(tx)
+	ctx = audit.Recorded(ctx, "", "enrollNode")
+	draft := audit.DraftOf(ctx)
+	return f.recorded(ctx, "", "enrollNode", func(queries *dbsqlc.Queries) error {
 		token, err := queries.UseJoinToken(ctx, dbsqlc.UseJoinTokenParams{ID: node.JoinToken, At: node.EnrolledAt})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return problem.Wrap(err, problem.JoinTokenInvalid, "the join token is unknown, expired or used up; make a new one")
@@ -111,6 +126,8 @@ func (f *Fleet) Enrol(ctx context.Context, node fleet.Newcomer) error {
 		if err != nil {
 			return fmt.Errorf("insert a node: %w", translate(err))
 		}
+		draft.In(token.Environment)
+		draft.ActAs(audit.Actor{ID: node.ID, Name: node.Name, Role: "node"})
 		return nil
 	})
 }

@@ -20,7 +20,8 @@ func (f *Fleet) InsertGroup(ctx context.Context, group fleet.Group) error {
 	if err != nil {
 		return err
 	}
-	err = f.write(ctx, group.ID, func(q *dbsqlc.Queries) error {
+	err = f.recorded(ctx, group.Environment, "createNodeGroup", func(q *dbsqlc.Queries) error {
+		noteMade(ctx, group.ID)
 		return q.InsertNodeGroup(ctx, dbsqlc.InsertNodeGroupParams{
 			ID: group.ID, Environment: group.Environment, Name: group.Name, Labels: labels, Description: group.Description, CreatedAt: group.CreatedAt,
 		})
@@ -65,11 +66,13 @@ func (f *Fleet) UpdateGroup(ctx context.Context, group fleet.Group) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.queries.UpdateNodeGroup(ctx, dbsqlc.UpdateNodeGroupParams{
-		Environment: group.Environment, ID: group.ID, Name: group.Name, Labels: labels, Description: group.Description, UpdatedAt: group.UpdatedAt,
+	err = f.recorded(ctx, group.Environment, "patchNodeGroup", func(q *dbsqlc.Queries) error {
+		return oneRow(q.UpdateNodeGroup(ctx, dbsqlc.UpdateNodeGroupParams{
+			Environment: group.Environment, ID: group.ID, Name: group.Name, Labels: labels, Description: group.Description, UpdatedAt: group.UpdatedAt,
+		}))
 	})
-	if err == nil && n == 0 {
-		return orNotFound(pgx.ErrNoRows, "there is no such group of nodes")
+	if errors.Is(err, pgx.ErrNoRows) {
+		return orNotFound(err, "there is no such group of nodes")
 	}
 	return groupNameTaken(err)
 }
@@ -90,10 +93,9 @@ func (f *Fleet) DeleteGroup(ctx context.Context, environment, id string) error {
 	if err := problem.StillReferenced(referrers...); err != nil {
 		return err
 	}
-	n, err := f.queries.DeleteNodeGroup(ctx, dbsqlc.DeleteNodeGroupParams{Environment: environment, ID: id})
-	if err == nil && n == 0 {
-		err = pgx.ErrNoRows
-	}
+	err = f.recorded(ctx, environment, "deleteNodeGroup", func(q *dbsqlc.Queries) error {
+		return oneRow(q.DeleteNodeGroup(ctx, dbsqlc.DeleteNodeGroupParams{Environment: environment, ID: id}))
+	})
 	if breaks(err, foreignKeyViolation) {
 		return problem.Wrap(err, problem.Referenced, "a node or a join token has just come to the group; move it first")
 	}
@@ -106,10 +108,12 @@ func (f *Fleet) PatchNode(ctx context.Context, node fleet.Node) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.queries.PatchNode(ctx, dbsqlc.PatchNodeParams{
-		Environment: node.Environment, ID: node.ID, Name: node.Name, Labels: labels, NodeGroup: orNull(node.Group),
+	err = f.recorded(ctx, node.Environment, "patchNode", func(q *dbsqlc.Queries) error {
+		return oneRow(q.PatchNode(ctx, dbsqlc.PatchNodeParams{
+			Environment: node.Environment, ID: node.ID, Name: node.Name, Labels: labels, NodeGroup: orNull(node.Group),
+		}))
 	})
-	if err == nil && n == 0 || breaks(err, foreignKeyViolation) {
+	if errors.Is(err, pgx.ErrNoRows) || breaks(err, foreignKeyViolation) {
 		return orNotFound(pgx.ErrNoRows, "there is no such node, or its group is gone")
 	}
 	return translate(err)

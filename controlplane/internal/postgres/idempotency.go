@@ -93,19 +93,6 @@ func markCommitted(ctx context.Context, q *dbsqlc.Queries, options pgx.TxOptions
 	return nil
 }
 
-// write runs a single statement, which makes an object, in a transaction: the request under way is marked as carried out with it.
-func (db *DB) write(ctx context.Context, id string, f func(*dbsqlc.Queries) error) error {
-	return db.transaction(ctx, pgx.TxOptions{}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
-		noteMade(ctx, id)
-		return f(q)
-	})
-}
-
-// write is DB's.
-func (f *Fleet) write(ctx context.Context, id string, do func(*dbsqlc.Queries) error) error {
-	return (&DB{pool: f.pool, q: f.queries}).write(ctx, id, do)
-}
-
 // noteMade remembers an object that the transaction under way makes.
 func noteMade(ctx context.Context, id string) {
 	idempotency.Of(ctx).Note(idempotency.Made{Objects: []string{id}})

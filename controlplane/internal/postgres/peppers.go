@@ -38,6 +38,7 @@ func (tx *writeTx) KeysOfPepper(ctx context.Context, environment string, version
 
 // WritePeppers implements publish.PepperTx.
 func (tx *writeTx) WritePeppers(ctx context.Context, environment string, before uint32, added directory.Pepper, removed []uint32) error {
+	tx.wrote = true
 	versions := make([]int32, len(removed))
 	for i, version := range removed {
 		versions[i] = int32(version)

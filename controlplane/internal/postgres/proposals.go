@@ -22,6 +22,11 @@ var _ proposals.Store = (*Proposals)(nil)
 // Proposals returns the proposals of this database.
 func (db *DB) Proposals() *Proposals { return &Proposals{db} }
 
+// recorded runs f in a transaction that writes the event of the operation under way.
+func (s *Proposals) recorded(ctx context.Context, environment, operation string, f func(*dbsqlc.Queries) error) error {
+	return translate(recorded(ctx, s.db.pool, s.db.q, environment, operation, func(_ pgx.Tx, q *dbsqlc.Queries) error { return f(q) }))
+}
+
 // errProposalMoved is told to whoever decided on a proposal that isn't any more what they looked at.
 func errProposalMoved() error {
 	return problem.Errorf(problem.Conflict, "somebody else has changed or closed the proposal meanwhile; read it again")
@@ -29,7 +34,7 @@ func errProposalMoved() error {
 
 // Insert implements proposals.Store.
 func (s *Proposals) Insert(ctx context.Context, r proposals.Record, most int) error {
-	return s.db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	return s.recorded(ctx, r.Environment, "createProposal", func(q *dbsqlc.Queries) error {
 		noteMade(ctx, r.ID)
 		if _, err := q.LockForProposals(ctx, r.Environment); err != nil {
 			return noEnvironment(err, r.Environment)
@@ -86,7 +91,7 @@ func (s *Proposals) List(ctx context.Context, environment string, selection prop
 
 // Update implements proposals.Store.
 func (s *Proposals) Update(ctx context.Context, r proposals.Record) error {
-	return s.db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	return s.recorded(ctx, r.Environment, "updateProposal", func(q *dbsqlc.Queries) error {
 		noteMade(ctx, r.ID)
 		n, err := q.UpdateProposal(ctx, dbsqlc.UpdateProposalParams{
 			Environment: r.Environment, ID: r.ID, Version: int64(r.Version), State: string(r.State), Summary: r.Summary, Details: r.Details, Sealed: r.Sealed,

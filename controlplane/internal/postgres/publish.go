@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
@@ -23,11 +24,34 @@ const maxReferrers = 500
 // Write implements publish.Store. Its isolation is what the order of locks relies on: a statement behind
 // a lock sees what was committed before the lock was given.
 func (db *DB) Write(ctx context.Context, f func(publish.Tx) error) error {
-	return db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error { return f(&writeTx{q: q}) })
+	d := audit.DraftOf(ctx)
+	err := db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		tx := &writeTx{q: q}
+		if err := f(tx); err != nil {
+			return err
+		}
+		if d == nil && !tx.wrote {
+			return nil
+		}
+		if d == nil {
+			return errUnrecorded
+		}
+		return record(ctx, q, d)
+	})
+	if err == nil {
+		d.Written()
+	}
+	return err
 }
 
+// errUnrecorded keeps a change from being made that nobody began a draft of.
+var errUnrecorded = errors.New("a change without a draft of its audit event")
+
 // writeTx implements publish.Tx.
-type writeTx struct{ q *dbsqlc.Queries }
+type writeTx struct {
+	q     *dbsqlc.Queries
+	wrote bool
+}
 
 func (tx *writeTx) Position(ctx context.Context, environment string) (catalog.Position, error) {
 	return position(ctx, tx.q, environment)
@@ -64,6 +88,7 @@ func (tx *writeTx) Environment(ctx context.Context, environment string) (publish
 }
 
 func (tx *writeTx) WriteRevision(ctx context.Context, r catalog.Revision, edits []catalog.Edit) error {
+	tx.wrote = true
 	idempotency.Of(ctx).Note(idempotency.Made{Revision: r.Number, Objects: editedIDs(edits)})
 	return writeRevision(ctx, tx.q, r, edits)
 }
@@ -170,6 +195,7 @@ func (tx *writeTx) CountObjects(ctx context.Context, environment, collection str
 }
 
 func (tx *writeTx) WriteEntries(ctx context.Context, environment string, entries []directory.Entry, head directory.Head) error {
+	tx.wrote = true
 	idempotency.Of(ctx).Note(idempotency.Made{Sequence: head.Sequence})
 	first := head.Sequence - uint64(len(entries)) + 1
 	if err := upsertEntries(ctx, tx.q, environment, entries, first); err != nil {

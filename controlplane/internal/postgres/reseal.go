@@ -3,10 +3,12 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
@@ -26,7 +28,8 @@ const kindRoot fleet.RotationKind = "root"
 
 // Reseal implements secrets.SealedStore. Whatever gets a sealed column belongs here.
 func (db *DB) Reseal(ctx context.Context, reseal func(purpose string, sealed []byte) ([]byte, error)) (things int, err error) {
-	err = db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	ctx = audit.Ensure(ctx, audit.Command, "rotateRoot")
+	err = db.recorded(ctx, "rotateRoot", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if err := lockReplicas(ctx, q); err != nil {
 			return err
 		}
@@ -46,6 +49,7 @@ func (db *DB) Reseal(ctx context.Context, reseal func(purpose string, sealed []b
 			return err
 		}
 		things = materials + entries + others
+		audit.Note(ctx, audit.Change{Action: "rotate", Collection: "root-key", ID: "root", After: audit.Facts(map[string]string{"sealed_anew": strconv.Itoa(things)})})
 		now := time.Now().UTC()
 		return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, AnnouncedAt: now, ActiveAt: now, RetiredAt: now})
 	})
@@ -161,7 +165,9 @@ func lockReplicas(ctx context.Context, q *dbsqlc.Queries) error {
 // ForgetSealed removes what hangs on material that is lost, and that: the trust, join tokens, and the nodes' right to
 // be served by certificates that nobody can check any more. It is for [DB.WhileAlone].
 func (db *DB) ForgetSealed(ctx context.Context) error {
-	return db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	ctx = audit.Ensure(ctx, audit.Command, "loseRoot")
+	audit.Note(ctx, audit.Change{Action: "lose", Collection: "root-key", ID: "root"})
+	return db.recorded(ctx, "loseRoot", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		var err error
 		now := time.Now().UTC()
 		for _, forget := range []func() error{

@@ -19,6 +19,7 @@ import (
 // first is committed, and is told to try again. So that they can't wait for each other, names are taken
 // in their order.
 func (tx *writeTx) WriteRows(ctx context.Context, environment string, rows []publish.RowChange) error {
+	tx.wrote = true
 	idempotency.Of(ctx).Note(idempotency.Made{Objects: changedIDs(rows)})
 	w := rowsWrite{environment: environment, gone: make(map[string][]string), renamed: make(map[string][]string)}
 	for _, r := range rows {

@@ -2,10 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -37,7 +40,8 @@ func (t *Trust) Trust(ctx context.Context, after uint64) (links []*edgev1.Signed
 
 // ChangeTrust implements fleet.TrustStore.
 func (t *Trust) ChangeTrust(ctx context.Context, change func(version uint64, open []fleet.Rotation) (*fleet.TrustChange, error)) error {
-	return t.db.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	ctx = audit.Ensure(ctx, audit.System, "changeTrust")
+	err := t.db.recorded(ctx, "changeTrust", func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if err := q.LockTrust(ctx); err != nil {
 			return fmt.Errorf("lock the trust: %w", err)
 		}
@@ -50,11 +54,30 @@ func (t *Trust) ChangeTrust(ctx context.Context, change func(version uint64, ope
 			return err
 		}
 		made, err := change(uint64(version), open)
-		if err != nil || made == nil {
+		if err != nil {
 			return err
 		}
+		if made == nil {
+			return errNothingToDo
+		}
+		audit.Note(ctx, trustChange(made))
 		return writeTrust(ctx, q, made)
 	})
+	if errors.Is(err, errNothingToDo) {
+		return nil
+	}
+	return err
+}
+
+// trustChange is what the record has of a change of the trust: ids of keys, which aren't secret.
+func trustChange(made *fleet.TrustChange) audit.Change {
+	version := strconv.FormatUint(made.Version, 10)
+	c := audit.Change{Action: "announce", Collection: "trust", ID: version}
+	if r := made.Rotation; r != nil {
+		c.Name = string(r.Kind)
+		c.After = audit.Facts(map[string]string{"kind": string(r.Kind), "old": r.Old, "new": r.New, "version": version, "phase": r.Phase()})
+	}
+	return c
 }
 
 func writeTrust(ctx context.Context, q *dbsqlc.Queries, made *fleet.TrustChange) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	"github.com/sallyport/sallyport/proto/policy/kinds"
@@ -54,7 +56,7 @@ func fleetEntry(ctx context.Context, tx NodesTx, environment string) (directory.
 // SettleFleet makes the directory say who is in the environment's fleet, if it says anything about it. Who is, is read behind
 // the lock of the directory's counter: of several that settle at once the last one sees all of what they settle.
 func (p *Publisher) SettleFleet(ctx context.Context, environment string) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(recorded(audit.BySystem(ctx, operationSettle), environment, access.Actor{}, operationSettle), writeTimeout)
 	defer cancel()
 	leave, err := p.enter(ctx, environment, false)
 	if err != nil {
@@ -104,6 +106,7 @@ func (p *Publisher) settleFleet(ctx context.Context, tx Tx, environment string) 
 	if err := tx.WriteEntries(ctx, environment, entries, step.Head); err != nil {
 		return nil, fmt.Errorf("write entries: %w", err)
 	}
+	noteEntries(ctx, &step, audit.Change{Action: "update", Collection: "fleet", ID: environment})
 	return &step, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/digest"
 )
@@ -14,7 +16,7 @@ import (
 // new pepper. API keys and secrets stay by name: a key is good for being rotated only, and a secret has a value that
 // nobody knows until it is given another.
 func (p *Publisher) ForgetSealed(ctx context.Context, environment string) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(recorded(audit.WithDraft(ctx, audit.NewDraft(audit.Origin{Actor: audit.Command, Operation: operationLoseRootKey})), environment, access.Actor{}, operationLoseRootKey), writeTimeout)
 	defer cancel()
 	var step directory.Step
 	err := p.store.Write(ctx, func(tx Tx) (err error) {
@@ -64,5 +66,7 @@ func (p *Publisher) forgetSealed(ctx context.Context, tx Tx, environment string)
 	if err := tx.WritePeppers(ctx, environment, newest, added, removed); err != nil {
 		return directory.Step{}, fmt.Errorf("write the peppers: %w", err)
 	}
-	return p.writeEntries(ctx, tx, environment, entries)
+	step, err := p.writeEntries(ctx, tx, environment, entries)
+	noteEntries(ctx, &step, pepperChange("lose", newest))
+	return step, err
 }

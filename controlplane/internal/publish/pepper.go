@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/digest"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -49,7 +50,7 @@ type PepperRotation struct {
 // RotatePepper makes a new pepper, which new API keys of the environment are made with. Those that there are work on
 // under theirs; peppers that no key is left of are retired. problem.Conflict: more peppers have keys than nodes try.
 func (p *Publisher) RotatePepper(ctx context.Context, environment string) (PepperRotation, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(recorded(ctx, environment, access.Actor{}, operationPepper), writeTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		var made PepperRotation
@@ -100,6 +101,7 @@ func (p *Publisher) rotatePepper(ctx context.Context, tx Tx, environment string)
 	}
 	step, err := p.writeEntries(ctx, tx, environment, entries)
 	made.Sequence = step.Head.Sequence
+	noteEntries(ctx, &step, pepperChange("create", added.Version))
 	return made, step, err
 }
 

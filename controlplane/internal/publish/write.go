@@ -25,7 +25,7 @@ func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Resu
 	if len(batch.Operations) > MaxOperations {
 		return Result{}, problem.Errorf(problem.TooLarge, "a batch has at most %d operations, not %d", MaxOperations, len(batch.Operations))
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(batch.record(ctx), writeTimeout)
 	defer cancel()
 	leave, err := p.enter(ctx, batch.Environment, rollback || batch.Recall || batch.touchesConfiguration())
 	if err != nil {
@@ -271,7 +271,11 @@ func (w *writing) commit(ctx context.Context) error {
 	if err := w.closeProposal(ctx); err != nil {
 		return err
 	}
-	return w.describe()
+	if err := w.describe(); err != nil {
+		return err
+	}
+	w.note(ctx)
+	return nil
 }
 
 func (w *writing) writeDirectory(ctx context.Context) error {

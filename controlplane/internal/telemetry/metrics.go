@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
@@ -25,6 +26,7 @@ type Sources struct {
 	Limits *limits.Stats
 	Bus    *bus.Stats
 	Epochs *epochs.Stats
+	Audit  *audit.Stats
 }
 
 // metric is one line of the list of metrics.
@@ -69,6 +71,12 @@ func (s Sources) list() []metric {
 		{name: "sallyport_control_epochs_opened_total", help: "Epochs that this replica opened, since the database went back.", counter: &s.Epochs.Opened},
 		{name: "sallyport_control_recalls_total", help: "Nodes asked for what the database lost.", counter: &s.Epochs.Recalls},
 		{name: "sallyport_control_denials_taken_back_total", help: "Revocations and other denials taken back from nodes.", counter: &s.Epochs.Taken},
+		{name: "sallyport_control_audit_alarms_total", help: "Times that the audit record was found not to be what it was.", counter: &s.Audit.Alarms},
+		{name: "sallyport_control_audit_alarming", help: "Environments whose audit record isn't what it was: nothing is signed for them.", gauge: &s.Audit.Alarming},
+		{name: "sallyport_control_audit_denied_total", help: "Events of what was denied.", counter: &s.Audit.Denied},
+		{name: "sallyport_control_audit_unsaid_total", help: "Denials without an event of their own: they came too fast, or the database was away.", counter: &s.Audit.Unsaid},
+		{name: "sallyport_control_audit_heads_signed_total", help: "Heads of the audit record that were signed.", counter: &s.Audit.Signed},
+		{name: "sallyport_control_audit_heads_witnessed_total", help: "Heads of the audit record that nodes showed.", counter: &s.Audit.Witnessed},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("counted"), counter: &s.Usage.Counted},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("duplicate"), counter: &s.Usage.Duplicates},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("refused"), counter: &s.Usage.Refused},

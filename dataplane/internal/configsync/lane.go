@@ -66,7 +66,9 @@ type lane struct {
 	tookWhole func()
 	// freshness hears of each word on what the lane holds; nil: nobody does.
 	freshness *freshness.Freshness
-	arrived   time.Time // of the head that is dealt with; zero: it didn't come over the wire
+	// witness keeps how far the audit record goes; nil: this lane doesn't hear of it.
+	witness *witness
+	arrived time.Time // of the head that is dealt with; zero: it didn't come over the wire
 
 	held atomic.Pointer[held]
 	kept atomic.Pointer[held] // what of it lasts: it is what the other side is told
@@ -241,6 +243,9 @@ func (l *lane) hello(config Config) *edgev1.Hello {
 	}
 	if !config.Started.IsZero() {
 		hello.StartedAt = timestamppb.New(config.Started)
+	}
+	if l.witness != nil {
+		hello.AuditHead = l.witness.kept()
 	}
 	return hello
 }

@@ -22,7 +22,7 @@ type link interface {
 	closeSend() error
 }
 
-// received is one message of the control plane; exactly one of delta, chunk, beat, recall and trust is set.
+// received is one message of the control plane; exactly one of delta, chunk, beat, recall, trust and audit is set.
 type received struct {
 	delta  *delta
 	head   *edgev1.SignedHead // of a delta or beat
@@ -30,6 +30,7 @@ type received struct {
 	beat   bool
 	recall *edgev1.Recall
 	trust  *edgev1.Announcements
+	audit  *edgev1.SignedAuditHead
 	fault  *refusal // fields that this build doesn't know
 }
 
@@ -110,6 +111,8 @@ func (l directoryLink) receive() (received, error) {
 		return received{fault: fault, head: body.Beat, beat: true}, nil
 	case *edgev1.SyncDirectoryResponse_Trust:
 		return received{fault: fault, trust: body.Trust}, nil
+	case *edgev1.SyncDirectoryResponse_Audit:
+		return received{fault: fault, audit: body.Audit}, nil
 	case *edgev1.SyncDirectoryResponse_Recall:
 		return received{fault: fault, recall: body.Recall}, nil
 	default:

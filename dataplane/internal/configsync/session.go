@@ -62,6 +62,13 @@ func (s *session) handle(ctx context.Context, m received, arrived time.Time) err
 		}
 		return s.learn(m.trust)
 	}
+	if m.audit != nil {
+		if m.fault != nil {
+			return s.refuse(0, m.fault.thenReconnect())
+		}
+		s.lane.witness.take(m.audit)
+		return nil
+	}
 	if m.recall != nil {
 		return s.handleRecall(m.recall, m.fault)
 	}

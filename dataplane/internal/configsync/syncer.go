@@ -89,7 +89,7 @@ func New(config Config) (*Syncer, error) {
 	directoryHeads := verifier{environment: config.Environment, lane: edgev1.Lane_LANE_DIRECTORY, trust: config.Trust}
 	s.configuration = newLane("configuration", configurationHeads, newConfiguration(config.Compiler, s.directoryAt, config.Logger), config.Logger, slog.LevelInfo, s.announce)
 	s.directory = newLane("directory", directoryHeads, entries{config.Directory}, config.Logger, slog.LevelDebug, s.announce)
-	s.directory.freshness = config.Freshness
+	s.directory.freshness, s.directory.witness = config.Freshness, newWitness(config)
 	s.configuration.tookWhole, s.directory.tookWhole = s.tookWhole, s.tookWhole
 	if config.State != nil {
 		s.configuration.disk = disk{lane: config.State.Lane(edgev1.Lane_LANE_CONFIGURATION), first: true}

@@ -40,6 +40,41 @@ type ApiKey struct {
 	Pepper      int32
 }
 
+type AuditEvent struct {
+	Chain       string
+	Number      int64
+	Record      []byte
+	Previous    []byte
+	Hash        []byte
+	ID          string
+	At          time.Time
+	Actor       string
+	ActorName   string
+	Operation   string
+	Outcome     string
+	Code        string
+	RequestID   string
+	Address     string
+	Environment string
+	OpenedEpoch int64
+	Objects     []string
+}
+
+type AuditHead struct {
+	Chain  string
+	Number int64
+	Hash   []byte
+}
+
+type AuditWitness struct {
+	Environment string
+	Node        string
+	Epoch       int64
+	Number      int64
+	Signed      []byte
+	ShownAt     time.Time
+}
+
 type Block struct {
 	Environment  string
 	ID           string

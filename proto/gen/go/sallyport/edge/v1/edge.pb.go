@@ -1022,7 +1022,9 @@ type Hello struct {
 	// Version of the trust bundle that the node believes in; 0: of a node that follows no announcements.
 	TrustVersion uint64 `protobuf:"varint,8,opt,name=trust_version,json=trustVersion,proto3" json:"trust_version,omitempty"`
 	// When the process started, by the node's clock: of two processes of one node the later is the one that stays.
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// Directory only: the newest head of the audit record that the node keeps. Absent: it keeps none.
+	AuditHead     *SignedAuditHead `protobuf:"bytes,10,opt,name=audit_head,json=auditHead,proto3" json:"audit_head,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1116,6 +1118,13 @@ func (x *Hello) GetTrustVersion() uint64 {
 func (x *Hello) GetStartedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *Hello) GetAuditHead() *SignedAuditHead {
+	if x != nil {
+		return x.AuditHead
 	}
 	return nil
 }
@@ -1926,6 +1935,7 @@ type SyncDirectoryResponse struct {
 	//	*SyncDirectoryResponse_Beat
 	//	*SyncDirectoryResponse_Recall
 	//	*SyncDirectoryResponse_Trust
+	//	*SyncDirectoryResponse_Audit
 	Message       isSyncDirectoryResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2013,6 +2023,15 @@ func (x *SyncDirectoryResponse) GetTrust() *Announcements {
 	return nil
 }
 
+func (x *SyncDirectoryResponse) GetAudit() *SignedAuditHead {
+	if x != nil {
+		if x, ok := x.Message.(*SyncDirectoryResponse_Audit); ok {
+			return x.Audit
+		}
+	}
+	return nil
+}
+
 type isSyncDirectoryResponse_Message interface {
 	isSyncDirectoryResponse_Message()
 }
@@ -2042,6 +2061,11 @@ type SyncDirectoryResponse_Trust struct {
 	Trust *Announcements `protobuf:"bytes,5,opt,name=trust,proto3,oneof"`
 }
 
+type SyncDirectoryResponse_Audit struct {
+	// How far the audit record goes, for the node to keep. To nodes of capability 3.
+	Audit *SignedAuditHead `protobuf:"bytes,6,opt,name=audit,proto3,oneof"`
+}
+
 func (*SyncDirectoryResponse_Delta) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Chunk) isSyncDirectoryResponse_Message() {}
@@ -2051,6 +2075,8 @@ func (*SyncDirectoryResponse_Beat) isSyncDirectoryResponse_Message() {}
 func (*SyncDirectoryResponse_Recall) isSyncDirectoryResponse_Message() {}
 
 func (*SyncDirectoryResponse_Trust) isSyncDirectoryResponse_Message() {}
+
+func (*SyncDirectoryResponse_Audit) isSyncDirectoryResponse_Message() {}
 
 // Recall asks a node for what its directory holds, before the node is served in a new epoch. Each is answered by Holdings.
 type Recall struct {
@@ -3272,7 +3298,7 @@ var File_sallyport_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
-	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsallyport/edge/v1/explain.proto\"\xf4\x01\n" +
+	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsallyport/edge/v1/audit.proto\x1a\x1fsallyport/edge/v1/explain.proto\"\xf4\x01\n" +
 	"\x04Head\x12 \n" +
 	"\venvironment\x18\x01 \x01(\tR\venvironment\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12+\n" +
@@ -3336,7 +3362,7 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x05trust\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.TrustBundleR\x05trust\x12\x17\n" +
 	"\abus_jwt\x18\x03 \x01(\tR\x06busJwt\x12\x19\n" +
 	"\bbus_urls\x18\x04 \x03(\tR\abusUrls\x12F\n" +
-	"\rannouncements\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsR\rannouncements\"\xaa\x02\n" +
+	"\rannouncements\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsR\rannouncements\"\xed\x02\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -3349,7 +3375,10 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x04head\x18\a \x01(\v2\x1d.sallyport.edge.v1.SignedHeadR\x04head\x12#\n" +
 	"\rtrust_version\x18\b \x01(\x04R\ftrustVersion\x129\n" +
 	"\n" +
-	"started_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"d\n" +
+	"started_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12A\n" +
+	"\n" +
+	"audit_head\x18\n" +
+	" \x01(\v2\".sallyport.edge.v1.SignedAuditHeadR\tauditHead\"d\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\x12-\n" +
@@ -3398,13 +3427,14 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x04nack\x18\x03 \x01(\v2\x17.sallyport.edge.v1.NackH\x00R\x04nack\x129\n" +
 	"\bholdings\x18\x04 \x01(\v2\x1b.sallyport.edge.v1.HoldingsH\x00R\bholdings\x126\n" +
 	"\atrusted\x18\x05 \x01(\v2\x1a.sallyport.edge.v1.TrustedH\x00R\atrustedB\t\n" +
-	"\amessage\"\xbb\x02\n" +
+	"\amessage\"\xf7\x02\n" +
 	"\x15SyncDirectoryResponse\x129\n" +
 	"\x05delta\x18\x01 \x01(\v2!.sallyport.edge.v1.DirectoryDeltaH\x00R\x05delta\x128\n" +
 	"\x05chunk\x18\x02 \x01(\v2 .sallyport.edge.v1.SnapshotChunkH\x00R\x05chunk\x123\n" +
 	"\x04beat\x18\x03 \x01(\v2\x1d.sallyport.edge.v1.SignedHeadH\x00R\x04beat\x123\n" +
 	"\x06recall\x18\x04 \x01(\v2\x19.sallyport.edge.v1.RecallH\x00R\x06recall\x128\n" +
-	"\x05trust\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsH\x00R\x05trustB\t\n" +
+	"\x05trust\x18\x05 \x01(\v2 .sallyport.edge.v1.AnnouncementsH\x00R\x05trust\x12:\n" +
+	"\x05audit\x18\x06 \x01(\v2\".sallyport.edge.v1.SignedAuditHeadH\x00R\x05auditB\t\n" +
 	"\amessage\"E\n" +
 	"\x06Recall\x12;\n" +
 	"\abuckets\x18\x01 \x03(\v2!.sallyport.edge.v1.RecalledBucketR\abuckets\"@\n" +
@@ -3559,9 +3589,10 @@ var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(*LaneHealth)(nil),                // 41: sallyport.edge.v1.LaneHealth
 	(*NodeTrouble)(nil),               // 42: sallyport.edge.v1.NodeTrouble
 	(*timestamppb.Timestamp)(nil),     // 43: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 44: google.protobuf.Duration
-	(*ExplainQuestion)(nil),           // 45: sallyport.edge.v1.ExplainQuestion
-	(*Explanation)(nil),               // 46: sallyport.edge.v1.Explanation
+	(*SignedAuditHead)(nil),           // 44: sallyport.edge.v1.SignedAuditHead
+	(*durationpb.Duration)(nil),       // 45: google.protobuf.Duration
+	(*ExplainQuestion)(nil),           // 46: sallyport.edge.v1.ExplainQuestion
+	(*Explanation)(nil),               // 47: sallyport.edge.v1.Explanation
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
@@ -3574,68 +3605,70 @@ var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	6,  // 7: sallyport.edge.v1.RenewResponse.announcements:type_name -> sallyport.edge.v1.Announcements
 	2,  // 8: sallyport.edge.v1.Hello.head:type_name -> sallyport.edge.v1.SignedHead
 	43, // 9: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
-	44, // 10: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	18, // 11: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	15, // 12: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	16, // 13: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	17, // 14: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	21, // 15: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	24, // 16: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 17: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 18: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	22, // 19: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	22, // 20: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 21: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	15, // 22: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	16, // 23: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	17, // 24: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	29, // 25: sallyport.edge.v1.SyncDirectoryRequest.holdings:type_name -> sallyport.edge.v1.Holdings
-	7,  // 26: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
-	30, // 27: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	24, // 28: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 29: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	27, // 30: sallyport.edge.v1.SyncDirectoryResponse.recall:type_name -> sallyport.edge.v1.Recall
-	6,  // 31: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
-	28, // 32: sallyport.edge.v1.Recall.buckets:type_name -> sallyport.edge.v1.RecalledBucket
-	2,  // 33: sallyport.edge.v1.Holdings.head:type_name -> sallyport.edge.v1.SignedHead
-	28, // 34: sallyport.edge.v1.Holdings.buckets:type_name -> sallyport.edge.v1.RecalledBucket
-	2,  // 35: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	31, // 36: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	31, // 37: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	15, // 38: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
-	37, // 39: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
-	39, // 40: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
-	35, // 41: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
-	44, // 42: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
-	36, // 43: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
-	45, // 44: sallyport.edge.v1.Question.explain:type_name -> sallyport.edge.v1.ExplainQuestion
-	40, // 45: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
-	38, // 46: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
-	46, // 47: sallyport.edge.v1.Answer.explanation:type_name -> sallyport.edge.v1.Explanation
-	43, // 48: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
-	41, // 49: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
-	41, // 50: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
-	43, // 51: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	42, // 52: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
-	43, // 53: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
-	43, // 54: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
-	8,  // 55: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	10, // 56: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	12, // 57: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	19, // 58: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	25, // 59: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	33, // 60: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
-	9,  // 61: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	11, // 62: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	14, // 63: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	20, // 64: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	26, // 65: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	34, // 66: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
-	61, // [61:67] is the sub-list for method output_type
-	55, // [55:61] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	44, // 10: sallyport.edge.v1.Hello.audit_head:type_name -> sallyport.edge.v1.SignedAuditHead
+	45, // 11: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	18, // 12: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	15, // 13: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 14: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 15: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	21, // 16: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	24, // 17: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 18: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	2,  // 19: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	22, // 20: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	22, // 21: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	2,  // 22: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	15, // 23: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	16, // 24: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	17, // 25: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	29, // 26: sallyport.edge.v1.SyncDirectoryRequest.holdings:type_name -> sallyport.edge.v1.Holdings
+	7,  // 27: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
+	30, // 28: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	24, // 29: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	2,  // 30: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	27, // 31: sallyport.edge.v1.SyncDirectoryResponse.recall:type_name -> sallyport.edge.v1.Recall
+	6,  // 32: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
+	44, // 33: sallyport.edge.v1.SyncDirectoryResponse.audit:type_name -> sallyport.edge.v1.SignedAuditHead
+	28, // 34: sallyport.edge.v1.Recall.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	2,  // 35: sallyport.edge.v1.Holdings.head:type_name -> sallyport.edge.v1.SignedHead
+	28, // 36: sallyport.edge.v1.Holdings.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	2,  // 37: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	31, // 38: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	31, // 39: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	15, // 40: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
+	37, // 41: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
+	39, // 42: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
+	35, // 43: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
+	45, // 44: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
+	36, // 45: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
+	46, // 46: sallyport.edge.v1.Question.explain:type_name -> sallyport.edge.v1.ExplainQuestion
+	40, // 47: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
+	38, // 48: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
+	47, // 49: sallyport.edge.v1.Answer.explanation:type_name -> sallyport.edge.v1.Explanation
+	43, // 50: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
+	41, // 51: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
+	41, // 52: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
+	43, // 53: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	42, // 54: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
+	43, // 55: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
+	43, // 56: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
+	8,  // 57: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	10, // 58: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	12, // 59: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	19, // 60: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	25, // 61: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	33, // 62: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
+	9,  // 63: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	11, // 64: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	14, // 65: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	20, // 66: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	26, // 67: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	34, // 68: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
+	63, // [63:69] is the sub-list for method output_type
+	57, // [57:63] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -3643,6 +3676,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	if File_sallyport_edge_v1_edge_proto != nil {
 		return
 	}
+	file_sallyport_edge_v1_audit_proto_init()
 	file_sallyport_edge_v1_explain_proto_init()
 	file_sallyport_edge_v1_edge_proto_msgTypes[18].OneofWrappers = []any{
 		(*SyncConfigurationRequest_Hello)(nil),
@@ -3667,6 +3701,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 		(*SyncDirectoryResponse_Beat)(nil),
 		(*SyncDirectoryResponse_Recall)(nil),
 		(*SyncDirectoryResponse_Trust)(nil),
+		(*SyncDirectoryResponse_Audit)(nil),
 	}
 	file_sallyport_edge_v1_edge_proto_msgTypes[32].OneofWrappers = []any{
 		(*InquireRequest_Hello)(nil),
