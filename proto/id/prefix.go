@@ -13,8 +13,12 @@ const (
 	NodeGroup   = "ng"
 	Policy      = "pol"
 	Request     = "req"
+	Role        = "role"
+	RoleBinding = "rb"
 	Route       = "rt"
 	Secret      = "sec"
 	Service     = "svc"
 	Settings    = "set"
+	Team        = "team"
+	User        = "usr"
 )

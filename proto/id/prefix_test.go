@@ -7,7 +7,7 @@ import (
 
 func TestEveryPrefixMakesAnIDAndNoTwoAreAlike(t *testing.T) {
 	seen := map[string]bool{}
-	for _, prefix := range []string{AccessToken, APIKey, Block, Consumer, Environment, JoinToken, Node, NodeGroup, Policy, Request, Route, Secret, Service, Settings} {
+	for _, prefix := range []string{AccessToken, APIKey, Block, Consumer, Environment, JoinToken, Node, NodeGroup, Policy, Request, Role, RoleBinding, Route, Secret, Service, Settings, Team, User} {
 		if seen[prefix] {
 			t.Errorf("%s is there twice", prefix)
 		}

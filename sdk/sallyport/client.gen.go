@@ -277,7 +277,7 @@ type AccessToken struct {
 	// Description What it is for, in words.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Role Role it acts in.
+	// Role Built-in role that it has everywhere, of a token that belongs to no user; absent: role bindings say what it has.
 	Role string `json:"role,omitempty,omitzero"`
 
 	// ExpiresAt When it stops working; absent: never.
@@ -288,6 +288,12 @@ type AccessToken struct {
 
 	// CreatedAt When it was created.
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// User User that it belongs to, by id or name: it has that user's roles. Absent: it is a service token, with roles of its own.
+	User string `json:"user,omitempty,omitzero"`
+
+	// Scope TokenScope narrows what an access token can be used for. It never gives anything.
+	Scope TokenScope `json:"scope,omitempty,omitzero"`
 }
 
 // AccessTokenList A page of access tokens.
@@ -387,6 +393,9 @@ type APIKey struct {
 
 	// Labels Free key-value marks to select by.
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Team Team of its consumer.
+	Team string `json:"team,omitempty,omitzero"`
 
 	// Description What it is for, in words.
 	Description string `json:"description,omitempty,omitzero"`
@@ -550,6 +559,9 @@ type Consumer struct {
 
 	// Labels Free key-value marks to select by.
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Team Team that it belongs to; absent: to the environment itself.
+	Team string `json:"team,omitempty,omitzero"`
 
 	// Description What it is, in words.
 	Description string `json:"description,omitempty,omitzero"`
@@ -1089,6 +1101,9 @@ type Policy struct {
 	// Labels Free key-value marks to select by.
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
 
+	// Team Team that it belongs to; absent: to the environment itself.
+	Team string `json:"team,omitempty,omitzero"`
+
 	// Description What this policy is for, in words.
 	Description string `json:"description,omitempty,omitzero"`
 
@@ -1333,6 +1348,9 @@ type Route struct {
 	// Labels Free key-value marks to select by.
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
 
+	// Team Team that it belongs to; absent: to the environment itself.
+	Team string `json:"team,omitempty,omitzero"`
+
 	// Description What this route is for, in words.
 	Description string `json:"description,omitempty,omitzero"`
 
@@ -1382,6 +1400,9 @@ type Secret struct {
 
 	// Labels Free key-value marks to select by.
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Team Team that it belongs to; absent: to the environment itself.
+	Team string `json:"team,omitempty,omitzero"`
 
 	// Description What it is for, in words.
 	Description string `json:"description,omitempty,omitzero"`
@@ -1472,6 +1493,9 @@ type Service struct {
 	// Labels Free key-value marks to select by.
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
 
+	// Team Team that it belongs to; absent: to the environment itself.
+	Team string `json:"team,omitempty,omitzero"`
+
 	// Description What this service is for, in words.
 	Description string `json:"description,omitempty,omitzero"`
 
@@ -1507,6 +1531,15 @@ type Timeouts struct {
 	//
 	// Examples: 250ms, 1m30s
 	ResponseHead *string `json:"response_head,omitempty"`
+}
+
+// TokenScope TokenScope narrows what an access token can be used for. It never gives anything.
+type TokenScope struct {
+	// Environment Only in this environment, by id or name; absent: wherever it may.
+	Environment string `json:"environment,omitempty,omitzero"`
+
+	// Permissions Only these permissions; none: all that it has.
+	Permissions []string `json:"permissions,omitempty,omitzero"`
 }
 
 // Upstream Upstream is the set of targets that answer for a service, and how they are spoken to.
