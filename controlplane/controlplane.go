@@ -143,6 +143,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
+		Access:       access.NewBooks(db, db.Shelf()),
 		Epochs:       histories,
 		Ready:        db.Ping,
 		Logger:       log,

@@ -27,6 +27,7 @@ type Config struct {
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
+	Access       *access.Books
 	Epochs       Epochs
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
@@ -151,5 +152,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addCollections(handlers)
 	s.addDenials(handlers)
 	s.addNodes(handlers)
+	s.addAccess(handlers)
 	return handlers
 }

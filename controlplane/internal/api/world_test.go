@@ -93,6 +93,7 @@ func newWorld(t *testing.T) *world {
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       limits.New(db, log, new(limits.Stats)),
 		Tokens:       w.tokens,
+		Access:       access.NewBooks(db, db.Shelf()),
 		Ready:        w.ready,
 		Logger:       log,
 	})
