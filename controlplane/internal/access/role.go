@@ -17,7 +17,7 @@ const (
 	RoleAuditor Role = "auditor"
 	// RoleViewer reads what is configured and what was used.
 	RoleViewer Role = "viewer"
-	// RoleDeveloper uses what a team has: reads its configuration, makes keys for its consumers, proposes.
+	// RoleDeveloper uses what a team has: reads its configuration, makes keys for its consumers.
 	RoleDeveloper Role = "developer"
 )
 
@@ -43,9 +43,9 @@ var builtIns = []builtIn{
 	{RoleViewer, "Reads the configuration and what was used of it.", SetOf(
 		ReadEnvironments, ReadConfiguration, "revisions.read", "usage.read", "policy-kinds.read", "teams.read",
 	)},
-	{RoleDeveloper, "Reads a team's configuration, makes keys for its consumers, and proposes changes.", SetOf(
+	{RoleDeveloper, "Reads a team's configuration, makes keys for its consumers, and reads proposals.", SetOf(
 		ReadEnvironments, ReadConfiguration, "consumers.read", "credentials.read", "credentials.write", "changes.write",
-		"proposals.read", "proposals.write", "usage.read", "policy-kinds.read", "teams.read",
+		"proposals.read", "usage.read", "policy-kinds.read", "teams.read",
 	)},
 }
 
