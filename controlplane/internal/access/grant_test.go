@@ -35,7 +35,6 @@ func TestGrantsHoldWhereTheyAreBoundAndNowhereElse(t *testing.T) {
 		"elsewhere":           {Grants{{Environment: "there", Permissions: read}}, false, false, Bounds{}, false},
 		"a team":              {Grants{{Environment: "here", Team: "a", Permissions: read}}, false, false, Bounds{Teams: []string{"a"}}, true},
 		"a team elsewhere":    {Grants{{Environment: "there", Team: "a", Permissions: read}}, false, false, Bounds{}, false},
-		"a team of nowhere":   {Grants{{Team: "a", Permissions: read}}, false, false, Bounds{}, true},
 		"teams":               {Grants{{Environment: "here", Team: "b", Permissions: read}, {Environment: "here", Team: "a", Permissions: read}, {Environment: "here", Team: "b", Permissions: read}}, false, false, Bounds{Teams: []string{"a", "b"}}, true},
 		"something else":      {Grants{{Environment: "here", Permissions: SetOf("usage.read")}}, false, false, Bounds{}, true},
 		"nothing at all here": {Grants{{Environment: "here"}}, false, false, Bounds{}, false},
