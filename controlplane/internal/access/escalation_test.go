@@ -265,7 +265,10 @@ func TestNobodyMakesATokenThatMayMoreThanTheyMay(t *testing.T) {
 
 func wantedTokens() []*adminv1.AccessToken {
 	wanted := []*adminv1.AccessToken{
-		{}, {User: "ada"}, {User: "bob"}, {User: "ada", Scope: &adminv1.TokenScope{Environment: "production"}},
+		{},
+		{User: "ada"},
+		{User: "bob"},
+		{User: "ada", Scope: &adminv1.TokenScope{Environment: "production"}},
 		{User: "ada", Scope: &adminv1.TokenScope{Permissions: []string{"usage.read"}}},
 		{User: "ada", Scope: &adminv1.TokenScope{Permissions: []string{"usage.read", "users.impersonate"}}},
 	}

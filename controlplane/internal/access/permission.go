@@ -146,7 +146,7 @@ func (s Set) Len() int { return bits.OnesCount64(s.words[0]) + bits.OnesCount64(
 // List returns the permissions in the set, sorted.
 func (s Set) List() []Permission {
 	list := make([]Permission, 0, s.Len())
-	for _, p := range permissions {
+	for _, p := range &permissions {
 		if s.Has(p) {
 			list = append(list, p)
 		}

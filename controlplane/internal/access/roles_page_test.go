@@ -45,7 +45,7 @@ func rolesTable() string {
 		fmt.Fprintf(&b, " %s |", r.role)
 	}
 	b.WriteString("\n|---|" + strings.Repeat(":-:|", len(builtIns)) + "\n")
-	for _, p := range permissions {
+	for _, p := range &permissions {
 		fmt.Fprintf(&b, "| `%s` |", p)
 		for _, r := range builtIns {
 			mark := " "
@@ -61,7 +61,7 @@ func rolesTable() string {
 
 func TestTheRolesAreWhatTheirDescriptionsPromise(t *testing.T) {
 	role := func(r Role) Set { held, _ := BuiltIn(r); return held }
-	for _, p := range permissions {
+	for _, p := range &permissions {
 		if p.reads() != role(RoleAuditor).Has(p) {
 			t.Errorf("auditor and %s: it reads everything and writes nothing", p)
 		}

@@ -58,10 +58,10 @@ type callers struct {
 	made map[string]string
 }
 
-func (c *callers) get(key string, make func(name string) string) string {
+func (c *callers) get(key string, begin func(name string) string) string {
 	text, ok := c.made[key]
 	if !ok {
-		text = make(fmt.Sprintf("c%d", len(c.made)))
+		text = begin(fmt.Sprintf("c%d", len(c.made)))
 		c.made[key] = text
 	}
 	return text

@@ -20,7 +20,7 @@ func (db *DB) InsertAccessToken(ctx context.Context, token access.Token) error {
 	switch {
 	case violates(err, "access_tokens_name"):
 		return problem.Wrap(err, problem.NameTaken, "another access token has this name")
-	case breaks(err, foreignKeyViolation):
+	case breaksReference(err):
 		return problem.Wrap(err, problem.Conflict, "the token's user or environment is just gone")
 	}
 	return translate(err)

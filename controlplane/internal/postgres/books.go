@@ -54,7 +54,7 @@ func (t *table[M]) refusal(err error) error {
 			return taken
 		}
 	}
-	if breaks(err, foreignKeyViolation) {
+	if breaksReference(err) {
 		return problem.Wrap(err, problem.Conflict, "what the %s refers to is just gone", t.singular)
 	}
 	return translate(err)
