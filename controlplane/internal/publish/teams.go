@@ -28,7 +28,11 @@ func authorize(batch Batch, rollback bool) error {
 			continue
 		}
 		seen[p] = true
-		if grants.Within(batch.Environment, p).Any() {
+		held := grants.Within(batch.Environment, p)
+		if batch.Force && held.Any() && !held.Whole { // what one team forces, all nodes and teams bear
+			return problem.Errorf(problem.Forbidden, "force is for those who hold %s throughout the environment", p)
+		}
+		if held.Any() {
 			continue
 		}
 		err := problem.Errorf(problem.Forbidden, "to write %s needs the permission %s, which you don't hold in this environment", form.Given(op.Collection), p)

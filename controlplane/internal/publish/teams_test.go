@@ -50,6 +50,13 @@ func TestWhoHoldsNothingWritesNothing(t *testing.T) {
 	if err := r.as(r.team("a"), remove("services", "a")); problem.CodeOf(err) != problem.NotFound {
 		t.Errorf("the environment's own is a team's: %v", err)
 	}
+	forced := publish.Batch{
+		Environment: r.env, Force: true, Operations: []publish.Operation{create("consumers", `{"name":"c"}`)},
+		Author: access.Actor{Grants: access.Grants{{Environment: r.env, Team: r.team("b"), Permissions: access.Everything()}}},
+	}
+	if _, err := r.publisher.Apply(t.Context(), forced); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a team forces: %v", err)
+	}
 	rollback := publish.Batch{Environment: r.env, Author: access.Actor{Grants: access.Grants{{Environment: r.env, Team: "team_a", Permissions: access.Everything()}}}}
 	if _, err := r.publisher.Rollback(t.Context(), rollback); problem.CodeOf(err) != problem.Forbidden {
 		t.Errorf("a team rolls back: %v", err)
