@@ -59,17 +59,17 @@ func TestAnAuditorReadsAndWritesNothing(t *testing.T) {
 	s.Must(secrets, err)
 
 	created, err := auditor.CreateServiceWithResponse(t.Context(), s.Environment.Name, nil, service(s, "mine", ""))
-	refused(t, "forbidden", created, err)
+	_ = refused(t, "forbidden", created, err)
 	deleted, err := auditor.DeleteServiceWithResponse(t.Context(), s.Environment.Name, made.Name, nil)
-	refused(t, "forbidden", deleted, err)
+	_ = refused(t, "forbidden", deleted, err)
 	batch, err := auditor.ApplyChangesWithResponse(t.Context(), s.Environment.Name, nil, sallyport.ChangesRequest{Operations: []sallyport.Operation{
 		{Action: "delete", Collection: "services", Key: made.Name},
 	}})
-	refused(t, "forbidden", batch, err)
+	_ = refused(t, "forbidden", batch, err)
 	bound, err := auditor.CreateRoleBindingWithResponse(t.Context(), sallyport.RoleBinding{User: auditor.name, Role: "owner"})
-	refused(t, "forbidden", bound, err)
+	_ = refused(t, "forbidden", bound, err)
 	user, err := auditor.CreateUserWithResponse(t.Context(), sallyport.User{Name: s.Name("accomplice")})
-	refused(t, "forbidden", user, err)
+	_ = refused(t, "forbidden", user, err)
 }
 
 func TestATeamTouchesNothingOfAnother(t *testing.T) {
@@ -97,9 +97,9 @@ func TestATeamTouchesNothingOfAnother(t *testing.T) {
 	s.ExpectAll("/", nil, http.StatusOK, "")
 
 	read, err := a.GetRouteWithResponse(t.Context(), s.Environment.Name, route.JSON201.ID)
-	refused(t, "not_found", read, err)
+	_ = refused(t, "not_found", read, err)
 	deleted, err := a.DeleteRouteWithResponse(t.Context(), s.Environment.Name, route.JSON201.Name, nil)
-	refused(t, "not_found", deleted, err)
+	_ = refused(t, "not_found", deleted, err)
 	put, err := a.PutRouteWithResponse(t.Context(), s.Environment.Name, route.JSON201.ID, nil, *route.JSON201)
 	if err := sallyport.Check(put, err); err == nil {
 		t.Errorf("team a replaced a route of team b")
@@ -116,7 +116,7 @@ func TestATeamTouchesNothingOfAnother(t *testing.T) {
 		}
 	}
 	everywhere, err := a.CreatePolicyWithResponse(t.Context(), s.Environment.Name, nil, harness.APIKeys(s.Name("everywhere"), sallyport.Attachment{Environment: true}))
-	refused(t, "forbidden", everywhere, err)
+	_ = refused(t, "forbidden", everywhere, err)
 	listed, err := a.ListRoutesWithResponse(t.Context(), s.Environment.Name, nil)
 	s.Must(listed, err)
 	if len(listed.JSON200.Data) != 0 {
@@ -125,7 +125,7 @@ func TestATeamTouchesNothingOfAnother(t *testing.T) {
 	own, err := a.CreateServiceWithResponse(t.Context(), s.Environment.Name, nil, service(s, "own", ""))
 	s.Must(own, err)
 	kept, err := s.API.DeleteTeamWithResponse(t.Context(), s.Environment.Name, teamA, nil)
-	refused(t, "referenced", kept, err)
+	_ = refused(t, "referenced", kept, err)
 	for range 3 {
 		s.ExpectAll("/", nil, http.StatusOK, "")
 	}
@@ -142,9 +142,9 @@ func TestATokenOfAnotherEnvironmentIsRefused(t *testing.T) {
 	s.Must(own, err)
 	for _, key := range []string{s.Environment.Name, s.Head().ID} {
 		there, err := stranger.ListServicesWithResponse(t.Context(), key, nil)
-		refused(t, "not_found", there, err)
+		_ = refused(t, "not_found", there, err)
 		written, err := stranger.CreateServiceWithResponse(t.Context(), key, nil, service(s, "mine", ""))
-		refused(t, "not_found", written, err)
+		_ = refused(t, "not_found", written, err)
 	}
 	all, err := stranger.ListEnvironmentsWithResponse(t.Context(), nil)
 	s.Must(all, err)
@@ -165,7 +165,7 @@ func TestScopeAndExpiryNarrowATokenAndADeletedBindingEndsItAtOnce(t *testing.T) 
 	read, err := scoped.ListServicesWithResponse(t.Context(), s.Environment.Name, nil)
 	s.Must(read, err)
 	written, err := scoped.CreateServiceWithResponse(t.Context(), s.Environment.Name, nil, service(s, "mine", ""))
-	refused(t, "forbidden", written, err)
+	_ = refused(t, "forbidden", written, err)
 	me, err := scoped.GetMeWithResponse(t.Context())
 	s.Must(me, err)
 	if me.JSON200.Name != ada.name || len(me.JSON200.Permissions) != 1 || len(me.JSON200.Permissions[0].Permissions) != 1 {
@@ -185,7 +185,7 @@ func TestScopeAndExpiryNarrowATokenAndADeletedBindingEndsItAtOnce(t *testing.T) 
 	s.Must(gone, err)
 	for _, api := range []*sallyport.ClientWithResponses{ada.ClientWithResponses, scoped} {
 		after, err := api.ListServicesWithResponse(t.Context(), s.Environment.Name, nil)
-		refused(t, "not_found", after, err)
+		_ = refused(t, "not_found", after, err)
 	}
 }
 
