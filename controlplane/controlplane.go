@@ -156,6 +156,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
+		Access:       access.NewBooks(db, db.Shelf()),
 		Epochs:       histories,
 		Proposals:    p.proposals,
 		Idempotency:  p.keys,

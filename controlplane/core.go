@@ -108,7 +108,7 @@ func (c *Commands) Close() { c.core.close() }
 
 // CreateToken makes an owner's access token and returns its text, which is kept nowhere.
 func (c *Commands) CreateToken(ctx context.Context, name string) (string, error) {
-	made, err := access.NewTokens(c.core.db).Create(command(ctx, "createAccessToken"), &adminv1.AccessToken{Name: name})
+	made, err := access.NewTokens(c.core.db).CreateOwner(command(ctx, "createAccessToken"), name)
 	if err != nil {
 		return "", err
 	}
@@ -158,4 +158,4 @@ func (c *Commands) OpenEpoch(ctx context.Context, environment, reason string) (s
 }
 
 // systemActor is who acts when nobody was let in by a face.
-func systemActor() access.Actor { return access.Actor{ID: "system", Name: "system", Role: "owner"} }
+func systemActor() access.Actor { return access.System() }

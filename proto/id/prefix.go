@@ -15,8 +15,12 @@ const (
 	Policy      = "pol"
 	Proposal    = "prop"
 	Request     = "req"
+	Role        = "role"
+	RoleBinding = "rb"
 	Route       = "rt"
 	Secret      = "sec"
 	Service     = "svc"
 	Settings    = "set"
+	Team        = "team"
+	User        = "usr"
 )

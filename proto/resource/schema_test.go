@@ -84,7 +84,7 @@ func TestASchemaSaysWhatTheProtoSays(t *testing.T) {
 		{&configv1.Policy{}, "properties/mode/default", `"enforce"`},
 		{&configv1.Policy{}, "properties/config/x-typed-by", `"kind"`},
 		{&configv1.Policy{}, "properties/position/minimum", `-1000`},
-		{&configv1.Policy{}, "properties/position/x-order", `7`},
+		{&configv1.Policy{}, "properties/position/x-order", `8`},
 		{&policyv1.ApiKey{}, "properties/locations/default", `[{"header":"X-Api-Key"}]`},
 		{&policyv1.RateLimit{}, "properties/max_callers/x-unit", `"callers"`},
 		{&policyv1.RateLimit{}, "properties/max_callers/x-advanced", `true`},

@@ -1,17 +1,40 @@
 package access
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Actor is who does something: a person or a script, as the face that let them in knows them.
 type Actor struct {
-	// ID is the access token's id, or "system" for what the control plane does by itself.
+	// ID is the user's id; that of the access token if it belongs to no user; "system" for what the control plane does by itself.
+	// So two tokens of one person are one actor.
 	ID string
 	// Name is for people; it is what revisions record as their author.
 	Name string
-	// Role is the role it acts in.
+	// Role names the roles that it acts in, comma-separated.
 	Role string
 	// Address is where it came from, without a port; empty for the system.
 	Address string
+
+	// User tells that a user stands behind it.
+	User bool
+	// Token is the id of the access token that it came with; empty for the system.
+	Token string
+	// Expires is when that token stops working; zero: never.
+	Expires time.Time
+	// Scope is what that token is narrowed to. Grants are narrowed already.
+	Scope Scope
+	// Grants are what it may do. Without any it may do nothing.
+	Grants Grants
+	// Held are the grants before the scope narrowed them.
+	Held Grants
+}
+
+// System returns the actor of what the control plane does by itself. It may do everything.
+func System() Actor {
+	all := Grants{{Role: string(RoleOwner), Permissions: everything}}
+	return Actor{ID: "system", Name: "system", Role: string(RoleOwner), Grants: all, Held: all}
 }
 
 type actorKey struct{}

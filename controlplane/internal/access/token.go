@@ -26,10 +26,20 @@ type Token struct {
 	ID          string // "tok_…"
 	Name        string
 	Description string
-	Role        Role
+	Role        Role              // built in, everywhere; "": what role bindings say
 	Digest      [sha256.Size]byte // of the whole text of the token
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // zero: never
+	User        string    // id of the user that it belongs to; "": it is a service token
+	Scope       Scope
+}
+
+// Credential is a token with whom it stands for, as one look finds it.
+type Credential struct {
+	Token
+	UserName string // of the user that it belongs to
+	Disabled bool   // that user is
+	Grants   Grants // of the user, or of the service token; the token's own role left out
 }
 
 // expired tells whether the token has stopped working at now.

@@ -67,7 +67,7 @@ func TestOfManyReplicasThatBootstrapOneDoes(t *testing.T) {
 
 func TestTheTextOfATokenIsNotStored(t *testing.T) {
 	tokens, db := newTokens(t)
-	made, err := tokens.Create(t.Context(), &adminv1.AccessToken{Name: "ci"})
+	made, err := tokens.CreateOwner(t.Context(), "ci")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,11 +83,11 @@ func TestTheTextOfATokenIsNotStored(t *testing.T) {
 
 func TestAWrongSecretOfAKnownTokenIsRefused(t *testing.T) {
 	tokens, _ := newTokens(t)
-	first, err := tokens.Create(t.Context(), &adminv1.AccessToken{Name: "first"})
+	first, err := tokens.CreateOwner(t.Context(), "first")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := tokens.Create(t.Context(), &adminv1.AccessToken{Name: "second"})
+	second, err := tokens.CreateOwner(t.Context(), "second")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,16 +100,17 @@ func TestAWrongSecretOfAKnownTokenIsRefused(t *testing.T) {
 
 func TestTokensAreListedByNameInPages(t *testing.T) {
 	tokens, _ := newTokens(t)
+	ctx := access.WithActor(t.Context(), access.System())
 	for _, name := range []string{"c", "a", "b"} {
-		if _, err := tokens.Create(t.Context(), &adminv1.AccessToken{Name: name, ExpiresAt: timestamppb.New(time.Now().Add(time.Hour))}); err != nil {
+		if _, err := tokens.Create(ctx, &adminv1.AccessToken{Name: name, ExpiresAt: timestamppb.New(time.Now().Add(time.Hour))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	first, err := tokens.List(t.Context(), listing.Query{Limit: 2})
+	first, err := tokens.List(ctx, listing.Query{Limit: 2})
 	if err != nil || len(first.Items) != 2 || first.Items[0].GetName() != "a" || first.Items[0].GetExpiresAt() == nil {
 		t.Fatalf("%v, %v", first, err)
 	}
-	rest, err := tokens.List(t.Context(), listing.Query{Limit: 2, Cursor: first.Next})
+	rest, err := tokens.List(ctx, listing.Query{Limit: 2, Cursor: first.Next})
 	if err != nil || len(rest.Items) != 1 || rest.Items[0].GetName() != "c" || rest.Next != "" {
 		t.Fatalf("%v, %v", rest, err)
 	}

@@ -10,7 +10,7 @@ import (
 
 func TestATokenIsShownOnceWorksAndEndsWhenDeleted(t *testing.T) {
 	w := newWorld(t)
-	made := w.do(http.MethodPost, "/api/v1/access-tokens", `{"name":"ci","description":"the pipeline"}`).want(t, http.StatusCreated)
+	made := w.do(http.MethodPost, "/api/v1/access-tokens", `{"name":"ci","description":"the pipeline","role":"owner"}`).want(t, http.StatusCreated)
 	token := made.object(t)
 	if made.header.Get("Location") != "/api/v1/access-tokens/"+token.text("id") || token.text("role") != "owner" {
 		t.Errorf("made %v at %q", token, made.header.Get("Location"))
@@ -38,7 +38,7 @@ func TestAccessTokens400And409(t *testing.T) {
 		`{}`: "/name",
 		`{"name":"tok_01jc0000000000000000000000"}`: "/name",
 		`{"name":"A B"}`:                                                 "/name",
-		`{"name":"x","role":"viewer"}`:                                   "/role",
+		`{"name":"x","role":"nobody"}`:                                   "/role",
 		`{"name":"x","token":"spat_x"}`:                                  "/token",
 		`{"name":"x","id":"tok_x"}`:                                      "/id",
 		`{"name":"x","expires_at":"2020-01-01T00:00:00Z"}`:               "/expires_at",
@@ -108,7 +108,7 @@ func TestAnAddressThatGuessesIsSlowedDownAndOthersAreNot(t *testing.T) {
 
 func TestACallerThatRunsWildIsToldToWaitAndNobodyElse(t *testing.T) {
 	w := newWorld(t)
-	calm := w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"calm"}`)
+	calm := w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"calm","role":"owner"}`)
 	digits, _, _ := strings.Cut(strings.TrimPrefix(w.token, "spat_"), "_")
 	w.server.Exhaust("tok_" + digits)
 	refused := w.do(http.MethodGet, "/api/v1/environments", "")

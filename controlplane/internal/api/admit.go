@@ -43,14 +43,48 @@ func (s *Server) admit(x *exchange) error {
 	actor.Address = address.String()
 	x.actor = actor
 	x.echo.Set(actorKey, actor)
-	if wait := s.pace.Wait(actor.ID); wait > 0 {
+	if wait := s.pace.Wait(actor.Token); wait > 0 {
 		return x.slowDown(wait, "this access token makes requests faster than one caller may")
 	}
-	if !access.Allows(access.Role(actor.Role), x.op.permission) {
-		return problem.Errorf(problem.Forbidden, "the role %s doesn't hold the permission %s", actor.Role, x.op.permission)
-	}
 	x.echo.SetRequest(x.request().WithContext(access.WithActor(x.context(), actor)))
-	return nil
+	return s.allow(x)
+}
+
+// allow holds the actor to the operation's permission, where the operation is. An environment in which they may do nothing isn't
+// there for them.
+func (s *Server) allow(x *exchange) error {
+	grants, p := x.actor.Grants, x.op.permission
+	if x.op.namesEnvironment() {
+		return s.allowInEnvironment(x)
+	}
+	switch {
+	case p == access.SignedIn, grants.Globally(p), x.op.binding == bindingAny && grants.Anywhere(p):
+		return nil
+	case x.op.binding == bindingAny:
+		return problem.Errorf(problem.Forbidden, "this needs the permission %s, which you hold nowhere", p)
+	default:
+		return problem.Errorf(problem.Forbidden, "this needs the permission %s everywhere: a role that isn't bound to an environment", p)
+	}
+}
+
+func (s *Server) allowInEnvironment(x *exchange) error {
+	grants, p := x.actor.Grants, x.op.permission
+	environment, err := s.environment(x)
+	if err != nil {
+		return err
+	}
+	if !grants.Reach(environment.GetId()) {
+		return problem.Errorf(problem.NotFound, "there is no environment %q", x.echo.Param("environment"))
+	}
+	x.environment, x.bounds = environment, grants.Within(environment.GetId(), p)
+	switch {
+	case p == access.SignedIn, x.bounds.Whole, x.op.binding == bindingTeam && x.bounds.Any():
+		return nil
+	case x.bounds.Any():
+		return problem.Errorf(problem.Forbidden, "this needs the permission %s throughout the environment; you hold it for a team", p)
+	default:
+		return problem.Errorf(problem.Forbidden, "this needs the permission %s, which you don't hold in this environment", p)
+	}
 }
 
 // slowDown refuses a request until some time has passed.

@@ -31,6 +31,9 @@ func writingSteps() []step {
 	in := func(operation, method, path, body string) step {
 		return step{operation: operation, method: method, path: at(path), body: body, environment: true}
 	}
+	global := func(operation, method, path, body string) step {
+		return step{operation: operation, method: method, path: "/api/v1/" + path, body: body}
+	}
 	keep := func(s step, label, member string) step {
 		s.label, s.member = label, member
 		return s
@@ -44,6 +47,22 @@ func writingSteps() []step {
 		{operation: "createEnvironment", method: post, path: "/api/v1/environments", body: `{"name":"staging"}`},
 		keep(step{operation: "createAccessToken", method: post, path: "/api/v1/access-tokens", body: `{"name":"ci"}`}, "token", "token"),
 		{operation: "deleteAccessToken", method: remove, path: "/api/v1/access-tokens/ci"},
+		global("createUser", post, "users", `{"name":"ada"}`),
+		global("putUser", put, "users/ada", `{"name":"ada","email":"ada@example.com"}`),
+		global("patchUser", patch, "users/ada", `{"description":"the countess"}`),
+		global("createRole", post, "roles", `{"name":"looker","permissions":["usage.read"]}`),
+		global("putRole", put, "roles/looker", `{"name":"looker","permissions":["configuration.read"]}`),
+		global("patchRole", patch, "roles/looker", `{"description":"looks"}`),
+		global("createRoleBinding", post, "role-bindings", `{"name":"ada-looks","user":"ada","role":"looker"}`),
+		global("putRoleBinding", put, "role-bindings/ada-looks", `{"name":"ada-looks","user":"ada","role":"viewer"}`),
+		global("patchRoleBinding", patch, "role-bindings/ada-looks", `{"description":"for now"}`),
+		global("deleteRoleBinding", remove, "role-bindings/ada-looks", ""),
+		global("deleteRole", remove, "roles/looker", ""),
+		global("deleteUser", remove, "users/ada", ""),
+		in("createTeam", post, "teams", `{"name":"blue"}`),
+		in("putTeam", put, "teams/blue", `{"name":"blue","description":"the blue ones"}`),
+		in("patchTeam", patch, "teams/blue", `{"description":"the other ones"}`),
+		in("deleteTeam", remove, "teams/blue", ""),
 		in("createService", post, "services", ordersService),
 		in("putService", put, "services/orders", ordersService),
 		in("patchService", patch, "services/orders", `{"description":"orders"}`),
@@ -101,7 +120,7 @@ const proposedConsumer = `{"title":"Another shop","operations":[{"action":"put",
 
 func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 	w := newWorld(t)
-	second := w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"second"}`).text("token")
+	second := w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"second","role":"owner"}`).text("token")
 	made := map[string]string{"node": w.enrol("edge-1", "")}
 	steps := writingSteps()
 	theContract(t).operations(func(method, _ string, operation *openapi3.Operation) {
@@ -227,13 +246,14 @@ func TestADryRunAndARefusedWriteMakeNoEvent(t *testing.T) {
 
 func TestEachDeniedOperationIsOneEvent(t *testing.T) {
 	w := newWorld(t)
-	viewer := w.tokenOf("viewer")
+	someone := w.grantee("someone", place{environment: "production"}, "policy-kinds.read")
 	denied := map[string]bool{} // by request id: whether it is about the environment
 	theContract(t).operations(func(method, path string, operation *openapi3.Operation) {
-		if operation.Extensions["x-permission"] == string(access.Public) {
+		switch operation.Extensions["x-permission"] {
+		case string(access.Public), string(access.SignedIn), "policy-kinds.read":
 			return
 		}
-		got := w.do(method, filled(path), "", as(viewer)).want(t, http.StatusForbidden)
+		got := w.do(method, filled(path), "", as(someone)).want(t, http.StatusForbidden)
 		denied[operation.OperationID+" "+got.header.Get("X-Request-Id")] = strings.Contains(path, "{environment}")
 	})
 	w.stop()

@@ -14,12 +14,14 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
 )
 
 // collection is a named set of objects in an environment, of either lane.
 type collection struct {
 	name      string // path segment and publish's name: "api-keys"
+	singular  string // in words
 	singleton bool
 	get       func(ctx context.Context, environment, key string) (object, error)
 	list      func(*exchange, string, listing.Query) error
@@ -40,7 +42,7 @@ func (s *Server) addCollections(handlers map[string]handler) {
 	for _, t := range directory.Types() {
 		s.addCollection(handlers, camel(strings.TrimSuffix(t.Collection, "s")), camel(t.Collection), s.entries(t))
 	}
-	apiKeys := collection{name: directory.APIKeys}
+	apiKeys := collection{name: directory.APIKeys, singular: "api-key"}
 	handlers["rotateApiKey"] = func(x *exchange) error { return s.rotate(x, apiKeys) }
 }
 
@@ -60,6 +62,7 @@ func (s *Server) addCollection(handlers map[string]handler, one, many string, c 
 func (s *Server) configuration(t *resource.Type) collection {
 	return collection{
 		name:      t.Collection,
+		singular:  t.Singular,
 		singleton: t.Singleton,
 		get: func(ctx context.Context, environment, key string) (object, error) {
 			o, err := s.Catalog.Get(ctx, environment, t.Collection, key)
@@ -78,7 +81,8 @@ func (s *Server) configuration(t *resource.Type) collection {
 // entries is the collection of a type of the directory.
 func (s *Server) entries(t *directory.Type) collection {
 	return collection{
-		name: t.Collection,
+		name:     t.Collection,
+		singular: t.Singular,
 		get: func(ctx context.Context, environment, key string) (object, error) {
 			o, err := s.Directory.Get(ctx, environment, t.Collection, key)
 			return object{o.ETag, o.Message}, err
@@ -114,7 +118,7 @@ func (s *Server) getObject(x *exchange, c collection) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.get(x.context(), environment.GetId(), key)
+	found, err := x.fetch(c, environment, key)
 	if err != nil {
 		return err
 	}
@@ -122,8 +126,20 @@ func (s *Server) getObject(x *exchange, c collection) error {
 	return x.send(http.StatusOK, found.message)
 }
 
-// environment returns the environment that the path names.
+// fetch returns an object that is within the actor's bounds. Any other isn't there.
+func (x *exchange) fetch(c collection, environment *adminv1.Environment, key string) (object, error) {
+	found, err := c.get(x.context(), environment.GetId(), key)
+	if err == nil && !x.bounds.Sees(resource.TeamOf(found.message)) {
+		return object{}, problem.Errorf(problem.NotFound, "there is no %s %q in this environment", c.singular, key)
+	}
+	return found, err
+}
+
+// environment returns the environment that the path names, as admit found it.
 func (s *Server) environment(x *exchange) (*adminv1.Environment, error) {
+	if x.environment != nil {
+		return x.environment, nil
+	}
 	key, err := x.param("environment")
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 )
 
@@ -12,6 +13,9 @@ func (s *Server) listEnvironments(x *exchange) error {
 	q, err := x.listQuery()
 	if err != nil {
 		return err
+	}
+	if ids, all := x.actor.Grants.Environments(access.ReadEnvironments); !all {
+		q.Within = append([]string{}, ids...)
 	}
 	page, err := s.Environments.List(x.context(), q)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
 )
@@ -27,6 +28,9 @@ type exchange struct {
 	echo  echo.Context
 	op    *operation
 	actor access.Actor // zero for public operations
+
+	environment *adminv1.Environment // that the path names; nil: none
+	bounds      access.Bounds        // for what of it the actor holds the operation's permission
 
 	query  url.Values        // without filters; one value each
 	filter map[string]string // filter[field]=value
@@ -175,7 +179,7 @@ func (x *exchange) number() (uint64, error) {
 
 // listQuery returns what a list was asked for. The domain checks all but the limit's form.
 func (x *exchange) listQuery() (listing.Query, error) {
-	q := listing.Query{Cursor: x.query.Get("cursor"), Filter: x.filter, Labels: x.query.Get("labels")}
+	q := listing.Query{Cursor: x.query.Get("cursor"), Filter: x.filter, Labels: x.query.Get("labels"), Within: x.within()}
 	if plan, err := (listing.Query{Cursor: q.Cursor, Filter: q.Filter, Labels: q.Labels}).Plan(); err == nil && !isPlain(plan.After) {
 		return q, problem.Invalid(problem.Violation{
 			Pointer: "/cursor", Code: problem.ViolationInvalidValue, Detail: "The cursor is not one that this server made.",
@@ -194,6 +198,14 @@ func (x *exchange) listQuery() (listing.Query, error) {
 	}
 	q.Limit = limit
 	return q, nil
+}
+
+// within returns to which teams what is shown is bound; nil: to none.
+func (x *exchange) within() []string {
+	if x.environment == nil || x.bounds.Whole {
+		return nil
+	}
+	return append([]string{}, x.bounds.Teams...)
 }
 
 // shorten bounds what is echoed of a stranger's text.

@@ -33,6 +33,7 @@ type operation struct {
 	method     string
 	path       string // with parameters as {name}
 	permission access.Permission
+	binding    binding
 
 	query   []string // parameters, in the order of the document
 	filters bool     // filter[…] is among them
@@ -41,6 +42,31 @@ type operation struct {
 	media        string // content type of the body; "": it takes none
 	bodyRequired bool
 	bodyLimit    int64 // bytes
+}
+
+// binding is where the permission of an operation may be held: x-binding.
+type binding string
+
+const (
+	// bindingWhole: throughout the environment that the path names; everywhere if it names none.
+	bindingWhole binding = ""
+	// bindingTeam: also for a team of the environment. Then it is for that team's objects alone, and the handler sees to it.
+	bindingTeam binding = "team"
+	// bindingAny: anywhere at all. The handler shows, and the domain lets write, what the holder may.
+	bindingAny binding = "any"
+)
+
+// namesEnvironment tells whether the operation is on an environment, or something in it.
+func (o *operation) namesEnvironment() bool { return strings.Contains(o.path, "{environment}") }
+
+// checkBinding refuses a binding that admit couldn't hold anybody to.
+func (o *operation) checkBinding() error {
+	switch {
+	case o.binding == bindingWhole, o.binding == bindingTeam && o.namesEnvironment(), o.binding == bindingAny && !o.namesEnvironment():
+		return nil
+	default:
+		return fmt.Errorf("its x-binding %q isn't one that its path can have", o.binding)
+	}
 }
 
 // route returns the path as echo writes it.
@@ -76,6 +102,7 @@ type specParameter struct {
 type specOperation struct {
 	ID          string            `json:"operationId"`
 	Permission  access.Permission `json:"x-permission"`
+	Binding     binding           `json:"x-binding"`
 	BodyLimit   int64             `json:"x-body-limit"`
 	Parameters  []specParameter   `json:"parameters"`
 	RequestBody *struct {
@@ -126,9 +153,14 @@ func (d *spec) read(method, path string, text json.RawMessage) (*operation, erro
 	if from.ID == "" {
 		return nil, errors.New("it has no operationId")
 	}
-	op := &operation{exports: from.exports(), id: from.ID, method: method, path: path, permission: from.Permission, bodyLimit: from.BodyLimit}
+	op := &operation{
+		exports: from.exports(), id: from.ID, method: method, path: path, permission: from.Permission, binding: from.Binding, bodyLimit: from.BodyLimit,
+	}
 	if op.bodyLimit == 0 {
 		op.bodyLimit = defaultBodyLimit
+	}
+	if err := op.checkBinding(); err != nil {
+		return nil, err
 	}
 	if body := from.RequestBody; body != nil {
 		if len(body.Content) != 1 {

@@ -40,7 +40,7 @@ const permissionOverride access.Permission = "proposals.override"
 
 // overrides tells whether a write passes although a proposal is demanded: somebody who may says that it is meant.
 func (x *exchange) overrides(opts options) bool {
-	return opts.force && access.Allows(access.Role(x.actor.Role), permissionOverride)
+	return opts.force && x.actor.Grants.Within(x.environment.GetId(), permissionOverride).Whole
 }
 
 func (s *Server) addProposals(handlers map[string]handler) {

@@ -28,6 +28,7 @@ type Config struct {
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
+	Access       *access.Books
 	Epochs       Epochs
 	Proposals    Proposals
 	Idempotency  Idempotency
@@ -168,5 +169,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addProposals(handlers)
 	s.addExplain(handlers)
 	s.addAudit(handlers)
+	s.addAccess(handlers)
 	return handlers
 }

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,31 +36,6 @@ func TestEveryOperationOfTheDocumentIsServedAndNamesItsPermission(t *testing.T) 
 	if !slices.Equal(served, documented) {
 		t.Errorf("served:\n%s\ndocumented:\n%s", strings.Join(served, "\n"), strings.Join(documented, "\n"))
 	}
-}
-
-func TestEveryOperationRefusesWhoeverIsNotLetIn(t *testing.T) {
-	w := newWorld(t)
-	viewer := w.tokenOf("viewer")
-	var seen []string
-	theContract(t).operations(func(method, path string, operation *openapi3.Operation) {
-		if operation.Extensions["x-permission"] == string(access.Public) {
-			return
-		}
-		t.Run(operation.OperationID, func(t *testing.T) {
-			w := w.in(t).from(fmt.Sprintf("[2001:db8:0:%x::1]:1", len(seen)))
-			seen = append(seen, operation.OperationID)
-			anonymous := w.do(method, filled(path), "", as("")).want(t, http.StatusUnauthorized)
-			if !strings.HasPrefix(anonymous.header.Get("WWW-Authenticate"), "Bearer") {
-				t.Errorf("WWW-Authenticate is %q", anonymous.header.Get("WWW-Authenticate"))
-			}
-			denied := w.do(method, filled(path), "", as(viewer)).want(t, http.StatusForbidden)
-			denied.wantProblem(t, problem.Forbidden)
-			permission, _ := operation.Extensions["x-permission"].(string)
-			if !strings.Contains(denied.problem(t).Detail, permission) {
-				t.Errorf("%q doesn't name the permission %s", denied.problem(t).Detail, permission)
-			}
-		})
-	})
 }
 
 func TestEveryOperationRefusesUnknownQueryParametersAndNamesThoseItTakes(t *testing.T) {

@@ -129,6 +129,7 @@ func newWorld(t *testing.T) *world {
 		Logger:      log,
 		Audit:       audit.NewLog(db.Audit(), audit.NewHeads(db.Audit(), nil, log, new(audit.Stats))),
 		Denied:      w.denied,
+		Access:      access.NewBooks(db, db.Shelf()),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -185,12 +186,6 @@ func (w *world) from(remote string) *world {
 	return &same
 }
 
-// tokenOf returns a token of a role that the product can't give yet: one that another build gave.
-func (w *world) tokenOf(role string) string {
-	w.t.Helper()
-	return w.alteredToken("of-"+role, "role = '"+role+"'")
-}
-
 // expiredToken returns a token that is past its end.
 func (w *world) expiredToken() string {
 	w.t.Helper()
@@ -200,7 +195,7 @@ func (w *world) expiredToken() string {
 // alteredToken makes a token and changes its row.
 func (w *world) alteredToken(name, change string) string {
 	w.t.Helper()
-	made, err := w.tokens.Create(w.t.Context(), &adminv1.AccessToken{Name: name})
+	made, err := w.tokens.CreateOwner(w.t.Context(), name)
 	if err != nil {
 		w.t.Fatal(err)
 	}

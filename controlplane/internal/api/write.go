@@ -89,7 +89,7 @@ func (s *Server) existing(x *exchange, c collection, key string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.get(x.context(), environment.GetId(), key); err != nil {
+	if _, err := x.fetch(c, environment, key); err != nil {
 		return err
 	}
 	return problem.Errorf(problem.PreconditionFailed, "there is such an object already")

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/resource"
@@ -100,7 +99,7 @@ func (d *Draft) Prepare() (*adminv1.AuditEvent, error) {
 func show(c Change, room *int) (*adminv1.AuditChange, error) {
 	shown := &adminv1.AuditChange{Action: c.Action, Collection: c.Collection, Id: c.ID, Name: c.Name, Fields: c.Fields}
 	if c.Fields == nil && c.Before != nil && c.After != nil && c.Before.ProtoReflect().Descriptor() == c.After.ProtoReflect().Descriptor() {
-		shown.Fields = catalog.Fields(c.Before, c.After)
+		shown.Fields = resource.Differences(c.Before, c.After)
 	}
 	objects := new(adminv1.AuditChange)
 	var errs [2]error

@@ -3,6 +3,7 @@ package catalog
 import (
 	"time"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/resource"
 )
@@ -22,6 +23,7 @@ type Candidate struct {
 	next      *Head
 	now       time.Time
 	elsewhere Elsewhere
+	bounds    access.Bounds
 	forced    bool
 
 	staged map[ref]*staged
@@ -60,7 +62,7 @@ type Elsewhere interface {
 // Candidate returns this head with nothing changed yet.
 func (h *Head) Candidate(now time.Time, elsewhere Elsewhere) *Candidate {
 	return &Candidate{
-		base: h, now: now, elsewhere: elsewhere,
+		base: h, now: now, elsewhere: elsewhere, bounds: access.Bounds{Whole: true},
 		staged: make(map[ref]*staged), names: make(map[name]string), lost: make(map[name]bool),
 	}
 }
@@ -77,6 +79,9 @@ func (c *Candidate) Find(collection, key string) (Found, bool) {
 		if r, ok = c.named(collection, key); !ok {
 			return Found{}, false
 		}
+	}
+	if !c.sees(r) {
+		return Found{}, false
 	}
 	if s, ok := c.staged[r]; ok {
 		if s.message == nil {
@@ -190,7 +195,7 @@ func (c *Candidate) NeedsDirectory() bool {
 			continue
 		}
 		for _, r := range e.After.references {
-			if c.elsewhere.Has(r.Collection) {
+			if c.elsewhere.Has(r.Collection) && r.Collection != resource.Teams { // no node knows of teams
 				return true
 			}
 		}
@@ -208,17 +213,23 @@ func etagOf(o *Object) string {
 	return o.ETag
 }
 
-// ReferencesElsewhere returns what the staged objects refer to in the directory, names included.
+// ReferencesElsewhere returns what the staged objects refer to in the directory, names included; to a bound author also what they
+// referred to.
 func (c *Candidate) ReferencesElsewhere() []resource.Reference {
 	var found []resource.Reference
-	for _, s := range c.order {
-		if s.message == nil {
-			continue
-		}
-		for _, r := range resource.References(s.message) {
+	add := func(references []resource.Reference) {
+		for _, r := range references {
 			if c.elsewhere.Has(r.Collection) {
 				found = append(found, r)
 			}
+		}
+	}
+	for _, s := range c.order {
+		if s.message != nil {
+			add(resource.References(s.message))
+		}
+		if s.before != nil && !c.bounds.Whole {
+			add(s.before.references)
 		}
 	}
 	return found

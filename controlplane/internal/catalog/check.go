@@ -42,6 +42,7 @@ func (c *Candidate) release() {
 // settle checks one object by itself, and puts it in.
 func (c *Candidate) settle(s *staged) error {
 	if s.message == nil {
+		c.checkBounds(s)
 		if s.before != nil {
 			c.result = append(c.result, Edit{Before: s.before})
 		}
@@ -51,6 +52,7 @@ func (c *Candidate) settle(s *staged) error {
 	c.refusals.Invalid(s.origin, s.t.Validate(s.message)...)
 	c.refusals.Invalid(s.origin, immutable(s)...)
 	c.resolve(s)
+	c.checkBounds(s)
 	if s.broken = s.broken || len(c.refusals.list) > refused; s.broken {
 		return nil
 	}
@@ -135,7 +137,8 @@ func (c *Candidate) resolve(s *staged) {
 
 func (c *Candidate) lookUp(r resource.Reference) (string, bool) {
 	if c.elsewhere.Has(r.Collection) {
-		return c.elsewhere.Resolve(r.Collection, r.Value)
+		found, ok := c.elsewhere.Resolve(r.Collection, r.Value)
+		return found, ok && (r.Collection != resource.Teams || c.bounds.Whole || c.bounds.Sees(found))
 	}
 	found, ok := c.Find(r.Collection, r.Value)
 	return found.ID, ok
@@ -148,7 +151,7 @@ func (c *Candidate) checkDeletes() {
 			continue
 		}
 		if referrers := c.next.referrersOf(s.ref); len(referrers) > 0 {
-			c.refusals.Referenced(s.origin, s.t.Singular, s.before.Name, referrers)
+			c.refusals.Referenced(s.origin, s.t.Singular, s.before.Name, c.shown(referrers))
 		}
 	}
 }
@@ -211,8 +214,8 @@ func (c *Candidate) refuseTie(s *staged, m match, other *Object, theirs match) {
 	}
 	c.refusals.Invalid(s.origin, problem.Violation{
 		Pointer: problem.Pointer("paths", m.path), Code: problem.ViolationDuplicateMatch,
-		Detail: fmt.Sprintf("the route %q (%s) matches the same requests with the same precedence, on %s by its path %d; give one of them another host, path, method or condition",
-			other.Name, other.ID, host, theirs.path),
+		Detail: fmt.Sprintf("the route %s matches the same requests with the same precedence, on %s by its path %d; give one of them another host, path, method or condition",
+			c.called(other), host, theirs.path),
 		Given: m.rank.path,
 	})
 }
@@ -273,7 +276,7 @@ func (c *Candidate) checkRoute(route *Object, cause *staged) {
 	}
 	v := problem.Violation{
 		Pointer: cause.origin.Body + "/public", Code: problem.ViolationUnprotected,
-		Detail: fmt.Sprintf("the route %q (%s) would have no enforced policy that authenticates; attach one to it, its service or the environment, or set public to true", route.Name, route.ID),
+		Detail: fmt.Sprintf("the route %s would have no enforced policy that authenticates; attach one to it, its service or the environment, or set public to true", c.called(route)),
 	}
 	if cause.ref != route.ref() {
 		v.Pointer = cause.origin.Operation

@@ -5,6 +5,7 @@
 //     guard. A head with one object changed shares all but a few kilobytes with the one before.
 //   - [Candidate] is a head with a batch's operations laid on top. Check validates the whole of it and
 //     returns everything that is wrong, at a cost that follows the number of changed objects.
+//     Bound to a team ([Candidate.Bind]), it finds nothing of others.
 //   - [Catalog] keeps the newest head of each environment, catches it up from the database before every
 //     read and, under the environment's row lock, before every write; and answers reads, revisions and
 //     differences.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"strconv"
 
@@ -62,11 +63,16 @@ func (h *Head) selected(collection string, plan listing.Plan, filters []filter) 
 		if len(found) > plan.Limit {
 			break
 		}
-		if plan.Selector.Matches(o.Message.GetLabels()) && h.passes(o, filters) {
+		if within(plan, o) && plan.Selector.Matches(o.Message.GetLabels()) && h.passes(o, filters) {
 			found = append(found, *o)
 		}
 	}
 	return found
+}
+
+// within tells whether an object may be shown to whom the list is for.
+func within(plan listing.Plan, o *Object) bool {
+	return plan.Within == nil || slices.Contains(plan.Within, resource.TeamOf(o.Message))
 }
 
 func (h *Head) passes(o *Object, filters []filter) bool {

@@ -31,6 +31,7 @@ type Object struct {
 	UpdatedAt  time.Time
 
 	hash       digest.Hash
+	team       string // "": the environment's own
 	references []resource.Reference
 	matches    []match // of a route
 	guards     []guard // of a policy that authenticates
@@ -52,7 +53,7 @@ func (o *Object) named() name     { return name{o.Collection, o.Name} }
 func newObject(t *resource.Type, m resource.Message, stored []byte) (*Object, error) {
 	o := &Object{
 		Collection: t.Collection, ID: m.GetId(), Name: m.GetName(), ETag: resource.ETag(stored),
-		Message: m, Stored: stored, hash: digest.HashOf(stored), references: resource.References(m),
+		Message: m, Stored: stored, hash: digest.HashOf(stored), team: resource.TeamOf(m), references: resource.References(m),
 	}
 	switch m := m.(type) {
 	case *configv1.Route:

@@ -140,6 +140,13 @@ func (r *Refusals) Referenced(origin Origin, singular, name string, referrers []
 	}})
 }
 
+// Forbidden adds that the author may not do this to an object. The pointer is relative to it.
+func (r *Refusals) Forbidden(origin Origin, pointer, detail string) {
+	r.Add(Refusal{Code: problem.Forbidden, Violation: problem.Violation{
+		Pointer: origin.Body + pointer, Code: string(problem.Forbidden), Detail: detail,
+	}})
+}
+
 // Empty tells whether there is no reason.
 func (r *Refusals) Empty() bool { return len(r.list) == 0 }
 

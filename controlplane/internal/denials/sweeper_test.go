@@ -14,7 +14,7 @@ import (
 )
 
 func (w *world) sweeper(between denials.Publisher) *denials.Sweeper {
-	return denials.NewSweeper(w.db, w.directory, between, access.Actor{ID: "system", Name: "system"}, slog.New(slog.DiscardHandler))
+	return denials.NewSweeper(w.db, w.directory, between, access.System(), slog.New(slog.DiscardHandler))
 }
 
 func (w *world) block(name, expires string) string {

@@ -84,7 +84,7 @@ func (w *world) apply(verb publish.Verb, collection, key, body string) publish.R
 		op.Body = []byte(body)
 	}
 	result, err := w.publisher.Apply(context.WithoutCancel(w.t.Context()), publish.Batch{
-		Environment: w.env, Author: access.Actor{ID: "tok_ada", Name: "Ada"}, Operations: []publish.Operation{op},
+		Environment: w.env, Author: access.Actor{ID: "tok_ada", Name: "Ada", Grants: access.System().Grants}, Operations: []publish.Operation{op},
 	})
 	if err != nil {
 		w.t.Fatal(err)

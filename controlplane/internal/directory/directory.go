@@ -19,6 +19,7 @@ type Selection struct {
 	APIKey    *string // id or name; of blocks
 	Suspended *bool   // of consumers
 	Labels    listing.Selector
+	Within    []string // ids of the teams whose objects alone are wanted; nil: whatever
 }
 
 // Store reads the directory.
@@ -78,7 +79,7 @@ func (d *Directory) List(ctx context.Context, environment, collection string, q 
 
 // selection reads the filter, and returns every violation in it.
 func (t *Type) selection(plan listing.Plan) (Selection, error) {
-	s := Selection{After: plan.After, Limit: plan.Limit + 1, Labels: plan.Selector}
+	s := Selection{After: plan.After, Limit: plan.Limit + 1, Labels: plan.Selector, Within: plan.Within}
 	var violations []problem.Violation
 	for field, value := range plan.Filter {
 		if !slices.Contains(t.Filters, field) {

@@ -106,6 +106,9 @@ func (r Row) Object(t *Type) (Object, error) {
 func ETag(r Row) (string, error) {
 	bare := proto.Clone(r.Message)
 	Clear(bare, "created_at", "updated_at", lastUsed)
+	if key, ok := bare.(*adminv1.ApiKey); ok {
+		key.Team = "" // it is its consumer's
+	}
 	stored, err := resource.Stored(bare)
 	if err != nil {
 		return "", fmt.Errorf("etag of %s: %w", r.Message.GetId(), err)

@@ -56,7 +56,7 @@ func (r *restored) revive(times edgeapi.Times) {
 func (r *restored) apply(verb publish.Verb, collection, key, body string) publish.Outcome {
 	r.t.Helper()
 	result, err := r.publisher.Apply(r.t.Context(), publish.Batch{
-		Environment: r.environment, Author: access.Actor{ID: "system", Name: "test"},
+		Environment: r.environment, Author: access.System(),
 		Operations: []publish.Operation{{Verb: verb, Collection: collection, Key: key, Body: []byte(body)}},
 	})
 	if err != nil {

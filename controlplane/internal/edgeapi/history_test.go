@@ -218,7 +218,7 @@ func (w *world) do(d deed) error {
 		return w.write(publish.Operation{Verb: publish.Delete, Collection: "services", Key: fmt.Sprint("s", d.pick%7)})
 	case doRollBack:
 		_, err := w.publisher.Rollback(w.t.Context(), publish.Batch{
-			Environment: w.environment, Author: access.Actor{ID: "system", Name: "test"}, Force: true, RollbackTo: d.pick % (w.head[configuration].Number + 1),
+			Environment: w.environment, Author: access.System(), Force: true, RollbackTo: d.pick % (w.head[configuration].Number + 1),
 		})
 		return w.written(err)
 	case doMakeKey:
@@ -255,7 +255,7 @@ func (w *world) do(d deed) error {
 // write writes, or does nothing when what it is about isn't there.
 func (w *world) write(operations ...publish.Operation) error {
 	_, err := w.publisher.Apply(w.t.Context(), publish.Batch{
-		Environment: w.environment, Author: access.Actor{ID: "system", Name: "test"}, Force: true, Operations: operations,
+		Environment: w.environment, Author: access.System(), Force: true, Operations: operations,
 	})
 	return w.written(err)
 }

@@ -34,8 +34,8 @@ type Store interface {
 	CreateEnvironment(ctx context.Context, b Beginning) error
 	// Environment returns the environment of an id or name; problem.NotFound when there is none.
 	Environment(ctx context.Context, idOrName string) (*adminv1.Environment, error)
-	// Environments returns up to limit environments in the order of their names, after one.
-	Environments(ctx context.Context, after string, limit int) ([]*adminv1.Environment, error)
+	// Environments returns up to limit environments in the order of their names, after one; of these ids, unless that is nil.
+	Environments(ctx context.Context, after string, limit int, within []string) ([]*adminv1.Environment, error)
 }
 
 // Environments makes and finds environments.
@@ -100,7 +100,7 @@ func (e *Environments) List(ctx context.Context, q listing.Query) (listing.Page[
 	if err := problem.Invalid(violations...); err != nil {
 		return listing.Page[*adminv1.Environment]{}, err
 	}
-	found, err := e.store.Environments(ctx, plan.After, plan.Limit+1)
+	found, err := e.store.Environments(ctx, plan.After, plan.Limit+1, plan.Within)
 	if err != nil {
 		return listing.Page[*adminv1.Environment]{}, err
 	}

@@ -59,7 +59,7 @@ func (e *Epochs) takeBack(ctx context.Context, said Evidence, found *findings) (
 func (e *Epochs) deny(ctx context.Context, said Evidence, denials []denial) (taken int, err error) {
 	for some := range slices.Chunk(denials, denyAtOnce) {
 		batch := publish.Batch{
-			Environment: said.Environment, Author: access.Actor{ID: "system", Name: "system", Role: string(access.RoleOwner)},
+			Environment: said.Environment, Author: access.System(),
 			Recall: true, Force: true, // the lost history had it; refused, it would keep the node that shows it from being served
 			Message: fmt.Sprintf("Taken back from node %s, which held sequence %d of epoch %d", said.Node, said.Number, said.Epoch),
 		}

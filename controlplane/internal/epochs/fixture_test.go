@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var author = access.Actor{ID: "tok_test", Name: "Ada", Role: "owner"}
+var author = access.Actor{ID: "tok_test", Name: "Ada", Role: "owner", Grants: access.System().Grants}
 
 // replica is a control plane on a database, as far as histories go.
 type replica struct {

@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var author = access.Actor{ID: "tok_test", Name: "Ada"}
+var author = access.Actor{ID: "tok_test", Name: "Ada", Grants: access.System().Grants}
 
 type world struct {
 	t         *testing.T

@@ -18,6 +18,9 @@ type Query struct {
 	Cursor string            // of the page before; "": the first page
 	Filter map[string]string // filter[field]=value, all of which must hold
 	Labels string            // selector: "a=b,c!=d,e,!f", all of which must hold
+	// Within are the ids of what alone the caller may be shown: teams whose objects, or, of environments, themselves. nil: whatever.
+	// It is the face's, never the caller's.
+	Within []string
 }
 
 // Page is one page of a list.
@@ -32,6 +35,7 @@ type Plan struct {
 	After    string // name after which the page begins; "": at the first
 	Filter   map[string]string
 	Selector Selector
+	Within   []string // ids; nil: whatever
 
 	fingerprint [fingerprintSize]byte
 }
@@ -39,7 +43,7 @@ type Plan struct {
 // Plan checks the query, and returns every violation at once as an *problem.Error. Pointers name
 // query parameters: "/limit", "/cursor", "/labels".
 func (q Query) Plan() (Plan, error) {
-	plan := Plan{Limit: q.Limit, Filter: q.Filter, fingerprint: fingerprint(q)}
+	plan := Plan{Limit: q.Limit, Filter: q.Filter, Within: q.Within, fingerprint: fingerprint(q)}
 	var violations []problem.Violation
 	if plan.Limit == 0 {
 		plan.Limit = DefaultLimit

@@ -21,8 +21,11 @@ func (db *DB) InsertAccessToken(ctx context.Context, token access.Token) error {
 		noteMade(ctx, token.ID)
 		return q.InsertAccessToken(ctx, accessTokenParams(token))
 	})
-	if violates(err, "access_tokens_name") {
+	switch {
+	case violates(err, "access_tokens_name"):
 		return problem.Wrap(err, problem.NameTaken, "another access token has this name")
+	case breaksReference(err):
+		return problem.Wrap(err, problem.Conflict, "the token's user or environment is just gone")
 	}
 	return err
 }
@@ -49,6 +52,74 @@ func (db *DB) InsertFirstAccessToken(ctx context.Context, token access.Token) (i
 	return err == nil, err
 }
 
+// Credential returns a token with whom it stands for.
+func (db *DB) Credential(ctx context.Context, tokenID string) (access.Credential, error) {
+	rows, err := db.q.Credential(ctx, tokenID)
+	if err != nil {
+		return access.Credential{}, translate(err)
+	}
+	if len(rows) == 0 {
+		return access.Credential{}, problem.Errorf(problem.NotFound, noAccessToken)
+	}
+	token, err := accessToken(rows[0].AccessToken)
+	if err != nil {
+		return access.Credential{}, err
+	}
+	c := access.Credential{Token: token, UserName: orEmpty(rows[0].UserName), Disabled: rows[0].UserDisabled != nil && *rows[0].UserDisabled}
+	for _, r := range rows {
+		if r.Binding != nil {
+			c.Grants = append(c.Grants, grant(*r.Binding, r.BuiltIn, r.RoleName, r.Permissions, r.Environment, r.Team))
+		}
+	}
+	return c, nil
+}
+
+// GrantsOf returns what role bindings give a user or a token.
+func (db *DB) GrantsOf(ctx context.Context, subject string) (access.Grants, error) {
+	rows, err := db.q.GrantsOf(ctx, &subject)
+	if err != nil {
+		return nil, translate(err)
+	}
+	grants := make(access.Grants, len(rows))
+	for i, r := range rows {
+		grants[i] = grant(r.Binding, r.BuiltIn, r.RoleName, r.Permissions, r.Environment, r.Team)
+	}
+	return grants, nil
+}
+
+// grant is what one role binding gives. A built-in role that this build doesn't know gives nothing.
+func grant(binding string, builtIn, role *string, permissions []string, environment, team *string) access.Grant {
+	g := access.Grant{Binding: binding, Role: orEmpty(role), Environment: orEmpty(environment), Team: orEmpty(team)}
+	if builtIn != nil {
+		g.Role = *builtIn
+		g.Permissions, _ = access.BuiltIn(access.Role(*builtIn))
+		return g
+	}
+	for _, p := range permissions {
+		g.Permissions = g.Permissions.Or(access.SetOf(access.Permission(p)))
+	}
+	return g
+}
+
+// Resolve returns the id of an object by id or name.
+func (db *DB) Resolve(ctx context.Context, collection, environment, key string) (found string, err error) {
+	switch collection {
+	case access.Users:
+		found, err = db.q.ResolveUser(ctx, key)
+	case access.AccessTokens:
+		found, err = db.q.ResolveAccessToken(ctx, key)
+	case access.Roles:
+		found, err = db.q.ResolveRole(ctx, key)
+	case "environments":
+		found, err = db.q.ResolveEnvironment(ctx, key)
+	case access.Teams:
+		found, err = db.q.ResolveTeam(ctx, dbsqlc.ResolveTeamParams{Environment: environment, Key: key})
+	default:
+		return "", fmt.Errorf("nothing in %q can be referred to", collection)
+	}
+	return found, orNotFound(err, "there is no object of this id or name among the %s", collection)
+}
+
 // AccessToken returns the token of an id or name.
 func (db *DB) AccessToken(ctx context.Context, idOrName string) (access.Token, error) {
 	row, err := db.q.AccessToken(ctx, idOrName)
@@ -59,8 +130,8 @@ func (db *DB) AccessToken(ctx context.Context, idOrName string) (access.Token, e
 }
 
 // AccessTokens returns tokens in the order of their names.
-func (db *DB) AccessTokens(ctx context.Context, after string, limit int) ([]access.Token, error) {
-	rows, err := db.q.AccessTokens(ctx, dbsqlc.AccessTokensParams{After: after, AtMost: int32(limit)})
+func (db *DB) AccessTokens(ctx context.Context, after, user string, limit int) ([]access.Token, error) {
+	rows, err := db.q.AccessTokens(ctx, dbsqlc.AccessTokensParams{After: after, UserID: orNull(user), AtMost: int32(limit)})
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -73,10 +144,10 @@ func (db *DB) AccessTokens(ctx context.Context, after string, limit int) ([]acce
 	return tokens, nil
 }
 
-// DeleteAccessToken removes the token of an id or name.
-func (db *DB) DeleteAccessToken(ctx context.Context, idOrName string) error {
+// DeleteAccessToken removes the token of an id, and its role bindings.
+func (db *DB) DeleteAccessToken(ctx context.Context, id string) error {
 	return db.recorded(ctx, "deleteAccessToken", func(_ pgx.Tx, q *dbsqlc.Queries) error {
-		deleted, err := q.DeleteAccessToken(ctx, idOrName)
+		deleted, err := q.DeleteAccessToken(ctx, id)
 		if err == nil && deleted == 0 {
 			return problem.Errorf(problem.NotFound, noAccessToken)
 		}
@@ -92,7 +163,11 @@ const noAccessToken = "there is no access token of this id or name"
 func accessTokenParams(token access.Token) dbsqlc.InsertAccessTokenParams {
 	params := dbsqlc.InsertAccessTokenParams{
 		ID: token.ID, Name: token.Name, Description: token.Description, Role: string(token.Role),
-		Digest: token.Digest[:], CreatedAt: token.CreatedAt,
+		Digest: token.Digest[:], CreatedAt: token.CreatedAt, UserID: orNull(token.User), ScopeEnvironment: orNull(token.Scope.Environment),
+		ScopePermissions: make([]string, len(token.Scope.Permissions)),
+	}
+	for i, p := range token.Scope.Permissions {
+		params.ScopePermissions[i] = string(p)
 	}
 	if !token.ExpiresAt.IsZero() {
 		params.ExpiresAt = &token.ExpiresAt
@@ -106,7 +181,11 @@ func accessToken(row dbsqlc.AccessToken) (access.Token, error) {
 	}
 	token := access.Token{
 		ID: row.ID, Name: row.Name, Description: row.Description, Role: access.Role(row.Role),
-		Digest: [sha256.Size]byte(row.Digest), CreatedAt: row.CreatedAt,
+		Digest: [sha256.Size]byte(row.Digest), CreatedAt: row.CreatedAt, User: orEmpty(row.UserID),
+		Scope: access.Scope{Environment: orEmpty(row.ScopeEnvironment)},
+	}
+	for _, p := range row.ScopePermissions {
+		token.Scope.Permissions = append(token.Scope.Permissions, access.Permission(p))
 	}
 	if row.ExpiresAt != nil {
 		token.ExpiresAt = *row.ExpiresAt

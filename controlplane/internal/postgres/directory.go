@@ -48,7 +48,7 @@ func (db *DB) findRow(ctx context.Context, environment, collection, key string) 
 		if err != nil {
 			return directory.Row{}, err
 		}
-		return apiKeyRow(found.ApiKey, found.Hash, found.Sequence)
+		return apiKeyRow(found.ApiKey, found.Team, found.Hash, found.Sequence)
 	case directory.Secrets:
 		found, err := db.q.FindSecret(ctx, dbsqlc.FindSecretParams{Environment: environment, Key: key})
 		if err != nil {
@@ -111,7 +111,7 @@ func (db *DB) selectRows(ctx context.Context, environment, collection string, s 
 	switch collection {
 	case directory.Consumers:
 		found, err := db.q.SelectConsumers(ctx, dbsqlc.SelectConsumersParams{
-			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Suspended: s.Suspended,
+			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Suspended: s.Suspended, Within: s.Within,
 			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
 		})
 		return read(found, err, func(r dbsqlc.SelectConsumersRow) (directory.Row, error) {
@@ -119,17 +119,22 @@ func (db *DB) selectRows(ctx context.Context, environment, collection string, s 
 		})
 	case directory.APIKeys:
 		found, err := db.q.SelectApiKeys(ctx, dbsqlc.SelectApiKeysParams{
-			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Consumer: s.Consumer,
+			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Consumer: s.Consumer, Within: s.Within,
 			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
 		})
-		return read(found, err, func(r dbsqlc.SelectApiKeysRow) (directory.Row, error) { return apiKeyRow(r.ApiKey, r.Hash, r.Sequence) })
+		return read(found, err, func(r dbsqlc.SelectApiKeysRow) (directory.Row, error) {
+			return apiKeyRow(r.ApiKey, r.Team, r.Hash, r.Sequence)
+		})
 	case directory.Secrets:
 		found, err := db.q.SelectSecrets(ctx, dbsqlc.SelectSecretsParams{
-			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name,
+			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Within: s.Within,
 			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
 		})
 		return read(found, err, func(r dbsqlc.SelectSecretsRow) (directory.Row, error) { return secretRow(r.Secret, r.Hash, r.Sequence) })
 	case directory.Blocks:
+		if s.Within != nil {
+			return nil, nil // no team has a block
+		}
 		found, err := db.q.SelectBlocks(ctx, dbsqlc.SelectBlocksParams{
 			Environment: environment, After: s.After, Most: int32(s.Limit), Name: s.Name, Consumer: s.Consumer, ApiKey: s.APIKey,
 			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
@@ -149,7 +154,9 @@ func getRows(ctx context.Context, q *dbsqlc.Queries, environment, collection str
 		})
 	case directory.APIKeys:
 		found, err := q.GetApiKeys(ctx, dbsqlc.GetApiKeysParams{Environment: environment, Ids: ids})
-		return read(found, err, func(r dbsqlc.GetApiKeysRow) (directory.Row, error) { return apiKeyRow(r.ApiKey, r.Hash, r.Sequence) })
+		return read(found, err, func(r dbsqlc.GetApiKeysRow) (directory.Row, error) {
+			return apiKeyRow(r.ApiKey, r.Team, r.Hash, r.Sequence)
+		})
 	case directory.Secrets:
 		found, err := q.GetSecrets(ctx, dbsqlc.GetSecretsParams{Environment: environment, Ids: ids})
 		return read(found, err, func(r dbsqlc.GetSecretsRow) (directory.Row, error) { return secretRow(r.Secret, r.Hash, r.Sequence) })
@@ -204,7 +211,7 @@ func labelsOf(s listing.Selector) (labels, error) {
 
 func consumerRow(c dbsqlc.Consumer, hash []byte, sequence int64) (directory.Row, error) {
 	m := &adminv1.Consumer{
-		Id: c.ID, Name: c.Name, Description: c.Description, Suspended: c.Suspended,
+		Id: c.ID, Name: c.Name, Description: c.Description, Team: orEmpty(c.Team), Suspended: c.Suspended,
 		CreatedAt: timestamppb.New(c.CreatedAt), UpdatedAt: timestamppb.New(c.UpdatedAt),
 	}
 	if err := texts(c.Labels, &m.Labels); err != nil {
@@ -216,9 +223,9 @@ func consumerRow(c dbsqlc.Consumer, hash []byte, sequence int64) (directory.Row,
 	return rowOf(m, c.EntryKey, hash, sequence)
 }
 
-func apiKeyRow(k dbsqlc.ApiKey, hash []byte, sequence int64) (directory.Row, error) {
+func apiKeyRow(k dbsqlc.ApiKey, team *string, hash []byte, sequence int64) (directory.Row, error) {
 	m := &adminv1.ApiKey{
-		Id: k.ID, Name: k.Name, Description: k.Description, Consumer: k.Consumer, Scopes: k.Scopes, ExpiresAt: timestamp(k.ExpiresAt),
+		Id: k.ID, Name: k.Name, Description: k.Description, Team: orEmpty(team), Consumer: k.Consumer, Scopes: k.Scopes, ExpiresAt: timestamp(k.ExpiresAt),
 		Addresses: k.Addresses, Prefix: k.Prefix, LastFour: k.LastFour, RotatedTo: k.RotatedTo,
 		CreatedAt: timestamppb.New(k.CreatedAt), UpdatedAt: timestamppb.New(k.UpdatedAt),
 	}
@@ -230,7 +237,7 @@ func apiKeyRow(k dbsqlc.ApiKey, hash []byte, sequence int64) (directory.Row, err
 
 func secretRow(s dbsqlc.Secret, hash []byte, sequence int64) (directory.Row, error) {
 	m := &adminv1.Secret{
-		Id: s.ID, Name: s.Name, Description: s.Description,
+		Id: s.ID, Name: s.Name, Description: s.Description, Team: orEmpty(s.Team),
 		CreatedAt: timestamppb.New(s.CreatedAt), UpdatedAt: timestamppb.New(s.UpdatedAt),
 	}
 	if err := texts(s.Labels, &m.Labels); err != nil {

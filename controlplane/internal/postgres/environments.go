@@ -82,8 +82,8 @@ func (db *DB) Environment(ctx context.Context, idOrName string) (*adminv1.Enviro
 }
 
 // Environments implements environments.Store.
-func (db *DB) Environments(ctx context.Context, after string, limit int) ([]*adminv1.Environment, error) {
-	rows, err := db.q.ListEnvironments(ctx, dbsqlc.ListEnvironmentsParams{After: after, Most: int32(limit)})
+func (db *DB) Environments(ctx context.Context, after string, limit int, within []string) ([]*adminv1.Environment, error) {
+	rows, err := db.q.ListEnvironments(ctx, dbsqlc.ListEnvironmentsParams{After: after, Most: int32(limit), Within: within})
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -96,7 +96,7 @@ func (f *Fleet) DeleteGroup(ctx context.Context, environment, id string) error {
 	err = f.recorded(ctx, environment, "deleteNodeGroup", func(q *dbsqlc.Queries) error {
 		return oneRow(q.DeleteNodeGroup(ctx, dbsqlc.DeleteNodeGroupParams{Environment: environment, ID: id}))
 	})
-	if breaks(err, foreignKeyViolation) {
+	if breaksReference(err) {
 		return problem.Wrap(err, problem.Referenced, "a node or a join token has just come to the group; move it first")
 	}
 	return orNotFound(err, "there is no such group of nodes")
@@ -113,7 +113,7 @@ func (f *Fleet) PatchNode(ctx context.Context, node fleet.Node) error {
 			Environment: node.Environment, ID: node.ID, Name: node.Name, Labels: labels, NodeGroup: orNull(node.Group),
 		}))
 	})
-	if errors.Is(err, pgx.ErrNoRows) || breaks(err, foreignKeyViolation) {
+	if errors.Is(err, pgx.ErrNoRows) || breaksReference(err) {
 		return orNotFound(pgx.ErrNoRows, "there is no such node, or its group is gone")
 	}
 	return translate(err)
@@ -179,10 +179,10 @@ func labelsJSON(labels map[string]string) ([]byte, error) {
 	return kept, nil
 }
 
-// breaks tells whether an error of the database has this SQLSTATE.
-func breaks(err error, code string) bool {
+// breaksReference tells whether an error of the database is that something referred to isn't there, or that something refers to it.
+func breaksReference(err error) bool {
 	var failed interface{ SQLState() string }
-	return errors.As(err, &failed) && failed.SQLState() == code
+	return errors.As(err, &failed) && failed.SQLState() == foreignKeyViolation
 }
 
 func orEmpty(s *string) string {

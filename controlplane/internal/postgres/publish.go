@@ -103,6 +103,18 @@ func (tx *writeTx) LockRows(ctx context.Context, environment, collection string,
 	return getRows(ctx, tx.q, environment, collection, ids)
 }
 
+func (tx *writeTx) LockTeams(ctx context.Context, environment string, keys []string) (map[string]string, error) {
+	rows, err := tx.q.LockTeamsToShare(ctx, dbsqlc.LockTeamsToShareParams{Environment: environment, Keys: keys})
+	if err != nil {
+		return nil, fmt.Errorf("lock teams: %w", err)
+	}
+	teams := make(map[string]string, 2*len(rows))
+	for _, row := range rows {
+		teams[row.ID], teams[row.Name] = row.ID, row.ID
+	}
+	return teams, nil
+}
+
 func (tx *writeTx) lock(ctx context.Context, environment, collection string, keys []string, lock publish.Lock) ([]string, error) {
 	share := lock == publish.LockShare
 	switch {

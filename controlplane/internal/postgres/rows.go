@@ -62,7 +62,7 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 		}
 		w.consumers = append(w.consumers, dbsqlc.UpsertConsumersParams{
 			Environment: w.environment, ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(),
-			Metadata: metadata, Suspended: m.GetSuspended(), EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
+			Team: orNull(m.GetTeam()), Metadata: metadata, Suspended: m.GetSuspended(), EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
 		})
 	case *adminv1.ApiKey:
 		w.keys = append(w.keys, dbsqlc.UpsertApiKeysParams{
@@ -73,7 +73,7 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 	case *adminv1.Secret:
 		w.secrets = append(w.secrets, dbsqlc.UpsertSecretsParams{
 			Environment: w.environment, ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(),
-			EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
+			Team: orNull(m.GetTeam()), EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
 		})
 	case *adminv1.Block:
 		w.blocks = append(w.blocks, dbsqlc.UpsertBlocksParams{

@@ -48,8 +48,17 @@ func (p *Proposals) plan(ctx context.Context, f *filed, base *publish.Base) (pub
 	if err != nil {
 		return publish.Result{}, err
 	}
-	batch.DryRun = true
+	batch.DryRun, batch.Author.Grants = true, grantsOf(ctx, batch.Author)
 	return p.run(ctx, f, batch)
+}
+
+// grantsOf are what a plan is held to: when its author makes it, what they may do. Whoever reads it later sees what was allowed then; whoever
+// publishes it is held to what they may do themselves.
+func grantsOf(ctx context.Context, author access.Actor) access.Grants {
+	if actor, ok := access.ActorOf(ctx); ok && samePerson(person(author), actor) {
+		return actor.Grants
+	}
+	return access.System().Grants
 }
 
 // planAnew makes the plan that reviewers agree to, as the next round.

@@ -27,9 +27,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // People. Nobody else comes in.
 var (
-	ada   = access.Actor{ID: "tok_ada", Name: "Ada", Role: "owner"}
-	grace = access.Actor{ID: "tok_grace", Name: "Grace", Role: "owner"}
-	linus = access.Actor{ID: "tok_linus", Name: "Linus", Role: "owner"}
+	ada   = access.Actor{ID: "tok_ada", Name: "Ada", Role: "owner", Grants: access.System().Grants}
+	grace = access.Actor{ID: "tok_grace", Name: "Grace", Role: "owner", Grants: access.System().Grants}
+	linus = access.Actor{ID: "tok_linus", Name: "Linus", Role: "owner", Grants: access.System().Grants}
 )
 
 // world is one control plane with an environment.

@@ -46,7 +46,7 @@ func (w *writing) rotate(ctx context.Context, i int, op Operation, t *directory.
 	} else {
 		ok = true
 	}
-	found, exists := w.rows.find(t.Collection, op.Key)
+	found, exists := w.findRow(t, op.Key)
 	if !exists {
 		w.refusals.NotFound(origin, t.Singular, op.Key)
 		return nil

@@ -37,9 +37,9 @@ const MaxOperations = 10_000
 
 // Batch is what is written together: all of it, or nothing.
 type Batch struct {
-	Environment string // id
-	Author      access.Actor
-	Message     string // why, in the author's words
+	Environment string       // id
+	Author      access.Actor // its grants say what it may write; without any, nothing
+	Message     string       // why, in the author's words
 	Operations  []Operation
 	DryRun      bool
 	Force       bool // make it although something speaks against it that the author may decide on

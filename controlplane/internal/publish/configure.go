@@ -44,6 +44,7 @@ func (w *writing) createObject(i int, op Operation, t *resource.Type) {
 		return
 	}
 	w.refuseID(origin, m.GetId(), "")
+	w.giveTeam(t.Collection, m, "")
 	w.stage(i, t, m, id.Text(t.Prefix, id.New(w.now)), true)
 }
 
@@ -65,6 +66,11 @@ func (w *writing) putObject(i int, op Operation, t *resource.Type) {
 		w.refuseRename(origin, m.GetName(), op.Key)
 	}
 	w.refuseID(origin, m.GetId(), found.ID)
+	if found.Message != nil {
+		w.giveTeam(t.Collection, m, resource.TeamOf(found.Message))
+	} else {
+		w.giveTeam(t.Collection, m, "")
+	}
 	w.stageAs(i, t, m, found.ID)
 }
 

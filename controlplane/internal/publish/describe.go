@@ -84,7 +84,7 @@ func (s *row) describe() Change {
 	default:
 		change.Action, change.Name = catalog.Updated, s.after.Message.GetName()
 		change.Before, change.After = s.before.Message, s.after.Message
-		change.Fields = catalog.Fields(change.Before, change.After)
+		change.Fields = resource.Differences(change.Before, change.After)
 		change.Fields = slices.DeleteFunc(change.Fields, func(f string) bool { return f == "/updated_at" })
 		if s.value != nil && s.entry != nil {
 			change.Fields = append(change.Fields, "/value")

@@ -63,7 +63,7 @@ func (w *writing) createRow(ctx context.Context, i int, op Operation, t *directo
 func (w *writing) putRow(ctx context.Context, i int, op Operation, t *directory.Type) error {
 	origin := w.batch.origin(i)
 	m, ok := w.decodeRow(i, op, t)
-	found, exists := w.rows.find(t.Collection, op.Key)
+	found, exists := w.findRow(t, op.Key)
 	if !exists && id.LooksLikeID(op.Key) {
 		w.refusals.NotFound(origin, t.Singular, op.Key)
 		return nil
@@ -80,13 +80,14 @@ func (w *writing) putRow(ctx context.Context, i int, op Operation, t *directory.
 	if !exists {
 		return w.makeRow(ctx, i, t, m, id.New(w.now))
 	}
+	w.giveTeam(t.Collection, m, resource.TeamOf(found.message))
 	w.changeRow(i, found, m)
 	return nil
 }
 
 func (w *writing) patchRow(_ context.Context, i int, op Operation, t *directory.Type) error {
 	origin := w.batch.origin(i)
-	found, exists := w.rows.find(t.Collection, op.Key)
+	found, exists := w.findRow(t, op.Key)
 	if !exists {
 		w.refusals.NotFound(origin, t.Singular, op.Key)
 		return nil
@@ -105,7 +106,7 @@ func (w *writing) patchRow(_ context.Context, i int, op Operation, t *directory.
 
 func (w *writing) deleteRow(i int, op Operation, t *directory.Type) {
 	origin := w.batch.origin(i)
-	found, exists := w.rows.find(t.Collection, op.Key)
+	found, exists := w.findRow(t, op.Key)
 	if !exists {
 		w.refusals.NotFound(origin, t.Singular, op.Key)
 		return
@@ -145,6 +146,7 @@ func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m direc
 	if m.GetName() == "" && (t.Collection == directory.APIKeys || t.Collection == directory.Blocks) {
 		setName(m, serverName(t, made))
 	}
+	w.giveTeam(t.Collection, m, "")
 	w.refusals.Invalid(origin, directory.Check(m, t.New())...)
 	value := takeValue(m)
 	if t.Collection == directory.Secrets && value == nil {
@@ -181,7 +183,7 @@ func (w *writing) resolveConsumer(s *row, key *adminv1.ApiKey) {
 		return // said by the field rules, or as it is in the database
 	}
 	found, ok := w.rows.Resolve(directory.Consumers, given)
-	if !ok {
+	if !ok || !w.ownsConsumer(found) {
 		w.refusals.Invalid(s.origin, problem.Violation{
 			Pointer: "/consumer", Code: problem.ViolationUnknownReference, Given: given,
 			Detail: fmt.Sprintf("there is no consumer %q in this environment", given), Allowed: "the id or name of a consumer",
@@ -190,6 +192,7 @@ func (w *writing) resolveConsumer(s *row, key *adminv1.ApiKey) {
 	}
 	key.Consumer = found
 	if s.before == nil {
+		key.Team = w.teamOf(directory.Consumers, found)
 		return
 	}
 	if is := s.before.Message.(*adminv1.ApiKey).GetConsumer(); is != found {
@@ -271,10 +274,14 @@ func (w *writing) checkReferrers(ctx context.Context, s *row) error {
 		} else if t, ok := directory.ByCollection(r.Collection); ok {
 			singular = t.Singular
 		}
-		referrers = append(referrers, problem.Reference{Type: singular, ID: r.ID, Name: r.Name, Pointer: r.Pointer})
+		reference := problem.Reference{Type: singular, ID: r.ID, Name: r.Name, Pointer: r.Pointer}
+		if inConfiguration && !w.bounds(r.Collection).Whole { // whose it is isn't known here
+			reference.ID, reference.Name = "", ""
+		}
+		referrers = append(referrers, reference)
 	}
 	if w.candidate != nil {
-		referrers = append(referrers, w.candidate.Head().Referrers(s.t.Collection, s.id)...)
+		referrers = append(referrers, w.candidate.Referrers(s.t.Collection, s.id)...)
 	}
 	referrers = append(referrers, w.rows.successorsOf(s)...)
 	if len(referrers) > 0 {

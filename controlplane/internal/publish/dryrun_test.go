@@ -72,7 +72,7 @@ func TestDryRunTellsTheSameAndWritesNothing(t *testing.T) {
 	if _, err := r.rollback(1, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Operations: []publish.Operation{remove("services", "b")}, DryRun: true}); problem.CodeOf(err) != problem.Referenced {
+	if _, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Author: author, Operations: []publish.Operation{remove("services", "b")}, DryRun: true}); problem.CodeOf(err) != problem.Referenced {
 		t.Errorf("a dry run of what can't be: %v", err)
 	}
 	if r.dump() != before {
@@ -132,7 +132,7 @@ func TestRacingForANameGivesOneObjectAndNameTaken(t *testing.T) {
 				r = second
 			}
 			wg.Go(func() {
-				_, errs[i] = r.publisher.Apply(context.Background(), publish.Batch{Environment: r.env, Operations: []publish.Operation{create(c.collection, c.body)}})
+				_, errs[i] = r.publisher.Apply(context.Background(), publish.Batch{Environment: r.env, Author: author, Operations: []publish.Operation{create(c.collection, c.body)}})
 			})
 		}
 		wg.Wait()

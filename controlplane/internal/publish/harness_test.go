@@ -80,7 +80,7 @@ func (r *replica) another() *replica {
 	return join(r.t, r.db.Pool().Config().ConnString(), r.env)
 }
 
-var author = access.Actor{ID: "tok_test", Name: "Ada", Role: "owner"}
+var author = access.Actor{ID: "tok_test", Name: "Ada", Role: "owner", Grants: access.System().Grants}
 
 func (r *replica) apply(ops ...publish.Operation) (publish.Result, error) {
 	return r.publisher.Apply(context.WithoutCancel(r.t.Context()), publish.Batch{Environment: r.env, Author: author, Message: "test", Operations: ops})

@@ -22,7 +22,7 @@ func (r *replica) events() []audit.Stored {
 func TestABatchWithoutAFaceIsAnEventOfItsAuthor(t *testing.T) {
 	r := start(t)
 	batch := publish.Batch{
-		Environment: r.env, Author: access.Actor{ID: "system", Name: "system"}, Message: "expired",
+		Environment: r.env, Author: access.System(), Message: "expired",
 		Operations: []publish.Operation{create("services", service("a")), create("consumers", `{"name":"c"}`)},
 	}
 	result, err := r.publisher.Apply(t.Context(), batch)

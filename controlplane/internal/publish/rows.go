@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/proto/digest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/resource"
 )
 
 // rows are the directory's objects that a batch changes or refers to, as it leaves them.
@@ -23,6 +24,7 @@ type rows struct {
 	names map[rowKey]string // by name → id, of all that are known
 	order []*row            // changed ones, as they were first touched
 	lost  map[rowKey]bool   // objects whose body couldn't be read
+	teams map[string]string // by id and by name → id, of those referred to
 }
 
 type rowKey struct{ collection, key string }
@@ -48,7 +50,7 @@ type row struct {
 }
 
 func newRows() *rows {
-	return &rows{byID: make(map[rowKey]*row), names: make(map[rowKey]string), lost: make(map[rowKey]bool)}
+	return &rows{byID: make(map[rowKey]*row), names: make(map[rowKey]string), lost: make(map[rowKey]bool), teams: make(map[string]string)}
 }
 
 // add takes a row in as it is in the database.
@@ -81,14 +83,18 @@ func (r *rows) find(collection, key string) (*row, bool) {
 
 // Has and Resolve make the rows catalog.Elsewhere.
 
-// Has tells whether a collection is the directory's.
+// Has tells whether a collection is the directory's, or that of teams.
 func (r *rows) Has(collection string) bool {
 	_, ok := directory.ByCollection(collection)
-	return ok
+	return ok || collection == resource.Teams
 }
 
 // Resolve returns the id of an object that is there after the batch.
 func (r *rows) Resolve(collection, key string) (string, bool) {
+	if collection == resource.Teams {
+		found, ok := r.teams[key]
+		return found, ok
+	}
 	if s, ok := r.find(collection, key); ok {
 		return s.id, true
 	}
@@ -240,6 +246,9 @@ func (s *row) makeEntry(sealer directory.Sealer, environment string) (*directory
 // lockRows locks what the batch changes in the directory, and what it refers to there.
 func (w *writing) lockRows(ctx context.Context) error {
 	change, share := w.wantedRows()
+	if err := w.lockTeams(ctx, share[resource.Teams]); err != nil {
+		return err
+	}
 	for _, t := range directory.Types() {
 		for _, wanted := range []struct {
 			keys map[string]bool
@@ -285,6 +294,12 @@ func (w *writing) wantedRows() (change, share map[string]map[string]bool) {
 		if op.Collection == directory.Blocks {
 			want(share, directory.APIKeys, body.APIKey)
 		}
+		if op.Collection == directory.Consumers || op.Collection == directory.Secrets {
+			want(share, resource.Teams, body.Team)
+			for _, team := range w.bounds(op.Collection).Teams {
+				want(share, resource.Teams, team)
+			}
+		}
 	}
 	if p := w.batch.Proposal; p != nil && p.Base != nil {
 		for _, v := range p.Base.Objects {
@@ -306,6 +321,7 @@ type peeked struct {
 	Name     string `json:"name"`
 	Consumer string `json:"consumer"`
 	APIKey   string `json:"api_key"`
+	Team     string `json:"team"`
 }
 
 // peek reads what can be read of a body: it is decoded, and refused, elsewhere.

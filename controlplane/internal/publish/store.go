@@ -45,6 +45,8 @@ type DirectoryTx interface {
 	directory.Source
 	// LockRows locks the rows of these ids and names, in the order of ids, and returns those that there are.
 	LockRows(ctx context.Context, environment, collection string, keys []string, lock Lock) ([]directory.Row, error)
+	// LockTeams locks the teams of these ids and names, so that they can't be deleted meanwhile, and returns the id of each by both.
+	LockTeams(ctx context.Context, environment string, keys []string) (map[string]string, error)
 	// Referrers returns the objects of either lane, as committed, that refer to a row: a bounded number.
 	Referrers(ctx context.Context, environment, collection, id string) ([]Referrer, error)
 	// NewestPepper returns the pepper that new keys' digests are made with.

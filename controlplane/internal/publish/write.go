@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -24,6 +25,9 @@ var errDryRun = errors.New("dry run")
 func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Result, error) {
 	if len(batch.Operations) > MaxOperations {
 		return Result{}, problem.Errorf(problem.TooLarge, "a batch has at most %d operations, not %d", MaxOperations, len(batch.Operations))
+	}
+	if err := authorize(batch, rollback); err != nil {
+		return Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(batch.record(ctx), writeTimeout)
 	defer cancel()
@@ -99,7 +103,8 @@ type writing struct {
 	steps       []step
 	refusals    catalog.Refusals
 	lacking     map[uint32][]Lacking // nodes, by the capability that they lack
-	notes       []string             // warnings that aren't about one object alone
+	held        map[access.Permission]access.Bounds
+	notes       []string // warnings that aren't about one object alone
 
 	result  Result
 	next    *catalog.Head   // nil: no revision is made
@@ -117,7 +122,7 @@ type step struct {
 func (p *Publisher) begin(tx Tx, batch Batch, rollback bool) *writing {
 	return &writing{
 		Publisher: p, tx: tx, batch: batch, rollback: rollback, now: p.now().UTC().Truncate(time.Microsecond), // as fine as Postgres keeps it
-		rows: newRows(), lacking: make(map[uint32][]Lacking), steps: make([]step, len(batch.Operations)),
+		rows: newRows(), lacking: make(map[uint32][]Lacking), held: make(map[access.Permission]access.Bounds), steps: make([]step, len(batch.Operations)),
 	}
 }
 
@@ -166,7 +171,9 @@ func (w *writing) open(ctx context.Context) error {
 	if err := w.demandProposal(ctx, head); err != nil {
 		return err
 	}
-	w.candidate = head.Candidate(w.now, w.rows)
+	bounds := w.bounds(catalog.Routes)
+	w.candidate = head.Candidate(w.now, boundRows{w.rows, bounds})
+	w.candidate.Bind(bounds)
 	if w.batch.Force {
 		w.candidate.Force()
 	}
@@ -209,6 +216,7 @@ func (w *writing) refuseCollection(i int, op Operation) {
 
 // check validates the whole result, and returns everything that is wrong.
 func (w *writing) check(ctx context.Context) error {
+	w.settleTeams()
 	if w.candidate != nil {
 		refusals, err := w.candidate.Check()
 		if err != nil {

@@ -176,7 +176,7 @@ func TestSingleWritesPointIntoTheirBody(t *testing.T) {
 func TestBatchOfOneCanPointAsABatchDoes(t *testing.T) {
 	t.Parallel()
 	r := start(t)
-	_, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Prefixed: true, Operations: []publish.Operation{create("services", `{"name":"x"}`)}})
+	_, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Author: author, Prefixed: true, Operations: []publish.Operation{create("services", `{"name":"x"}`)}})
 	same(t, "violations", found(asProblem(t, err)), []string{"/operations/0/body/upstream required"})
 }
 

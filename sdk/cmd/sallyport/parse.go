@@ -25,7 +25,7 @@ Commands:
   status revisions|sequences <number>      print which nodes hold it
   revocation <collection> <id or name>     print the proof that api-keys, consumers or blocks let somebody in no more
 
-A file of - is standard input. "environments", "access-tokens" and "policy-kinds" belong to no environment.
+A file of - is standard input. "environments", "users", "roles", "role-bindings", "access-tokens" and "policy-kinds" belong to no environment.
 "settings" is one object: get settings, put settings <file>, patch settings <file>.
 
 Flags:
@@ -46,7 +46,9 @@ const (
 )
 
 // global holds the collections that belong to no environment.
-var global = map[string]bool{"environments": true, "access-tokens": true, "policy-kinds": true}
+var global = map[string]bool{
+	"environments": true, "access-tokens": true, "policy-kinds": true, "users": true, "roles": true, "role-bindings": true,
+}
 
 // singletons are the collections that are one object, which needs no key.
 var singletons = map[string]bool{"settings": true}

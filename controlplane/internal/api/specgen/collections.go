@@ -16,6 +16,7 @@ type collection struct {
 	Plural      string // "API keys"
 	Tag         string
 	Read, Write string // permissions
+	Binding     string // "team": held for a team, they suffice for what is that team's; "": they must be held throughout
 	Delete      string // what deleting it is called
 	Shown       string // what is shown in the answer to a creation alone
 }
@@ -33,18 +34,18 @@ func collections() []collection {
 		collection{
 			Collection: "consumers", One: "Consumer", Many: "Consumers", Object: "Consumer",
 			Article: "a", Words: "consumer", Plural: "consumers", Tag: "directory",
-			Read: "consumers.read", Write: "consumers.write", Delete: "Delete",
+			Read: "consumers.read", Write: "consumers.write", Binding: "team", Delete: "Delete",
 		},
 		collection{
 			Collection: "api-keys", One: "ApiKey", Many: "ApiKeys", Object: "ApiKey",
 			Article: "an", Words: "API key", Plural: "API keys", Tag: "directory",
-			Read: "credentials.read", Write: "credentials.write", Delete: "Revoke",
+			Read: "credentials.read", Write: "credentials.write", Binding: "team", Delete: "Revoke",
 			Shown: "The key is shown this once.",
 		},
 		collection{
 			Collection: "secrets", One: "Secret", Many: "Secrets", Object: "Secret",
 			Article: "a", Words: "secret", Plural: "secrets", Tag: "directory",
-			Read: "secrets.read", Write: "secrets.write", Delete: "Delete",
+			Read: "secrets.read", Write: "secrets.write", Binding: "team", Delete: "Delete",
 			Shown: "Its value is never shown.",
 		},
 		collection{
@@ -57,11 +58,15 @@ func collections() []collection {
 
 func configurationCollection(t *resource.Type) collection {
 	words := strings.ReplaceAll(t.Singular, "-", " ")
+	binding := ""
+	if resource.HasTeam(t.New()) {
+		binding = "team"
+	}
 	return collection{
 		Collection: t.Collection, One: camel(t.Singular), Many: camel(t.Collection),
 		Object:  string(t.New().ProtoReflect().Descriptor().Name()),
 		Article: article(words), Words: words, Plural: strings.ReplaceAll(t.Collection, "-", " "), Tag: "configuration",
-		Read: "configuration.read", Write: "configuration.write", Delete: "Delete",
+		Read: "configuration.read", Write: "configuration.write", Binding: binding, Delete: "Delete",
 	}
 }
 

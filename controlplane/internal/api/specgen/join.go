@@ -14,6 +14,7 @@ import (
 const (
 	frameFile    = "document.yaml"
 	templateFile = "collection.yaml.tmpl"
+	bookFile     = "book.yaml.tmpl"
 )
 
 // document is an OpenAPI document, or a part of one, as YAML has it.
@@ -62,17 +63,27 @@ func handWritten(files fs.FS) ([]document, error) {
 
 // render returns the paths of each plain collection.
 func render(files fs.FS) ([]document, error) {
-	paths, err := template.New(templateFile).Option("missingkey=error").ParseFS(files, templateFile)
+	parts, err := renderEach(files, templateFile, collections())
+	if err != nil {
+		return nil, err
+	}
+	more, err := renderEach(files, bookFile, books())
+	return append(parts, more...), err
+}
+
+// renderEach renders a template once for each of a list.
+func renderEach[T any](files fs.FS, file string, list []T) ([]document, error) {
+	paths, err := template.New(file).Option("missingkey=error").ParseFS(files, file)
 	if err != nil {
 		return nil, err
 	}
 	var parts []document
-	for _, c := range collections() {
+	for i, item := range list {
 		var text strings.Builder
-		if err := paths.Execute(&text, c); err != nil {
+		if err := paths.Execute(&text, item); err != nil {
 			return nil, err
 		}
-		part, err := parse(templateFile+" for "+c.Collection, []byte(text.String()))
+		part, err := parse(fmt.Sprintf("%s, %d", file, i), []byte(text.String()))
 		if err != nil {
 			return nil, err
 		}

@@ -48,9 +48,14 @@ func TestPartsThatContradictOneAnotherAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			books, err := os.ReadFile("../spec/" + bookFile)
+			if err != nil {
+				t.Fatal(err)
+			}
 			_, err = generate(fstest.MapFS{
 				frameFile:    {Data: []byte(frame)},
 				templateFile: {Data: template},
+				bookFile:     {Data: books},
 				"part.yaml":  {Data: []byte(tt.part)},
 			})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -11,7 +11,7 @@ import (
 )
 
 const accessToken = `-- name: AccessToken :one
-SELECT id, name, description, role, digest, created_at, expires_at FROM access_tokens
+SELECT id, name, description, role, digest, created_at, expires_at, user_id, scope_environment, scope_permissions FROM access_tokens
 WHERE id = $1 OR name = $1
 `
 
@@ -26,24 +26,28 @@ func (q *Queries) AccessToken(ctx context.Context, idOrName string) (AccessToken
 		&i.Digest,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.UserID,
+		&i.ScopeEnvironment,
+		&i.ScopePermissions,
 	)
 	return i, err
 }
 
 const accessTokens = `-- name: AccessTokens :many
-SELECT id, name, description, role, digest, created_at, expires_at FROM access_tokens
-WHERE name > $1
+SELECT id, name, description, role, digest, created_at, expires_at, user_id, scope_environment, scope_permissions FROM access_tokens
+WHERE name > $1 AND ($2::text IS NULL OR user_id = $2)
 ORDER BY name
-LIMIT $2
+LIMIT $3
 `
 
 type AccessTokensParams struct {
 	After  string
+	UserID *string
 	AtMost int32
 }
 
 func (q *Queries) AccessTokens(ctx context.Context, arg AccessTokensParams) ([]AccessToken, error) {
-	rows, err := q.db.Query(ctx, accessTokens, arg.After, arg.AtMost)
+	rows, err := q.db.Query(ctx, accessTokens, arg.After, arg.UserID, arg.AtMost)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +63,9 @@ func (q *Queries) AccessTokens(ctx context.Context, arg AccessTokensParams) ([]A
 			&i.Digest,
 			&i.CreatedAt,
 			&i.ExpiresAt,
+			&i.UserID,
+			&i.ScopeEnvironment,
+			&i.ScopePermissions,
 		); err != nil {
 			return nil, err
 		}
@@ -81,6 +88,68 @@ func (q *Queries) AnyAccessToken(ctx context.Context) (bool, error) {
 	return exists, err
 }
 
+const credential = `-- name: Credential :many
+SELECT t.id, t.name, t.description, t.role, t.digest, t.created_at, t.expires_at, t.user_id, t.scope_environment, t.scope_permissions, u.name AS user_name, u.disabled AS user_disabled,
+       b.id AS binding, b.built_in, r.name AS role_name, r.permissions, b.environment, b.team
+FROM access_tokens t
+LEFT JOIN users u ON u.id = t.user_id
+LEFT JOIN role_bindings b ON (b.user_id = t.user_id OR b.access_token = t.id)
+LEFT JOIN roles r ON r.id = b.role
+WHERE t.id = $1
+`
+
+type CredentialRow struct {
+	AccessToken  AccessToken
+	UserName     *string
+	UserDisabled *bool
+	Binding      *string
+	BuiltIn      *string
+	RoleName     *string
+	Permissions  []string
+	Environment  *string
+	Team         *string
+}
+
+// A token with whom it belongs to and the roles of either; one row for each role, one without a role when there is none.
+func (q *Queries) Credential(ctx context.Context, id string) ([]CredentialRow, error) {
+	rows, err := q.db.Query(ctx, credential, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CredentialRow
+	for rows.Next() {
+		var i CredentialRow
+		if err := rows.Scan(
+			&i.AccessToken.ID,
+			&i.AccessToken.Name,
+			&i.AccessToken.Description,
+			&i.AccessToken.Role,
+			&i.AccessToken.Digest,
+			&i.AccessToken.CreatedAt,
+			&i.AccessToken.ExpiresAt,
+			&i.AccessToken.UserID,
+			&i.AccessToken.ScopeEnvironment,
+			&i.AccessToken.ScopePermissions,
+			&i.UserName,
+			&i.UserDisabled,
+			&i.Binding,
+			&i.BuiltIn,
+			&i.RoleName,
+			&i.Permissions,
+			&i.Environment,
+			&i.Team,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteAccessToken = `-- name: DeleteAccessToken :execrows
 DELETE FROM access_tokens
 WHERE id = $1 OR name = $1
@@ -94,19 +163,193 @@ func (q *Queries) DeleteAccessToken(ctx context.Context, idOrName string) (int64
 	return result.RowsAffected(), nil
 }
 
+const deleteRole = `-- name: DeleteRole :exec
+DELETE FROM roles WHERE id = $1
+`
+
+func (q *Queries) DeleteRole(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, deleteRole, id)
+	return err
+}
+
+const deleteRoleBinding = `-- name: DeleteRoleBinding :exec
+DELETE FROM role_bindings WHERE id = $1
+`
+
+func (q *Queries) DeleteRoleBinding(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, deleteRoleBinding, id)
+	return err
+}
+
+const deleteTeam = `-- name: DeleteTeam :exec
+DELETE FROM teams WHERE environment = $1 AND id = $2
+`
+
+type DeleteTeamParams struct {
+	Environment string
+	ID          string
+}
+
+func (q *Queries) DeleteTeam(ctx context.Context, arg DeleteTeamParams) error {
+	_, err := q.db.Exec(ctx, deleteTeam, arg.Environment, arg.ID)
+	return err
+}
+
+const deleteUser = `-- name: DeleteUser :exec
+DELETE FROM users WHERE id = $1
+`
+
+func (q *Queries) DeleteUser(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, deleteUser, id)
+	return err
+}
+
+const findRole = `-- name: FindRole :one
+SELECT id, name, labels, description, permissions, created_at, updated_at FROM roles WHERE id = $1 OR name = $1
+`
+
+func (q *Queries) FindRole(ctx context.Context, key string) (Role, error) {
+	row := q.db.QueryRow(ctx, findRole, key)
+	var i Role
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.Permissions,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const findRoleBinding = `-- name: FindRoleBinding :one
+SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at FROM role_bindings WHERE id = $1 OR name = $1
+`
+
+func (q *Queries) FindRoleBinding(ctx context.Context, key string) (RoleBinding, error) {
+	row := q.db.QueryRow(ctx, findRoleBinding, key)
+	var i RoleBinding
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.UserID,
+		&i.AccessToken,
+		&i.BuiltIn,
+		&i.Role,
+		&i.Environment,
+		&i.Team,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const findTeam = `-- name: FindTeam :one
+SELECT environment, id, name, labels, description, created_at, updated_at FROM teams WHERE environment = $1 AND (id = $2 OR name = $2)
+`
+
+type FindTeamParams struct {
+	Environment string
+	Key         string
+}
+
+func (q *Queries) FindTeam(ctx context.Context, arg FindTeamParams) (Team, error) {
+	row := q.db.QueryRow(ctx, findTeam, arg.Environment, arg.Key)
+	var i Team
+	err := row.Scan(
+		&i.Environment,
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const findUser = `-- name: FindUser :one
+SELECT id, name, labels, description, email, disabled, created_at, updated_at FROM users WHERE id = $1 OR name = $1
+`
+
+func (q *Queries) FindUser(ctx context.Context, key string) (User, error) {
+	row := q.db.QueryRow(ctx, findUser, key)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.Email,
+		&i.Disabled,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const grantsOf = `-- name: GrantsOf :many
+SELECT b.id AS binding, b.built_in, r.name AS role_name, r.permissions, b.environment, b.team
+FROM role_bindings b
+LEFT JOIN roles r ON r.id = b.role
+WHERE b.user_id = $1 OR b.access_token = $1
+`
+
+type GrantsOfRow struct {
+	Binding     string
+	BuiltIn     *string
+	RoleName    *string
+	Permissions []string
+	Environment *string
+	Team        *string
+}
+
+func (q *Queries) GrantsOf(ctx context.Context, subject *string) ([]GrantsOfRow, error) {
+	rows, err := q.db.Query(ctx, grantsOf, subject)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GrantsOfRow
+	for rows.Next() {
+		var i GrantsOfRow
+		if err := rows.Scan(
+			&i.Binding,
+			&i.BuiltIn,
+			&i.RoleName,
+			&i.Permissions,
+			&i.Environment,
+			&i.Team,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertAccessToken = `-- name: InsertAccessToken :exec
-INSERT INTO access_tokens (id, name, description, role, digest, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO access_tokens (id, name, description, role, digest, created_at, expires_at, user_id, scope_environment, scope_permissions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertAccessTokenParams struct {
-	ID          string
-	Name        string
-	Description string
-	Role        string
-	Digest      []byte
-	CreatedAt   time.Time
-	ExpiresAt   *time.Time
+	ID               string
+	Name             string
+	Description      string
+	Role             string
+	Digest           []byte
+	CreatedAt        time.Time
+	ExpiresAt        *time.Time
+	UserID           *string
+	ScopeEnvironment *string
+	ScopePermissions []string
 }
 
 func (q *Queries) InsertAccessToken(ctx context.Context, arg InsertAccessTokenParams) error {
@@ -118,6 +361,133 @@ func (q *Queries) InsertAccessToken(ctx context.Context, arg InsertAccessTokenPa
 		arg.Digest,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.UserID,
+		arg.ScopeEnvironment,
+		arg.ScopePermissions,
+	)
+	return err
+}
+
+const insertRole = `-- name: InsertRole :exec
+INSERT INTO roles (id, name, labels, description, permissions, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type InsertRoleParams struct {
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
+	Permissions []string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+func (q *Queries) InsertRole(ctx context.Context, arg InsertRoleParams) error {
+	_, err := q.db.Exec(ctx, insertRole,
+		arg.ID,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.Permissions,
+		arg.CreatedAt,
+		arg.UpdatedAt,
+	)
+	return err
+}
+
+const insertRoleBinding = `-- name: InsertRoleBinding :exec
+INSERT INTO role_bindings (id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+`
+
+type InsertRoleBindingParams struct {
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
+	UserID      *string
+	AccessToken *string
+	BuiltIn     *string
+	Role        *string
+	Environment *string
+	Team        *string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+func (q *Queries) InsertRoleBinding(ctx context.Context, arg InsertRoleBindingParams) error {
+	_, err := q.db.Exec(ctx, insertRoleBinding,
+		arg.ID,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.UserID,
+		arg.AccessToken,
+		arg.BuiltIn,
+		arg.Role,
+		arg.Environment,
+		arg.Team,
+		arg.CreatedAt,
+		arg.UpdatedAt,
+	)
+	return err
+}
+
+const insertTeam = `-- name: InsertTeam :exec
+INSERT INTO teams (environment, id, name, labels, description, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type InsertTeamParams struct {
+	Environment string
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+func (q *Queries) InsertTeam(ctx context.Context, arg InsertTeamParams) error {
+	_, err := q.db.Exec(ctx, insertTeam,
+		arg.Environment,
+		arg.ID,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.CreatedAt,
+		arg.UpdatedAt,
+	)
+	return err
+}
+
+const insertUser = `-- name: InsertUser :exec
+INSERT INTO users (id, name, labels, description, email, disabled, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type InsertUserParams struct {
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
+	Email       *string
+	Disabled    bool
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) error {
+	_, err := q.db.Exec(ctx, insertUser,
+		arg.ID,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.Email,
+		arg.Disabled,
+		arg.CreatedAt,
+		arg.UpdatedAt,
 	)
 	return err
 }
@@ -129,4 +499,714 @@ LOCK TABLE access_tokens IN SHARE ROW EXCLUSIVE MODE
 func (q *Queries) LockAccessTokens(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, lockAccessTokens)
 	return err
+}
+
+const lockRole = `-- name: LockRole :one
+SELECT id, name, labels, description, permissions, created_at, updated_at FROM roles WHERE id = $1 OR name = $1 FOR UPDATE
+`
+
+func (q *Queries) LockRole(ctx context.Context, key string) (Role, error) {
+	row := q.db.QueryRow(ctx, lockRole, key)
+	var i Role
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.Permissions,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const lockRoleBinding = `-- name: LockRoleBinding :one
+SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at FROM role_bindings WHERE id = $1 OR name = $1 FOR UPDATE
+`
+
+func (q *Queries) LockRoleBinding(ctx context.Context, key string) (RoleBinding, error) {
+	row := q.db.QueryRow(ctx, lockRoleBinding, key)
+	var i RoleBinding
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.UserID,
+		&i.AccessToken,
+		&i.BuiltIn,
+		&i.Role,
+		&i.Environment,
+		&i.Team,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const lockTeam = `-- name: LockTeam :one
+SELECT environment, id, name, labels, description, created_at, updated_at FROM teams WHERE environment = $1 AND (id = $2 OR name = $2) FOR UPDATE
+`
+
+type LockTeamParams struct {
+	Environment string
+	Key         string
+}
+
+func (q *Queries) LockTeam(ctx context.Context, arg LockTeamParams) (Team, error) {
+	row := q.db.QueryRow(ctx, lockTeam, arg.Environment, arg.Key)
+	var i Team
+	err := row.Scan(
+		&i.Environment,
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const lockTeamsToShare = `-- name: LockTeamsToShare :many
+SELECT id, name FROM teams
+WHERE environment = $1 AND (id = ANY($2::text[]) OR name = ANY($2::text[]))
+ORDER BY id FOR KEY SHARE
+`
+
+type LockTeamsToShareParams struct {
+	Environment string
+	Keys        []string
+}
+
+type LockTeamsToShareRow struct {
+	ID   string
+	Name string
+}
+
+func (q *Queries) LockTeamsToShare(ctx context.Context, arg LockTeamsToShareParams) ([]LockTeamsToShareRow, error) {
+	rows, err := q.db.Query(ctx, lockTeamsToShare, arg.Environment, arg.Keys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockTeamsToShareRow
+	for rows.Next() {
+		var i LockTeamsToShareRow
+		if err := rows.Scan(&i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockUser = `-- name: LockUser :one
+SELECT id, name, labels, description, email, disabled, created_at, updated_at FROM users WHERE id = $1 OR name = $1 FOR UPDATE
+`
+
+func (q *Queries) LockUser(ctx context.Context, key string) (User, error) {
+	row := q.db.QueryRow(ctx, lockUser, key)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Labels,
+		&i.Description,
+		&i.Email,
+		&i.Disabled,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const resolveAccessToken = `-- name: ResolveAccessToken :one
+SELECT id FROM access_tokens WHERE id = $1 OR name = $1
+`
+
+func (q *Queries) ResolveAccessToken(ctx context.Context, key string) (string, error) {
+	row := q.db.QueryRow(ctx, resolveAccessToken, key)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const resolveEnvironment = `-- name: ResolveEnvironment :one
+SELECT id FROM environments WHERE id = $1 OR name = $1
+`
+
+func (q *Queries) ResolveEnvironment(ctx context.Context, key string) (string, error) {
+	row := q.db.QueryRow(ctx, resolveEnvironment, key)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const resolveRole = `-- name: ResolveRole :one
+SELECT id FROM roles WHERE id = $1 OR name = $1
+`
+
+func (q *Queries) ResolveRole(ctx context.Context, key string) (string, error) {
+	row := q.db.QueryRow(ctx, resolveRole, key)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const resolveTeam = `-- name: ResolveTeam :one
+SELECT id FROM teams WHERE environment = $1 AND (id = $2 OR name = $2)
+`
+
+type ResolveTeamParams struct {
+	Environment string
+	Key         string
+}
+
+func (q *Queries) ResolveTeam(ctx context.Context, arg ResolveTeamParams) (string, error) {
+	row := q.db.QueryRow(ctx, resolveTeam, arg.Environment, arg.Key)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const resolveUser = `-- name: ResolveUser :one
+SELECT id FROM users WHERE id = $1 OR name = $1
+`
+
+func (q *Queries) ResolveUser(ctx context.Context, key string) (string, error) {
+	row := q.db.QueryRow(ctx, resolveUser, key)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const roleReferrers = `-- name: RoleReferrers :many
+SELECT 'role-binding' AS kind, id, name, '/role' AS pointer FROM role_bindings WHERE role = $1::text
+ORDER BY name
+LIMIT $2
+`
+
+type RoleReferrersParams struct {
+	ID   string
+	Most int32
+}
+
+type RoleReferrersRow struct {
+	Kind    string
+	ID      string
+	Name    string
+	Pointer string
+}
+
+func (q *Queries) RoleReferrers(ctx context.Context, arg RoleReferrersParams) ([]RoleReferrersRow, error) {
+	rows, err := q.db.Query(ctx, roleReferrers, arg.ID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RoleReferrersRow
+	for rows.Next() {
+		var i RoleReferrersRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.ID,
+			&i.Name,
+			&i.Pointer,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const selectRoleBindings = `-- name: SelectRoleBindings :many
+SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at FROM role_bindings
+WHERE role_bindings.name > $1
+  AND ($2::text IS NULL OR role_bindings.name = $2)
+  AND ($3::text IS NULL OR role_bindings.user_id IN (SELECT u.id FROM users u WHERE u.id = $3 OR u.name = $3))
+  AND ($4::text IS NULL OR role_bindings.access_token IN (SELECT t.id FROM access_tokens t WHERE t.id = $4 OR t.name = $4))
+  AND ($5::text IS NULL OR role_bindings.built_in = $5 OR role_bindings.role IN (SELECT r.id FROM roles r WHERE r.id = $5 OR r.name = $5))
+  AND ($6::text IS NULL OR role_bindings.environment IN (SELECT e.id FROM environments e WHERE e.id = $6 OR e.name = $6))
+  AND ($7::text IS NULL OR role_bindings.team IN (SELECT m.id FROM teams m WHERE m.id = $7 OR m.name = $7))
+  AND ($8::text[] IS NULL OR role_bindings.environment = ANY($8::text[]))
+  AND role_bindings.labels @> $9::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($10::jsonb) AS unequal (pair) WHERE role_bindings.labels @> unequal.pair)
+  AND role_bindings.labels ?& $11::text[]
+  AND NOT role_bindings.labels ?| $12::text[]
+ORDER BY role_bindings.name
+LIMIT $13
+`
+
+type SelectRoleBindingsParams struct {
+	After       string
+	Name        *string
+	UserID      *string
+	AccessToken *string
+	Role        *string
+	Environment *string
+	Team        *string
+	Within      []string
+	Equal       []byte
+	Unequal     []byte
+	Present     []string
+	Absent      []string
+	Most        int32
+}
+
+func (q *Queries) SelectRoleBindings(ctx context.Context, arg SelectRoleBindingsParams) ([]RoleBinding, error) {
+	rows, err := q.db.Query(ctx, selectRoleBindings,
+		arg.After,
+		arg.Name,
+		arg.UserID,
+		arg.AccessToken,
+		arg.Role,
+		arg.Environment,
+		arg.Team,
+		arg.Within,
+		arg.Equal,
+		arg.Unequal,
+		arg.Present,
+		arg.Absent,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RoleBinding
+	for rows.Next() {
+		var i RoleBinding
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Labels,
+			&i.Description,
+			&i.UserID,
+			&i.AccessToken,
+			&i.BuiltIn,
+			&i.Role,
+			&i.Environment,
+			&i.Team,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const selectRoles = `-- name: SelectRoles :many
+SELECT id, name, labels, description, permissions, created_at, updated_at FROM roles
+WHERE roles.name > $1
+  AND ($2::text IS NULL OR roles.name = $2)
+  AND roles.labels @> $3::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($4::jsonb) AS unequal (pair) WHERE roles.labels @> unequal.pair)
+  AND roles.labels ?& $5::text[]
+  AND NOT roles.labels ?| $6::text[]
+ORDER BY roles.name
+LIMIT $7
+`
+
+type SelectRolesParams struct {
+	After   string
+	Name    *string
+	Equal   []byte
+	Unequal []byte
+	Present []string
+	Absent  []string
+	Most    int32
+}
+
+func (q *Queries) SelectRoles(ctx context.Context, arg SelectRolesParams) ([]Role, error) {
+	rows, err := q.db.Query(ctx, selectRoles,
+		arg.After,
+		arg.Name,
+		arg.Equal,
+		arg.Unequal,
+		arg.Present,
+		arg.Absent,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Role
+	for rows.Next() {
+		var i Role
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Labels,
+			&i.Description,
+			&i.Permissions,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const selectTeams = `-- name: SelectTeams :many
+SELECT environment, id, name, labels, description, created_at, updated_at FROM teams
+WHERE teams.environment = $1
+  AND teams.name > $2
+  AND ($3::text IS NULL OR teams.name = $3)
+  AND ($4::text[] IS NULL OR teams.id = ANY($4::text[]))
+  AND teams.labels @> $5::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($6::jsonb) AS unequal (pair) WHERE teams.labels @> unequal.pair)
+  AND teams.labels ?& $7::text[]
+  AND NOT teams.labels ?| $8::text[]
+ORDER BY teams.name
+LIMIT $9
+`
+
+type SelectTeamsParams struct {
+	Environment string
+	After       string
+	Name        *string
+	Within      []string
+	Equal       []byte
+	Unequal     []byte
+	Present     []string
+	Absent      []string
+	Most        int32
+}
+
+func (q *Queries) SelectTeams(ctx context.Context, arg SelectTeamsParams) ([]Team, error) {
+	rows, err := q.db.Query(ctx, selectTeams,
+		arg.Environment,
+		arg.After,
+		arg.Name,
+		arg.Within,
+		arg.Equal,
+		arg.Unequal,
+		arg.Present,
+		arg.Absent,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Team
+	for rows.Next() {
+		var i Team
+		if err := rows.Scan(
+			&i.Environment,
+			&i.ID,
+			&i.Name,
+			&i.Labels,
+			&i.Description,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const selectUsers = `-- name: SelectUsers :many
+SELECT id, name, labels, description, email, disabled, created_at, updated_at FROM users
+WHERE users.name > $1
+  AND ($2::text IS NULL OR users.name = $2)
+  AND ($3::text IS NULL OR lower(users.email) = lower($3))
+  AND users.labels @> $4::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($5::jsonb) AS unequal (pair) WHERE users.labels @> unequal.pair)
+  AND users.labels ?& $6::text[]
+  AND NOT users.labels ?| $7::text[]
+ORDER BY users.name
+LIMIT $8
+`
+
+type SelectUsersParams struct {
+	After   string
+	Name    *string
+	Email   *string
+	Equal   []byte
+	Unequal []byte
+	Present []string
+	Absent  []string
+	Most    int32
+}
+
+func (q *Queries) SelectUsers(ctx context.Context, arg SelectUsersParams) ([]User, error) {
+	rows, err := q.db.Query(ctx, selectUsers,
+		arg.After,
+		arg.Name,
+		arg.Email,
+		arg.Equal,
+		arg.Unequal,
+		arg.Present,
+		arg.Absent,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []User
+	for rows.Next() {
+		var i User
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Labels,
+			&i.Description,
+			&i.Email,
+			&i.Disabled,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const teamReferrers = `-- name: TeamReferrers :many
+SELECT r.from_collection AS kind, r.from_id AS id, o.name AS name, r.pointer AS pointer
+FROM object_references r
+JOIN objects o ON o.environment = r.environment AND o.collection = r.from_collection AND o.id = r.from_id
+WHERE r.environment = $2::text AND r.to_collection = 'teams' AND r.to_id = $3::text
+UNION ALL
+SELECT 'consumers', c.id, c.name, '/team' FROM consumers c WHERE c.environment = $2::text AND c.team = $3::text
+UNION ALL
+SELECT 'secrets', s.id, s.name, '/team' FROM secrets s WHERE s.environment = $2::text AND s.team = $3::text
+UNION ALL
+SELECT 'role-bindings', b.id, b.name, '/team' FROM role_bindings b WHERE b.environment = $2::text AND b.team = $3::text
+ORDER BY 1, 3
+LIMIT $1
+`
+
+type TeamReferrersParams struct {
+	Most        int32
+	Environment string
+	ID          string
+}
+
+type TeamReferrersRow struct {
+	Kind    string
+	ID      string
+	Name    string
+	Pointer string
+}
+
+func (q *Queries) TeamReferrers(ctx context.Context, arg TeamReferrersParams) ([]TeamReferrersRow, error) {
+	rows, err := q.db.Query(ctx, teamReferrers, arg.Most, arg.Environment, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TeamReferrersRow
+	for rows.Next() {
+		var i TeamReferrersRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.ID,
+			&i.Name,
+			&i.Pointer,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const updateRole = `-- name: UpdateRole :exec
+UPDATE roles
+SET name = $1, labels = $2, description = $3, permissions = $4, updated_at = $5
+WHERE id = $6
+`
+
+type UpdateRoleParams struct {
+	Name        string
+	Labels      []byte
+	Description string
+	Permissions []string
+	UpdatedAt   time.Time
+	ID          string
+}
+
+func (q *Queries) UpdateRole(ctx context.Context, arg UpdateRoleParams) error {
+	_, err := q.db.Exec(ctx, updateRole,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.Permissions,
+		arg.UpdatedAt,
+		arg.ID,
+	)
+	return err
+}
+
+const updateRoleBinding = `-- name: UpdateRoleBinding :exec
+UPDATE role_bindings
+SET name = $1, labels = $2, description = $3, user_id = $4, access_token = $5, built_in = $6,
+    role = $7, environment = $8, team = $9, updated_at = $10
+WHERE id = $11
+`
+
+type UpdateRoleBindingParams struct {
+	Name        string
+	Labels      []byte
+	Description string
+	UserID      *string
+	AccessToken *string
+	BuiltIn     *string
+	Role        *string
+	Environment *string
+	Team        *string
+	UpdatedAt   time.Time
+	ID          string
+}
+
+func (q *Queries) UpdateRoleBinding(ctx context.Context, arg UpdateRoleBindingParams) error {
+	_, err := q.db.Exec(ctx, updateRoleBinding,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.UserID,
+		arg.AccessToken,
+		arg.BuiltIn,
+		arg.Role,
+		arg.Environment,
+		arg.Team,
+		arg.UpdatedAt,
+		arg.ID,
+	)
+	return err
+}
+
+const updateTeam = `-- name: UpdateTeam :exec
+UPDATE teams
+SET name = $1, labels = $2, description = $3, updated_at = $4
+WHERE environment = $5 AND id = $6
+`
+
+type UpdateTeamParams struct {
+	Name        string
+	Labels      []byte
+	Description string
+	UpdatedAt   time.Time
+	Environment string
+	ID          string
+}
+
+func (q *Queries) UpdateTeam(ctx context.Context, arg UpdateTeamParams) error {
+	_, err := q.db.Exec(ctx, updateTeam,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.UpdatedAt,
+		arg.Environment,
+		arg.ID,
+	)
+	return err
+}
+
+const updateUser = `-- name: UpdateUser :exec
+UPDATE users
+SET name = $1, labels = $2, description = $3, email = $4, disabled = $5, updated_at = $6
+WHERE id = $7
+`
+
+type UpdateUserParams struct {
+	Name        string
+	Labels      []byte
+	Description string
+	Email       *string
+	Disabled    bool
+	UpdatedAt   time.Time
+	ID          string
+}
+
+func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) error {
+	_, err := q.db.Exec(ctx, updateUser,
+		arg.Name,
+		arg.Labels,
+		arg.Description,
+		arg.Email,
+		arg.Disabled,
+		arg.UpdatedAt,
+		arg.ID,
+	)
+	return err
+}
+
+const userReferrers = `-- name: UserReferrers :many
+SELECT 'access-token' AS kind, id, name, '/user' AS pointer FROM access_tokens WHERE user_id = $2::text
+UNION ALL
+SELECT 'role-binding', id, name, '/user' FROM role_bindings WHERE user_id = $2::text
+ORDER BY 1, 3
+LIMIT $1
+`
+
+type UserReferrersParams struct {
+	Most int32
+	ID   string
+}
+
+type UserReferrersRow struct {
+	Kind    string
+	ID      string
+	Name    string
+	Pointer string
+}
+
+func (q *Queries) UserReferrers(ctx context.Context, arg UserReferrersParams) ([]UserReferrersRow, error) {
+	rows, err := q.db.Query(ctx, userReferrers, arg.Most, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UserReferrersRow
+	for rows.Next() {
+		var i UserReferrersRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.ID,
+			&i.Name,
+			&i.Pointer,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -171,10 +171,10 @@ func (b *UpsertBlocksBatchResults) Close() error {
 }
 
 const upsertConsumers = `-- name: UpsertConsumers :batchexec
-INSERT INTO consumers (environment, id, name, labels, description, metadata, suspended, entry_key, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO consumers (environment, id, name, labels, description, team, metadata, suspended, entry_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (environment, id) DO UPDATE
-SET name = excluded.name, labels = excluded.labels, description = excluded.description, metadata = excluded.metadata,
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, team = excluded.team, metadata = excluded.metadata,
     suspended = excluded.suspended, entry_key = excluded.entry_key, updated_at = excluded.updated_at
 `
 
@@ -190,6 +190,7 @@ type UpsertConsumersParams struct {
 	Name        string
 	Labels      []byte
 	Description string
+	Team        *string
 	Metadata    []byte
 	Suspended   bool
 	EntryKey    []byte
@@ -206,6 +207,7 @@ func (q *Queries) UpsertConsumers(ctx context.Context, arg []UpsertConsumersPara
 			a.Name,
 			a.Labels,
 			a.Description,
+			a.Team,
 			a.Metadata,
 			a.Suspended,
 			a.EntryKey,
@@ -240,10 +242,10 @@ func (b *UpsertConsumersBatchResults) Close() error {
 }
 
 const upsertSecrets = `-- name: UpsertSecrets :batchexec
-INSERT INTO secrets (environment, id, name, labels, description, entry_key, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO secrets (environment, id, name, labels, description, team, entry_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (environment, id) DO UPDATE
-SET name = excluded.name, labels = excluded.labels, description = excluded.description, updated_at = excluded.updated_at
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, team = excluded.team, updated_at = excluded.updated_at
 `
 
 type UpsertSecretsBatchResults struct {
@@ -258,6 +260,7 @@ type UpsertSecretsParams struct {
 	Name        string
 	Labels      []byte
 	Description string
+	Team        *string
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
@@ -272,6 +275,7 @@ func (q *Queries) UpsertSecrets(ctx context.Context, arg []UpsertSecretsParams) 
 			a.Name,
 			a.Labels,
 			a.Description,
+			a.Team,
 			a.EntryKey,
 			a.CreatedAt,
 			a.UpdatedAt,

@@ -145,8 +145,9 @@ func (q *Queries) DirectoryCounts(ctx context.Context, environment string) ([]Di
 }
 
 const findApiKey = `-- name: FindApiKey :one
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
+JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = $1 AND (api_keys.id = $2 OR api_keys.name = $2)
 `
@@ -160,6 +161,7 @@ type FindApiKeyRow struct {
 	ApiKey   ApiKey
 	Hash     []byte
 	Sequence int64
+	Team     *string
 }
 
 func (q *Queries) FindApiKey(ctx context.Context, arg FindApiKeyParams) (FindApiKeyRow, error) {
@@ -184,12 +186,13 @@ func (q *Queries) FindApiKey(ctx context.Context, arg FindApiKeyParams) (FindApi
 		&i.ApiKey.Pepper,
 		&i.Hash,
 		&i.Sequence,
+		&i.Team,
 	)
 	return i, err
 }
 
 const findConsumer = `-- name: FindConsumer :one
-SELECT consumers.environment, consumers.id, consumers.name, consumers.labels, consumers.description, consumers.metadata, consumers.suspended, consumers.entry_key, consumers.created_at, consumers.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT consumers.environment, consumers.id, consumers.name, consumers.labels, consumers.description, consumers.metadata, consumers.suspended, consumers.entry_key, consumers.created_at, consumers.updated_at, consumers.team, directory_entries.hash, directory_entries.sequence
 FROM consumers
 JOIN directory_entries ON directory_entries.environment = consumers.environment AND directory_entries.key = consumers.entry_key
 WHERE consumers.environment = $1 AND (consumers.id = $2 OR consumers.name = $2)
@@ -220,6 +223,7 @@ func (q *Queries) FindConsumer(ctx context.Context, arg FindConsumerParams) (Fin
 		&i.Consumer.EntryKey,
 		&i.Consumer.CreatedAt,
 		&i.Consumer.UpdatedAt,
+		&i.Consumer.Team,
 		&i.Hash,
 		&i.Sequence,
 	)
@@ -227,7 +231,7 @@ func (q *Queries) FindConsumer(ctx context.Context, arg FindConsumerParams) (Fin
 }
 
 const findSecret = `-- name: FindSecret :one
-SELECT secrets.environment, secrets.id, secrets.name, secrets.labels, secrets.description, secrets.entry_key, secrets.created_at, secrets.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT secrets.environment, secrets.id, secrets.name, secrets.labels, secrets.description, secrets.entry_key, secrets.created_at, secrets.updated_at, secrets.team, directory_entries.hash, directory_entries.sequence
 FROM secrets
 JOIN directory_entries ON directory_entries.environment = secrets.environment AND directory_entries.key = secrets.entry_key
 WHERE secrets.environment = $1 AND (secrets.id = $2 OR secrets.name = $2)
@@ -256,6 +260,7 @@ func (q *Queries) FindSecret(ctx context.Context, arg FindSecretParams) (FindSec
 		&i.Secret.EntryKey,
 		&i.Secret.CreatedAt,
 		&i.Secret.UpdatedAt,
+		&i.Secret.Team,
 		&i.Hash,
 		&i.Sequence,
 	)
@@ -263,8 +268,9 @@ func (q *Queries) FindSecret(ctx context.Context, arg FindSecretParams) (FindSec
 }
 
 const getApiKeys = `-- name: GetApiKeys :many
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
+JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = $1 AND api_keys.id = ANY($2::text[])
 `
@@ -278,6 +284,7 @@ type GetApiKeysRow struct {
 	ApiKey   ApiKey
 	Hash     []byte
 	Sequence int64
+	Team     *string
 }
 
 func (q *Queries) GetApiKeys(ctx context.Context, arg GetApiKeysParams) ([]GetApiKeysRow, error) {
@@ -308,6 +315,7 @@ func (q *Queries) GetApiKeys(ctx context.Context, arg GetApiKeysParams) ([]GetAp
 			&i.ApiKey.Pepper,
 			&i.Hash,
 			&i.Sequence,
+			&i.Team,
 		); err != nil {
 			return nil, err
 		}
@@ -320,7 +328,7 @@ func (q *Queries) GetApiKeys(ctx context.Context, arg GetApiKeysParams) ([]GetAp
 }
 
 const getConsumers = `-- name: GetConsumers :many
-SELECT consumers.environment, consumers.id, consumers.name, consumers.labels, consumers.description, consumers.metadata, consumers.suspended, consumers.entry_key, consumers.created_at, consumers.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT consumers.environment, consumers.id, consumers.name, consumers.labels, consumers.description, consumers.metadata, consumers.suspended, consumers.entry_key, consumers.created_at, consumers.updated_at, consumers.team, directory_entries.hash, directory_entries.sequence
 FROM consumers
 JOIN directory_entries ON directory_entries.environment = consumers.environment AND directory_entries.key = consumers.entry_key
 WHERE consumers.environment = $1 AND consumers.id = ANY($2::text[])
@@ -357,6 +365,7 @@ func (q *Queries) GetConsumers(ctx context.Context, arg GetConsumersParams) ([]G
 			&i.Consumer.EntryKey,
 			&i.Consumer.CreatedAt,
 			&i.Consumer.UpdatedAt,
+			&i.Consumer.Team,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {
@@ -371,7 +380,7 @@ func (q *Queries) GetConsumers(ctx context.Context, arg GetConsumersParams) ([]G
 }
 
 const getSecrets = `-- name: GetSecrets :many
-SELECT secrets.environment, secrets.id, secrets.name, secrets.labels, secrets.description, secrets.entry_key, secrets.created_at, secrets.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT secrets.environment, secrets.id, secrets.name, secrets.labels, secrets.description, secrets.entry_key, secrets.created_at, secrets.updated_at, secrets.team, directory_entries.hash, directory_entries.sequence
 FROM secrets
 JOIN directory_entries ON directory_entries.environment = secrets.environment AND directory_entries.key = secrets.entry_key
 WHERE secrets.environment = $1 AND secrets.id = ANY($2::text[])
@@ -406,6 +415,7 @@ func (q *Queries) GetSecrets(ctx context.Context, arg GetSecretsParams) ([]GetSe
 			&i.Secret.EntryKey,
 			&i.Secret.CreatedAt,
 			&i.Secret.UpdatedAt,
+			&i.Secret.Team,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {
@@ -848,20 +858,22 @@ func (q *Queries) ReleaseSecretNames(ctx context.Context, arg ReleaseSecretNames
 }
 
 const selectApiKeys = `-- name: SelectApiKeys :many
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
+JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = $1 AND api_keys.name > $2
   AND ($3::text IS NULL OR api_keys.name = $3)
   AND ($4::text IS NULL OR api_keys.consumer IN (
       SELECT c.id FROM consumers c
       WHERE c.environment = $1 AND (c.id = $4 OR c.name = $4)))
-  AND api_keys.labels @> $5::jsonb
-  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($6::jsonb) AS unequal (pair) WHERE api_keys.labels @> unequal.pair)
-  AND api_keys.labels ?& $7::text[]
-  AND NOT api_keys.labels ?| $8::text[]
+  AND ($5::text[] IS NULL OR owners.team = ANY($5::text[]))
+  AND api_keys.labels @> $6::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($7::jsonb) AS unequal (pair) WHERE api_keys.labels @> unequal.pair)
+  AND api_keys.labels ?& $8::text[]
+  AND NOT api_keys.labels ?| $9::text[]
 ORDER BY api_keys.name
-LIMIT $9
+LIMIT $10
 `
 
 type SelectApiKeysParams struct {
@@ -869,6 +881,7 @@ type SelectApiKeysParams struct {
 	After       string
 	Name        *string
 	Consumer    *string
+	Within      []string
 	Equal       []byte
 	Unequal     []byte
 	Present     []string
@@ -880,6 +893,7 @@ type SelectApiKeysRow struct {
 	ApiKey   ApiKey
 	Hash     []byte
 	Sequence int64
+	Team     *string
 }
 
 func (q *Queries) SelectApiKeys(ctx context.Context, arg SelectApiKeysParams) ([]SelectApiKeysRow, error) {
@@ -888,6 +902,7 @@ func (q *Queries) SelectApiKeys(ctx context.Context, arg SelectApiKeysParams) ([
 		arg.After,
 		arg.Name,
 		arg.Consumer,
+		arg.Within,
 		arg.Equal,
 		arg.Unequal,
 		arg.Present,
@@ -920,6 +935,7 @@ func (q *Queries) SelectApiKeys(ctx context.Context, arg SelectApiKeysParams) ([
 			&i.ApiKey.Pepper,
 			&i.Hash,
 			&i.Sequence,
+			&i.Team,
 		); err != nil {
 			return nil, err
 		}
@@ -932,18 +948,19 @@ func (q *Queries) SelectApiKeys(ctx context.Context, arg SelectApiKeysParams) ([
 }
 
 const selectConsumers = `-- name: SelectConsumers :many
-SELECT consumers.environment, consumers.id, consumers.name, consumers.labels, consumers.description, consumers.metadata, consumers.suspended, consumers.entry_key, consumers.created_at, consumers.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT consumers.environment, consumers.id, consumers.name, consumers.labels, consumers.description, consumers.metadata, consumers.suspended, consumers.entry_key, consumers.created_at, consumers.updated_at, consumers.team, directory_entries.hash, directory_entries.sequence
 FROM consumers
 JOIN directory_entries ON directory_entries.environment = consumers.environment AND directory_entries.key = consumers.entry_key
 WHERE consumers.environment = $1 AND consumers.name > $2
   AND ($3::text IS NULL OR consumers.name = $3)
   AND ($4::boolean IS NULL OR consumers.suspended = $4)
-  AND consumers.labels @> $5::jsonb
-  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($6::jsonb) AS unequal (pair) WHERE consumers.labels @> unequal.pair)
-  AND consumers.labels ?& $7::text[]
-  AND NOT consumers.labels ?| $8::text[]
+  AND ($5::text[] IS NULL OR consumers.team = ANY($5::text[]))
+  AND consumers.labels @> $6::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($7::jsonb) AS unequal (pair) WHERE consumers.labels @> unequal.pair)
+  AND consumers.labels ?& $8::text[]
+  AND NOT consumers.labels ?| $9::text[]
 ORDER BY consumers.name
-LIMIT $9
+LIMIT $10
 `
 
 type SelectConsumersParams struct {
@@ -951,6 +968,7 @@ type SelectConsumersParams struct {
 	After       string
 	Name        *string
 	Suspended   *bool
+	Within      []string
 	Equal       []byte
 	Unequal     []byte
 	Present     []string
@@ -970,6 +988,7 @@ func (q *Queries) SelectConsumers(ctx context.Context, arg SelectConsumersParams
 		arg.After,
 		arg.Name,
 		arg.Suspended,
+		arg.Within,
 		arg.Equal,
 		arg.Unequal,
 		arg.Present,
@@ -994,6 +1013,7 @@ func (q *Queries) SelectConsumers(ctx context.Context, arg SelectConsumersParams
 			&i.Consumer.EntryKey,
 			&i.Consumer.CreatedAt,
 			&i.Consumer.UpdatedAt,
+			&i.Consumer.Team,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {
@@ -1008,23 +1028,25 @@ func (q *Queries) SelectConsumers(ctx context.Context, arg SelectConsumersParams
 }
 
 const selectSecrets = `-- name: SelectSecrets :many
-SELECT secrets.environment, secrets.id, secrets.name, secrets.labels, secrets.description, secrets.entry_key, secrets.created_at, secrets.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT secrets.environment, secrets.id, secrets.name, secrets.labels, secrets.description, secrets.entry_key, secrets.created_at, secrets.updated_at, secrets.team, directory_entries.hash, directory_entries.sequence
 FROM secrets
 JOIN directory_entries ON directory_entries.environment = secrets.environment AND directory_entries.key = secrets.entry_key
 WHERE secrets.environment = $1 AND secrets.name > $2
   AND ($3::text IS NULL OR secrets.name = $3)
-  AND secrets.labels @> $4::jsonb
-  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($5::jsonb) AS unequal (pair) WHERE secrets.labels @> unequal.pair)
-  AND secrets.labels ?& $6::text[]
-  AND NOT secrets.labels ?| $7::text[]
+  AND ($4::text[] IS NULL OR secrets.team = ANY($4::text[]))
+  AND secrets.labels @> $5::jsonb
+  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements($6::jsonb) AS unequal (pair) WHERE secrets.labels @> unequal.pair)
+  AND secrets.labels ?& $7::text[]
+  AND NOT secrets.labels ?| $8::text[]
 ORDER BY secrets.name
-LIMIT $8
+LIMIT $9
 `
 
 type SelectSecretsParams struct {
 	Environment string
 	After       string
 	Name        *string
+	Within      []string
 	Equal       []byte
 	Unequal     []byte
 	Present     []string
@@ -1043,6 +1065,7 @@ func (q *Queries) SelectSecrets(ctx context.Context, arg SelectSecretsParams) ([
 		arg.Environment,
 		arg.After,
 		arg.Name,
+		arg.Within,
 		arg.Equal,
 		arg.Unequal,
 		arg.Present,
@@ -1065,6 +1088,7 @@ func (q *Queries) SelectSecrets(ctx context.Context, arg SelectSecretsParams) ([
 			&i.Secret.EntryKey,
 			&i.Secret.CreatedAt,
 			&i.Secret.UpdatedAt,
+			&i.Secret.Team,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {

@@ -126,14 +126,15 @@ const listEnvironments = `-- name: ListEnvironments :many
 SELECT e.id, e.name, e.description, e.epoch, e.revision, e.created_at, c.sequence
 FROM environments e
 JOIN directory_counters c ON c.environment = e.id
-WHERE e.name > $1
+WHERE e.name > $1 AND ($2::text[] IS NULL OR e.id = ANY($2::text[]))
 ORDER BY e.name
-LIMIT $2
+LIMIT $3
 `
 
 type ListEnvironmentsParams struct {
-	After string
-	Most  int32
+	After  string
+	Within []string
+	Most   int32
 }
 
 type ListEnvironmentsRow struct {
@@ -147,7 +148,7 @@ type ListEnvironmentsRow struct {
 }
 
 func (q *Queries) ListEnvironments(ctx context.Context, arg ListEnvironmentsParams) ([]ListEnvironmentsRow, error) {
-	rows, err := q.db.Query(ctx, listEnvironments, arg.After, arg.Most)
+	rows, err := q.db.Query(ctx, listEnvironments, arg.After, arg.Within, arg.Most)
 	if err != nil {
 		return nil, err
 	}

@@ -12,13 +12,16 @@ import (
 )
 
 type AccessToken struct {
-	ID          string
-	Name        string
-	Description string
-	Role        string
-	Digest      []byte
-	CreatedAt   time.Time
-	ExpiresAt   *time.Time
+	ID               string
+	Name             string
+	Description      string
+	Role             string
+	Digest           []byte
+	CreatedAt        time.Time
+	ExpiresAt        *time.Time
+	UserID           *string
+	ScopeEnvironment *string
+	ScopePermissions []string
 }
 
 type ApiKey struct {
@@ -107,6 +110,7 @@ type Consumer struct {
 	EntryKey    []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Team        *string
 }
 
 type CredentialLastUse struct {
@@ -374,6 +378,31 @@ type RevisionChange struct {
 	After       []byte
 }
 
+type Role struct {
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
+	Permissions []string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type RoleBinding struct {
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
+	UserID      *string
+	AccessToken *string
+	BuiltIn     *string
+	Role        *string
+	Environment *string
+	Team        *string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
 type Rotation struct {
 	ID          int64
 	Kind        string
@@ -393,6 +422,17 @@ type Secret struct {
 	Labels      []byte
 	Description string
 	EntryKey    []byte
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Team        *string
+}
+
+type Team struct {
+	Environment string
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -484,4 +524,15 @@ type UsageUpkeep struct {
 	One       bool
 	PassedAt  time.Time
 	HeldUntil time.Time
+}
+
+type User struct {
+	ID          string
+	Name        string
+	Labels      []byte
+	Description string
+	Email       *string
+	Disabled    bool
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }

@@ -35,8 +35,9 @@ JOIN directory_entries ON directory_entries.environment = consumers.environment 
 WHERE consumers.environment = @environment AND consumers.id = ANY(@ids::text[]);
 
 -- name: GetApiKeys :many
-SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence
+SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
+JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = @environment AND api_keys.id = ANY(@ids::text[]);
 
@@ -53,8 +54,9 @@ JOIN directory_entries ON directory_entries.environment = consumers.environment 
 WHERE consumers.environment = @environment AND (consumers.id = @key OR consumers.name = @key);
 
 -- name: FindApiKey :one
-SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence
+SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
+JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = @environment AND (api_keys.id = @key OR api_keys.name = @key);
 
@@ -71,6 +73,7 @@ JOIN directory_entries ON directory_entries.environment = consumers.environment 
 WHERE consumers.environment = @environment AND consumers.name > @after
   AND (sqlc.narg(name)::text IS NULL OR consumers.name = sqlc.narg(name))
   AND (sqlc.narg(suspended)::boolean IS NULL OR consumers.suspended = sqlc.narg(suspended))
+  AND (sqlc.narg(within)::text[] IS NULL OR consumers.team = ANY(sqlc.narg(within)::text[]))
   AND consumers.labels @> @equal::jsonb
   AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(@unequal::jsonb) AS unequal (pair) WHERE consumers.labels @> unequal.pair)
   AND consumers.labels ?& @present::text[]
@@ -79,14 +82,16 @@ ORDER BY consumers.name
 LIMIT @most;
 
 -- name: SelectApiKeys :many
-SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence
+SELECT sqlc.embed(api_keys), directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
+JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
 WHERE api_keys.environment = @environment AND api_keys.name > @after
   AND (sqlc.narg(name)::text IS NULL OR api_keys.name = sqlc.narg(name))
   AND (sqlc.narg(consumer)::text IS NULL OR api_keys.consumer IN (
       SELECT c.id FROM consumers c
       WHERE c.environment = @environment AND (c.id = sqlc.narg(consumer) OR c.name = sqlc.narg(consumer))))
+  AND (sqlc.narg(within)::text[] IS NULL OR owners.team = ANY(sqlc.narg(within)::text[]))
   AND api_keys.labels @> @equal::jsonb
   AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(@unequal::jsonb) AS unequal (pair) WHERE api_keys.labels @> unequal.pair)
   AND api_keys.labels ?& @present::text[]
@@ -100,6 +105,7 @@ FROM secrets
 JOIN directory_entries ON directory_entries.environment = secrets.environment AND directory_entries.key = secrets.entry_key
 WHERE secrets.environment = @environment AND secrets.name > @after
   AND (sqlc.narg(name)::text IS NULL OR secrets.name = sqlc.narg(name))
+  AND (sqlc.narg(within)::text[] IS NULL OR secrets.team = ANY(sqlc.narg(within)::text[]))
   AND secrets.labels @> @equal::jsonb
   AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(@unequal::jsonb) AS unequal (pair) WHERE secrets.labels @> unequal.pair)
   AND secrets.labels ?& @present::text[]
@@ -122,10 +128,10 @@ ORDER BY name
 LIMIT @most;
 
 -- name: UpsertConsumers :batchexec
-INSERT INTO consumers (environment, id, name, labels, description, metadata, suspended, entry_key, created_at, updated_at)
-VALUES (@environment, @id, @name, @labels, @description, @metadata, @suspended, @entry_key, @created_at, @updated_at)
+INSERT INTO consumers (environment, id, name, labels, description, team, metadata, suspended, entry_key, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, sqlc.narg(team), @metadata, @suspended, @entry_key, @created_at, @updated_at)
 ON CONFLICT (environment, id) DO UPDATE
-SET name = excluded.name, labels = excluded.labels, description = excluded.description, metadata = excluded.metadata,
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, team = excluded.team, metadata = excluded.metadata,
     suspended = excluded.suspended, entry_key = excluded.entry_key, updated_at = excluded.updated_at;
 
 -- name: UpsertApiKeys :batchexec
@@ -136,10 +142,10 @@ SET name = excluded.name, labels = excluded.labels, description = excluded.descr
     expires_at = excluded.expires_at, addresses = excluded.addresses, rotated_to = excluded.rotated_to, updated_at = excluded.updated_at;
 
 -- name: UpsertSecrets :batchexec
-INSERT INTO secrets (environment, id, name, labels, description, entry_key, created_at, updated_at)
-VALUES (@environment, @id, @name, @labels, @description, @entry_key, @created_at, @updated_at)
+INSERT INTO secrets (environment, id, name, labels, description, team, entry_key, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, sqlc.narg(team), @entry_key, @created_at, @updated_at)
 ON CONFLICT (environment, id) DO UPDATE
-SET name = excluded.name, labels = excluded.labels, description = excluded.description, updated_at = excluded.updated_at;
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, team = excluded.team, updated_at = excluded.updated_at;
 
 -- name: DeleteConsumers :exec
 -- Usage still has to say who they were.

@@ -16,7 +16,7 @@ WHERE e.id = @key OR e.name = @key;
 SELECT e.id, e.name, e.description, e.epoch, e.revision, e.created_at, c.sequence
 FROM environments e
 JOIN directory_counters c ON c.environment = e.id
-WHERE e.name > @after
+WHERE e.name > @after AND (sqlc.narg(within)::text[] IS NULL OR e.id = ANY(sqlc.narg(within)::text[]))
 ORDER BY e.name
 LIMIT @most;
 

@@ -137,6 +137,8 @@ type Consumer struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Free key-value marks to select by.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Team that it belongs to; absent: to the environment itself.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
 	// What it is, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// Facts about the consumer that policies may use.
@@ -202,6 +204,13 @@ func (x *Consumer) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *Consumer) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
 func (x *Consumer) GetDescription() string {
 	if x != nil {
 		return x.Description
@@ -246,6 +255,8 @@ type ApiKey struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Free key-value marks to select by.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Team of its consumer.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
 	// What it is for, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// Consumer that it proves. It cannot be changed.
@@ -323,6 +334,13 @@ func (x *ApiKey) GetLabels() map[string]string {
 		return x.Labels
 	}
 	return nil
+}
+
+func (x *ApiKey) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
 }
 
 func (x *ApiKey) GetDescription() string {
@@ -482,6 +500,8 @@ type Secret struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Free key-value marks to select by.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Team that it belongs to; absent: to the environment itself.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
 	// What it is for, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// The material; only ever written. Absent in an update: it stays.
@@ -545,6 +565,13 @@ func (x *Secret) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *Secret) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
 func (x *Secret) GetDescription() string {
 	if x != nil {
 		return x.Description
@@ -582,14 +609,18 @@ type AccessToken struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What it is for, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
-	// Role it acts in.
+	// Built-in role that it has everywhere, of a token that belongs to no user; absent: role bindings say what it has.
 	Role string `protobuf:"bytes,10,opt,name=role,proto3" json:"role,omitempty"`
 	// When it stops working; absent: never.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// The token itself, once, in the answer that makes it.
 	Token string `protobuf:"bytes,12,opt,name=token,proto3" json:"token,omitempty"`
 	// When it was created.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// User that it belongs to, by id or name: it has that user's roles. Absent: it is a service token, with roles of its own.
+	User string `protobuf:"bytes,14,opt,name=user,proto3" json:"user,omitempty"`
+	// What it is narrowed to; absent: nothing.
+	Scope         *TokenScope `protobuf:"bytes,15,opt,name=scope,proto3" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,6 +700,20 @@ func (x *AccessToken) GetToken() string {
 func (x *AccessToken) GetCreatedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *AccessToken) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *AccessToken) GetScope() *TokenScope {
+	if x != nil {
+		return x.Scope
 	}
 	return nil
 }
@@ -2351,7 +2396,7 @@ var File_sallyport_admin_v1_admin_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/admin/v1/admin.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"sallyport/options/v1/options.proto\"\xbb\x02\n" +
+	"\x1esallyport/admin/v1/admin.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsallyport/admin/v1/access.proto\x1a\"sallyport/options/v1/options.proto\"\xbb\x02\n" +
 	"\vEnvironment\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12?\n" +
 	"\x04name\x18\x02 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$R\x04name\x12*\n" +
@@ -2361,11 +2406,13 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\brevision\x18\v \x01(\x04B\x06\xaa\xbb\x18\x02(\x01R\brevision\x12\"\n" +
 	"\bsequence\x18\f \x01(\x04B\x06\xaa\xbb\x18\x02(\x01R\bsequence\x12A\n" +
 	"\n" +
-	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\"\xa1\x04\n" +
+	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\"\xc2\x04\n" +
 	"\bConsumer\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12@\n" +
-	"\x06labels\x18\x03 \x03(\v2(.sallyport.admin.v1.Consumer.LabelsEntryR\x06labels\x12*\n" +
+	"\x06labels\x18\x03 \x03(\v2(.sallyport.admin.v1.Consumer.LabelsEntryR\x06labels\x12\x1f\n" +
+	"\x04team\x18\x04 \x01(\tB\v\xaa\xbb\x18\a\n" +
+	"\x05teamsR\x04team\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12_\n" +
 	"\bmetadata\x18\n" +
 	" \x03(\v2*.sallyport.admin.v1.Consumer.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\bR\bmetadata\x12\x1c\n" +
@@ -2379,11 +2426,13 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbf\x06\n" +
 	"\x06ApiKey\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12>\n" +
-	"\x06labels\x18\x03 \x03(\v2&.sallyport.admin.v1.ApiKey.LabelsEntryR\x06labels\x12*\n" +
+	"\x06labels\x18\x03 \x03(\v2&.sallyport.admin.v1.ApiKey.LabelsEntryR\x06labels\x12!\n" +
+	"\x04team\x18\x04 \x01(\tB\r\xaa\xbb\x18\t\n" +
+	"\x05teams(\x01R\x04team\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x121\n" +
 	"\bconsumer\x18\n" +
 	" \x01(\tB\x15\xbaH\x03\xc8\x01\x01\xaa\xbb\x18\v\n" +
@@ -2412,11 +2461,13 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\aoverlap\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x1a\xbaH\f\xaa\x01\t\"\x05\b\x80\xe7\x84\x0f2\x00\xaa\xbb\x18\a\"\x05\"24h\"R\aoverlap\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x129\n" +
 	"\n" +
-	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\x88\x03\n" +
+	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xa9\x03\n" +
 	"\x06Secret\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12>\n" +
-	"\x06labels\x18\x03 \x03(\v2&.sallyport.admin.v1.Secret.LabelsEntryR\x06labels\x12*\n" +
+	"\x06labels\x18\x03 \x03(\v2&.sallyport.admin.v1.Secret.LabelsEntryR\x06labels\x12\x1f\n" +
+	"\x04team\x18\x04 \x01(\tB\v\xaa\xbb\x18\a\n" +
+	"\x05teamsR\x04team\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12%\n" +
 	"\x05value\x18\n" +
 	" \x01(\tB\x0f\xbaH\x06r\x04(\x80\x80\x04\xaa\xbb\x18\x02\x10\x01R\x05value\x12A\n" +
@@ -2426,18 +2477,22 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"updated_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9f\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfb\x02\n" +
 	"\vAccessToken\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12*\n" +
-	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12\x1a\n" +
+	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12\x1f\n" +
 	"\x04role\x18\n" +
-	" \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x04role\x129\n" +
+	" \x01(\tB\v\xaa\xbb\x18\a\n" +
+	"\x05rolesR\x04role\x129\n" +
 	"\n" +
 	"expires_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1e\n" +
 	"\x05token\x18\f \x01(\tB\b\xaa\xbb\x18\x04\x10\x01(\x01R\x05token\x12A\n" +
 	"\n" +
-	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\"\x82\x03\n" +
+	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\x12\x1f\n" +
+	"\x04user\x18\x0e \x01(\tB\v\xaa\xbb\x18\a\n" +
+	"\x05usersR\x04user\x124\n" +
+	"\x05scope\x18\x0f \x01(\v2\x1e.sallyport.admin.v1.TokenScopeR\x05scope\"\x82\x03\n" +
 	"\tJoinToken\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12*\n" +
@@ -2656,7 +2711,8 @@ var file_sallyport_admin_v1_admin_proto_goTypes = []any{
 	nil,                           // 28: sallyport.admin.v1.Node.LabelsEntry
 	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 31: google.protobuf.Struct
+	(*TokenScope)(nil),            // 31: sallyport.admin.v1.TokenScope
+	(*structpb.Struct)(nil),       // 32: google.protobuf.Struct
 }
 var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	29, // 0: sallyport.admin.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
@@ -2676,35 +2732,36 @@ var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	29, // 14: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
 	29, // 15: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
 	29, // 16: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
-	29, // 17: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 18: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
-	29, // 19: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
-	29, // 20: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
-	29, // 21: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	28, // 22: sallyport.admin.v1.Node.labels:type_name -> sallyport.admin.v1.Node.LabelsEntry
-	29, // 23: sallyport.admin.v1.Node.started_at:type_name -> google.protobuf.Timestamp
-	29, // 24: sallyport.admin.v1.Node.left_at:type_name -> google.protobuf.Timestamp
-	29, // 25: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
-	10, // 26: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
-	11, // 27: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
-	29, // 28: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
-	31, // 29: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
-	31, // 30: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
-	12, // 31: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
-	31, // 32: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
-	14, // 33: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
-	12, // 34: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
-	17, // 35: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
-	31, // 36: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
-	29, // 37: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
-	31, // 38: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
-	22, // 39: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
-	23, // 40: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	31, // 17: sallyport.admin.v1.AccessToken.scope:type_name -> sallyport.admin.v1.TokenScope
+	29, // 18: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 19: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
+	29, // 20: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
+	29, // 21: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
+	29, // 22: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	28, // 23: sallyport.admin.v1.Node.labels:type_name -> sallyport.admin.v1.Node.LabelsEntry
+	29, // 24: sallyport.admin.v1.Node.started_at:type_name -> google.protobuf.Timestamp
+	29, // 25: sallyport.admin.v1.Node.left_at:type_name -> google.protobuf.Timestamp
+	29, // 26: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
+	10, // 27: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
+	11, // 28: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
+	29, // 29: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
+	32, // 30: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
+	32, // 31: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
+	12, // 32: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
+	32, // 33: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
+	14, // 34: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
+	12, // 35: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
+	17, // 36: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
+	32, // 37: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
+	29, // 38: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
+	32, // 39: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
+	22, // 40: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
+	23, // 41: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_admin_proto_init() }
@@ -2712,6 +2769,7 @@ func file_sallyport_admin_v1_admin_proto_init() {
 	if File_sallyport_admin_v1_admin_proto != nil {
 		return
 	}
+	file_sallyport_admin_v1_access_proto_init()
 	file_sallyport_admin_v1_admin_proto_msgTypes[6].OneofWrappers = []any{}
 	file_sallyport_admin_v1_admin_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}

@@ -90,6 +90,8 @@ type Policy struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Free key-value marks to select by.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Team that it belongs to; absent: to the environment itself.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
 	// What this policy is for, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// What it is attached to. None: it is kept, and enforced nowhere.
@@ -158,6 +160,13 @@ func (x *Policy) GetLabels() map[string]string {
 		return x.Labels
 	}
 	return nil
+}
+
+func (x *Policy) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
 }
 
 func (x *Policy) GetDescription() string {
@@ -336,11 +345,13 @@ var File_sallyport_config_v1_policy_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	" sallyport/config/v1/policy.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\"sallyport/options/v1/options.proto\"\x9c\x04\n" +
+	" sallyport/config/v1/policy.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\"sallyport/options/v1/options.proto\"\xbf\x04\n" +
 	"\x06Policy\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12?\n" +
-	"\x06labels\x18\x03 \x03(\v2'.sallyport.config.v1.Policy.LabelsEntryR\x06labels\x12*\n" +
+	"\x06labels\x18\x03 \x03(\v2'.sallyport.config.v1.Policy.LabelsEntryR\x06labels\x12!\n" +
+	"\x04team\x18\x04 \x01(\tB\r\xaa\xbb\x18\t\n" +
+	"\x05teamsH\x03R\x04team\x12*\n" +
 	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12K\n" +
 	"\vattached_to\x18\n" +
 	" \x03(\v2\x1f.sallyport.config.v1.AttachmentB\t\xbaH\x06\x92\x01\x03\x10\x80\bR\n" +

@@ -1,0 +1,137 @@
+package publish_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/publish"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// team makes a team.
+func (r *replica) team(name string) string {
+	r.t.Helper()
+	made, err := r.books().Teams.Create(access.WithActor(r.t.Context(), access.System()), r.env, fmt.Appendf(nil, `{"name":%q}`, name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return made.(*adminv1.Team).GetId()
+}
+
+func (r *replica) books() *access.Books { return access.NewBooks(r.db, r.db.Shelf()) }
+
+// as applies operations as somebody who may write all that a team of the environment has.
+func (r *replica) as(team string, ops ...publish.Operation) error {
+	actor := access.Actor{ID: "usr_a", Name: "Alice", Grants: access.Grants{{Environment: r.env, Team: team, Permissions: access.Everything()}}}
+	_, err := r.publisher.Apply(context.WithoutCancel(r.t.Context()), publish.Batch{Environment: r.env, Author: actor, Operations: ops})
+	return err
+}
+
+func TestWhoHoldsNothingWritesNothing(t *testing.T) {
+	r := start(t)
+	r.must(create("services", service("a")))
+	elsewhere := access.Grants{{Environment: "env_other", Permissions: access.Everything()}}
+	for name, grants := range map[string]access.Grants{"nobody": nil, "of another environment": elsewhere} {
+		for _, dry := range []bool{true, false} {
+			batch := publish.Batch{Environment: r.env, Author: access.Actor{ID: "system", Role: "owner", Grants: grants}, DryRun: dry, Operations: []publish.Operation{remove("services", "a")}}
+			if _, err := r.publisher.Apply(t.Context(), batch); problem.CodeOf(err) != problem.Forbidden {
+				t.Errorf("%s: %v", name, err)
+			}
+			batch.Operations = nil
+			if _, err := r.publisher.Rollback(t.Context(), batch); problem.CodeOf(err) != problem.Forbidden {
+				t.Errorf("%s rolls back: %v", name, err)
+			}
+		}
+	}
+	if err := r.as(r.team("a"), remove("services", "a")); problem.CodeOf(err) != problem.NotFound {
+		t.Errorf("the environment's own is a team's: %v", err)
+	}
+	forced := publish.Batch{
+		Environment: r.env, Force: true, Operations: []publish.Operation{create("consumers", `{"name":"c"}`)},
+		Author: access.Actor{Grants: access.Grants{{Environment: r.env, Team: r.team("b"), Permissions: access.Everything()}}},
+	}
+	if _, err := r.publisher.Apply(t.Context(), forced); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a team forces: %v", err)
+	}
+	rollback := publish.Batch{Environment: r.env, Author: access.Actor{Grants: access.Grants{{Environment: r.env, Team: "team_a", Permissions: access.Everything()}}}}
+	if _, err := r.publisher.Rollback(t.Context(), rollback); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a team rolls back: %v", err)
+	}
+}
+
+// The bounds hold against what is committed: somebody moves an object to another team while its old one changes it.
+func TestAnObjectThatIsTakenAwayMeanwhileIsNotChanged(t *testing.T) {
+	r := start(t)
+	a, b := r.team("a"), r.team("b")
+	const rounds = 30
+	for i := range rounds {
+		name := fmt.Sprintf("s%d", i)
+		r.must(create("services", `{"name":"`+name+`","team":"a","upstream":{"targets":[{"address":"x:1"}]}}`), create("consumers", `{"name":"`+name+`","team":"a"}`))
+		var all sync.WaitGroup
+		all.Go(func() {
+			r.must(patch("services", name, `{"team":"b","description":"theirs"}`), patch("consumers", name, `{"team":"b","description":"theirs"}`))
+		})
+		for _, collection := range []string{"services", "consumers"} {
+			all.Go(func() {
+				if err := r.as(a, patch(collection, name, `{"description":"ours"}`)); err != nil && problem.CodeOf(err) != problem.NotFound {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for _, collection := range []string{"services", "consumers"} {
+			if err := r.as(b, patch(collection, name, `{"labels":{"x":"y"}}`)); err != nil {
+				t.Errorf("its new team: %v", err)
+			}
+		}
+		o, err := r.catalog.Get(t.Context(), r.env, "services", name)
+		if err != nil || o.Message.GetDescription() != "theirs" {
+			t.Fatalf("round %d: what was taken away was changed after it: %v, %v", i, o.Message, err)
+		}
+		row, err := r.directory.Get(t.Context(), r.env, "consumers", name)
+		if err != nil || row.Message.GetDescription() != "theirs" {
+			t.Fatalf("round %d: what was taken away was changed after it: %v, %v", i, row.Message, err)
+		}
+	}
+}
+
+// A team goes, or something comes to belong to it; never both.
+func TestNothingComesToBelongToATeamThatGoes(t *testing.T) {
+	r := start(t)
+	system := access.WithActor(context.WithoutCancel(t.Context()), access.System())
+	for i := range 20 {
+		team := r.team(fmt.Sprintf("t%d", i))
+		ops := map[string]publish.Operation{
+			"services":  create("services", fmt.Sprintf(`{"name":"x%d","team":%q,"upstream":{"targets":[{"address":"x:1"}]}}`, i, team)),
+			"consumers": create("consumers", fmt.Sprintf(`{"name":"x%d","team":%q}`, i, team)),
+			"secrets":   create("secrets", fmt.Sprintf(`{"name":"x%d","value":"v","team":%q}`, i, team)),
+		}
+		var all sync.WaitGroup
+		var gone error
+		came := make(chan error, len(ops))
+		all.Go(func() { gone = r.books().Teams.Delete(system, r.env, team, "") })
+		for _, op := range ops {
+			all.Go(func() {
+				_, err := r.apply(op)
+				came <- err
+			})
+		}
+		all.Wait()
+		close(came)
+		for err := range came {
+			if err != nil && problem.CodeOf(err) != problem.InvalidRequest {
+				t.Errorf("round %d: %v", i, err)
+			}
+			if gone == nil && err == nil {
+				t.Fatalf("round %d: the team is gone, and has something", i)
+			}
+		}
+		if gone != nil && problem.CodeOf(gone) != problem.Referenced {
+			t.Errorf("round %d: %v", i, gone)
+		}
+	}
+}
