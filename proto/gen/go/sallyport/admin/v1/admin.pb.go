@@ -1444,7 +1444,9 @@ type Diff struct {
 	// To this one.
 	To uint64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	// Changed objects.
-	Changes       []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	Changes []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// What it means for callers, the gravest first.
+	Effects       []*Effect `protobuf:"bytes,4,rep,name=effects,proto3" json:"effects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1496,6 +1498,13 @@ func (x *Diff) GetTo() uint64 {
 func (x *Diff) GetChanges() []*Change {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *Diff) GetEffects() []*Effect {
+	if x != nil {
+		return x.Effects
 	}
 	return nil
 }
@@ -1651,7 +1660,9 @@ type ChangesResponse struct {
 	// What the author may not have meant.
 	Warnings []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// What each operation made, in order.
-	Results       []*OperationResult `protobuf:"bytes,6,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*OperationResult `protobuf:"bytes,6,rep,name=results,proto3" json:"results,omitempty"`
+	// What it means for callers, the gravest first.
+	Effects       []*Effect `protobuf:"bytes,7,rep,name=effects,proto3" json:"effects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1724,6 +1735,13 @@ func (x *ChangesResponse) GetWarnings() []string {
 func (x *ChangesResponse) GetResults() []*OperationResult {
 	if x != nil {
 		return x.Results
+	}
+	return nil
+}
+
+func (x *ChangesResponse) GetEffects() []*Effect {
+	if x != nil {
+		return x.Effects
 	}
 	return nil
 }
@@ -2351,7 +2369,7 @@ var File_sallyport_admin_v1_admin_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/admin/v1/admin.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"sallyport/options/v1/options.proto\"\xbb\x02\n" +
+	"\x1esallyport/admin/v1/admin.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a sallyport/admin/v1/effects.proto\x1a\"sallyport/options/v1/options.proto\"\xbb\x02\n" +
 	"\vEnvironment\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12?\n" +
 	"\x04name\x18\x02 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$R\x04name\x12*\n" +
@@ -2521,11 +2539,12 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x16\n" +
 	"\x06fields\x18\x05 \x03(\tR\x06fields\x12/\n" +
 	"\x06before\x18\x06 \x01(\v2\x17.google.protobuf.StructR\x06before\x12-\n" +
-	"\x05after\x18\a \x01(\v2\x17.google.protobuf.StructR\x05after\"`\n" +
+	"\x05after\x18\a \x01(\v2\x17.google.protobuf.StructR\x05after\"\x96\x01\n" +
 	"\x04Diff\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x124\n" +
-	"\achanges\x18\x03 \x03(\v2\x1a.sallyport.admin.v1.ChangeR\achanges\"\xd0\x01\n" +
+	"\achanges\x18\x03 \x03(\v2\x1a.sallyport.admin.v1.ChangeR\achanges\x124\n" +
+	"\aeffects\x18\x04 \x03(\v2\x1a.sallyport.admin.v1.EffectR\aeffects\"\xd0\x01\n" +
 	"\tOperation\x12A\n" +
 	"\x06action\x18\x01 \x01(\tB)\xbaH&r$R\x06createR\x03putR\x05patchR\x06deleteR\x06rotateR\x06action\x12&\n" +
 	"\n" +
@@ -2538,14 +2557,15 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x1d.sallyport.admin.v1.OperationB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\n" +
 	"operations\x12\"\n" +
-	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\amessage\"\xf3\x01\n" +
+	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\amessage\"\xa9\x02\n" +
 	"\x0fChangesResponse\x12\x17\n" +
 	"\adry_run\x18\x01 \x01(\bR\x06dryRun\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x124\n" +
 	"\achanges\x18\x04 \x03(\v2\x1a.sallyport.admin.v1.ChangeR\achanges\x12\x1a\n" +
 	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x12=\n" +
-	"\aresults\x18\x06 \x03(\v2#.sallyport.admin.v1.OperationResultR\aresults\"\x9a\x01\n" +
+	"\aresults\x18\x06 \x03(\v2#.sallyport.admin.v1.OperationResultR\aresults\x124\n" +
+	"\aeffects\x18\a \x03(\v2\x1a.sallyport.admin.v1.EffectR\aeffects\"\x9a\x01\n" +
 	"\x0fOperationResult\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -2657,6 +2677,7 @@ var file_sallyport_admin_v1_admin_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
 	(*structpb.Struct)(nil),       // 31: google.protobuf.Struct
+	(*Effect)(nil),                // 32: sallyport.admin.v1.Effect
 }
 var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	29, // 0: sallyport.admin.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
@@ -2691,20 +2712,22 @@ var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	31, // 29: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
 	31, // 30: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
 	12, // 31: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
-	31, // 32: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
-	14, // 33: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
-	12, // 34: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
-	17, // 35: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
-	31, // 36: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
-	29, // 37: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
-	31, // 38: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
-	22, // 39: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
-	23, // 40: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	32, // 32: sallyport.admin.v1.Diff.effects:type_name -> sallyport.admin.v1.Effect
+	31, // 33: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
+	14, // 34: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
+	12, // 35: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
+	17, // 36: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
+	32, // 37: sallyport.admin.v1.ChangesResponse.effects:type_name -> sallyport.admin.v1.Effect
+	31, // 38: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
+	29, // 39: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
+	31, // 40: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
+	22, // 41: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
+	23, // 42: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_admin_proto_init() }
@@ -2712,6 +2735,7 @@ func file_sallyport_admin_v1_admin_proto_init() {
 	if File_sallyport_admin_v1_admin_proto != nil {
 		return
 	}
+	file_sallyport_admin_v1_effects_proto_init()
 	file_sallyport_admin_v1_admin_proto_msgTypes[6].OneofWrappers = []any{}
 	file_sallyport_admin_v1_admin_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
