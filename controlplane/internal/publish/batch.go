@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/effects"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
 )
@@ -75,6 +76,16 @@ type Result struct {
 	Changes  []Change
 	Warnings []string // what the author may not have meant
 	Outcomes []Outcome
+
+	candidate *catalog.Candidate // nil: the batch touches the directory alone
+}
+
+// Effects returns what the batch means for callers. It is found out when it is asked for: after the commit, with no lock held.
+func (r Result) Effects() []effects.Effect {
+	if r.candidate == nil {
+		return nil
+	}
+	return effects.Of(r.candidate.Base(), r.candidate.Head(), r.candidate.Edits())
 }
 
 // origin returns where an operation stands in the caller's body.
