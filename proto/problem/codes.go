@@ -28,6 +28,7 @@ const (
 	PositionAhead        Code = "position_ahead"
 	CapabilityMissing    Code = "capability_missing"
 	NodeUnreachable      Code = "node_unreachable"
+	GuardrailViolated    Code = "guardrail_violated"
 )
 
 // Codes of the edge.
@@ -82,6 +83,7 @@ var definitions = [...]Definition{
 	{PositionAhead, 409, "Position ahead of the database", "A node holds a position that the database hasn't reached: the database went back. Serving it would revive what was revoked."},
 	{CapabilityMissing, 409, "Capability missing", "A node of the environment doesn't understand what the change holds. Update the node or disable it; with force=true the change is made, and that node refuses it and serves on with what it has."},
 	{NodeUnreachable, 504, "Node unreachable", "The node didn't answer: no replica has its stream, or it took too long. The detail tells since when."},
+	{GuardrailViolated, 422, "Guardrail violated", "The change breaks a rule that the environment has set over its configuration; errors names the guardrails and what breaks them."},
 
 	{BadRequest, 400, "Bad request", "The request breaks the rules of HTTP, or can be read in two ways."},
 	{PathRefused, 400, "Path refused", "The path can be read in two ways (dot segments, encoded slashes, double encoding and the like). Send its plain form."},

@@ -18,6 +18,7 @@ const Public Permission = "public"
 var permissions = [...]Permission{
 	"environments.read", "environments.write",
 	"configuration.read", "configuration.write",
+	"guardrails.read", "guardrails.write",
 	"consumers.read", "consumers.write",
 	"credentials.read", "credentials.write",
 	"secrets.read", "secrets.write",

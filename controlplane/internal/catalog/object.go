@@ -11,9 +11,10 @@ import (
 
 // Collections of the configuration that the catalog knows more of than their form.
 const (
-	Services = "services"
-	Routes   = "routes"
-	Policies = "policies"
+	Services   = "services"
+	Routes     = "routes"
+	Policies   = "policies"
+	Guardrails = "guardrails"
 )
 
 // MaxObject is the size that one object's stored bytes may have.

@@ -202,6 +202,7 @@ func (w *writing) check(ctx context.Context) error {
 			if err := w.checkCapability(ctx); err != nil {
 				return err
 			}
+			w.checkGuardrails(ctx)
 		}
 	}
 	if err := w.checkRows(ctx); err != nil {
