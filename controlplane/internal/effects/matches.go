@@ -3,7 +3,10 @@ package effects
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
@@ -31,10 +34,44 @@ func (c *comparison) compareMatches() {
 	if !changed {
 		return
 	}
+	was, is, same := c.sides()
+	wonBefore, lostBefore := wins(slices.Values(was), after, before)
+	wonAfter, lostAfter := wins(slices.Values(is), before, after)
+	won, lost := wins(same, after, before)
+	maps.Copy(wonBefore, won)
+	maps.Copy(lostBefore, lost)
+	maps.Copy(wonAfter, lost)
+	maps.Copy(lostAfter, won)
 	sayPairs(c, said{Effect{Code: "requests_taken", Opposite: "requests_released", Severity: policy.Attention}, "takes requests from %s: it comes first for what both match."},
-		c.after, c.before, without(after.wins(c.before), before.wins(c.before)))
+		c.after, c.before, without(wonBefore, lostBefore))
 	sayPairs(c, said{Effect{Code: "requests_released", Opposite: "requests_taken", Severity: policy.Attention}, "no longer takes requests from %s."},
-		c.before, c.after, without(before.wins(c.after), after.wins(c.after)))
+		c.before, c.after, without(wonAfter, lostAfter))
+}
+
+// sides returns the edited routes as they were and as they are, and all others, which are the same on both sides and so are looked at
+// once.
+func (c *comparison) sides() (was, is []*catalog.Object, same iter.Seq[*catalog.Object]) {
+	edited := make(map[string]bool)
+	for _, e := range c.edits {
+		if e.Object().Collection != catalog.Routes {
+			continue
+		}
+		edited[e.Object().ID] = true
+		if e.Before != nil {
+			was = append(was, e.Before)
+		}
+		if e.After != nil {
+			is = append(is, e.After)
+		}
+	}
+	same = func(yield func(*catalog.Object) bool) {
+		for route := range c.after.Each(catalog.Routes) {
+			if !edited[route.ID] && !yield(route) {
+				return
+			}
+		}
+	}
+	return was, is, same
 }
 
 // matchesDiffer tells whether an edit of a route changes what it matches.
@@ -120,30 +157,61 @@ func (t *trie) child(segment string) *trie {
 	return t.literals[segment]
 }
 
+// rest is what is left of a path while a trie is walked: its segments are cut off one by one, since every route's are.
+type rest struct {
+	text string
+	done bool
+}
+
+// restOf returns a whole path.
+func restOf(p *configv1.PathMatch) (pathKind, rest) {
+	switch m := p.GetMatch().(type) {
+	case *configv1.PathMatch_Exact:
+		return exact, rest{text: strings.TrimPrefix(m.Exact, "/")}
+	case *configv1.PathMatch_Template:
+		return template, rest{text: strings.TrimPrefix(m.Template, "/")}
+	default:
+		trimmed := strings.Trim(p.GetPrefix(), "/")
+		return prefix, rest{text: trimmed, done: trimmed == ""}
+	}
+}
+
+// cut returns the first segment, and what is left then.
+func (r rest) cut(kind pathKind) (string, rest) {
+	segment, left, more := strings.Cut(r.text, "/")
+	if kind == template && isParameter(segment) {
+		segment = parameter
+	}
+	return segment, rest{text: left, done: !more}
+}
+
 // meet calls f with every path that some path could match together with.
-func (t *trie) meet(kind pathKind, path []string, f func(ending)) {
+func (t *trie) meet(kind pathKind, path rest, f func(ending)) {
 	if t == nil {
 		return
 	}
 	for _, e := range t.below {
 		f(e)
 	}
-	switch {
-	case len(path) == 0 && kind == prefix:
-		t.whole(f)
-	case len(path) == 0:
+	if path.done {
+		if kind == prefix {
+			t.whole(f)
+			return
+		}
 		for _, e := range t.here {
 			f(e)
 		}
-	case path[0] == parameter:
-		for _, child := range t.literals {
-			child.meet(kind, path[1:], f)
-		}
-		t.parameter.meet(kind, path[1:], f)
-	default:
-		t.literals[path[0]].meet(kind, path[1:], f)
-		t.parameter.meet(kind, path[1:], f)
+		return
 	}
+	segment, left := path.cut(kind)
+	if segment != parameter {
+		t.literals[segment].meet(kind, left, f)
+	} else {
+		for _, child := range t.literals {
+			child.meet(kind, left, f)
+		}
+	}
+	t.parameter.meet(kind, left, f)
 }
 
 // whole calls f with every path that ends here or deeper, save prefixes that end here.
@@ -166,31 +234,36 @@ func (t *trie) whole(f func(ending)) {
 	}
 }
 
-// wins returns the pairs of a route of the trie and one of a head before which it comes for some request.
-func (t *trie) wins(h *catalog.Head) map[pair]bool {
-	pairs := make(map[pair]bool)
-	for other := range h.Each(catalog.Routes) {
-		theirs := other.Message.(*configv1.Route)
-		for _, p := range theirs.GetPaths() {
-			kind, path := segments(p)
-			t.meet(kind, path, func(e ending) {
-				is := pair{e.route.ID, other.ID}
-				if e.route.ID != other.ID && !pairs[is] && e.before(theirs, kind, path) {
-					pairs[is] = true
-				}
-			})
+// wins returns, of each of two tries, the pairs of a route of it and another before which it comes for some request.
+func wins(others iter.Seq[*catalog.Object], a, b *trie) (ofA, ofB map[pair]bool) {
+	ofA, ofB = make(map[pair]bool), make(map[pair]bool)
+	for other := range others {
+		for _, p := range other.Message.(*configv1.Route).GetPaths() {
+			kind, path := restOf(p)
+			for _, side := range [...]struct {
+				paths *trie
+				pairs map[pair]bool
+			}{{a, ofA}, {b, ofB}} {
+				side.paths.meet(kind, path, func(e ending) {
+					is := pair{e.route.ID, other.ID}
+					if e.route.ID != other.ID && !side.pairs[is] && e.before(other, p) {
+						side.pairs[is] = true
+					}
+				})
+			}
 		}
 	}
-	return pairs
+	return ofA, ofB
 }
 
 // before tells whether a path of a route comes before one of another for some request that both match, given that their
 // paths meet. The order is route.proto's.
-func (e ending) before(theirs *configv1.Route, kind pathKind, path []string) bool {
-	ours := e.route.Message.(*configv1.Route)
+func (e ending) before(other *catalog.Object, at *configv1.PathMatch) bool {
+	ours, theirs := e.route.Message.(*configv1.Route), other.Message.(*configv1.Route)
 	if !catalog.Meet(ours, theirs) {
 		return false
 	}
+	kind, path := segments(at)
 	rest := cmp.Or(
 		cmp.Compare(kind, e.kind), comparePaths(e.kind, e.path, path),
 		cmp.Compare(len(ours.GetHeaders()), len(theirs.GetHeaders())), cmp.Compare(len(ours.GetQuery()), len(theirs.GetQuery())),

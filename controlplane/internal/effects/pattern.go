@@ -150,6 +150,10 @@ const (
 // parameter stands for a template's parameter, whatever its name. No path holds it.
 const parameter = "{}"
 
+func isParameter(segment string) bool {
+	return strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}")
+}
+
 // segments takes a path apart. A prefix ends on a segment's border.
 func segments(p *configv1.PathMatch) (pathKind, []string) {
 	split := func(path string) []string { return strings.Split(strings.TrimPrefix(path, "/"), "/") }
@@ -159,7 +163,7 @@ func segments(p *configv1.PathMatch) (pathKind, []string) {
 	case *configv1.PathMatch_Template:
 		list := split(m.Template)
 		for i, s := range list {
-			if strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}") {
+			if isParameter(s) {
 				list[i] = parameter
 			}
 		}

@@ -147,6 +147,7 @@ type object = map[string]any
 
 // configuration writes a world down.
 func (w world) configuration(t *testing.T) catalogtest.Configuration {
+	t.Helper()
 	c := catalogtest.Configuration{}
 	add := func(collection string, o object) {
 		text, err := json.Marshal(o)

@@ -20,13 +20,14 @@ type evaluation struct {
 	policies catalog.Reach
 	services catalog.Reach
 	values   map[*catalog.Object]map[string]any
+	running  map[string][]any // policies that run on the routes of a service which have none of their own
 }
 
 func newEvaluation(head *catalog.Head, edits []catalog.Edit) *evaluation {
 	return &evaluation{
 		head: head, edits: edits,
 		policies: catalog.ReachOf(edits, catalog.Policies), services: catalog.ReachOf(edits, catalog.Services),
-		values: make(map[*catalog.Object]map[string]any),
+		values: make(map[*catalog.Object]map[string]any), running: make(map[string][]any),
 	}
 }
 
@@ -124,7 +125,7 @@ func (e *evaluation) everything(collection string) iter.Seq[*catalog.Object] {
 
 // variables returns what a rule sees of an object.
 func (e *evaluation) variables(collection string, o *catalog.Object) map[string]any {
-	all := map[string]any{guardrail.Object: e.value(o)}
+	all := map[string]any{guardrail.Object: func() any { return e.value(o) }}
 	if collection != catalog.Routes {
 		return all
 	}
@@ -159,7 +160,19 @@ var levels = map[policy.Level]string{policy.Environment: "environment", policy.S
 
 // effective returns the policies that run on a route.
 func (e *evaluation) effective(route *catalog.Object) []any {
-	running := e.head.Effective(route)
+	if e.head.HasPolicies(route) {
+		return shown(e.head.Effective(route))
+	}
+	all, ok := e.running[route.Service()]
+	if !ok {
+		all = shown(e.head.Effective(route))
+		e.running[route.Service()] = all
+	}
+	return all
+}
+
+// shown is what policies are in a rule.
+func shown(running []catalog.Applied) []any {
 	all := make([]any, len(running))
 	for i, a := range running {
 		all[i] = map[string]any{

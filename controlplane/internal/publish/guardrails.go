@@ -17,7 +17,8 @@ const maxGuardrailWarnings = 100
 func (w *writing) checkGuardrails(ctx context.Context) {
 	warnings := 0
 	for _, f := range w.guard.Check(ctx, w.candidate) {
-		if f.Refuses && !(f.Untouched && w.batch.Force) {
+		forced := f.Untouched && w.batch.Force
+		if f.Refuses && !forced {
 			w.refuseFinding(f)
 			continue
 		}

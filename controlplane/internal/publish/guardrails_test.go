@@ -12,11 +12,11 @@ import (
 
 // limited is the guardrail that every route without authentication has a limit.
 func limited(action string) string {
-	return rail("limited", "routes", `!public || effective.exists(p, p.kind == \"rate-limit\" && p.mode == \"enforce\")`, action)
+	return rail("limited", "routes", `!public || effective.exists(p, p.kind == "rate-limit" && p.mode == "enforce")`, action)
 }
 
 func rail(name, collection, rule, action string) string {
-	return fmt.Sprintf(`{"name":%q,"applies_to":%q,"rule":"%s","message":"{name} breaks %s","action":%q}`, name, collection, rule, name, action)
+	return fmt.Sprintf(`{"name":%q,"applies_to":%q,"rule":%q,"message":"{name} breaks %s","action":%q}`, name, collection, rule, name, action)
 }
 
 func limitPolicy(name, attached string) string {
@@ -189,7 +189,7 @@ func TestARuleThatCanNotBeEvaluatedRefusesByName(t *testing.T) {
 	for i := range hosts {
 		hosts[i] = fmt.Sprintf(`"h%d.test"`, i)
 	}
-	loops := `!object.hosts.exists(a, object.hosts.exists(b, object.hosts.exists(c, c == \"\")))`
+	loops := `!object.hosts.exists(a, object.hosts.exists(b, object.hosts.exists(c, c == "")))`
 	r.must(create("guardrails", rail("loops", "routes", loops, "refuse")))
 	p = r.refused(create("routes", strings.Replace(route("r", "a", "/"), `{`, `{"hosts":[`+strings.Join(hosts, ",")+`],`, 1)))
 	r.violated("too many steps", p, "")
