@@ -1966,11 +1966,12 @@ type ListAPIKeysParams struct {
 
 // CreateAPIKeyParams defines parameters for CreateAPIKey.
 type CreateAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -1980,11 +1981,12 @@ type CreateAPIKeyParams struct {
 
 // DeleteAPIKeyParams defines parameters for DeleteAPIKey.
 type DeleteAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2000,11 +2002,12 @@ type PatchAPIKeyApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchAPIKeyParams defines parameters for PatchAPIKey.
 type PatchAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2017,11 +2020,12 @@ type PatchAPIKeyParams struct {
 
 // PutAPIKeyParams defines parameters for PutAPIKey.
 type PutAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2040,11 +2044,12 @@ type PutAPIKeyParamsIfNoneMatch string
 
 // RotateAPIKeyParams defines parameters for RotateAPIKey.
 type RotateAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2072,11 +2077,12 @@ type ListBlocksParams struct {
 
 // CreateBlockParams defines parameters for CreateBlock.
 type CreateBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2086,11 +2092,12 @@ type CreateBlockParams struct {
 
 // DeleteBlockParams defines parameters for DeleteBlock.
 type DeleteBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2106,11 +2113,12 @@ type PatchBlockApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchBlockParams defines parameters for PatchBlock.
 type PatchBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2123,11 +2131,12 @@ type PatchBlockParams struct {
 
 // PutBlockParams defines parameters for PutBlock.
 type PutBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2146,11 +2155,12 @@ type PutBlockParamsIfNoneMatch string
 
 // ApplyChangesParams defines parameters for ApplyChanges.
 type ApplyChangesParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2175,11 +2185,12 @@ type ListConsumersParams struct {
 
 // CreateConsumerParams defines parameters for CreateConsumer.
 type CreateConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2189,11 +2200,12 @@ type CreateConsumerParams struct {
 
 // DeleteConsumerParams defines parameters for DeleteConsumer.
 type DeleteConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2209,11 +2221,12 @@ type PatchConsumerApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchConsumerParams defines parameters for PatchConsumer.
 type PatchConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2226,11 +2239,12 @@ type PatchConsumerParams struct {
 
 // PutConsumerParams defines parameters for PutConsumer.
 type PutConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2273,11 +2287,12 @@ type ListGuardrailsParams struct {
 
 // CreateGuardrailParams defines parameters for CreateGuardrail.
 type CreateGuardrailParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2287,11 +2302,12 @@ type CreateGuardrailParams struct {
 
 // DeleteGuardrailParams defines parameters for DeleteGuardrail.
 type DeleteGuardrailParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2307,11 +2323,12 @@ type PatchGuardrailApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchGuardrailParams defines parameters for PatchGuardrail.
 type PatchGuardrailParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2324,11 +2341,12 @@ type PatchGuardrailParams struct {
 
 // PutGuardrailParams defines parameters for PutGuardrail.
 type PutGuardrailParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2422,11 +2440,12 @@ type ListPoliciesParams struct {
 
 // CreatePolicyParams defines parameters for CreatePolicy.
 type CreatePolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2436,11 +2455,12 @@ type CreatePolicyParams struct {
 
 // DeletePolicyParams defines parameters for DeletePolicy.
 type DeletePolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2456,11 +2476,12 @@ type PatchPolicyApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchPolicyParams defines parameters for PatchPolicy.
 type PatchPolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2473,11 +2494,12 @@ type PatchPolicyParams struct {
 
 // PutPolicyParams defines parameters for PutPolicy.
 type PutPolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2529,11 +2551,12 @@ type DiffRevisionParams struct {
 
 // RollbackRevisionParams defines parameters for RollbackRevision.
 type RollbackRevisionParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2558,11 +2581,12 @@ type ListRoutesParams struct {
 
 // CreateRouteParams defines parameters for CreateRoute.
 type CreateRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2572,11 +2596,12 @@ type CreateRouteParams struct {
 
 // DeleteRouteParams defines parameters for DeleteRoute.
 type DeleteRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2592,11 +2617,12 @@ type PatchRouteApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchRouteParams defines parameters for PatchRoute.
 type PatchRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2609,11 +2635,12 @@ type PatchRouteParams struct {
 
 // PutRouteParams defines parameters for PutRoute.
 type PutRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2647,11 +2674,12 @@ type ListSecretsParams struct {
 
 // CreateSecretParams defines parameters for CreateSecret.
 type CreateSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2661,11 +2689,12 @@ type CreateSecretParams struct {
 
 // DeleteSecretParams defines parameters for DeleteSecret.
 type DeleteSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2681,11 +2710,12 @@ type PatchSecretApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchSecretParams defines parameters for PatchSecret.
 type PatchSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2698,11 +2728,12 @@ type PatchSecretParams struct {
 
 // PutSecretParams defines parameters for PutSecret.
 type PutSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2736,11 +2767,12 @@ type ListServicesParams struct {
 
 // CreateServiceParams defines parameters for CreateService.
 type CreateServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2750,11 +2782,12 @@ type CreateServiceParams struct {
 
 // DeleteServiceParams defines parameters for DeleteService.
 type DeleteServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2770,11 +2803,12 @@ type PatchServiceApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchServiceParams defines parameters for PatchService.
 type PatchServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2787,11 +2821,12 @@ type PatchServiceParams struct {
 
 // PutServiceParams defines parameters for PutService.
 type PutServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2813,11 +2848,12 @@ type PatchSettingsApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchSettingsParams defines parameters for PatchSettings.
 type PatchSettingsParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2830,11 +2866,12 @@ type PatchSettingsParams struct {
 
 // PutSettingsParams defines parameters for PutSettings.
 type PutSettingsParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
