@@ -26,6 +26,7 @@
 //	forwarding_changed                          the path that the service sees
 //	route_changed                               any other field of a route
 //	settings_changed                            fields of the environment's settings
+//	matches_not_compared                        too many routes match alike to say all that is taken and released
 //	more                                        how many effects aren't listed
 //
 // Data flows two catalog heads and the edits between them → effects → the API's plans, batches and diffs.

@@ -17,6 +17,8 @@ const (
 	maxEffects = 200
 	// maxDetails is how many patterns a sentence holds.
 	maxDetails = 10
+	// maxSteps is how many pairs of paths and hosts of different routes are compared, lest routes that all match alike take minutes.
+	maxSteps = 2_000_000
 )
 
 // Effect is one thing that a change means for callers.
@@ -41,7 +43,7 @@ func Of(before, after *catalog.Head, edits []catalog.Edit) []Effect {
 	if len(edits) == 0 {
 		return nil
 	}
-	c := &comparison{before: before, after: after, edits: edits, drafts: make(map[string]*draft)}
+	c := &comparison{before: before, after: after, edits: edits, drafts: make(map[string]*draft), steps: maxSteps}
 	for _, e := range edits {
 		if compare, ok := comparers[e.Object().Collection]; ok {
 			compare(c, e)
@@ -66,14 +68,16 @@ type comparison struct {
 	edits         []catalog.Edit
 	drafts        map[string]*draft
 	order         []*draft
+	steps         int // left to compare matches
 }
 
 // draft is an effect whose routes are still being found.
 type draft struct {
-	effect  Effect
-	text    string // a sentence; "%s" stands for the routes, if it names them
-	seen    map[string]bool
-	details []detail
+	effect   Effect
+	text     string // a sentence; "%s" stands for the routes, if it names them
+	seen     map[string]bool
+	details  []detail // of each route the first
+	patterns int      // that there are
 }
 
 // detail is what a sentence says of one route.
@@ -135,7 +139,7 @@ func (d *draft) finish() Effect {
 		e.Sentence = strings.Replace(d.text, "%s", phrase(e.Routes), 1)
 	}
 	if len(d.details) > 0 {
-		e.Sentence += " " + details(d.details) + "."
+		e.Sentence += " " + details(d.details, d.patterns) + "."
 	}
 	e.Routes = slices.Clip(e.Routes[:min(len(e.Routes), maxRoutes)])
 	return e
@@ -159,14 +163,14 @@ func phrase(routes []Route) string {
 }
 
 // details lists what is said of single routes.
-func details(all []detail) string {
+func details(all []detail, count int) string {
 	slices.SortStableFunc(all, func(a, b detail) int { return cmp.Compare(a.route, b.route) })
 	texts := make([]string, 0, maxDetails)
 	for _, d := range all[:min(len(all), maxDetails)] {
 		texts = append(texts, d.text)
 	}
 	list := strings.Join(texts, "; ")
-	if more := len(all) - maxDetails; more > 0 {
+	if more := count - len(texts); more > 0 {
 		list += fmt.Sprintf("; and %d more", more)
 	}
 	return list

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog/catalogtest"
@@ -101,6 +103,40 @@ func TestOfVeryManyEffectsTheGravestAreListed(t *testing.T) {
 	all := between(t, `{"services":[`+before.String()+`],`+routes("enforce")+`}`, `{"services":[`+after.String()+`],`+routes("off")+`}`)
 	if len(all) != maxEffects+1 || all[0].Severity != policy.Danger || all[maxEffects].Code != "more" {
 		t.Fatalf("%d effects, the first %+v, the last %+v", len(all), all[0], all[len(all)-1])
+	}
+}
+
+// Routes of 64 hosts, 64 paths and 16 methods have 65,536 patterns each; that all of them match alike must not take minutes.
+func TestRoutesThatMatchInVeryManyWaysAreComparedInTime(t *testing.T) {
+	wide := func(hosts string) string {
+		list := func(n int, one func(i int) string) string {
+			var all []string
+			for i := range n {
+				all = append(all, one(i))
+			}
+			return "[" + strings.Join(all, ",") + "]"
+		}
+		routes := list(40, func(r int) string {
+			return fmt.Sprintf(`{"name":"r%d","service":"s","public":true,"hosts":%s,"paths":%s,"methods":%s}`, r,
+				list(64, func(i int) string { return fmt.Sprintf(`"%s%d.r%d.test"`, hosts, i, r) }),
+				list(64, func(i int) string { return fmt.Sprintf(`{"template":"/{a}/%d/{b}"}`, i) }),
+				list(16, func(i int) string { return fmt.Sprintf(`"M%s"`, strings.Repeat("X", i)) }))
+		})
+		return `{"services":[{"name":"s","upstream":{"targets":[{"address":"a:80"}]}}],"routes":` + routes + `}`
+	}
+	base := catalogtest.Head(t, catalogtest.Parse(t, wide("a")))
+	c := catalogtest.Candidate(t, base, catalogtest.Parse(t, wide("b")))
+	began := time.Now()
+	all := Of(base, c.Head(), c.Edits())
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if !slices.ContainsFunc(all, func(e Effect) bool { return e.Code == "matches_not_compared" }) {
+		t.Error("it isn't said that not all were compared")
+	}
+	i := slices.IndexFunc(all, func(e Effect) bool { return e.Code == "requests_unanswered" })
+	if i < 0 || !strings.Contains(all[i].Sentence, "and 65526 more") {
+		t.Errorf("%.500s", told(all))
 	}
 }
 

@@ -35,13 +35,19 @@ func (c *comparison) compareMatches() {
 		return
 	}
 	was, is, same := c.sides()
-	wonBefore, lostBefore := wins(slices.Values(was), after, before)
-	wonAfter, lostAfter := wins(slices.Values(is), before, after)
-	won, lost := wins(same, after, before)
+	wonBefore, lostBefore := c.wins(slices.Values(was), after, before)
+	wonAfter, lostAfter := c.wins(slices.Values(is), before, after)
+	won, lost := c.wins(same, after, before)
 	maps.Copy(wonBefore, won)
 	maps.Copy(lostBefore, lost)
 	maps.Copy(wonAfter, lost)
 	maps.Copy(lostAfter, won)
+	if c.steps <= 0 {
+		c.say(said{
+			Effect{Code: "matches_not_compared", Severity: policy.Attention},
+			"So many routes match alike that not all were compared: which take requests from others is said in part.",
+		})
+	}
 	sayPairs(c, said{Effect{Code: "requests_taken", Opposite: "requests_released", Severity: policy.Attention}, "takes requests from %s: it comes first for what both match."},
 		c.after, c.before, without(wonBefore, lostBefore))
 	sayPairs(c, said{Effect{Code: "requests_released", Opposite: "requests_taken", Severity: policy.Attention}, "no longer takes requests from %s."},
@@ -235,9 +241,12 @@ func (t *trie) whole(f func(ending)) {
 }
 
 // wins returns, of each of two tries, the pairs of a route of it and another before which it comes for some request.
-func wins(others iter.Seq[*catalog.Object], a, b *trie) (ofA, ofB map[pair]bool) {
+func (c *comparison) wins(others iter.Seq[*catalog.Object], a, b *trie) (ofA, ofB map[pair]bool) {
 	ofA, ofB = make(map[pair]bool), make(map[pair]bool)
 	for other := range others {
+		if c.steps <= 0 {
+			break
+		}
 		for _, p := range other.Message.(*configv1.Route).GetPaths() {
 			kind, path := restOf(p)
 			for _, side := range [...]struct {
@@ -246,7 +255,11 @@ func wins(others iter.Seq[*catalog.Object], a, b *trie) (ofA, ofB map[pair]bool)
 			}{{a, ofA}, {b, ofB}} {
 				side.paths.meet(kind, path, func(e ending) {
 					is := pair{e.route.ID, other.ID}
-					if e.route.ID != other.ID && !side.pairs[is] && e.before(other, p) {
+					if c.steps <= 0 || e.route.ID == other.ID || side.pairs[is] {
+						return
+					}
+					c.steps -= 1 + len(e.route.Message.(*configv1.Route).GetHosts())*len(other.Message.(*configv1.Route).GetHosts())
+					if e.before(other, p) {
 						side.pairs[is] = true
 					}
 				})

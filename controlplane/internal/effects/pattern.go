@@ -16,18 +16,31 @@ type pattern struct {
 	conditions []string
 }
 
-func patternsOf(r *configv1.Route) []pattern {
-	hosts, methods := orAny(r.GetHosts()), orAny(r.GetMethods())
-	conditions := conditionsOf(r)
-	patterns := make([]pattern, 0, len(hosts)*len(r.GetPaths())*len(methods))
-	for _, host := range hosts {
-		for _, path := range r.GetPaths() {
-			for _, method := range methods {
-				patterns = append(patterns, pattern{host, path, method, conditions})
+// patterns are all ways in which a route matches: each host with each path and each method. There can be 65,536 of them, so they are
+// never all written down.
+type patterns struct {
+	hosts, methods []string
+	paths          []*configv1.PathMatch
+	conditions     []string
+}
+
+func patternsOf(r *configv1.Route) patterns {
+	return patterns{hosts: orAny(r.GetHosts()), methods: orAny(r.GetMethods()), paths: r.GetPaths(), conditions: conditionsOf(r)}
+}
+
+func (p patterns) count() int { return len(p.hosts) * len(p.paths) * len(p.methods) }
+
+// all yields each pattern.
+func (p patterns) all(yield func(pattern) bool) {
+	for _, host := range p.hosts {
+		for _, path := range p.paths {
+			for _, method := range p.methods {
+				if !yield(pattern{host, path, method, p.conditions}) {
+					return
+				}
 			}
 		}
 	}
-	return patterns
 }
 
 func orAny(values []string) []string {
@@ -88,21 +101,33 @@ func (p pattern) String() string {
 	return b.String()
 }
 
-// uncovered returns those patterns of a list that no single one of another matches all requests of.
-func uncovered(patterns, by []pattern) []pattern {
-	var rest []pattern
-	for _, p := range patterns {
-		if !slices.ContainsFunc(by, func(q pattern) bool { return q.covers(p) }) {
-			rest = append(rest, p)
-		}
+// uncovered returns those patterns which others don't match all requests of, as far as can be told by their form: in parts that share
+// no pattern. A host, a path and a method are covered each by itself, since every host goes with every path and method.
+func (p patterns) uncovered(by patterns) []patterns {
+	if slices.ContainsFunc(by.conditions, func(c string) bool { return !slices.Contains(p.conditions, c) }) {
+		return []patterns{p}
 	}
-	return rest
+	hosts, newHosts := split(p.hosts, by.hosts, hostCovers)
+	paths, newPaths := split(p.paths, by.paths, pathCovers)
+	_, newMethods := split(p.methods, by.methods, func(a, b string) bool { return a == "" || a == b })
+	parts := []patterns{
+		{newHosts, p.methods, p.paths, p.conditions},
+		{hosts, p.methods, newPaths, p.conditions},
+		{hosts, newMethods, paths, p.conditions},
+	}
+	return slices.DeleteFunc(parts, func(part patterns) bool { return part.count() == 0 })
 }
 
-// covers tells whether a pattern matches all requests that another matches, as far as can be told by their form.
-func (p pattern) covers(other pattern) bool {
-	return hostCovers(p.host, other.host) && pathCovers(p.path, other.path) && (p.method == "" || p.method == other.method) &&
-		!slices.ContainsFunc(p.conditions, func(c string) bool { return !slices.Contains(other.conditions, c) })
+// split tells what is covered by one of others from what isn't.
+func split[T any](all, by []T, covers func(a, b T) bool) (covered, rest []T) {
+	for _, one := range all {
+		if slices.ContainsFunc(by, func(other T) bool { return covers(other, one) }) {
+			covered = append(covered, one)
+		} else {
+			rest = append(rest, one)
+		}
+	}
+	return covered, rest
 }
 
 func hostCovers(a, b string) bool {

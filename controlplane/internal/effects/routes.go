@@ -28,31 +28,40 @@ func (c *comparison) compareRoute(e catalog.Edit) {
 
 // sayPatterns says that a route comes or goes, with all that it matches.
 func (c *comparison) sayPatterns(s said, in *catalog.Head, route *catalog.Object) {
-	d := c.say(s, route)
 	public := ""
 	if !in.Protected(route) {
 		public = ", public"
 	}
-	for _, p := range patternsOf(route.Message.(*configv1.Route)) {
-		d.details = append(d.details, detail{route.Name, fmt.Sprintf("%s (%q%s)", p, route.Name, public)})
-	}
+	c.say(s, route).list(route, fmt.Sprintf(" (%q%s)", route.Name, public), patternsOf(route.Message.(*configv1.Route)))
 }
 
 // compareAnswered says which requests a route answers that it didn't, and which no longer.
 func (c *comparison) compareAnswered(e catalog.Edit) {
 	before, after := patternsOf(e.Before.Message.(*configv1.Route)), patternsOf(e.After.Message.(*configv1.Route))
-	if lost := uncovered(before, after); len(lost) > 0 {
+	if lost := before.uncovered(after); len(lost) > 0 {
 		c.sayAnswered("requests_unanswered", "requests_answered", policy.Danger, "no longer answers", e.After, lost)
 	}
-	if gained := uncovered(after, before); len(gained) > 0 {
+	if gained := after.uncovered(before); len(gained) > 0 {
 		c.sayAnswered("requests_answered", "requests_unanswered", policy.Info, "also answers", e.After, gained)
 	}
 }
 
-func (c *comparison) sayAnswered(code, opposite string, severity policy.Severity, verb string, route *catalog.Object, patterns []pattern) {
-	d := c.say(said{of(code, opposite, severity, route), fmt.Sprintf("The route %q %s:", route.Name, verb)}, route)
-	for _, p := range patterns {
-		d.details = append(d.details, detail{route.Name, p.String()})
+func (c *comparison) sayAnswered(code, opposite string, severity policy.Severity, verb string, route *catalog.Object, parts []patterns) {
+	c.say(said{of(code, opposite, severity, route), fmt.Sprintf("The route %q %s:", route.Name, verb)}, route).list(route, "", parts...)
+}
+
+// list says patterns of a route, as many as a sentence holds, and counts the others.
+func (d *draft) list(route *catalog.Object, behind string, parts ...patterns) {
+	listed := 0
+	for _, part := range parts {
+		d.patterns += part.count()
+		for p := range part.all {
+			if listed == maxDetails {
+				break
+			}
+			listed++
+			d.details = append(d.details, detail{route.Name, p.String() + behind})
+		}
 	}
 }
 
