@@ -9,6 +9,7 @@ const (
 	Block       = "blk"
 	Consumer    = "con"
 	Environment = "env"
+	Guardrail   = "gr"
 	JoinToken   = "jt"
 	Node        = "node"
 	NodeGroup   = "ng"

@@ -49,6 +49,9 @@ type Kind struct {
 	// Fleet tells whether a policy of this configuration shares something among the nodes of the fleet, who must then know
 	// who is in it.
 	Fleet func(proto.Message) bool
+	// Effects says what it means for callers that a policy in force changes, beyond its fields: nil before, it comes; nil
+	// after, it goes. Configurations have their defaults filled in.
+	Effects func(before, after proto.Message) []Effect
 	// Merges says that policies of this kind on several levels all apply (guards, limits);
 	// otherwise the one on the most specific level wins.
 	Merges bool
@@ -62,8 +65,9 @@ type Contract[M proto.Message] struct {
 	Phase       func(M) Phase               // nil: always the first of Phases
 	Validate    func(M) []problem.Violation // nil: the field rules say everything
 	Traits      Traits
-	Capability  uint32       // 0: every node knows the kind
-	Fleet       func(M) bool // nil: never
+	Capability  uint32                         // 0: every node knows the kind
+	Fleet       func(M) bool                   // nil: never
+	Effects     func(before, after M) []Effect // nil: the fields that differ say enough
 	Merges      bool
 }
 
@@ -76,6 +80,7 @@ func Define[M proto.Message](c Contract[M]) Kind {
 		Phase:    func(proto.Message) Phase { return c.Phases[0] },
 		Validate: func(proto.Message) []problem.Violation { return nil },
 		Fleet:    func(proto.Message) bool { return false },
+		Effects:  effectsOf(c.Effects),
 	}
 	if c.Fleet != nil {
 		kind.Fleet = func(m proto.Message) bool { return c.Fleet(m.(M)) }

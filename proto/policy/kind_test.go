@@ -31,6 +31,9 @@ func TestDefineHandsOnTheMessageInItsOwnType(t *testing.T) {
 
 func TestAContractMayLeaveFunctionsOut(t *testing.T) {
 	kind := Define(Contract[*durationpb.Duration]{Phases: []Phase{Inspect}})
+	if kind.Effects(kind.New(), nil) != nil {
+		t.Error("effects are said that no contract says")
+	}
 	if kind.Phase(kind.New()) != Inspect || kind.Validate(kind.New()) != nil {
 		t.Fatal("the phase isn't the first, or something was found")
 	}

@@ -28,6 +28,7 @@ const (
 	PositionAhead      Code = "position_ahead"
 	CapabilityMissing  Code = "capability_missing"
 	NodeUnreachable    Code = "node_unreachable"
+	GuardrailViolated  Code = "guardrail_violated"
 )
 
 // Codes of proposals, and of requests that are made under an idempotency key.
@@ -96,6 +97,7 @@ var definitions = [...]Definition{
 	{PositionAhead, 409, "Position ahead of the database", "A node holds a position that the database hasn't reached: the database went back. Serving it would revive what was revoked."},
 	{CapabilityMissing, 409, "Capability missing", "A node of the environment doesn't understand what the change holds. Update the node or disable it; with force=true the change is made, and that node refuses it and serves on with what it has."},
 	{NodeUnreachable, 504, "Node unreachable", "The node didn't answer: no replica has its stream, or it took too long. The detail tells since when."},
+	{GuardrailViolated, 422, "Guardrail violated", "The change breaks a rule that the environment has set over its configuration; errors names the guardrails and what breaks them."},
 
 	{ProposalRequired, 409, "Proposal required", "The environment demands four eyes: its configuration changes by proposals alone. File the change as a proposal, for somebody else to approve and publish."},
 	{ProposalStale, 409, "Proposal stale", "What the proposal touches has changed since it was planned; errors lists the objects. Its author can refresh it, which voids the approvals."},

@@ -40,6 +40,7 @@ var types = []*Type{
 		Collection: "settings", Singular: "settings", Prefix: id.Settings, Singleton: true,
 		New: newOf[configv1.EnvironmentSettings], Check: checked(checkSettings),
 	},
+	{Collection: "guardrails", Singular: "guardrail", Prefix: id.Guardrail, New: newOf[configv1.Guardrail], Check: checked(checkGuardrail)},
 }
 
 // Types returns every type of configuration resource, those that others refer to first.

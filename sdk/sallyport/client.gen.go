@@ -40,13 +40,55 @@ func (e AuditFilterOutcome) Valid() bool {
 
 // Defines values for EnvironmentSettingsName.
 const (
-	Settings EnvironmentSettingsName = "settings"
+	EnvironmentSettingsNameSettings EnvironmentSettingsName = "settings"
 )
 
 // Valid indicates whether the value is a known member of the EnvironmentSettingsName enum.
 func (e EnvironmentSettingsName) Valid() bool {
 	switch e {
-	case Settings:
+	case EnvironmentSettingsNameSettings:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GuardrailAppliesTo.
+const (
+	GuardrailAppliesToPolicies GuardrailAppliesTo = "policies"
+	GuardrailAppliesToRoutes   GuardrailAppliesTo = "routes"
+	GuardrailAppliesToServices GuardrailAppliesTo = "services"
+	GuardrailAppliesToSettings GuardrailAppliesTo = "settings"
+)
+
+// Valid indicates whether the value is a known member of the GuardrailAppliesTo enum.
+func (e GuardrailAppliesTo) Valid() bool {
+	switch e {
+	case GuardrailAppliesToPolicies:
+		return true
+	case GuardrailAppliesToRoutes:
+		return true
+	case GuardrailAppliesToServices:
+		return true
+	case GuardrailAppliesToSettings:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GuardrailAction.
+const (
+	Refuse GuardrailAction = "refuse"
+	Warn   GuardrailAction = "warn"
+)
+
+// Valid indicates whether the value is a known member of the GuardrailAction enum.
+func (e GuardrailAction) Valid() bool {
+	switch e {
+	case Refuse:
+		return true
+	case Warn:
 		return true
 	default:
 		return false
@@ -191,6 +233,21 @@ const (
 func (e ExplainParamsNodes) Valid() bool {
 	switch e {
 	case All:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutGuardrailParamsIfNoneMatch.
+const (
+	PutGuardrailParamsIfNoneMatchAsterisk PutGuardrailParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutGuardrailParamsIfNoneMatch enum.
+func (e PutGuardrailParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutGuardrailParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -359,6 +416,15 @@ type AccessTokenList struct {
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// AffectedRoute AffectedRoute is a route that an effect concerns.
+type AffectedRoute struct {
+	// ID Id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name.
+	Name string `json:"name,omitempty,omitzero"`
 }
 
 // AnsweredRequest AnsweredRequest is one request that a node answered: a rejected one, or one of a sample of the others.
@@ -804,6 +870,9 @@ type ChangesResponse struct {
 
 	// Results What each operation made, in order.
 	Results []OperationResult `json:"results,omitempty,omitzero"`
+
+	// Effects What it means for callers, the gravest first.
+	Effects []Effect `json:"effects,omitempty,omitzero"`
 }
 
 // Consumer Consumer is who calls an API: an application or a service account.
@@ -854,6 +923,44 @@ type Diff struct {
 
 	// Changes Changed objects.
 	Changes []Change `json:"changes,omitempty,omitzero"`
+
+	// Effects What it means for callers, the gravest first.
+	Effects []Effect `json:"effects,omitempty,omitzero"`
+}
+
+// Effect Effect is what a change of the configuration means for those who call the routes.
+type Effect struct {
+	// Code Stable code ("route_public").
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Severity "info", "attention" (callers may notice) or "danger" (callers are let in, or shut out, who weren't).
+	//
+	// Examples: info, attention, danger
+	Severity string `json:"severity,omitempty,omitzero"`
+
+	// Sentence What it means, in a sentence.
+	Sentence string `json:"sentence,omitempty,omitzero"`
+
+	// Count How many routes it concerns; 0: none by itself.
+	Count int `json:"count,omitempty,omitzero"`
+
+	// Routes The first of them, at most 20, in the order of their names.
+	Routes []AffectedRoute `json:"routes,omitempty,omitzero"`
+
+	// Collection Collection of the object that it comes from, if it is one ("policies").
+	Collection string `json:"collection,omitempty,omitzero"`
+
+	// ID Id of that object.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name of that object.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Kind Kind of the policy, if it is one.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Fields JSON pointers of the fields that make the difference, where it is no other.
+	Fields []string `json:"fields,omitempty,omitzero"`
 }
 
 // Environment Environment is a unit of configuration and isolation.
@@ -1241,6 +1348,65 @@ type FieldError struct {
 
 	// Allowed What is allowed.
 	Allowed string `json:"allowed,omitempty,omitzero"`
+}
+
+// Guardrail Guardrail is a rule that an environment sets over its own configuration. A change that breaks it is refused, or warned of.
+//
+// Only what a change touches is held against it, and routes on which policies change. A guardrail that comes or changes is held against everything that it applies to.
+type Guardrail struct {
+	// ID Identifier, set by the server ("gr_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's guardrails.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What this guardrail is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// AppliesTo Collection whose objects must follow the rule ("routes", "services", "policies", "settings").
+	//
+	// Examples: routes, services, policies, settings
+	AppliesTo GuardrailAppliesTo `json:"applies_to"`
+
+	// Rule Rule that each object must follow: a CEL expression that is true when all is well ("size(object.hosts) > 0"). It sees the object with its defaults filled in as `object`; of a route also `service`, `effective` (the policies that apply, in the order in which they run) and `public` (no enforced policy asks who calls).
+	Rule string `json:"rule"`
+
+	// Message What the author of a change that breaks the rule is told: what is wrong, and how to mend it. "{name}" stands for the object's name.
+	Message string `json:"message"`
+
+	// Action What happens to a change that breaks the rule.
+	Action *GuardrailAction `json:"action,omitempty"`
+
+	// Except GuardrailExcept selects objects that a rule doesn't hold for: those of one of the names, and those with all of the labels.
+	Except GuardrailExcept `json:"except,omitempty,omitzero"`
+}
+
+// GuardrailAppliesTo Collection whose objects must follow the rule ("routes", "services", "policies", "settings").
+//
+// Examples: routes, services, policies, settings
+type GuardrailAppliesTo string
+
+// GuardrailAction What happens to a change that breaks the rule.
+type GuardrailAction string
+
+// GuardrailExcept GuardrailExcept selects objects that a rule doesn't hold for: those of one of the names, and those with all of the labels.
+type GuardrailExcept struct {
+	// Names Names of objects.
+	Names []string `json:"names,omitempty,omitzero"`
+
+	// Labels Labels that an object has, all of them; none: no object is excepted by its labels.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+}
+
+// GuardrailList A page of guardrails.
+type GuardrailList struct {
+	Data []Guardrail `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
 }
 
 // HeldPermissions HeldPermissions is what somebody may do somewhere.
@@ -2754,12 +2920,13 @@ type ListAPIKeysParams struct {
 
 // CreateAPIKeyParams defines parameters for CreateAPIKey.
 type CreateAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2769,12 +2936,13 @@ type CreateAPIKeyParams struct {
 
 // DeleteAPIKeyParams defines parameters for DeleteAPIKey.
 type DeleteAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2790,12 +2958,13 @@ type PatchAPIKeyApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchAPIKeyParams defines parameters for PatchAPIKey.
 type PatchAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2808,12 +2977,13 @@ type PatchAPIKeyParams struct {
 
 // PutAPIKeyParams defines parameters for PutAPIKey.
 type PutAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2832,12 +3002,13 @@ type PutAPIKeyParamsIfNoneMatch string
 
 // RotateAPIKeyParams defines parameters for RotateAPIKey.
 type RotateAPIKeyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2895,12 +3066,13 @@ type ListBlocksParams struct {
 
 // CreateBlockParams defines parameters for CreateBlock.
 type CreateBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2910,12 +3082,13 @@ type CreateBlockParams struct {
 
 // DeleteBlockParams defines parameters for DeleteBlock.
 type DeleteBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2931,12 +3104,13 @@ type PatchBlockApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchBlockParams defines parameters for PatchBlock.
 type PatchBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2949,12 +3123,13 @@ type PatchBlockParams struct {
 
 // PutBlockParams defines parameters for PutBlock.
 type PutBlockParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -2973,12 +3148,13 @@ type PutBlockParamsIfNoneMatch string
 
 // ApplyChangesParams defines parameters for ApplyChanges.
 type ApplyChangesParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3003,12 +3179,13 @@ type ListConsumersParams struct {
 
 // CreateConsumerParams defines parameters for CreateConsumer.
 type CreateConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3018,12 +3195,13 @@ type CreateConsumerParams struct {
 
 // DeleteConsumerParams defines parameters for DeleteConsumer.
 type DeleteConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3039,12 +3217,13 @@ type PatchConsumerApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchConsumerParams defines parameters for PatchConsumer.
 type PatchConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3057,12 +3236,13 @@ type PatchConsumerParams struct {
 
 // PutConsumerParams defines parameters for PutConsumer.
 type PutConsumerParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3099,6 +3279,103 @@ type ExplainParams struct {
 
 // ExplainParamsNodes defines parameters for Explain.
 type ExplainParamsNodes string
+
+// ListGuardrailsParams defines parameters for ListGuardrails.
+type ListGuardrailsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// CreateGuardrailParams defines parameters for CreateGuardrail.
+type CreateGuardrailParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// DeleteGuardrailParams defines parameters for DeleteGuardrail.
+type DeleteGuardrailParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PatchGuardrailApplicationMergePatchPlusJSONBody defines parameters for PatchGuardrail.
+type PatchGuardrailApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// PatchGuardrailParams defines parameters for PatchGuardrail.
+type PatchGuardrailParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutGuardrailParams defines parameters for PutGuardrail.
+type PutGuardrailParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: the object must not exist yet; otherwise the answer is 412.
+	IfNoneMatch *PutGuardrailParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutGuardrailParamsIfNoneMatch defines parameters for PutGuardrail.
+type PutGuardrailParamsIfNoneMatch string
 
 // ListJoinTokensParams defines parameters for ListJoinTokens.
 type ListJoinTokensParams struct {
@@ -3177,12 +3454,13 @@ type ListPoliciesParams struct {
 
 // CreatePolicyParams defines parameters for CreatePolicy.
 type CreatePolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3192,12 +3470,13 @@ type CreatePolicyParams struct {
 
 // DeletePolicyParams defines parameters for DeletePolicy.
 type DeletePolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3213,12 +3492,13 @@ type PatchPolicyApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchPolicyParams defines parameters for PatchPolicy.
 type PatchPolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3231,12 +3511,13 @@ type PatchPolicyParams struct {
 
 // PutPolicyParams defines parameters for PutPolicy.
 type PutPolicyParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3268,8 +3549,9 @@ type ListProposalsParams struct {
 // CreateProposalParams defines parameters for CreateProposal.
 type CreateProposalParams struct {
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 }
 
@@ -3315,12 +3597,13 @@ type DiffRevisionParams struct {
 
 // RollbackRevisionParams defines parameters for RollbackRevision.
 type RollbackRevisionParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3345,12 +3628,13 @@ type ListRoutesParams struct {
 
 // CreateRouteParams defines parameters for CreateRoute.
 type CreateRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3360,12 +3644,13 @@ type CreateRouteParams struct {
 
 // DeleteRouteParams defines parameters for DeleteRoute.
 type DeleteRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3381,12 +3666,13 @@ type PatchRouteApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchRouteParams defines parameters for PatchRoute.
 type PatchRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3399,12 +3685,13 @@ type PatchRouteParams struct {
 
 // PutRouteParams defines parameters for PutRoute.
 type PutRouteParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3438,12 +3725,13 @@ type ListSecretsParams struct {
 
 // CreateSecretParams defines parameters for CreateSecret.
 type CreateSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3453,12 +3741,13 @@ type CreateSecretParams struct {
 
 // DeleteSecretParams defines parameters for DeleteSecret.
 type DeleteSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3474,12 +3763,13 @@ type PatchSecretApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchSecretParams defines parameters for PatchSecret.
 type PatchSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3492,12 +3782,13 @@ type PatchSecretParams struct {
 
 // PutSecretParams defines parameters for PutSecret.
 type PutSecretParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3531,12 +3822,13 @@ type ListServicesParams struct {
 
 // CreateServiceParams defines parameters for CreateService.
 type CreateServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3546,12 +3838,13 @@ type CreateServiceParams struct {
 
 // DeleteServiceParams defines parameters for DeleteService.
 type DeleteServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3567,12 +3860,13 @@ type PatchServiceApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchServiceParams defines parameters for PatchService.
 type PatchServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3585,12 +3879,13 @@ type PatchServiceParams struct {
 
 // PutServiceParams defines parameters for PutService.
 type PutServiceParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3612,12 +3907,13 @@ type PatchSettingsApplicationMergePatchPlusJSONBody = map[string]interface{}
 
 // PatchSettingsParams defines parameters for PatchSettings.
 type PatchSettingsParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3630,12 +3926,13 @@ type PatchSettingsParams struct {
 
 // PutSettingsParams defines parameters for PutSettings.
 type PutSettingsParams struct {
-	// DryRun Nothing is written. The answer is the plan (what would change, warnings), with status 200.
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
-	// (force_needed), or a node doesn't understand it (capability_missing); and, by whoever holds proposals.override, although the
-	// environment demands a proposal (proposal_required). Then it is named among the warnings.
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
@@ -3873,6 +4170,15 @@ type PutConsumerJSONRequestBody = Consumer
 
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = HypotheticalRequest
+
+// CreateGuardrailJSONRequestBody defines body for CreateGuardrail for application/json ContentType.
+type CreateGuardrailJSONRequestBody = Guardrail
+
+// PatchGuardrailApplicationMergePatchPlusJSONRequestBody defines body for PatchGuardrail for application/merge-patch+json ContentType.
+type PatchGuardrailApplicationMergePatchPlusJSONRequestBody = PatchGuardrailApplicationMergePatchPlusJSONBody
+
+// PutGuardrailJSONRequestBody defines body for PutGuardrail for application/json ContentType.
+type PutGuardrailJSONRequestBody = Guardrail
 
 // CreateJoinTokenJSONRequestBody defines body for CreateJoinToken for application/json ContentType.
 type CreateJoinTokenJSONRequestBody = JoinToken
@@ -4454,6 +4760,75 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
 	Explain(ctx context.Context, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListGuardrails List guardrails
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/guardrails (the `ListGuardrails` operationId).
+	ListGuardrails(ctx context.Context, environment EnvironmentKey, params *ListGuardrailsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateGuardrailWithBody Create a guardrail
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+	CreateGuardrailWithBody(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateGuardrail Create a guardrail
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+	CreateGuardrail(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, body CreateGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteGuardrail Delete a guardrail
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/guardrails/{key} (the `DeleteGuardrail` operationId).
+	DeleteGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteGuardrailParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetGuardrail Read a guardrail
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/guardrails/{key} (the `GetGuardrail` operationId).
+	GetGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchGuardrailWithBody Change fields of a guardrail
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+	PatchGuardrailWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchGuardrailWithApplicationMergePatchPlusJSONBody Change fields of a guardrail
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+	PatchGuardrailWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, body PatchGuardrailApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutGuardrailWithBody Create or replace a guardrail
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+	PutGuardrailWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutGuardrail Create or replace a guardrail
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+	PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJoinTokens List join tokens
 	//
@@ -6341,6 +6716,165 @@ func (c *Client) ExplainWithBody(ctx context.Context, environment EnvironmentKey
 // Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
 func (c *Client) Explain(ctx context.Context, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListGuardrails List guardrails
+//
+// Corresponds with GET /api/v1/environments/{environment}/guardrails (the `ListGuardrails` operationId).
+func (c *Client) ListGuardrails(ctx context.Context, environment EnvironmentKey, params *ListGuardrailsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListGuardrailsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateGuardrailWithBody Create a guardrail
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+func (c *Client) CreateGuardrailWithBody(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGuardrailRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateGuardrail Create a guardrail
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+func (c *Client) CreateGuardrail(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, body CreateGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGuardrailRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteGuardrail Delete a guardrail
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/guardrails/{key} (the `DeleteGuardrail` operationId).
+func (c *Client) DeleteGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteGuardrailParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteGuardrailRequest(c.Server, environment, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetGuardrail Read a guardrail
+//
+// Corresponds with GET /api/v1/environments/{environment}/guardrails/{key} (the `GetGuardrail` operationId).
+func (c *Client) GetGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetGuardrailRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchGuardrailWithBody Change fields of a guardrail
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+func (c *Client) PatchGuardrailWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchGuardrailRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchGuardrailWithApplicationMergePatchPlusJSONBody Change fields of a guardrail
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+func (c *Client) PatchGuardrailWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, body PatchGuardrailApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchGuardrailRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutGuardrailWithBody Create or replace a guardrail
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+func (c *Client) PutGuardrailWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutGuardrailRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutGuardrail Create or replace a guardrail
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+func (c *Client) PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutGuardrailRequest(c.Server, environment, key, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -11683,6 +12217,600 @@ func NewExplainRequestWithBody(server string, environment EnvironmentKey, params
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListGuardrailsRequest constructs an http.Request for the ListGuardrails method
+func NewListGuardrailsRequest(server string, environment EnvironmentKey, params *ListGuardrailsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/guardrails", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateGuardrailRequest calls the generic CreateGuardrail builder with application/json body
+func NewCreateGuardrailRequest(server string, environment EnvironmentKey, params *CreateGuardrailParams, body CreateGuardrailJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateGuardrailRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewCreateGuardrailRequestWithBody constructs an http.Request for the CreateGuardrail method, with any body, and a specified content type
+func NewCreateGuardrailRequestWithBody(server string, environment EnvironmentKey, params *CreateGuardrailParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/guardrails", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteGuardrailRequest constructs an http.Request for the DeleteGuardrail method
+func NewDeleteGuardrailRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteGuardrailParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/guardrails/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetGuardrailRequest constructs an http.Request for the GetGuardrail method
+func NewGetGuardrailRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/guardrails/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchGuardrailRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchGuardrail builder with application/merge-patch+json body
+func NewPatchGuardrailRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, body PatchGuardrailApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchGuardrailRequestWithBody(server, environment, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchGuardrailRequestWithBody constructs an http.Request for the PatchGuardrail method, with any body, and a specified content type
+func NewPatchGuardrailRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/guardrails/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutGuardrailRequest calls the generic PutGuardrail builder with application/json body
+func NewPutGuardrailRequest(server string, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutGuardrailRequestWithBody(server, environment, key, params, "application/json", bodyReader)
+}
+
+// NewPutGuardrailRequestWithBody constructs an http.Request for the PutGuardrail method, with any body, and a specified content type
+func NewPutGuardrailRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/guardrails/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
 
 	return req, nil
 }
@@ -18555,6 +19683,81 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/environments/{environment}/explain (the `Explain` operationId).
 	ExplainWithResponse(ctx context.Context, environment EnvironmentKey, params *ExplainParams, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*ExplainResponse, error)
 
+	// ListGuardrailsWithResponse List guardrails
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/guardrails (the `ListGuardrails` operationId).
+	ListGuardrailsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListGuardrailsParams, reqEditors ...RequestEditorFn) (*ListGuardrailsResponse, error)
+
+	// CreateGuardrailWithBodyWithResponse Create a guardrail
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+	CreateGuardrailWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGuardrailResponse, error)
+
+	// CreateGuardrailWithResponse Create a guardrail
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+	CreateGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, body CreateGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGuardrailResponse, error)
+
+	// DeleteGuardrailWithResponse Delete a guardrail
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/guardrails/{key} (the `DeleteGuardrail` operationId).
+	DeleteGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteGuardrailParams, reqEditors ...RequestEditorFn) (*DeleteGuardrailResponse, error)
+
+	// GetGuardrailWithResponse Read a guardrail
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/guardrails/{key} (the `GetGuardrail` operationId).
+	GetGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetGuardrailResponse, error)
+
+	// PatchGuardrailWithBodyWithResponse Change fields of a guardrail
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+	PatchGuardrailWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchGuardrailResponse, error)
+
+	// PatchGuardrailWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a guardrail
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+	PatchGuardrailWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, body PatchGuardrailApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchGuardrailResponse, error)
+
+	// PutGuardrailWithBodyWithResponse Create or replace a guardrail
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+	PutGuardrailWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutGuardrailResponse, error)
+
+	// PutGuardrailWithResponse Create or replace a guardrail
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+	PutGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*PutGuardrailResponse, error)
+
 	// ListJoinTokensWithResponse List join tokens
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -21841,6 +23044,378 @@ func (r ExplainResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExplainResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListGuardrailsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GuardrailList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListGuardrailsResponse) GetJSON200() *GuardrailList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListGuardrailsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListGuardrailsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListGuardrailsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListGuardrailsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListGuardrailsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateGuardrailResponse201Headers the declared response headers of an HTTP 201 response for CreateGuardrail
+type CreateGuardrailResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type CreateGuardrailResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Guardrail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateGuardrailResponse201Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r CreateGuardrailResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateGuardrailResponse) GetJSON201() *Guardrail {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateGuardrailResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateGuardrailResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateGuardrailResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateGuardrailResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateGuardrailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteGuardrailResponse204Headers the declared response headers of an HTTP 204 response for DeleteGuardrail
+type DeleteGuardrailResponse204Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type DeleteGuardrailResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteGuardrailResponse204Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r DeleteGuardrailResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteGuardrailResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteGuardrailResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteGuardrailResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteGuardrailResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteGuardrailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetGuardrailResponse200Headers the declared response headers of an HTTP 200 response for GetGuardrail
+type GetGuardrailResponse200Headers struct {
+	ETag string
+}
+
+type GetGuardrailResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Guardrail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetGuardrailResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetGuardrailResponse) GetJSON200() *Guardrail {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetGuardrailResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetGuardrailResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetGuardrailResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetGuardrailResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetGuardrailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchGuardrailResponse200Headers the declared response headers of an HTTP 200 response for PatchGuardrail
+type PatchGuardrailResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PatchGuardrailResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Guardrail
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchGuardrailResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchGuardrailResponse) GetJSON200() *Guardrail {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PatchGuardrailResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchGuardrailResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchGuardrailResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchGuardrailResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchGuardrailResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchGuardrailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutGuardrailResponse200Headers the declared response headers of an HTTP 200 response for PutGuardrail
+type PutGuardrailResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+// PutGuardrailResponse201Headers the declared response headers of an HTTP 201 response for PutGuardrail
+type PutGuardrailResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PutGuardrailResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Guardrail
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Guardrail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutGuardrailResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutGuardrailResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutGuardrailResponse) GetJSON200() *Guardrail {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PutGuardrailResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutGuardrailResponse) GetJSON201() *Guardrail {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutGuardrailResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutGuardrailResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutGuardrailResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutGuardrailResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutGuardrailResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27783,6 +29358,135 @@ func (c *ClientWithResponses) ExplainWithResponse(ctx context.Context, environme
 	return ParseExplainResponse(rsp)
 }
 
+// ListGuardrailsWithResponse List guardrails
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/guardrails (the `ListGuardrails` operationId).
+func (c *ClientWithResponses) ListGuardrailsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListGuardrailsParams, reqEditors ...RequestEditorFn) (*ListGuardrailsResponse, error) {
+	rsp, err := c.ListGuardrails(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListGuardrailsResponse(rsp)
+}
+
+// CreateGuardrailWithBodyWithResponse Create a guardrail
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+func (c *ClientWithResponses) CreateGuardrailWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGuardrailResponse, error) {
+	rsp, err := c.CreateGuardrailWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateGuardrailResponse(rsp)
+}
+
+// CreateGuardrailWithResponse Create a guardrail
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/guardrails (the `CreateGuardrail` operationId).
+func (c *ClientWithResponses) CreateGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateGuardrailParams, body CreateGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGuardrailResponse, error) {
+	rsp, err := c.CreateGuardrail(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateGuardrailResponse(rsp)
+}
+
+// DeleteGuardrailWithResponse Delete a guardrail
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/guardrails/{key} (the `DeleteGuardrail` operationId).
+func (c *ClientWithResponses) DeleteGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteGuardrailParams, reqEditors ...RequestEditorFn) (*DeleteGuardrailResponse, error) {
+	rsp, err := c.DeleteGuardrail(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteGuardrailResponse(rsp)
+}
+
+// GetGuardrailWithResponse Read a guardrail
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/guardrails/{key} (the `GetGuardrail` operationId).
+func (c *ClientWithResponses) GetGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetGuardrailResponse, error) {
+	rsp, err := c.GetGuardrail(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetGuardrailResponse(rsp)
+}
+
+// PatchGuardrailWithBodyWithResponse Change fields of a guardrail
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+func (c *ClientWithResponses) PatchGuardrailWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchGuardrailResponse, error) {
+	rsp, err := c.PatchGuardrailWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchGuardrailResponse(rsp)
+}
+
+// PatchGuardrailWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a guardrail
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/guardrails/{key} (the `PatchGuardrail` operationId).
+func (c *ClientWithResponses) PatchGuardrailWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchGuardrailParams, body PatchGuardrailApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchGuardrailResponse, error) {
+	rsp, err := c.PatchGuardrailWithApplicationMergePatchPlusJSONBody(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchGuardrailResponse(rsp)
+}
+
+// PutGuardrailWithBodyWithResponse Create or replace a guardrail
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+func (c *ClientWithResponses) PutGuardrailWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutGuardrailResponse, error) {
+	rsp, err := c.PutGuardrailWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutGuardrailResponse(rsp)
+}
+
+// PutGuardrailWithResponse Create or replace a guardrail
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
+func (c *ClientWithResponses) PutGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*PutGuardrailResponse, error) {
+	rsp, err := c.PutGuardrail(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutGuardrailResponse(rsp)
+}
+
 // ListJoinTokensWithResponse List join tokens
 //
 // Returns a wrapper object for the known response body format(s).
@@ -31678,6 +33382,408 @@ func ParseExplainResponse(rsp *http.Response) (*ExplainResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListGuardrailsResponse parses an HTTP response from a ListGuardrailsWithResponse call
+func ParseListGuardrailsResponse(rsp *http.Response) (*ListGuardrailsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListGuardrailsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GuardrailList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateGuardrailResponse parses an HTTP response from a CreateGuardrailWithResponse call
+func ParseCreateGuardrailResponse(rsp *http.Response) (*CreateGuardrailResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateGuardrailResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Guardrail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateGuardrailResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteGuardrailResponse parses an HTTP response from a DeleteGuardrailWithResponse call
+func ParseDeleteGuardrailResponse(rsp *http.Response) (*DeleteGuardrailResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteGuardrailResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteGuardrailResponse204Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetGuardrailResponse parses an HTTP response from a GetGuardrailWithResponse call
+func ParseGetGuardrailResponse(rsp *http.Response) (*GetGuardrailResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetGuardrailResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Guardrail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetGuardrailResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchGuardrailResponse parses an HTTP response from a PatchGuardrailWithResponse call
+func ParsePatchGuardrailResponse(rsp *http.Response) (*PatchGuardrailResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchGuardrailResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Guardrail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchGuardrailResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutGuardrailResponse parses an HTTP response from a PutGuardrailWithResponse call
+func ParsePutGuardrailResponse(rsp *http.Response) (*PutGuardrailResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutGuardrailResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Guardrail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Guardrail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutGuardrailResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutGuardrailResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
 	}
 
 	return response, nil

@@ -25,6 +25,7 @@ const (
 	ReadAccessTokens   Permission = "access-tokens.read"
 	WriteAccessTokens  Permission = "access-tokens.write"
 	Rollback           Permission = "revisions.rollback"
+	WriteGuardrails    Permission = "guardrails.write"
 	// Impersonate lets make access tokens that belong to somebody else: who holds it can become anybody.
 	Impersonate Permission = "users.impersonate"
 	// WriteRoles lets say what roles allow, wherever they are bound.
@@ -35,6 +36,7 @@ const (
 var permissions = [...]Permission{
 	ReadEnvironments, "environments.write",
 	ReadConfiguration, WriteConfiguration,
+	"guardrails.read", WriteGuardrails,
 	"consumers.read", "consumers.write",
 	"credentials.read", "credentials.write",
 	"secrets.read", "secrets.write",
@@ -68,15 +70,17 @@ func Known(p Permission) bool {
 // reads tells whether a permission only lets look.
 func (p Permission) reads() bool { return strings.HasSuffix(string(p), ".read") }
 
-// collectionPermissions are those of the directory's collections: what lets read their objects, and what lets write them.
+// collectionPermissions are those of collections that have their own: what lets read their objects, and what lets write them. Those of the
+// configuration share one pair, but for guardrails: who is bound by them may not lift them.
 var collectionPermissions = map[string][2]Permission{
-	"consumers": {"consumers.read", "consumers.write"},
-	"api-keys":  {"credentials.read", "credentials.write"},
-	"secrets":   {"secrets.read", "secrets.write"},
-	"blocks":    {"blocks.read", "blocks.write"},
+	"consumers":  {"consumers.read", "consumers.write"},
+	"api-keys":   {"credentials.read", "credentials.write"},
+	"secrets":    {"secrets.read", "secrets.write"},
+	"blocks":     {"blocks.read", "blocks.write"},
+	"guardrails": {"guardrails.read", WriteGuardrails},
 }
 
-// ToRead returns the permission that lets read the objects of a collection; those of the configuration have one.
+// ToRead returns the permission that lets read the objects of a collection; most of the configuration have one.
 func ToRead(collection string) Permission {
 	if p, ok := collectionPermissions[collection]; ok {
 		return p[0]
@@ -84,7 +88,7 @@ func ToRead(collection string) Permission {
 	return ReadConfiguration
 }
 
-// ToWrite returns the permission that lets write the objects of a collection; those of the configuration have one.
+// ToWrite returns the permission that lets write the objects of a collection; most of the configuration have one.
 func ToWrite(collection string) Permission {
 	if p, ok := collectionPermissions[collection]; ok {
 		return p[1]

@@ -32,7 +32,7 @@ var builtIns = []builtIn{
 	{RoleOwner, "May do everything.", everything},
 	{RoleAdmin, "May do everything but make access tokens in somebody else's name and say what roles allow.", everything.Without(SetOf(Impersonate, WriteRoles))},
 	{RoleProductManager, "Makes APIs: configuration, consumers, credentials and proposals.", SetOf(
-		ReadEnvironments, ReadConfiguration, WriteConfiguration, "consumers.read", "consumers.write", "credentials.read", "credentials.write",
+		ReadEnvironments, ReadConfiguration, WriteConfiguration, "guardrails.read", "explain.use", "consumers.read", "consumers.write", "credentials.read", "credentials.write",
 		"secrets.read", "blocks.read", "changes.write", "proposals.read", "proposals.write", "proposals.publish", "revisions.read",
 		"usage.read", "policy-kinds.read", "teams.read",
 	)},
@@ -41,7 +41,7 @@ var builtIns = []builtIn{
 	))},
 	{RoleAuditor, "Reads everything, writes nothing.", reading},
 	{RoleViewer, "Reads the configuration and what was used of it.", SetOf(
-		ReadEnvironments, ReadConfiguration, "revisions.read", "usage.read", "policy-kinds.read", "teams.read",
+		ReadEnvironments, ReadConfiguration, "guardrails.read", "revisions.read", "usage.read", "policy-kinds.read", "teams.read",
 	)},
 	{RoleDeveloper, "Reads a team's configuration, makes keys for its consumers, and reads proposals.", SetOf(
 		ReadEnvironments, ReadConfiguration, "consumers.read", "credentials.read", "credentials.write", "changes.write",

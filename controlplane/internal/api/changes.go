@@ -94,6 +94,7 @@ func changesResponse(result publish.Result, dryRun bool) (*adminv1.ChangesRespon
 	}
 	answer := &adminv1.ChangesResponse{
 		DryRun: dryRun, Revision: result.Revision, Sequence: result.Sequence, Changes: changes, Warnings: result.Warnings,
+		Effects: effectMessages(result.Effects()),
 	}
 	for _, outcome := range result.Outcomes {
 		made, err := asStruct(outcome.Object)

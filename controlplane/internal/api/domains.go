@@ -35,7 +35,7 @@ type (
 		List(ctx context.Context, environment, collection string, q listing.Query) (listing.Page[catalog.Object], error)
 		Revisions(ctx context.Context, environment string, q listing.Query) (listing.Page[*adminv1.Revision], error)
 		Revision(ctx context.Context, environment string, number uint64) (*adminv1.Revision, error)
-		Diff(ctx context.Context, environment string, from, to uint64) ([]catalog.Change, error)
+		Diff(ctx context.Context, environment string, from, to uint64) (catalog.Comparison, error)
 	}
 
 	// Directory reads consumers, API keys, secrets and blocks, without their secret material.

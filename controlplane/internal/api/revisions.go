@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/sallyport/sallyport/controlplane/internal/effects"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -58,12 +59,12 @@ func (s *Server) diffRevision(x *exchange) error {
 			})
 		}
 	}
-	changes, err := s.Catalog.Diff(x.context(), environment.GetId(), from, to)
+	found, err := s.Catalog.Diff(x.context(), environment.GetId(), from, to)
 	if err != nil {
 		return err
 	}
-	diff := &adminv1.Diff{From: from, To: to}
-	if diff.Changes, err = changeMessages(changes); err != nil {
+	diff := &adminv1.Diff{From: from, To: to, Effects: effectMessages(effects.Of(found.Before, found.After, found.Edits))}
+	if diff.Changes, err = changeMessages(found.Changes()); err != nil {
 		return err
 	}
 	return x.send(http.StatusOK, diff)

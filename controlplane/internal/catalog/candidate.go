@@ -176,6 +176,9 @@ func (c *Candidate) Origin(collection, id string) Origin {
 	return Origin{}
 }
 
+// Base returns the head as it is.
+func (c *Candidate) Base() *Head { return c.base }
+
 // Head returns the head as it would be, without a position of its own. Only once Check found nothing.
 func (c *Candidate) Head() *Head { return c.next }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,61 +11,85 @@ import (
 	"github.com/sallyport/sallyport/proto/resource"
 )
 
-// Diff returns what changed from one revision to another, which may be the earlier one; 0 is the empty
-// configuration. Objects come in the order of the registry and of their names.
-func (c *Catalog) Diff(ctx context.Context, environment string, from, to uint64) ([]Change, error) {
-	at, err := c.store.Position(ctx, environment)
-	if err != nil {
-		return nil, err
+// Comparison is a configuration at two revisions, and what differs.
+type Comparison struct {
+	Before, After *Head
+	Edits         []Edit // in the order of the registry and of names
+}
+
+// Changes returns the edits as they are shown.
+func (c Comparison) Changes() []Change {
+	changes := make([]Change, len(c.Edits))
+	for i, e := range c.Edits {
+		changes[i] = e.Change()
 	}
-	for _, number := range []uint64{from, to} {
-		if number > at.Revision {
-			return nil, problem.Errorf(problem.NotFound, "there is no revision %d; the latest is %d", number, at.Revision)
+	return changes
+}
+
+// Diff returns what changed from one revision to another, which may be the earlier one; 0 is the empty
+// configuration.
+func (c *Catalog) Diff(ctx context.Context, environment string, from, to uint64) (Comparison, error) {
+	newest, err := c.Head(ctx, environment)
+	if err != nil {
+		return Comparison{}, err
+	}
+	var ends [2]*Head
+	for i, number := range []uint64{from, to} {
+		if number > newest.Revision {
+			return Comparison{}, problem.Errorf(problem.NotFound, "there is no revision %d; the latest is %d", number, newest.Revision)
+		}
+		if ends[i], err = c.before(ctx, environment, newest, number); err != nil {
+			return Comparison{}, err
 		}
 	}
 	differences, err := c.store.Differences(ctx, environment, min(from, to), max(from, to))
 	if err != nil {
-		return nil, err
+		return Comparison{}, err
 	}
-	changes := make([]Change, 0, len(differences))
+	edits := make([]Edit, 0, len(differences))
 	for _, d := range differences {
-		if from > to {
-			d.Before, d.After = d.After, d.Before
-		}
-		if bytes.Equal(d.Before, d.After) {
+		before, _ := ends[0].objects.get(ref{d.Collection, d.ID})
+		after, _ := ends[1].objects.get(ref{d.Collection, d.ID})
+		if before == after || before != nil && after != nil && bytes.Equal(before.Stored, after.Stored) {
 			continue
 		}
-		change, err := d.change()
+		edits = append(edits, Edit{Before: before, After: after})
+	}
+	slices.SortFunc(edits, compareEdits)
+	return Comparison{Before: ends[0], After: ends[1], Edits: edits}, nil
+}
+
+// before returns the head as it was at an earlier revision: what changed since is taken back.
+func (c *Catalog) before(ctx context.Context, environment string, newest *Head, number uint64) (*Head, error) {
+	if number == newest.Revision {
+		return newest, nil
+	}
+	since, err := c.store.Differences(ctx, environment, number, newest.Revision)
+	if err != nil {
+		return nil, err
+	}
+	h := newest.edit()
+	for _, d := range since {
+		h.remove(ref{d.Collection, d.ID})
+	}
+	for _, d := range since {
+		if d.Before == nil {
+			continue
+		}
+		o, err := readObject(d.Collection, d.Before)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("revision %d: %w", number, err)
 		}
-		changes = append(changes, change)
+		h.put(o)
 	}
-	slices.SortFunc(changes, compareChanges)
-	return changes, nil
+	h.settle()
+	h.Revision = number
+	return h, nil
 }
 
-func (d Difference) change() (Change, error) {
-	var before, after *Object
-	var err error
-	if d.Before != nil {
-		if before, err = readObject(d.Collection, d.Before); err != nil {
-			return Change{}, fmt.Errorf("before: %w", err)
-		}
-	}
-	if d.After != nil {
-		if after, err = readObject(d.Collection, d.After); err != nil {
-			return Change{}, fmt.Errorf("after: %w", err)
-		}
-	}
-	return Edit{Before: before, After: after}.Change(), nil
-}
-
-func compareChanges(a, b Change) int {
-	if c := order(a.Collection) - order(b.Collection); c != 0 {
-		return c
-	}
-	return bytes.Compare([]byte(a.Name), []byte(b.Name))
+func compareEdits(a, b Edit) int {
+	x, y := a.Object(), b.Object()
+	return cmp.Or(cmp.Compare(order(x.Collection), order(y.Collection)), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
 }
 
 func order(collection string) int {

@@ -32,6 +32,8 @@ type Head struct {
 	referrers table[ref, int]        // how many references there are to an object of the configuration
 	matches   table[rank, []*Object] // routes by every rank they have
 	guards    table[ref, []guard]    // by place
+	policies  table[ref, []*Object]  // by place
+	rails     []*Object              // the guardrails
 	counts    map[string]uint64      // objects by collection, and the bytes of all under limits.ConfigurationBytes
 
 	lock    sync.Mutex // entries settles its sums when it is cloned
@@ -43,12 +45,15 @@ type Head struct {
 // newHead returns the head of an empty configuration.
 func newHead() *Head { return &Head{counts: make(map[string]uint64), entries: new(digest.Set)} }
 
+// Empty returns the head of an environment to which nothing was ever written.
+func Empty() *Head { return newHead() }
+
 // edit returns a copy to write to, which nobody else may see until it is done.
 func (h *Head) edit() *Head {
 	return &Head{
 		Position: h.Position,
 		objects:  h.objects.edit(), names: h.names.edit(), referrers: h.referrers.edit(),
-		matches: h.matches.edit(), guards: h.guards.edit(), counts: maps.Clone(h.counts), entries: h.cloneEntries(),
+		matches: h.matches.edit(), guards: h.guards.edit(), policies: h.policies.edit(), rails: h.rails, counts: maps.Clone(h.counts), entries: h.cloneEntries(),
 	}
 }
 
@@ -89,6 +94,9 @@ func (h *Head) sort(collection string) []*Object {
 	slices.SortFunc(found, func(a, b *Object) int { return strings.Compare(a.Name, b.Name) })
 	return found
 }
+
+// Guardrails returns the guardrails, in the order in which they came. The slice is shared: don't change it.
+func (h *Head) Guardrails() []*Object { return h.rails }
 
 // referrersOf lists who refers to an object, in the order of collections and names.
 func (h *Head) referrersOf(to ref) []problem.Reference {
@@ -133,6 +141,13 @@ func (h *Head) put(o *Object) {
 		guards, _ := h.guards.get(g.place)
 		h.guards.set(g.place, append(slices.Clip(guards), g))
 	}
+	for _, place := range o.places {
+		policies, _ := h.policies.get(place)
+		h.policies.set(place, append(slices.Clip(policies), o))
+	}
+	if o.Collection == Guardrails {
+		h.rails = append(slices.Clip(h.rails), o)
+	}
 	h.entries.Put(o.key(), o.hash)
 }
 
@@ -156,6 +171,12 @@ func (h *Head) remove(r ref) {
 	}
 	for _, g := range o.guards {
 		drop(&h.guards, g.place, func(other guard) bool { return other.policy == o.ID })
+	}
+	for _, place := range o.places {
+		drop(&h.policies, place, func(other *Object) bool { return other.ID == o.ID })
+	}
+	if o.Collection == Guardrails {
+		h.rails = slices.DeleteFunc(slices.Clone(h.rails), func(other *Object) bool { return other.ID == o.ID })
 	}
 	h.entries.Delete(o.key())
 }

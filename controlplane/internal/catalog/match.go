@@ -134,3 +134,10 @@ func excludesOneWay(x, y *configv1.ValueMatch) bool {
 	}
 	return false
 }
+
+// Meet tells whether one request could fulfil what two routes ask of methods, headers and query.
+func Meet(a, b *configv1.Route) bool {
+	return (len(a.GetMethods()) == 0 || len(b.GetMethods()) == 0 || methodsMeet(a.GetMethods(), b.GetMethods())) &&
+		valuesMeet(a.GetHeaders(), b.GetHeaders(), strings.ToLower) &&
+		valuesMeet(a.GetQuery(), b.GetQuery(), func(s string) string { return s })
+}

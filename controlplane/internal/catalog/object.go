@@ -11,9 +11,10 @@ import (
 
 // Collections of the configuration that the catalog knows more of than their form.
 const (
-	Services = "services"
-	Routes   = "routes"
-	Policies = "policies"
+	Services   = "services"
+	Routes     = "routes"
+	Policies   = "policies"
+	Guardrails = "guardrails"
 )
 
 // MaxObject is the size that one object's stored bytes may have.
@@ -35,8 +36,10 @@ type Object struct {
 	references []resource.Reference
 	matches    []match // of a route
 	guards     []guard // of a policy that authenticates
-	service    string  // of a route: its service's id
-	public     bool    // of a route
+	places     []ref   // of a policy
+	policy     func() *Policy
+	service    string // of a route: its service's id
+	public     bool   // of a route
 }
 
 // ref names an object; it is also the place that a policy is attached to.
@@ -64,7 +67,7 @@ func newObject(t *resource.Type, m resource.Message, stored []byte) (*Object, er
 		if err != nil {
 			return nil, fmt.Errorf("policy %s: %w", m.GetId(), err)
 		}
-		o.guards = guards
+		o.guards, o.places, o.policy = guards, placesOf(m), meaningOf(m)
 	}
 	return o, nil
 }

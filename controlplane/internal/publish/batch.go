@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/effects"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
 )
@@ -80,6 +81,16 @@ type Result struct {
 	Outcomes []Outcome
 	Base     *Base     // of a proposal's dry run: what it is planned on
 	Moved    []Version // of its base, what isn't any more as it was; also beside an error, of a dry run
+
+	candidate *catalog.Candidate // nil: the batch touches the directory alone
+}
+
+// Effects returns what the batch means for callers. It is found out when it is asked for: after the commit, with no lock held.
+func (r Result) Effects() []effects.Effect {
+	if r.candidate == nil {
+		return nil
+	}
+	return effects.Of(r.candidate.Base(), r.candidate.Head(), r.candidate.Edits())
 }
 
 // origin returns where an operation stands in the caller's body.

@@ -48,6 +48,76 @@ func BenchmarkOneRouteAtTenThousand(b *testing.B) {
 	}
 }
 
+// rule makes an environment follow five guardrails, such as a bank has.
+func (r *replica) rule() {
+	r.t.Helper()
+	for i, rule := range []string{
+		`!public || effective.exists(p, p.kind == "rate-limit" && p.mode == "enforce")`,
+		`object.hosts.all(h, !h.startsWith("*"))`,
+		`object.name.matches("^[a-z][a-z0-9-]*$")`,
+		`effective.all(p, p.kind != "api-key" || p.level == "environment")`,
+		`service.upstream.timeouts.response_head <= duration("30s")`,
+	} {
+		r.must(create("guardrails", rail(fmt.Sprintf("g%d", i), "routes", rule, "refuse")))
+	}
+}
+
+// BenchmarkOneRouteGuarded is BenchmarkOneRouteAtTenThousand with five guardrails, and what it means for callers said.
+func BenchmarkOneRouteGuarded(b *testing.B) {
+	r := start(b)
+	r.fill()
+	r.rule()
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		i++
+		body := fmt.Sprintf(`{"paths":[{"prefix":"/r%d/%d"}]}`, i%manyRoutes, i)
+		if said := r.must(patch("routes", fmt.Sprintf("r%d", i%manyRoutes), body)).Effects(); len(said) == 0 {
+			b.Fatal("nothing is said")
+		}
+	}
+}
+
+// BenchmarkEffectsOfOneRoute is what saying it costs when a route's description changes, and when its match does.
+func BenchmarkEffectsOfOneRoute(b *testing.B) {
+	r := start(b)
+	r.fill()
+	for name, body := range map[string]string{"description": `{"description":"x"}`, "match": `{"paths":[{"prefix":"/elsewhere"}]}`} {
+		planned, err := r.publisher.Apply(b.Context(), publish.Batch{Environment: r.env, DryRun: true, Operations: []publish.Operation{patch("routes", "r7", body)}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				planned.Effects()
+			}
+		})
+	}
+}
+
+// BenchmarkPolicyOfAllGuarded changes a policy of every route, which five guardrails look at, and says what it means.
+func BenchmarkPolicyOfAllGuarded(b *testing.B) {
+	r := start(b)
+	r.fill()
+	r.rule()
+	i := 0
+	for b.Loop() {
+		i++
+		r.must(patch("policies", "keys", fmt.Sprintf(`{"config":{"required_scopes":["s%d"]}}`, i))).Effects()
+	}
+}
+
+// BenchmarkGuardrailOverTenThousand writes a guardrail that every route is held against.
+func BenchmarkGuardrailOverTenThousand(b *testing.B) {
+	r := start(b)
+	r.fill()
+	i := 0
+	for b.Loop() {
+		i++
+		r.must(put("guardrails", "g", rail("g", "routes", fmt.Sprintf(`!public || %d > 0`, i), "refuse")))
+	}
+}
+
 // BenchmarkOneRoutePlanned is the same without the commit: what validation and planning cost.
 func BenchmarkOneRoutePlanned(b *testing.B) {
 	r := start(b)

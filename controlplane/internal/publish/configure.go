@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -219,6 +220,9 @@ func (w *writing) stageRollback(ctx context.Context) error {
 		t, ok := resource.ByCollection(d.Collection)
 		if !ok {
 			return fmt.Errorf("revision %d holds an object of unknown collection %q", to, d.Collection)
+		}
+		if needed := access.ToWrite(d.Collection); needed != access.WriteConfiguration && !w.batch.Author.Grants.Throughout(w.batch.Environment, needed) {
+			return problem.Errorf(problem.Forbidden, "the rollback changes %s, which needs the permission %s throughout the environment", d.Collection, needed)
 		}
 		pointer := problem.Pointer(d.Collection, d.Name)
 		origin := catalog.Origin{Operation: pointer, Body: pointer}

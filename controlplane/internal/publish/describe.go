@@ -14,7 +14,7 @@ import (
 
 // describe fills in what the batch came to. Sequences are assigned by then.
 func (w *writing) describe() error {
-	w.result.Changes, w.result.Warnings = nil, slices.Clone(w.notes)
+	w.result.Changes, w.result.Warnings, w.result.candidate = nil, slices.Clone(w.notes), w.candidate
 	if w.candidate != nil {
 		for _, e := range w.candidate.Edits() {
 			w.result.Changes = append(w.result.Changes, e.Change())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/guardrails"
 	"github.com/sallyport/sallyport/proto/apikey"
 	"github.com/sallyport/sallyport/proto/digest"
 )
@@ -29,6 +30,7 @@ type Publisher struct {
 	random  io.Reader
 	peppers sync.Map // pepperKey → *apikey.Pepper
 	gates   sync.Map // environment → *gate
+	guard   *guardrails.Guard
 }
 
 type pepperKey struct {
@@ -39,7 +41,7 @@ type pepperKey struct {
 // New returns a publisher that writes into a store, and keeps the catalog's heads current.
 func New(store Store, c *catalog.Catalog, sealer directory.Sealer, log *slog.Logger) *Publisher {
 	return &Publisher{
-		store: store, catalog: c, digests: directory.NewDigests(), sealer: sealer, log: log, now: time.Now, random: rand.Reader,
+		store: store, catalog: c, digests: directory.NewDigests(), sealer: sealer, log: log, now: time.Now, random: rand.Reader, guard: guardrails.New(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
@@ -130,12 +131,12 @@ func TestDiffNamesObjectsAndFields(t *testing.T) {
 		patch("policies", "p", `{"config":{"required_scopes":["a"]},"mode":"off"}`))
 	r.must(remove("policies", "p"), create("services", service("b")))
 	describe := func(from, to uint64) string {
-		changes, err := r.catalog.Diff(t.Context(), r.env, from, to)
+		diff, err := r.catalog.Diff(t.Context(), r.env, from, to)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var lines []string
-		for _, c := range changes {
+		for _, c := range diff.Changes() {
 			lines = append(lines, fmt.Sprintf("%s %s %s %v", c.Action, c.Collection, c.Name, c.Fields))
 		}
 		return strings.Join(lines, "; ")
@@ -149,8 +150,63 @@ func TestDiffNamesObjectsAndFields(t *testing.T) {
 	if _, err := r.catalog.Diff(t.Context(), r.env, 1, 99); problem.CodeOf(err) != problem.NotFound {
 		t.Errorf("got %v", err)
 	}
-	changes, err := r.catalog.Diff(t.Context(), r.env, 0, 1)
-	if err != nil || len(changes) != 3 || changes[1].After.(*configv1.Route).GetName() != "r" {
+	diff, err := r.catalog.Diff(t.Context(), r.env, 0, 1)
+	if changes := diff.Changes(); err != nil || len(changes) != 3 || changes[1].After.(*configv1.Route).GetName() != "r" {
 		t.Errorf("%v, %v", changes, err)
 	}
+}
+
+// Both ends of a diff are whole configurations, though only the newest is kept.
+func TestADiffHasTheWholeConfigurationOfBothRevisions(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	r.must(create("services", service("a")), create("routes", route("r", "a", "/a")))
+	r.must(create("routes", route("s", "a", "/s")), patch("routes", "r", `{"name":"renamed"}`))
+	r.must(create("routes", route("r", "a", "/again")), remove("routes", "s"))
+	for from := range uint64(4) {
+		for to := range uint64(4) {
+			diff, err := r.catalog.Diff(t.Context(), r.env, from, to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for number, h := range map[uint64]*catalog.Head{from: diff.Before, to: diff.After} {
+				want := catalog.Empty().Digest.String()
+				if number > 0 {
+					revision, err := r.catalog.Revision(t.Context(), r.env, number)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want = revision.GetDigest()
+				}
+				if number > 0 || h.Used(catalog.Routes) > 0 {
+					equal(t, fmt.Sprintf("digest of %d in %d→%d", number, from, to), h.Digest.String(), want)
+				}
+			}
+		}
+	}
+}
+
+func TestAResultSaysWhatItMeansForCallers(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	codes := func(result publish.Result, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []string
+		for _, e := range result.Effects() {
+			list = append(list, e.Code)
+		}
+		return strings.Join(list, " ")
+	}
+	made := r.must(create("services", service("a")), create("routes", protectedRoute("r", "a", "/a")), create("policies", keyPolicy("p", `{"environment":true}`)))
+	equal(t, "made", codes(made, nil), "route_added")
+	public := []publish.Operation{patch("routes", "r", `{"public":true}`), remove("policies", "p")}
+	dry, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Author: author, Operations: public, DryRun: true})
+	equal(t, "planned", codes(dry, err), "policy_removed route_public")
+	equal(t, "written", codes(r.must(public...), nil), "policy_removed route_public")
+	back, err := r.rollback(1, true)
+	equal(t, "rolled back", codes(back, err), "policy_applied route_protected")
+	equal(t, "of the directory", codes(r.must(create("consumers", `{"name":"app"}`)), nil), "")
 }

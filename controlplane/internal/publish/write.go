@@ -210,7 +210,7 @@ func (w *writing) refuseCollection(i int, op Operation) {
 	w.refusals.Add(catalog.Refusal{Code: problem.InvalidRequest, Violation: problem.Violation{
 		Pointer: w.batch.origin(i).Operation + "/collection", Code: problem.ViolationInvalidValue,
 		Detail: "there is no such collection to write to", Given: op.Collection,
-		Allowed: "services, routes, policies, settings, consumers, api-keys, secrets, blocks",
+		Allowed: "services, routes, policies, settings, guardrails, consumers, api-keys, secrets, blocks",
 	}})
 }
 
@@ -227,6 +227,7 @@ func (w *writing) check(ctx context.Context) error {
 			if err := w.checkCapability(ctx); err != nil {
 				return err
 			}
+			w.checkGuardrails(ctx)
 		}
 	}
 	if err := w.checkRows(ctx); err != nil {

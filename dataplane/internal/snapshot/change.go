@@ -13,6 +13,9 @@ import (
 
 // change takes one object's new state.
 func (c *compilation) change(s *Source) {
+	if ignored[s.Collection] {
+		return
+	}
 	t, ok := resource.ByCollection(s.Collection)
 	if !ok || rankOf(s.Collection) < 0 {
 		c.fail(s.Collection, s.ID, "", problem.ViolationUnknownKind, "this build knows no such collection")

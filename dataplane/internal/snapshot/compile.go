@@ -20,6 +20,10 @@ const (
 	routesCollection   = "routes"
 )
 
+// ignored are collections that bind who writes the configuration, not the requests that a node serves: they are in the digest, and in
+// no snapshot. Nothing of them is read, so that what they hold asks for no capability of a node that knows the collection.
+var ignored = map[string]bool{"guardrails": true}
+
 // Source is one object of the configuration.
 type Source struct {
 	// Collection and ID name it.

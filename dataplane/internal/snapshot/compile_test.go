@@ -188,6 +188,19 @@ func TestWhatThisBuildDoesNotUnderstandIsRefused(t *testing.T) {
 	}
 }
 
+func TestEveryTypeOfResourceIsCompiledOrIgnoredOnPurpose(t *testing.T) {
+	e := configured(t)
+	for _, kind := range resource.Types() {
+		change := snapshot.Source{Collection: kind.Collection, ID: "not an id", Data: []byte{0xff}}
+		next, errs := snapshot.Update(e.Env, 2, []snapshot.Source{change}, e.Holder.Load())
+		if ignored := len(errs) == 0; ignored != (kind.Collection == "guardrails") {
+			t.Errorf("%s: ignored %v, %v", kind.Collection, ignored, errs)
+		} else if ignored && (next.Routes() != e.Holder.Load().Routes() || next.Revision != 2) {
+			t.Errorf("%s changed the snapshot", kind.Collection)
+		}
+	}
+}
+
 func TestAChangeSharesWhatItDoesNotTouch(t *testing.T) {
 	e := configured(t, route("a", `"paths": [{"prefix": "/a"}]`), route("b", `"paths": [{"prefix": "/b"}]`))
 	find := func(target string) *snapshot.Route {

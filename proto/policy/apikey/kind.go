@@ -12,5 +12,6 @@ var Kind = policy.Define(policy.Contract[*policyv1.ApiKey]{
 		"and can demand scopes of it. The key never reaches the upstream.",
 	Phases:   []policy.Phase{policy.Authenticate},
 	Validate: validate,
+	Effects:  effects,
 	Traits:   policy.Traits{Decides: true},
 })

@@ -13,6 +13,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.RateLimit]{
 	Phases:   []policy.Phase{policy.Guard, policy.Limit},
 	Phase:    phase,
 	Validate: validate,
+	Effects:  effects,
 	Traits:   policy.Traits{Decides: true},
 	Fleet:    func(c *policyv1.RateLimit) bool { return c.GetScope() == policyv1.Scope_SCOPE_FLEET },
 	Merges:   true,

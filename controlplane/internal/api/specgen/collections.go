@@ -62,11 +62,15 @@ func configurationCollection(t *resource.Type) collection {
 	if resource.HasTeam(t.New()) {
 		binding = "team"
 	}
+	objects := "configuration"
+	if t.Collection == "guardrails" { // who is bound by them may not lift them
+		objects = t.Collection
+	}
 	return collection{
 		Collection: t.Collection, One: camel(t.Singular), Many: camel(t.Collection),
 		Object:  string(t.New().ProtoReflect().Descriptor().Name()),
 		Article: article(words), Words: words, Plural: strings.ReplaceAll(t.Collection, "-", " "), Tag: "configuration",
-		Read: "configuration.read", Write: "configuration.write", Binding: binding, Delete: "Delete",
+		Read: objects + ".read", Write: objects + ".write", Binding: binding, Delete: "Delete",
 	}
 }
 

@@ -1489,7 +1489,9 @@ type Diff struct {
 	// To this one.
 	To uint64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	// Changed objects.
-	Changes       []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	Changes []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// What it means for callers, the gravest first.
+	Effects       []*Effect `protobuf:"bytes,4,rep,name=effects,proto3" json:"effects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1541,6 +1543,13 @@ func (x *Diff) GetTo() uint64 {
 func (x *Diff) GetChanges() []*Change {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *Diff) GetEffects() []*Effect {
+	if x != nil {
+		return x.Effects
 	}
 	return nil
 }
@@ -1696,7 +1705,9 @@ type ChangesResponse struct {
 	// What the author may not have meant.
 	Warnings []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// What each operation made, in order.
-	Results       []*OperationResult `protobuf:"bytes,6,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*OperationResult `protobuf:"bytes,6,rep,name=results,proto3" json:"results,omitempty"`
+	// What it means for callers, the gravest first.
+	Effects       []*Effect `protobuf:"bytes,7,rep,name=effects,proto3" json:"effects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1769,6 +1780,13 @@ func (x *ChangesResponse) GetWarnings() []string {
 func (x *ChangesResponse) GetResults() []*OperationResult {
 	if x != nil {
 		return x.Results
+	}
+	return nil
+}
+
+func (x *ChangesResponse) GetEffects() []*Effect {
+	if x != nil {
+		return x.Effects
 	}
 	return nil
 }
@@ -2396,7 +2414,7 @@ var File_sallyport_admin_v1_admin_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/admin/v1/admin.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsallyport/admin/v1/access.proto\x1a\"sallyport/options/v1/options.proto\"\xbb\x02\n" +
+	"\x1esallyport/admin/v1/admin.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsallyport/admin/v1/access.proto\x1a sallyport/admin/v1/effects.proto\x1a\"sallyport/options/v1/options.proto\"\xbb\x02\n" +
 	"\vEnvironment\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12?\n" +
 	"\x04name\x18\x02 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$R\x04name\x12*\n" +
@@ -2576,11 +2594,12 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x16\n" +
 	"\x06fields\x18\x05 \x03(\tR\x06fields\x12/\n" +
 	"\x06before\x18\x06 \x01(\v2\x17.google.protobuf.StructR\x06before\x12-\n" +
-	"\x05after\x18\a \x01(\v2\x17.google.protobuf.StructR\x05after\"`\n" +
+	"\x05after\x18\a \x01(\v2\x17.google.protobuf.StructR\x05after\"\x96\x01\n" +
 	"\x04Diff\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x124\n" +
-	"\achanges\x18\x03 \x03(\v2\x1a.sallyport.admin.v1.ChangeR\achanges\"\xd0\x01\n" +
+	"\achanges\x18\x03 \x03(\v2\x1a.sallyport.admin.v1.ChangeR\achanges\x124\n" +
+	"\aeffects\x18\x04 \x03(\v2\x1a.sallyport.admin.v1.EffectR\aeffects\"\xd0\x01\n" +
 	"\tOperation\x12A\n" +
 	"\x06action\x18\x01 \x01(\tB)\xbaH&r$R\x06createR\x03putR\x05patchR\x06deleteR\x06rotateR\x06action\x12&\n" +
 	"\n" +
@@ -2593,14 +2612,15 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x1d.sallyport.admin.v1.OperationB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\n" +
 	"operations\x12\"\n" +
-	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\amessage\"\xf3\x01\n" +
+	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\amessage\"\xa9\x02\n" +
 	"\x0fChangesResponse\x12\x17\n" +
 	"\adry_run\x18\x01 \x01(\bR\x06dryRun\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x124\n" +
 	"\achanges\x18\x04 \x03(\v2\x1a.sallyport.admin.v1.ChangeR\achanges\x12\x1a\n" +
 	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x12=\n" +
-	"\aresults\x18\x06 \x03(\v2#.sallyport.admin.v1.OperationResultR\aresults\"\x9a\x01\n" +
+	"\aresults\x18\x06 \x03(\v2#.sallyport.admin.v1.OperationResultR\aresults\x124\n" +
+	"\aeffects\x18\a \x03(\v2\x1a.sallyport.admin.v1.EffectR\aeffects\"\x9a\x01\n" +
 	"\x0fOperationResult\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -2713,6 +2733,7 @@ var file_sallyport_admin_v1_admin_proto_goTypes = []any{
 	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
 	(*TokenScope)(nil),            // 31: sallyport.admin.v1.TokenScope
 	(*structpb.Struct)(nil),       // 32: google.protobuf.Struct
+	(*Effect)(nil),                // 33: sallyport.admin.v1.Effect
 }
 var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	29, // 0: sallyport.admin.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
@@ -2748,20 +2769,22 @@ var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	32, // 30: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
 	32, // 31: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
 	12, // 32: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
-	32, // 33: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
-	14, // 34: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
-	12, // 35: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
-	17, // 36: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
-	32, // 37: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
-	29, // 38: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
-	32, // 39: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
-	22, // 40: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
-	23, // 41: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	33, // 33: sallyport.admin.v1.Diff.effects:type_name -> sallyport.admin.v1.Effect
+	32, // 34: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
+	14, // 35: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
+	12, // 36: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
+	17, // 37: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
+	33, // 38: sallyport.admin.v1.ChangesResponse.effects:type_name -> sallyport.admin.v1.Effect
+	32, // 39: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
+	29, // 40: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
+	32, // 41: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
+	22, // 42: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
+	23, // 43: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_admin_proto_init() }
@@ -2770,6 +2793,7 @@ func file_sallyport_admin_v1_admin_proto_init() {
 		return
 	}
 	file_sallyport_admin_v1_access_proto_init()
+	file_sallyport_admin_v1_effects_proto_init()
 	file_sallyport_admin_v1_admin_proto_msgTypes[6].OneofWrappers = []any{}
 	file_sallyport_admin_v1_admin_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
