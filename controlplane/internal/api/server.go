@@ -151,5 +151,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addCollections(handlers)
 	s.addDenials(handlers)
 	s.addNodes(handlers)
+	s.addRoutePolicies(handlers)
 	return handlers
 }
