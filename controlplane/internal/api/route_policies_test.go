@@ -21,15 +21,27 @@ func TestARouteShowsItsPoliciesInTheOrderInWhichTheyRun(t *testing.T) {
 		want     string
 	}{
 		{"by phase, level, position, name", []p{
-			{"d-late", limit("key"), onRoute}, {"c-early", limit("address"), onRoute}, {"b-key", key, everywhere},
-			{"a-all", limit("address") + `,"position":5`, everywhere}, {"a-first", limit("address") + `,"position":-5`, everywhere},
+			{"d-late", limit("key"), onRoute},
+			{"c-early", limit("address"), onRoute},
+			{"b-key", key, everywhere},
+			{"a-all", limit("address") + `,"position":5`, everywhere},
+			{"a-first", limit("address") + `,"position":-5`, everywhere},
 		}, "a-first guard environment running, a-all guard environment running, c-early guard route running, b-key authenticate environment running, d-late limit route running"},
-		{"the most specific takes the place", []p{{"general", key, everywhere}, {"special", key, onService}},
-			"general authenticate environment replaced service, special authenticate service running"},
-		{"unless the general one is final", []p{{"general", key + `,"final":true`, everywhere}, {"special", key, onRoute}},
-			"general authenticate environment running, special authenticate route replaced environment"},
-		{"one that is off takes the place too", []p{{"general", key, everywhere}, {"special", key + `,"mode":"off"`, onRoute}},
-			"general authenticate environment replaced route, special authenticate route off"},
+		{
+			"the most specific takes the place",
+			[]p{{"general", key, everywhere}, {"special", key, onService}},
+			"general authenticate environment replaced service, special authenticate service running",
+		},
+		{
+			"unless the general one is final",
+			[]p{{"general", key + `,"final":true`, everywhere}, {"special", key, onRoute}},
+			"general authenticate environment running, special authenticate route replaced environment",
+		},
+		{
+			"one that is off takes the place too",
+			[]p{{"general", key, everywhere}, {"special", key + `,"mode":"off"`, onRoute}},
+			"general authenticate environment replaced route, special authenticate route off",
+		},
 		{"twice attached, listed once, where it runs", []p{{"both", key, everywhere + "," + onRoute}}, "both authenticate route running"},
 		{"twice attached and merging, on the general level", []p{{"both", limit("key"), onRoute + "," + everywhere}}, "both limit environment running"},
 		{"elsewhere", []p{{"other", key, `{"route":"other"}`}, {"nowhere", key, ""}}, ""},
