@@ -30,6 +30,8 @@ export interface Field {
   secret: boolean;
   /** Absent isn't the same as the type's zero. */
   presence: boolean;
+  /** Emptied it is still given: an entry of a list or map, or what was chosen of a oneof. */
+  kept: boolean;
   placeholder: string;
   unit: string;
   /** What an absent value stands for; undefined: nothing. It is shown and never stored. */
@@ -54,7 +56,7 @@ export function rootOf(schema: Schema, definitions: Definitions = schema.$defs ?
 }
 
 /** fieldOf makes the field of a property. */
-export function fieldOf(name: string, schema: Schema, definitions: Definitions, required: boolean): Field {
+export function fieldOf(name: string, schema: Schema, definitions: Definitions, required: boolean, kept = false): Field {
   const whole = resolve(schema, definitions);
   return {
     name,
@@ -64,6 +66,7 @@ export function fieldOf(name: string, schema: Schema, definitions: Definitions, 
     advanced: whole["x-advanced"] ?? false,
     secret: whole["x-secret"] ?? false,
     presence: whole["x-presence"] ?? false,
+    kept,
     placeholder: whole["x-placeholder"] ?? "",
     unit: whole["x-unit"] ?? "",
     standard: whole.default,
@@ -121,7 +124,7 @@ function listModel(schema: Schema, items: Schema, definitions: Definitions): Mod
   for (const keyword of ["x-reference", "x-secret", "x-placeholder", "x-multiline", "x-unit", "examples"] as const) {
     if (schema[keyword] !== undefined) Object.assign(inherited, { [keyword]: schema[keyword] });
   }
-  const entry = fieldOf("", { ...inherited, ...items }, definitions, true);
+  const entry = fieldOf("", { ...inherited, ...items }, definitions, true, true);
   const word = schema["x-entry"] ?? (entry.model.kind === "object" ? lowered(entry.title) : "entry");
   return {
     kind: "list",
@@ -134,7 +137,7 @@ function listModel(schema: Schema, items: Schema, definitions: Definitions): Mod
 }
 
 function mapModel(schema: Schema, values: Schema, definitions: Definitions): Model {
-  const entry = fieldOf("", { "x-placeholder": schema["x-placeholder"], ...values }, definitions, true);
+  const entry = fieldOf("", { "x-placeholder": schema["x-placeholder"], ...values }, definitions, true, true);
   return {
     kind: "map",
     entry: { ...entry, title: entry.title || "Value" },
@@ -156,7 +159,7 @@ function partsOf(schema: Schema, definitions: Definitions): Part[] {
     if (oneof === undefined) {
       parts.push({ type: "field", field: fieldOf(name, property, definitions, schema.required?.includes(name) ?? false) });
     } else if (oneof.members[0] === name) {
-      const members = oneof.members.map((member) => fieldOf(member, schema.properties?.[member] ?? {}, definitions, true));
+      const members = oneof.members.map((member) => fieldOf(member, schema.properties?.[member] ?? {}, definitions, true, true));
       parts.push({
         type: "oneof",
         oneof: { name: oneof.name, title: oneof.title, help: oneof.description ?? "", required: oneof.required, members },
