@@ -22,7 +22,7 @@ export function Problem({ refusal, children }: { refusal: Refusal; children?: Re
       <span className={classes.problemIcon}><Icon name="alert" size={20} /></span>
       <div>
         <Text fw={600}>{refusal.title}</Text>
-        {refusal.detail !== "" && <Text size="sm">{refusal.detail}</Text>}
+        {refusal.detail !== "" && <Text size="sm">{refusal.detail.slice(0, 1).toUpperCase() + refusal.detail.slice(1)}</Text>}
         {children}
         <Text size="xs" mt={6} className={classes.problemFacts}>
           <code>{refusal.code}</code>

@@ -5,8 +5,13 @@ const sally: MantineColorsTuple = [
   "#eaf7f7", "#d6ecec", "#aad8d8", "#7bc3c4", "#54b1b3", "#3ba6a8", "#2b8f92", "#15777b", "#0a6165", "#034b4e",
 ];
 
+/** The greys of the dark scheme, towards blue: text first, ground last. */
+const dark: MantineColorsTuple = [
+  "#e7ecf0", "#c0cad2", "#a3aeb8", "#6f7d88", "#35424c", "#2a353e", "#1b242b", "#141b21", "#10161b", "#0c1115",
+];
+
 export const theme = createTheme({
-  colors: { sally },
+  colors: { sally, dark },
   primaryColor: "sally",
   primaryShade: { light: 8, dark: 7 },
   fontFamily: "'Inter Variable', system-ui, sans-serif",

@@ -2,7 +2,7 @@ import { Button, Group, Modal, Stack, Table, Text } from "@mantine/core";
 import { useClipboard } from "@mantine/hooks";
 import { type ApiKey, type Consumer, took } from "@sallyport/client";
 import { Async, Empty, Icon, Page, Panel, Problem, Tag } from "@sallyport/ui";
-import { type Definitions, Errors, Form, Parts, fieldOf, rootOf } from "@sallyport/ui/form";
+import { type Definitions, Errors, type FieldError, Form, Parts, fieldOf, rootOf } from "@sallyport/ui/form";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { type FormEvent, useMemo, useState } from "react";
@@ -100,6 +100,8 @@ interface KeyFormProps {
   onClose: () => void;
 }
 
+const none: FieldError[] = [];
+
 /** What is asked first; the rest of what a key may have is folded away. */
 const first = ["consumer", "name", "scopes", "expires_at"];
 
@@ -123,14 +125,14 @@ function KeyForm({ environment, definitions, onMade, onClose }: KeyFormProps) {
     },
     gcTime: 0, // the answer holds the key: it isn't kept
   });
-  const refusal = making.error === null ? undefined : refusalOf(making.error);
+  const refusal = useMemo(() => (making.error === null ? undefined : refusalOf(making.error)), [making.error]);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     making.mutate();
   };
   return (
     <form onSubmit={submit} noValidate>
-      <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? []} references={references}>
+      <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references}>
         <Stack gap="lg">
           {refusal !== undefined && <Problem refusal={refusal}><Errors pointer="" /></Problem>}
           <Parts parts={root.model.kind === "object" ? root.model.parts() : []} pointer="" />

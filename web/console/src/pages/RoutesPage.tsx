@@ -126,7 +126,7 @@ function PolicyChip({ environment, policy }: { environment: string; policy: Rout
       <Link to="/environments/$environment/policies/$key" params={{ environment, key: policy.id ?? "" }} className={classes.chip} data-policy={policy.name} data-state={policy.state}>
         <span className={classes.chipHead}>
           <span className={classes.chipName}>{policy.name}</span>
-          {policy.mode !== "enforce" && <Tag tone={modeTone(policy.mode)}>{policy.mode}</Tag>}
+          <Tag tone={modeTone(policy.mode)}>{policy.mode}</Tag>
         </span>
         <span className={classes.chipFoot}>
           <KindName kind={policy.kind ?? ""} /> · {policy.level}

@@ -2,7 +2,7 @@ import { Button, Grid, Group, SegmentedControl, Stack, Textarea } from "@mantine
 import { notifications } from "@mantine/notifications";
 import type { PolicyKind } from "@sallyport/client";
 import { Panel, Problem } from "@sallyport/ui";
-import { type Definitions, Errors, Form, type Part, Parts, rootOf } from "@sallyport/ui/form";
+import { type Definitions, Errors, type FieldError, Form, type Part, Parts, rootOf } from "@sallyport/ui/form";
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
@@ -43,7 +43,7 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
     },
   });
   const failure = saving.error ?? plan.error;
-  const refusal = failure === null ? undefined : refusalOf(failure);
+  const refusal = useMemo(() => (failure === null ? undefined : refusalOf(failure)), [failure]);
 
   const choose = (next: string) => {
     if (next === "json") setText(JSON.stringify(value, null, 2));
@@ -65,7 +65,7 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
   };
 
   return (
-    <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? []} references={references}>
+    <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references}>
       {refusal !== undefined && (
         <Problem refusal={refusal}>
           {refusal.errors.length > 0 && <Errors pointer="" />}
@@ -112,6 +112,8 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
   );
 }
 
+const none: FieldError[] = [];
+
 /** What stands beside the configuration; whatever else a policy has goes with the behaviour, and so is never left out. */
 const about = ["name", "description", "labels"];
 const fixed = ["kind", "config", "attached_to"];
@@ -119,7 +121,7 @@ const fixed = ["kind", "config", "attached_to"];
 function Sections({ root }: { root: ReturnType<typeof rootOf> }) {
   const parts = root.model.kind === "object" ? root.model.parts() : [];
   const nameOf = (part: Part) => (part.type === "field" ? part.field.name : part.oneof.name);
-  const named = (...names: string[]) => parts.filter((part) => names.includes(nameOf(part)));
+  const named = (...names: string[]) => names.flatMap((name) => parts.filter((part) => nameOf(part) === name));
   const config = parts.find((part) => nameOf(part) === "config");
   const inside = config?.type === "field" && config.field.model.kind === "object" ? config.field.model.parts() : [];
   return (

@@ -1,6 +1,6 @@
 import { Button, Collapse, Stack } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { type ReactNode, useId, useMemo } from "react";
+import { type ReactNode, useId, useMemo, useState } from "react";
 import { Icon } from "../icons";
 import { FormContext, type References, useForm } from "./context";
 import { type FieldError, place, shownOf } from "./errors";
@@ -22,15 +22,32 @@ interface FormProps {
  * the form doesn't know stays in it untouched. */
 export function Form({ root, value, onChange, errors, references, children }: FormProps) {
   const id = useId();
-  const placed = useMemo(() => place(errors, shownOf(root, value)), [root, value, errors]);
+  const [settled, setSettled] = useState<Settled>({ of: errors, pointers: [] });
+  const pointers = settled.of === errors ? settled.pointers : none;
+  const placed = useMemo(() => place(errors.filter((e) => !isSettled(e, pointers)), shownOf(root, value)), [root, value, errors, pointers]);
   const state = {
     id,
     value,
-    change: (pointer: Pointer, inside: unknown) => onChange(withAt(value, pointer, inside) ?? {}),
+    change: (pointer: Pointer, inside: unknown) => {
+      setSettled({ of: errors, pointers: [...pointers, pointer] });
+      onChange(withAt(value, pointer, inside) ?? {});
+    },
     errorsAt: (pointer: Pointer) => placed.get(pointer) ?? [],
     references,
   };
   return <FormContext value={state}>{children}</FormContext>;
+}
+
+/** Settled are the places that were changed since the errors came: what was said of them holds no more. */
+interface Settled {
+  of: FieldError[];
+  pointers: Pointer[];
+}
+
+const none: Pointer[] = [];
+
+function isSettled(error: FieldError, pointers: Pointer[]): boolean {
+  return pointers.some((p) => error.pointer === p || error.pointer.startsWith(`${p}/`));
 }
 
 interface PartsProps {

@@ -62,7 +62,7 @@ const shortHelp = 160;
 export function Help({ text, id }: { text: string; id: string }) {
   const [whole, setWhole] = useState(false);
   if (text === "") return null;
-  const end = text.length > shortHelp ? text.search(/[.:;] /) : -1;
+  const end = text.length > shortHelp ? text.search(/\. /) : -1;
   const shown = whole || end < 0 ? text : text.slice(0, end + 1);
   return (
     <Text size="sm" c="dimmed" id={id} className={classes.help}>

@@ -61,7 +61,7 @@ export function fieldOf(name: string, schema: Schema, definitions: Definitions, 
   return {
     name,
     title: whole.title ?? wordsOf(name),
-    help: whole.description ?? "",
+    help: helpOf(whole.description),
     required,
     advanced: whole["x-advanced"] ?? false,
     secret: whole["x-secret"] ?? false,
@@ -162,7 +162,7 @@ function partsOf(schema: Schema, definitions: Definitions): Part[] {
       const members = oneof.members.map((member) => fieldOf(member, schema.properties?.[member] ?? {}, definitions, true, true));
       parts.push({
         type: "oneof",
-        oneof: { name: oneof.name, title: oneof.title, help: oneof.description ?? "", required: oneof.required, members },
+        oneof: { name: oneof.name, title: oneof.title, help: helpOf(oneof.description), required: oneof.required, members },
       });
     }
   }
@@ -213,6 +213,11 @@ export function fits(model: Model, value: unknown): boolean {
     default:
       return typeof value === "string";
   }
+}
+
+/** A comment like "The place." says nothing to whoever sees the field. */
+function helpOf(description = ""): string {
+  return /^The \w+\.$/.test(description) ? "" : description;
 }
 
 /** chosenOf is the member of a oneof that is given: the first, should there be several. */
