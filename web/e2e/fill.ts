@@ -1,7 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
 import { type Field, type Part, chosenOf, isObject } from "../ui/src/form/model";
 import { type Pointer, child } from "../ui/src/form/pointer";
-import { localOf } from "../ui/src/form/time";
 
 /** fill puts a value into a form as a person would: it clicks, types and picks, by what the schema says is there. */
 export async function fill(page: Page, field: Field, value: unknown, pointer: Pointer): Promise<void> {
@@ -14,7 +13,7 @@ export async function fill(page: Page, field: Field, value: unknown, pointer: Po
     case "duration":
       return await place.locator("input, textarea").first().fill(String(value));
     case "time":
-      return await place.locator("input").fill(localOf(String(value)));
+      return await place.locator("input").fill(await page.evaluate(inItsTime, String(value)));
     case "json":
       return await place.locator("textarea").fill(JSON.stringify(value));
     case "reference":
@@ -43,6 +42,12 @@ export async function fill(page: Page, field: Field, value: unknown, pointer: Po
       if (!field.required) await add(page, pointer);
       return await fillParts(page, model.parts(), value, pointer);
   }
+}
+
+/** inItsTime is a time as this browser's inputs have it. */
+function inItsTime(text: string): string {
+  const time = new Date(text);
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
 async function fillEntry(page: Page, field: Field, value: unknown, pointer: Pointer): Promise<void> {

@@ -56,11 +56,39 @@ export const documentQuery = queryOptions({
   ...forLong,
 });
 
+interface Listed<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
 export function pageQuery<T>(environment: string, collection: string, query: Record<string, string | number> = {}) {
   return queryOptions({
     queryKey: [environment, collection, "page", query],
-    queryFn: async () => fetched<{ data: T[]; next_cursor: string | null }>(pathOf(environment, collection), query),
+    queryFn: async () => fetched<Listed<T>>(pathOf(environment, collection), query),
   });
+}
+
+/** foundQuery is a page of a list or, for a text, what has it in its name. */
+export function foundQuery<T extends Named>(environment: string, collection: string, text: string, query: Record<string, string | number>) {
+  return queryOptions({
+    queryKey: [environment, collection, "found", text, query],
+    queryFn: async () => (text === "" ? fetched<Listed<T>>(pathOf(environment, collection), query) : { data: await search<T>(environment, collection, text), next_cursor: null }),
+  });
+}
+
+interface Named {
+  name?: string;
+}
+
+const mostSearched = 500;
+
+/** The API finds names that are equal. Parts of names are looked for here, among the first that there are; an equal one is found anywhere. */
+async function search<T extends Named>(environment: string, collection: string, text: string): Promise<T[]> {
+  const path = pathOf(environment, collection);
+  const page = await fetched<Listed<T>>(path, { limit: mostSearched });
+  const found = page.data.filter((o) => (o.name ?? "").includes(text.toLowerCase()));
+  if (page.next_cursor === null || found.some((o) => o.name === text)) return found;
+  return [...(await fetched<Listed<T>>(path, { "filter[name]": text })).data, ...found];
 }
 
 /** pathOf is for collections that only the data names, as references do; where the path is known the typed client is used. */
@@ -77,10 +105,7 @@ async function fetched<T>(path: string, query: Record<string, string | number> =
 /** referencesIn finds what references can name in an environment. */
 export function referencesIn(environment: string): References {
   return {
-    search: async (collection, text) => {
-      const query = { limit: 50, ...(text === "" ? {} : { q: text }) };
-      return (await fetched<{ data: Referable[] }>(pathOf(environment, collection), query)).data;
-    },
+    search: (collection, text) => search<Referable>(environment, collection, text),
     find: async (collection, key) => {
       try {
         return await fetched<Referable>(pathOf(environment, collection, key));

@@ -5,7 +5,7 @@ import { Async, Empty, Icon, Page, Panel, Tag } from "@sallyport/ui";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { api, pageQuery, refusalOf } from "../api";
+import { api, foundQuery, pageQuery, refusalOf } from "../api";
 import { KindName, modeTone } from "../policies/words";
 import { usePages } from "./paging";
 import classes from "./pages.module.css";
@@ -16,7 +16,7 @@ export function RoutesPage() {
   const [text, setText] = useState("");
   const [q] = useDebouncedValue(text, 200);
   const pages = usePages([environment, q]);
-  const page = useQuery(pageQuery<Route>(environment, "routes", { limit: 25, ...(q !== "" && { q }), ...pages.query }));
+  const page = useQuery(foundQuery<Route>(environment, "routes", q, { limit: 25, ...pages.query }));
   const services = useQuery(pageQuery<Schemas["Service"]>(environment, "services", { limit: 500 }));
   const nameOf = (id?: string) => services.data?.data.find((s) => s.id === id)?.name ?? id ?? "";
   return (

@@ -5,7 +5,7 @@ import { Async, Empty, Icon, Page, Panel, Tag } from "@sallyport/ui";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { pageQuery, refusalOf } from "../api";
+import { foundQuery, pageQuery, refusalOf } from "../api";
 import { usePages } from "../pages/paging";
 import classes from "../pages/pages.module.css";
 import { Search } from "../pages/RoutesPage";
@@ -17,7 +17,7 @@ export function PoliciesPage() {
   const [text, setText] = useState("");
   const [q] = useDebouncedValue(text, 200);
   const pages = usePages([environment, q]);
-  const page = useQuery(pageQuery<Policy>(environment, "policies", { limit: 50, ...(q !== "" && { q }), ...pages.query }));
+  const page = useQuery(foundQuery<Policy>(environment, "policies", q, { limit: 50, ...pages.query }));
   const create = (
     <Button leftSection={<Icon name="plus" size={16} />} renderRoot={(props) => <Link to="/environments/$environment/policies/new" params={{ environment }} {...props} />}>
       New policy

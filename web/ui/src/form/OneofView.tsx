@@ -20,9 +20,11 @@ export function OneofView({ oneof, pointer }: { oneof: OneofPart; pointer: Point
     const member = oneof.members.find((m) => m.name === name);
     change(pointer, member === undefined ? others : { ...others, [name]: blankOf(member) });
   };
-  const none = oneof.required && chosen !== undefined ? [] : [{ value: "", label: oneof.required ? "Choose …" : "None" }];
-  const data = [...none, ...oneof.members.map((m) => ({ value: m.name, label: m.title }))];
-  const few = data.reduce((sum, d) => sum + d.label.length, 0) <= mostLetters;
+  const titles = oneof.members.map((m) => ({ value: m.name, label: m.title }));
+  const few = titles.reduce((sum, d) => sum + d.label.length, 0) <= mostLetters;
+  // Of a few that are all in sight none is chosen at first; a list needs a line that says so.
+  const none = oneof.required && (few || chosen !== undefined) ? [] : [{ value: "", label: oneof.required ? "Choose …" : "None" }];
+  const data = [...none, ...titles];
   const constant = chosen?.model.kind === "boolean" && chosen.model.constant !== undefined && object !== undefined &&
     isObject(object) && object[chosen.name] === chosen.model.constant;
   return (
