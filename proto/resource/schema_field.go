@@ -178,9 +178,21 @@ func limitNumber(schema map[string]any, rules *rulesv1.FieldRules) map[string]an
 				schema[keyword] = v.Message().Get(limit).Interface()
 			}
 		}
+		if one := of.Message().Fields().ByName("in"); v.Message().Has(one) {
+			schema["enum"] = numbers(v.Message().Get(one).List())
+		}
 		return true
 	})
 	return schema
+}
+
+// numbers returns the entries of a list of numbers.
+func numbers(list protoreflect.List) []any {
+	all := make([]any, list.Len())
+	for i := range all {
+		all[i] = list.Get(i).Interface()
+	}
+	return all
 }
 
 // addOptions adds what the .proto says of a field in words and options.

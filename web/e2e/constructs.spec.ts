@@ -46,6 +46,8 @@ const schema: Schema = {
     level: { type: "string", enum: ["one", "two", "three", "four", "five", "six"], title: "Level", default: "two", "x-presence": true, "x-order": 17 },
     free: { type: "object", title: "Free", "x-order": 18 },
     limit: { type: "integer", title: "Limit", "x-unit": "bytes", "x-advanced": true, "x-order": 19 },
+    status: { type: "integer", title: "Status", enum: [301, 302, 307], default: 307, "x-presence": true, "x-order": 20 },
+    long: { ...text, title: "Long", maxLength: 65536, "x-order": 21 },
     set: { ...text, title: "Set", readOnly: true, "x-order": 20 },
   },
 };
@@ -71,6 +73,8 @@ const config = {
   level: "six",
   free: { any: [1, { thing: null }] },
   limit: 1048576,
+  status: 302,
+  long: "ends with an empty line\n",
 };
 
 test("the form holds every construct that a schema can have, and returns it unchanged", async ({ page }) => {

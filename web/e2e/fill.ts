@@ -8,8 +8,13 @@ export async function fill(page: Page, field: Field, value: unknown, pointer: Po
   const { model } = field;
   const place = page.locator(`[data-pointer="${quoted(pointer)}"]`).first();
   switch (model.kind) {
-    case "text":
     case "number":
+      if (model.options.length > 0) {
+        await place.locator("select").selectOption(String(value));
+        return;
+      }
+      return await place.locator("input").first().fill(String(value));
+    case "text":
     case "duration":
       return await place.locator("input, textarea").first().fill(String(value));
     case "time":

@@ -38,7 +38,7 @@ export function fixtures(kind: string, which: "valid" | "invalid"): Fixture[] {
       config: JSON.parse(config),
       wrong: wrong.trim().split("\n").filter((line) => line !== "").map((line) => {
         const space = line.lastIndexOf(" ");
-        return { pointer: line.slice(0, space).trim(), code: line.slice(space + 1) };
+        return { pointer: line.slice(0, space).trim().replace("(document)", ""), code: line.slice(space + 1) };
       }),
     };
   });

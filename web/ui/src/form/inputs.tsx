@@ -27,9 +27,11 @@ function useText({ field, pointer }: FieldProps, parse: (text: string) => unknow
 
 export function TextInput({ field, pointer, model }: Props<"text">) {
   const { set, wrong, ...text } = useText({ field, pointer });
+  // An input of one line would lose the ends of lines that the value has.
+  const lines = (model.multiline && !field.secret) || text.value.includes("\n");
   return (
     <Frame field={field} pointer={pointer}>
-      {model.multiline ? (
+      {lines ? (
         <Textarea {...text} error={wrong} autosize minRows={2} maxRows={12} onChange={(e) => set(e.currentTarget.value)} />
       ) : model.suggestions.length > 0 ? (
         <Autocomplete {...text} error={wrong} data={model.suggestions} onChange={set} />
@@ -55,6 +57,22 @@ export function numberOf(text: string): unknown {
 
 export function NumberInput({ field, pointer, model }: Props<"number">) {
   const { set, wrong, ...text } = useText({ field, pointer }, numberOf);
+  if (model.options.length > 0) {
+    const { placeholder, ...select } = text;
+    const numbers = model.options.map(String);
+    const others = text.value === "" || numbers.includes(text.value) ? [] : [text.value];
+    return (
+      <Frame field={field} pointer={pointer}>
+        <NativeSelect
+          {...select}
+          error={wrong}
+          className={classes.narrow}
+          data={[{ value: "", label: field.standard === undefined ? "Choose …" : placeholder }, ...numbers, ...others]}
+          onChange={(e) => set(e.currentTarget.value)}
+        />
+      </Frame>
+    );
+  }
   return (
     <Frame field={field} pointer={pointer} aside={<Range least={model.least} most={model.most} unit={field.unit} />}>
       <Plain

@@ -3,7 +3,7 @@ import { type Definitions, type Schema, resolve } from "./schema";
 /** Model is how a value is edited: a pure function of its schema. */
 export type Model =
   | { kind: "text"; multiline: boolean; pattern?: string; minLength?: number; maxLength?: number; suggestions: string[] }
-  | { kind: "number"; integer: boolean; least?: number; most?: number }
+  | { kind: "number"; integer: boolean; least?: number; most?: number; options: number[] }
   | { kind: "boolean"; constant?: boolean }
   | { kind: "choice"; options: Option[] }
   | { kind: "duration"; least?: string; most?: string }
@@ -85,6 +85,7 @@ function modelOf(schema: Schema, definitions: Definitions): Model {
         integer: schema.type === "integer",
         least: schema.minimum ?? schema.exclusiveMinimum,
         most: schema.maximum ?? schema.exclusiveMaximum,
+        options: (schema.enum ?? []).filter((e) => typeof e === "number"),
       };
     case "string":
       return textModel(schema);
@@ -99,18 +100,21 @@ function modelOf(schema: Schema, definitions: Definitions): Model {
   }
 }
 
+/** A text that may be longer, and of any form, isn't one line. */
+const longLine = 8192;
+
 function textModel(schema: Schema): Model {
   if (schema["x-reference"] !== undefined) return { kind: "reference", collection: schema["x-reference"] };
   if (schema["x-format"] === "duration") return { kind: "duration", least: schema["x-minimum"], most: schema["x-maximum"] };
   if (schema.format === "date-time") return { kind: "time" };
-  const options = schema.enum ?? (typeof schema.const === "string" ? [schema.const] : undefined);
+  const options = schema.enum?.map(String) ?? (typeof schema.const === "string" ? [schema.const] : undefined);
   if (options !== undefined) {
     const help = schema["x-enum-descriptions"] ?? [];
     return { kind: "choice", options: options.map((value, i) => ({ value, label: wordsOf(value), help: help[i] ?? "" })) };
   }
   return {
     kind: "text",
-    multiline: schema["x-multiline"] ?? false,
+    multiline: schema["x-multiline"] ?? (schema.pattern === undefined && (schema.maxLength ?? 0) > longLine),
     pattern: schema.pattern,
     minLength: schema.minLength,
     maxLength: schema.maxLength,

@@ -7,7 +7,7 @@ export interface Schema {
   description?: string;
   default?: unknown;
   const?: unknown;
-  enum?: string[];
+  enum?: (string | number)[];
   examples?: unknown[];
   readOnly?: boolean;
   writeOnly?: boolean;
