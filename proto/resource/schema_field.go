@@ -178,21 +178,20 @@ func limitNumber(schema map[string]any, rules *rulesv1.FieldRules) map[string]an
 				schema[keyword] = v.Message().Get(limit).Interface()
 			}
 		}
-		if one := of.Message().Fields().ByName("in"); v.Message().Has(one) {
-			schema["enum"] = numbers(v.Message().Get(one).List())
+		if in := of.Message().Fields().ByName("in"); in != nil && v.Message().Get(in).List().Len() > 0 {
+			schema["enum"] = valuesOf(v.Message().Get(in).List())
 		}
 		return true
 	})
 	return schema
 }
 
-// numbers returns the entries of a list of numbers.
-func numbers(list protoreflect.List) []any {
-	all := make([]any, list.Len())
-	for i := range all {
-		all[i] = list.Get(i).Interface()
+func valuesOf(list protoreflect.List) []any {
+	values := make([]any, list.Len())
+	for i := range values {
+		values[i] = list.Get(i).Interface()
 	}
-	return all
+	return values
 }
 
 // addOptions adds what the .proto says of a field in words and options.
