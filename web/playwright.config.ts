@@ -15,6 +15,7 @@ export default defineConfig({
     locale: "en-GB",
     timezoneId: "Europe/Zurich",
     viewport: { width: 1360, height: 860 },
+    contextOptions: { reducedMotion: "reduce" }, // an element that still moves is waited for
     screenshot: "only-on-failure",
     actionTimeout: 15_000,
     launchOptions: {
