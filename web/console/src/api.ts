@@ -32,6 +32,13 @@ export function refusalOf(error: unknown): Refusal {
   };
 }
 
+/** inForm is a refusal above a form whose fields say themselves what is wrong with them. */
+export function inForm(refusal: Refusal): Refusal {
+  const wrong = refusal.errors.length;
+  if (wrong === 0) return refusal;
+  return { ...refusal, detail: wrong === 1 ? "One field is wrong: what it takes is said below it." : `${wrong} fields are wrong: what each takes is said below it.` };
+}
+
 const forLong = { staleTime: 10 * 60_000 };
 
 export const environmentsQuery = queryOptions({

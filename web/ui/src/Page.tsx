@@ -20,7 +20,7 @@ export function Page({ title, lead, actions, back, children }: PageProps) {
   return (
     <div className={classes.page}>
       {back}
-      <Group justify="space-between" align="flex-start" wrap="nowrap" mb="lg">
+      <Group justify="space-between" align="flex-start" mb="lg" className={classes.pageHead}>
         <div>
           <Title order={1}>{title}</Title>
           {lead !== undefined && <Text c="dimmed" mt={4} maw="46rem">{lead}</Text>}

@@ -6,7 +6,7 @@ import { type Definitions, Errors, type FieldError, Form, Parts, fieldOf, rootOf
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { type FormEvent, useMemo, useState } from "react";
-import { api, documentQuery, pageQuery, queries, referencesIn, refusalOf } from "../api";
+import { api, documentQuery, inForm, pageQuery, queries, referencesIn, refusalOf } from "../api";
 import { usePages } from "./paging";
 import classes from "./pages.module.css";
 
@@ -134,7 +134,7 @@ function KeyForm({ environment, definitions, onMade, onClose }: KeyFormProps) {
     <form onSubmit={submit} noValidate>
       <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references}>
         <Stack gap="lg">
-          {refusal !== undefined && <Problem refusal={refusal}><Errors pointer="" /></Problem>}
+          {refusal !== undefined && <Problem refusal={inForm(refusal)}><Errors pointer="" /></Problem>}
           <Parts parts={root.model.kind === "object" ? root.model.parts() : []} pointer="" />
           <Group justify="flex-end" gap="sm">
             <Button variant="default" onClick={onClose}>Cancel</Button>

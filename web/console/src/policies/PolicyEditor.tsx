@@ -6,7 +6,7 @@ import { type Definitions, Errors, type FieldError, Form, type Part, Parts, root
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { queries, referencesIn, refusalOf, schemaOf } from "../api";
+import { inForm, queries, referencesIn, refusalOf, schemaOf } from "../api";
 import { PlanView } from "./PlanView";
 import { planOf, save } from "./save";
 
@@ -67,7 +67,7 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
   return (
     <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references}>
       {refusal !== undefined && (
-        <Problem refusal={refusal}>
+        <Problem refusal={inForm(refusal)}>
           {refusal.errors.length > 0 && <Errors pointer="" />}
           {refusal.status === 412 && reload !== undefined && (
             <Button size="compact-sm" variant="default" mt="xs" onClick={reload}>Discard mine and load theirs</Button>
