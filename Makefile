@@ -31,6 +31,12 @@ PROGRAMS := ./controlplane/cmd/sallyport-control ./dataplane/cmd/sallyport-edge 
 CC_FOUND := $(shell command -v $${CC:-cc} || command -v gcc || command -v clang)
 RACE     := $(if $(CC_FOUND),-race)
 
+# The console is built when what it is made of changes, and its packages are installed when their lock file does.
+NODE_STAMP := web/node_modules/.installed-$(shell cksum < web/package-lock.json | cut -d' ' -f1)
+WEB_STAMP  := web/dist/.built
+WEB_MADE_OF := $(shell find web/client web/ui web/console -type f -not -name schema.gen.ts -not -path '*/node_modules/*') \
+               web/package.json web/tsconfig.json controlplane/internal/api/openapi.json
+
 # Black-box packages of tests/ run the built programs; the rest of tests/ are unit tests.
 BLACK_BOX := e2e chaos compat
 NOT_UNIT  := /(e2e|chaos|conformance|compat|bench|soak)(/|$$)
@@ -56,7 +62,7 @@ run: build ## Start the whole stack on this machine: Postgres, control plane, tw
 	@exec bin/sallyport-local
 
 .PHONY: build
-build: ## Build the programs into bin/
+build: $(WEB_STAMP) ## Build the programs into bin/, the console in them
 	$(call say,"building the programs into bin/")
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ $(PROGRAMS)
@@ -64,7 +70,7 @@ build: ## Build the programs into bin/
 	CGO_ENABLED=0 $(GO) -C sdk build -trimpath -o "$(BIN)/" ./cmd/sallyport
 
 .PHONY: test
-test: test-unit test-black-box ## Test the three modules, then the built programs end to end
+test: test-unit test-web test-black-box ## Test the three modules and the console, then the built programs end to end
 
 .PHONY: test-unit
 test-unit:
@@ -75,6 +81,26 @@ test-unit:
 	$(GO) -C sdk test $(RACE) -timeout $(UNIT_TIMEOUT) ./...
 	$(call say,"unit tests: tests")
 	cd tests && $(GO) test $(RACE) -timeout $(UNIT_TIMEOUT) $$($(GO) list ./... | grep -Ev '$(NOT_UNIT)')
+
+.PHONY: web
+web: $(WEB_STAMP) ## Build the console into web/dist, from where build takes it
+
+$(WEB_STAMP): $(WEB_MADE_OF) $(NODE_STAMP)
+	$(call say,"building the console")
+	cd web && npm run --silent build
+	@touch $@
+
+$(NODE_STAMP): web/package-lock.json
+	$(call say,"installing the console's packages")
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: test-web
+test-web: build
+	$(call say,"the console: unit tests")
+	cd web && npm run --silent unit
+	$(call say,"the console in a browser")
+	cd web && SALLYPORT_BIN="$(BIN)" npm run --silent browser
 
 .PHONY: test-black-box
 test-black-box: build
@@ -163,7 +189,7 @@ bench-micro: ## Run every micro-benchmark (BENCH, BENCH_COUNT)
 
 .PHONY: clean
 clean: ## Remove what was built (tools and the local stack's data stay)
-	rm -rf $(foreach program,$(PROGRAMS),bin/$(notdir $(program))) bin/sallyport bin/sallyport-local proto/.deps dist coverage*
+	rm -rf $(foreach program,$(PROGRAMS),bin/$(notdir $(program))) bin/sallyport bin/sallyport-local proto/.deps dist coverage* web/dist/console $(WEB_STAMP)
 
 $(TOOLS_STAMP): tools/go.mod tools/go.sum
 	$(call say,"building the tools into bin/ (minutes the first time$(,) then only when their versions change)")

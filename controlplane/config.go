@@ -26,6 +26,9 @@ type Config struct {
 	AdminListen string
 	// AdminCertificate and AdminKey are PEM files for TLS of the admin API; both or none.
 	AdminCertificate, AdminKey string
+	// ConsoleListen is where the console is served to browsers, with the admin API beside it; empty: nowhere. On loopback, or
+	// anywhere with the admin API's TLS.
+	ConsoleListen string
 	// EdgeListen is where nodes connect; always TLS of our own authority.
 	EdgeListen string
 	// BusListen is where nodes send usage; always TLS of our own authority.
@@ -54,6 +57,7 @@ type Addresses struct {
 	Edge    string `json:"edge"`
 	Bus     string `json:"bus"`
 	Metrics string `json:"metrics,omitempty"`
+	Console string `json:"console,omitempty"`
 	// AdminTLS says whether the admin API is served over TLS.
 	AdminTLS bool `json:"admin_tls"`
 }
@@ -81,6 +85,9 @@ func (c *Config) check() error {
 	}
 	if c.AdminListen != "" && c.AdminCertificate == "" && !isLoopback(c.AdminListen) {
 		wrong = append(wrong, fmt.Errorf("the admin API can't listen on %s without TLS: give it a certificate and a key, or a loopback address", c.AdminListen))
+	}
+	if c.ConsoleListen != "" && c.AdminCertificate == "" && !isLoopback(c.ConsoleListen) {
+		wrong = append(wrong, fmt.Errorf("the console can't listen on %s without TLS: give the admin API a certificate and a key, or the console a loopback address", c.ConsoleListen))
 	}
 	if c.MetricsListen != "" && !isLoopback(c.MetricsListen) {
 		wrong = append(wrong, fmt.Errorf("metrics can't be served on %s: give them a loopback address", c.MetricsListen))

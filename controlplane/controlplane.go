@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/console"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
@@ -32,6 +33,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
+	"github.com/sallyport/sallyport/web"
 )
 
 // Run is a control plane's life: it brings the database up to date, serves until ctx ends, lets what
@@ -96,13 +98,14 @@ type plane struct {
 	// Faces.
 	edge    *edgeapi.Server
 	admin   *api.Server
+	console *console.Server
 	metrics *telemetry.Metrics
 
-	edgeListener, adminListener, metricsListener net.Listener
-	adminTLS                                     *tls.Config
+	edgeListener, adminListener, consoleListener, metricsListener net.Listener
+	adminTLS                                                      *tls.Config
 }
 
-func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *nats.Conn, certificate *fleet.ServerCertificate) (*plane, error) {
+func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *nats.Conn, certificate *fleet.ServerCertificate) (_ *plane, err error) {
 	log, db := cfg.Logger, c.db
 	fleetStats, usageStats, upkeepStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats)
 	limitStats, busStats, epochStats := new(limits.Stats), new(bus.Stats), new(epochs.Stats)
@@ -168,10 +171,19 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
+	if p.console, err = newConsole(p.admin); err != nil {
+		return nil, err
+	}
 	if err := p.listen(ctx); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// newConsole returns the console as it was built into this program, with the admin API beside it.
+func newConsole(admin *api.Server) (*console.Server, error) {
+	built, _ := web.Console() // nil: it says so in its place
+	return console.New(console.Config{Files: built, API: admin})
 }
 
 // listen opens all listeners but the bus's, or none.
@@ -197,13 +209,14 @@ func (p *plane) listen(ctx context.Context) (err error) {
 	}
 	p.edgeListener = open("nodes", p.cfg.EdgeListen)
 	p.adminListener = open("the admin API", p.cfg.AdminListen)
+	p.consoleListener = open("the console", p.cfg.ConsoleListen)
 	p.metricsListener = open("metrics", p.cfg.MetricsListen)
 	return err
 }
 
 // closeListeners closes what nobody serves on; closing twice does no harm.
 func (p *plane) closeListeners() {
-	for _, listener := range []net.Listener{p.edgeListener, p.adminListener, p.metricsListener} {
+	for _, listener := range []net.Listener{p.edgeListener, p.adminListener, p.consoleListener, p.metricsListener} {
 		if listener != nil {
 			_ = listener.Close() // whoever served on it has closed it already
 		}
@@ -220,7 +233,10 @@ func (p *plane) announce() error {
 	if p.metricsListener != nil {
 		at.Metrics = p.metricsListener.Addr().String()
 	}
-	p.log.Info("the control plane listens", "admin", at.Admin, "admin_tls", at.AdminTLS, "edge", at.Edge, "bus", at.Bus, "metrics", at.Metrics)
+	if p.consoleListener != nil {
+		at.Console = p.consoleListener.Addr().String()
+	}
+	p.log.Info("the control plane listens", "admin", at.Admin, "admin_tls", at.AdminTLS, "console", at.Console, "edge", at.Edge, "bus", at.Bus, "metrics", at.Metrics)
 	if p.cfg.Ready == nil {
 		return nil
 	}
@@ -261,6 +277,9 @@ func (p *plane) run(ctx context.Context) error {
 	faces.Go(func() error {
 		return serveHTTP(serving, p.adminListener, p.adminTLS, p.admin, p.log)
 	})
+	if p.consoleListener != nil {
+		faces.Go(func() error { return serveHTTP(serving, p.consoleListener, p.adminTLS, p.console, p.log) })
+	}
 	if p.metricsListener != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", p.metrics.Handler())

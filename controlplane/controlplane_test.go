@@ -234,6 +234,10 @@ func TestConfigurationThatIsNotSafeIsRefusedWithEveryFault(t *testing.T) {
 			controlplane.Config{Logger: log, AdminListen: ":80", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x"},
 			[]string{"without TLS"},
 		},
+		"console in plain off loopback": {
+			controlplane.Config{Logger: log, AdminListen: "127.0.0.1:0", ConsoleListen: "0.0.0.0:80", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x"},
+			[]string{"the console can't listen on 0.0.0.0:80 without TLS"},
+		},
 		"metrics off loopback": {
 			controlplane.Config{Logger: log, AdminListen: "127.0.0.1:0", MetricsListen: "example.com:1", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x"},
 			[]string{"metrics can't be served"},

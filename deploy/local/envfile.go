@@ -39,6 +39,7 @@ func (f *envFile) content() string {
 	set := func(name, value string) { fmt.Fprintf(&b, "%s=%s\n", name, quote(value)) }
 	s := f.stack
 	set("SALLYPORT_URL", s.URL())
+	set("SALLYPORT_CONSOLE_URL", s.ConsoleURL())
 	set("SALLYPORT_TOKEN", s.Token())
 	for n := 1; n <= s.Edges(); n++ {
 		set(fmt.Sprintf("SALLYPORT_EDGE_%d", n), s.EdgeURL(n))

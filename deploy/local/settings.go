@@ -41,6 +41,7 @@ func settingsFrom(getenv func(string) string) (settings, error) {
 		{"SALLYPORT_EDGES", &s.edges, 1, 16},
 		{"SALLYPORT_PORT_POSTGRES", &s.ports.Postgres, 0, 65535},
 		{"SALLYPORT_PORT_ADMIN", &s.ports.Admin, 0, 65535},
+		{"SALLYPORT_PORT_CONSOLE", &s.ports.Console, 0, 65535},
 		{"SALLYPORT_PORT_EDGE_API", &s.ports.EdgeAPI, 0, 65535},
 		{"SALLYPORT_PORT_BUS", &s.ports.Bus, 0, 65535},
 		{"SALLYPORT_PORT_DEMO", &s.ports.Demo, 0, 65535},

@@ -49,7 +49,7 @@ const (
 )
 
 var (
-	faces  = []string{"controlplane/internal/api", "controlplane/internal/edgeapi"}
+	faces  = []string{"controlplane/internal/api", "controlplane/internal/edgeapi", "controlplane/internal/console"}
 	ground = []string{"controlplane/internal/postgres", "controlplane/internal/bus", "controlplane/internal/outbound", "controlplane/internal/telemetry"}
 )
 

@@ -24,6 +24,11 @@ const Dialect = "https://json-schema.org/draft/2020-12/schema"
 //	x-typed-by     sibling that names the policy kind whose schema holds for this object
 //	x-placeholder  shown in an empty input
 //	x-advanced     folded away until asked for
+//	x-multiline    the text has several lines
+//	x-entry        what one entry of a list or map is called
+//	x-key-title    what the names in a map are
+//	x-presence     absent isn't the same as the type's zero: false and 0 are kept when given
+//	x-oneofs       sets of properties of which at most one is given: name, title, description, required, members in order
 //	x-enum-descriptions  what each value of "enum" means, in the same order
 //
 // A writer may also give null for a property, which is as good as leaving it out; no schema says so.
@@ -124,21 +129,26 @@ func requiredFields(md protoreflect.MessageDescriptor) []string {
 
 // addOneofs says that the members of a oneof exclude one another.
 func addOneofs(schema map[string]any, md protoreflect.MessageDescriptor) {
-	var all []any
+	var all, described []any
 	for i := range md.Oneofs().Len() {
 		oneof := md.Oneofs().Get(i)
 		if oneof.IsSynthetic() {
 			continue
 		}
+		described = append(described, describeOneof(oneof))
 		var choices, given []any
-		for _, name := range memberNames(oneof) {
-			choices = append(choices, map[string]any{"title": words(name), "required": []string{name}})
+		for i := range oneof.Fields().Len() {
+			name := string(oneof.Fields().Get(i).Name())
+			choices = append(choices, map[string]any{"title": fieldTitle(oneof.Fields().Get(i)), "required": []string{name}})
 			given = append(given, map[string]any{"required": []string{name}})
 		}
 		if !validate.Required(oneof) {
 			choices = append(choices, map[string]any{"title": "None", "not": map[string]any{"anyOf": given}})
 		}
 		all = append(all, map[string]any{"oneOf": choices})
+	}
+	if len(described) > 0 {
+		schema["x-oneofs"] = described
 	}
 	switch len(all) {
 	case 0:
@@ -147,6 +157,18 @@ func addOneofs(schema map[string]any, md protoreflect.MessageDescriptor) {
 	default:
 		schema["allOf"] = all
 	}
+}
+
+// describeOneof says of a oneof what JSON Schema's "oneOf" can't: what it is about, and which fields are its members.
+func describeOneof(oneof protoreflect.OneofDescriptor) map[string]any {
+	described := map[string]any{
+		"name": string(oneof.Name()), "title": words(string(oneof.Name())),
+		"required": validate.Required(oneof), "members": memberNames(oneof),
+	}
+	if comment := Comment(oneof); comment != "" {
+		described["description"] = comment
+	}
+	return described
 }
 
 // addIdentity adds what the registry says of the fields that every resource has.
@@ -171,11 +193,23 @@ func messageTitle(md protoreflect.MessageDescriptor) string {
 	return words(snakeCase(string(md.Name())))
 }
 
-// words returns "Response head" for response_head.
+// words returns "Response head" for response_head, and "API key" for api_key.
 func words(name string) string {
-	text := strings.ReplaceAll(name, "_", " ")
+	all := strings.Split(name, "_")
+	for i, word := range all {
+		if upper := strings.ToUpper(word); slices.Contains(initialisms, upper) {
+			all[i] = upper
+		}
+	}
+	text := strings.Join(all, " ")
 	if text == "" {
 		return ""
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
 }
+
+// initialisms are words that titles have in capitals.
+var initialisms = []string{"ACL", "API", "CIDR", "CORS", "DNS", "HTTP", "ID", "IP", "JSON", "JWT", "TLS", "TTL", "URI", "URL"}
+
+// KindTitle returns what people call a kind of policies ("API key" for api-key).
+func KindTitle(kind string) string { return words(strings.ReplaceAll(kind, "-", "_")) }

@@ -203,12 +203,8 @@ func addOptions(schema map[string]any, field protoreflect.FieldDescriptor) {
 		}
 	}
 	rendered := options.GetForm()
-	title := rendered.GetTitle()
-	if title == "" {
-		title = words(string(field.Name()))
-	}
 	comment := Comment(field)
-	schema["title"] = title
+	schema["title"] = fieldTitle(field)
 	set("description", comment != "", comment)
 	set("default", options.GetDefault() != "", json.RawMessage(options.GetDefault()))
 	set("x-unit", options.GetUnit() != "", options.GetUnit())
@@ -220,4 +216,16 @@ func addOptions(schema map[string]any, field protoreflect.FieldDescriptor) {
 	set("examples", len(options.GetExamples()) > 0, options.GetExamples())
 	set("x-placeholder", rendered.GetPlaceholder() != "", rendered.GetPlaceholder())
 	set("x-advanced", rendered.GetAdvanced(), true)
+	set("x-multiline", rendered.GetMultiline(), true)
+	set("x-entry", rendered.GetEntry() != "", rendered.GetEntry())
+	set("x-key-title", rendered.GetKeyTitle() != "", rendered.GetKeyTitle())
+	set("x-presence", field.HasOptionalKeyword(), true)
+}
+
+// fieldTitle is what people call a field.
+func fieldTitle(field protoreflect.FieldDescriptor) string {
+	if title := Options(field).GetForm().GetTitle(); title != "" {
+		return title
+	}
+	return words(string(field.Name()))
 }

@@ -1913,6 +1913,12 @@ type PolicyKind struct {
 
 	// Schema JSON Schema of its configuration.
 	Schema map[string]interface{} `json:"schema,omitempty,omitzero"`
+
+	// Merges Policies of this kind on several levels all apply; else those on the most specific level take the others' place.
+	Merges bool `json:"merges,omitempty,omitzero"`
+
+	// Title What people call it ("API key").
+	Title string `json:"title,omitempty,omitzero"`
 }
 
 // PolicyKindList All kinds of policies.
@@ -2416,6 +2422,45 @@ type RouteList struct {
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// RoutePolicy RoutePolicy is a policy as it stands before one route.
+type RoutePolicy struct {
+	// ID Policy, by id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Kind Its kind.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Phase Phase that it runs in.
+	Phase string `json:"phase,omitempty,omitzero"`
+
+	// Level Where it is attached: "environment", "service" or "route".
+	Level string `json:"level,omitempty,omitzero"`
+
+	// Mode "off", "shadow" or "enforce".
+	Mode string `json:"mode,omitempty,omitzero"`
+
+	// Final No policy of the same kind on a more specific level takes its place.
+	Final bool `json:"final,omitempty,omitzero"`
+
+	// Position Order among policies of the same phase and level.
+	Position int `json:"position,omitempty,omitzero"`
+
+	// State "running"; "off", by its mode; or "replaced": policies of its kind on another level take its place.
+	State string `json:"state,omitempty,omitzero"`
+
+	// ReplacedBy Of a replaced one, the level that takes its place.
+	ReplacedBy string `json:"replaced_by,omitempty,omitzero"`
+}
+
+// RoutePolicyList RoutePolicyList is what stands before a route.
+type RoutePolicyList struct {
+	// Data Every policy that is attached to the route, to its service or to the environment: in the order in which a node runs them, and those that don't run where they would.
+	Data []RoutePolicy `json:"data,omitempty,omitzero"`
 }
 
 // Secret Secret is material that configuration names by id. Its value is never shown.
@@ -5260,6 +5305,13 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/routes/{key} (the `PutRoute` operationId).
 	PutRoute(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListRoutePolicies List the policies before a route, in the order in which they run
+	//
+	// Those that don't run are among them, and say why. Nodes go by the same rule.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/policies (the `ListRoutePolicies` operationId).
+	ListRoutePolicies(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSecrets List secrets
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/secrets (the `ListSecrets` operationId).
@@ -7885,6 +7937,23 @@ func (c *Client) PutRouteWithBody(ctx context.Context, environment EnvironmentKe
 // Corresponds with PUT /api/v1/environments/{environment}/routes/{key} (the `PutRoute` operationId).
 func (c *Client) PutRoute(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutRouteRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRoutePolicies List the policies before a route, in the order in which they run
+//
+// Those that don't run are among them, and say why. Nodes go by the same rule.
+//
+// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/policies (the `ListRoutePolicies` operationId).
+func (c *Client) ListRoutePolicies(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRoutePoliciesRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -15867,6 +15936,47 @@ func NewPutRouteRequestWithBody(server string, environment EnvironmentKey, key O
 	return req, nil
 }
 
+// NewListRoutePoliciesRequest constructs an http.Request for the ListRoutePolicies method
+func NewListRoutePoliciesRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/routes/%s/policies", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListSecretsRequest constructs an http.Request for the ListSecrets method
 func NewListSecretsRequest(server string, environment EnvironmentKey, params *ListSecretsParams) (*http.Request, error) {
 	var err error
@@ -20247,6 +20357,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/routes/{key} (the `PutRoute` operationId).
 	PutRouteWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*PutRouteResponse, error)
+
+	// ListRoutePoliciesWithResponse List the policies before a route, in the order in which they run
+	//
+	// Those that don't run are among them, and say why. Nodes go by the same rule.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/policies (the `ListRoutePolicies` operationId).
+	ListRoutePoliciesWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*ListRoutePoliciesResponse, error)
 
 	// ListSecretsWithResponse List secrets
 	//
@@ -25822,6 +25941,54 @@ func (r PutRouteResponse) ContentType() string {
 	return ""
 }
 
+type ListRoutePoliciesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RoutePolicyList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRoutePoliciesResponse) GetJSON200() *RoutePolicyList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListRoutePoliciesResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRoutePoliciesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRoutePoliciesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRoutePoliciesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRoutePoliciesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListSecretsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -30323,6 +30490,21 @@ func (c *ClientWithResponses) PutRouteWithResponse(ctx context.Context, environm
 		return nil, err
 	}
 	return ParsePutRouteResponse(rsp)
+}
+
+// ListRoutePoliciesWithResponse List the policies before a route, in the order in which they run
+//
+// Those that don't run are among them, and say why. Nodes go by the same rule.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/policies (the `ListRoutePolicies` operationId).
+func (c *ClientWithResponses) ListRoutePoliciesWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*ListRoutePoliciesResponse, error) {
+	rsp, err := c.ListRoutePolicies(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRoutePoliciesResponse(rsp)
 }
 
 // ListSecretsWithResponse List secrets
@@ -35926,6 +36108,39 @@ func ParsePutRouteResponse(rsp *http.Response) (*PutRouteResponse, error) {
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListRoutePoliciesResponse parses an HTTP response from a ListRoutePoliciesWithResponse call
+func ParseListRoutePoliciesResponse(rsp *http.Response) (*ListRoutePoliciesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRoutePoliciesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RoutePolicyList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

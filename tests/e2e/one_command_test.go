@@ -70,7 +70,7 @@ func startLocal(t *testing.T, dir string) *local {
 	cmd.Dir = dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
-	cmd.Env = append(os.Environ(), "SALLYPORT_DIR=", "SALLYPORT_EDGES=2", "SALLYPORT_PORT_POSTGRES=0", "SALLYPORT_PORT_ADMIN=0",
+	cmd.Env = append(os.Environ(), "SALLYPORT_DIR=", "SALLYPORT_EDGES=2", "SALLYPORT_PORT_POSTGRES=0", "SALLYPORT_PORT_ADMIN=0", "SALLYPORT_PORT_CONSOLE=0",
 		"SALLYPORT_PORT_EDGE_API=0", "SALLYPORT_PORT_BUS=0", "SALLYPORT_PORT_DEMO=0", "SALLYPORT_PORT_EDGE=0", "SALLYPORT_PORT_EDGE_ADMIN=0")
 	var problems bytes.Buffer
 	cmd.Stderr = &problems

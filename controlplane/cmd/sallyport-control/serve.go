@@ -25,6 +25,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	text(&cfg.AdminListen, "admin-listen", "127.0.0.1:7001", "`address` of the admin API; off loopback only with TLS")
 	text(&cfg.AdminCertificate, "admin-certificate", "", "PEM `file` with the admin API's certificate and its chain")
 	text(&cfg.AdminKey, "admin-key", "", "PEM `file` with that certificate's key")
+	text(&cfg.ConsoleListen, "console-listen", "", "`address` of the console for browsers; off loopback only with TLS (the admin API's); default none")
 	text(&cfg.EdgeListen, "edge-listen", "127.0.0.1:7443", "`address` for nodes, over TLS of our own authority")
 	flags.StringVar(&natsURL, "nats-url", t.getenv("NATS_URL"), "comma-separated `URLs` of a bus that runs elsewhere; none is run here then (NATS_URL)")
 	text(&cfg.BusListen, "bus-listen", "127.0.0.1:4222", "`address` of the bus, over TLS of our own authority")

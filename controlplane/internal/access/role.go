@@ -37,7 +37,7 @@ var builtIns = []builtIn{
 		"usage.read", "policy-kinds.read", "teams.read",
 	)},
 	{RoleOperator, "Runs the fleet: nodes, join tokens, blocks and rollbacks. Reads everything.", reading.Or(SetOf(
-		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", "changes.write", Rollback,
+		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", "changes.write", Rollback, "explain.use",
 	))},
 	{RoleAuditor, "Reads everything, writes nothing.", reading},
 	{RoleViewer, "Reads the configuration and what was used of it.", SetOf(

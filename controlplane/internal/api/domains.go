@@ -36,6 +36,7 @@ type (
 		Revisions(ctx context.Context, environment string, q listing.Query) (listing.Page[*adminv1.Revision], error)
 		Revision(ctx context.Context, environment string, number uint64) (*adminv1.Revision, error)
 		Diff(ctx context.Context, environment string, from, to uint64) (catalog.Comparison, error)
+		RoutePolicies(ctx context.Context, environment, key string) ([]*adminv1.RoutePolicy, error)
 	}
 
 	// Directory reads consumers, API keys, secrets and blocks, without their secret material.

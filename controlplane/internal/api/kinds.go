@@ -51,6 +51,7 @@ func kindMessage(kind policy.Kind) (*adminv1.PolicyKind, error) {
 	}
 	m := &adminv1.PolicyKind{
 		Name: kind.Name, Description: kind.Description, Decides: kind.Traits.Decides, Waits: kind.Traits.Waits, Schema: schema,
+		Merges: kind.Merges, Title: resource.KindTitle(kind.Name),
 	}
 	for _, phase := range kind.Phases {
 		m.Phases = append(m.Phases, phase.String())

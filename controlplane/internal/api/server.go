@@ -170,5 +170,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addExplain(handlers)
 	s.addAudit(handlers)
 	s.addAccess(handlers)
+	s.addRoutePolicies(handlers)
 	return handlers
 }

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 
@@ -68,33 +67,9 @@ func placesOf(p *configv1.Policy) []ref {
 	return places
 }
 
-// Effective returns the policies that a node runs on a route of this head, those that are off left out, in the order in
-// which they run: the edge merges and orders them by the same rules (pipeline.Effective).
+// Effective returns the policies that a node runs on a route of this head, in the order in which they run.
 func (h *Head) Effective(route *Object) []Applied {
-	var running []Applied
-	for level, place := range [...]ref{policy.Environment: environment, policy.Service: {Services, route.service}, policy.Route: route.ref()} {
-		attached, _ := h.policies.get(place)
-		for _, o := range attached {
-			running = append(running, Applied{Policy: o.Policy(), Object: o, Level: policy.Level(level)})
-		}
-	}
-	return merge(running)
-}
-
-// merge takes out what another policy takes the place of, what is off, and what is there twice.
-func merge(all []Applied) []Applied {
-	running := make([]Applied, 0, len(all))
-	for _, a := range all {
-		if a.Mode != configv1.Mode_MODE_OFF && (a.Kind.Merges || a.Level == winnerOf(all, a.Kind.Name)) {
-			running = append(running, a)
-		}
-	}
-	slices.SortFunc(running, func(a, b Applied) int {
-		return cmp.Or(
-			cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Level, b.Level), cmp.Compare(a.Position, b.Position),
-			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Object.ID, b.Object.ID),
-		)
-	})
+	running := policy.Running(h.attachedTo(route))
 	kept := running[:0]
 	for _, a := range running {
 		if !slices.ContainsFunc(kept, func(k Applied) bool { return k.Object == a.Object }) {
@@ -104,15 +79,21 @@ func merge(all []Applied) []Applied {
 	return kept
 }
 
-func winnerOf(all []Applied, kind string) policy.Level {
-	level, _ := policy.Winner(func(yield func(policy.Level, bool) bool) {
-		for _, a := range all {
-			if a.Kind.Name == kind && !yield(a.Level, a.Final) {
-				return
-			}
+// attachedTo returns what is attached to a route on every level that it has by itself: consumers have policies of their own.
+func (h *Head) attachedTo(route *Object) []Applied {
+	var all []Applied
+	for level, place := range [...]ref{policy.Environment: environment, policy.Service: {Services, route.service}, policy.Route: route.ref()} {
+		attached, _ := h.policies.get(place)
+		for _, o := range attached {
+			all = append(all, Applied{Policy: o.Policy(), Object: o, Level: policy.Level(level)})
 		}
-	})
-	return level
+	}
+	return all
+}
+
+// Place implements policy.Placed.
+func (a Applied) Place() policy.Place {
+	return policy.Place{Kind: a.Kind, Phase: a.Phase, Level: a.Level, Position: a.Position, Name: a.Object.Name, Off: a.Off(), Final: a.Final}
 }
 
 // Protected tells whether a route authenticates whoever calls it.

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
-	"iter"
 	"slices"
 
 	"github.com/sallyport/sallyport/proto/id"
@@ -54,48 +52,11 @@ type Attached struct {
 // Effective returns those of a route's policies that run, in the order in which they run. The package's documentation
 // says how they are merged and ordered. A policy that is attached on several levels of a route runs once, on the most
 // general of those that count.
-func Effective(all []Attached) []Attached {
-	running := make([]Attached, 0, len(all))
-	for _, a := range all {
-		if a.Mode != Off && a.Kind.Applies(a.Level, ofKind(all, a.Kind.Name)) {
-			running = append(running, a)
-		}
-	}
-	slices.SortFunc(running, order)
-	return once(running)
-}
+func Effective(all []Attached) []Attached { return once(policy.Running(all)) }
 
-// ofKind yields the level of each policy of a kind, and whether it is final.
-func ofKind(all []Attached, kind string) iter.Seq2[policy.Level, bool] {
-	return func(yield func(policy.Level, bool) bool) {
-		for _, a := range all {
-			if a.Kind.Name == kind && !yield(a.Level, a.Final) {
-				return
-			}
-		}
-	}
-}
-
-func order(a, b Attached) int {
-	return cmp.Or(
-		cmp.Compare(a.Phase, b.Phase),
-		compareFirst(b.Kind.Traits.Preflights, a.Kind.Traits.Preflights),
-		cmp.Compare(a.Level, b.Level),
-		cmp.Compare(a.Position, b.Position),
-		cmp.Compare(a.Name, b.Name),
-		slices.Compare(a.ID[:], b.ID[:]),
-	)
-}
-
-// compareFirst orders false before true.
-func compareFirst(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
+// Place implements policy.Placed.
+func (a Attached) Place() policy.Place {
+	return policy.Place{Kind: a.Kind, Phase: a.Phase, Level: a.Level, Position: a.Position, Name: a.Name, Off: a.Mode == Off, Final: a.Final}
 }
 
 // once keeps the first of each policy.

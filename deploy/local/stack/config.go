@@ -67,14 +67,14 @@ type Config struct {
 
 // Ports are TCP ports on 127.0.0.1; 0 picks a free one.
 type Ports struct {
-	Postgres, Admin, EdgeAPI, Bus, Demo int
+	Postgres, Admin, Console, EdgeAPI, Bus, Demo int
 	// Edge and EdgeAdmin are the first edge's; the n-th one's are n-1 higher.
 	Edge, EdgeAdmin int
 }
 
 // DefaultPorts are what `make run` takes.
 func DefaultPorts() Ports {
-	return Ports{Postgres: 7432, Admin: 7080, EdgeAPI: 7443, Bus: 7422, Demo: 7090, Edge: 8001, EdgeAdmin: 9001}
+	return Ports{Postgres: 7432, Admin: 7080, Console: 7081, EdgeAPI: 7443, Bus: 7422, Demo: 7090, Edge: 8001, EdgeAdmin: 9001}
 }
 
 func (c *Config) validate() error {
@@ -102,9 +102,9 @@ func (c *Config) binary(name string) string { return filepath.Join(c.Bin, name) 
 
 // addresses are where the parts listen, once chosen.
 type addresses struct {
-	admins, edgeAPIs  []string // of each control plane
-	bus, demo         string
-	edges, edgeAdmins []string
+	admins, consoles, edgeAPIs []string // of each control plane
+	bus, demo                  string
+	edges, edgeAdmins          []string
 }
 
 // choose makes every 0 a free port, and refuses one that is taken: what answers there would be taken for the part, and be shown
@@ -129,6 +129,7 @@ func (c *Config) choose() (addresses, error) {
 	a := addresses{bus: pick("bus", c.Ports.Bus), demo: pick("demo service", c.Ports.Demo)}
 	for n := range max(c.Replicas, 1) {
 		a.admins = append(a.admins, pick("admin API", nth(c.Ports.Admin, n)))
+		a.consoles = append(a.consoles, pick("console", nth(c.Ports.Console, n)))
 		a.edgeAPIs = append(a.edgeAPIs, pick("nodes' API", nth(c.Ports.EdgeAPI, n)))
 	}
 	for n := range c.Edges {

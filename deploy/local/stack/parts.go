@@ -55,7 +55,8 @@ func (s *Stack) controlSpec(n int) process.Spec {
 	}
 	return process.Spec{
 		Path: s.cfg.binary("sallyport-control"), Args: append(args, s.cfg.ControlArgs...),
-		Env: s.controlEnv(), Output: s.prefixed(Replica(n)),
+		// A variable, since a program that knows no console knows no flag for it either.
+		Env: append(s.controlEnv(), "SALLYPORT_CONSOLE_LISTEN="+s.at.consoles[n-1]), Output: s.prefixed(Replica(n)),
 	}
 }
 
@@ -159,6 +160,9 @@ func (s *Stack) URL() string { return s.ReplicaURL(1) }
 
 // ReplicaURL returns where the n-th control plane's admin API is, counted from 1.
 func (s *Stack) ReplicaURL(n int) string { return "http://" + s.at.admins[n-1] }
+
+// ConsoleURL returns where the console is; of several control planes, the first one's.
+func (s *Stack) ConsoleURL() string { return "http://" + s.at.consoles[0] }
 
 // Token returns an owner's access token.
 func (s *Stack) Token() string { return s.token }

@@ -2069,7 +2069,11 @@ type PolicyKind struct {
 	// It may wait for something outside the node.
 	Waits bool `protobuf:"varint,5,opt,name=waits,proto3" json:"waits,omitempty"`
 	// JSON Schema of its configuration.
-	Schema        *structpb.Struct `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
+	Schema *structpb.Struct `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Policies of this kind on several levels all apply; else those on the most specific level take the others' place.
+	Merges bool `protobuf:"varint,7,opt,name=merges,proto3" json:"merges,omitempty"`
+	// What people call it ("API key").
+	Title         string `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2144,6 +2148,20 @@ func (x *PolicyKind) GetSchema() *structpb.Struct {
 		return x.Schema
 	}
 	return nil
+}
+
+func (x *PolicyKind) GetMerges() bool {
+	if x != nil {
+		return x.Merges
+	}
+	return false
+}
+
+func (x *PolicyKind) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
 }
 
 // Problem is the body of every error (RFC 9457).
@@ -2652,7 +2670,7 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\b_verdictB\r\n" +
 	"\v_route_nameB\x10\n" +
-	"\x0e_consumer_name\"\xbb\x01\n" +
+	"\x0e_consumer_name\"\xe9\x01\n" +
 	"\n" +
 	"PolicyKind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -2660,7 +2678,9 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x06phases\x18\x03 \x03(\tR\x06phases\x12\x18\n" +
 	"\adecides\x18\x04 \x01(\bR\adecides\x12\x14\n" +
 	"\x05waits\x18\x05 \x01(\bR\x05waits\x12/\n" +
-	"\x06schema\x18\x06 \x01(\v2\x17.google.protobuf.StructR\x06schema\"\x8a\x02\n" +
+	"\x06schema\x18\x06 \x01(\v2\x17.google.protobuf.StructR\x06schema\x12\x16\n" +
+	"\x06merges\x18\a \x01(\bR\x06merges\x12\x14\n" +
+	"\x05title\x18\b \x01(\tR\x05title\"\x8a\x02\n" +
 	"\aProblem\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +

@@ -345,16 +345,16 @@ var File_sallyport_config_v1_policy_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	" sallyport/config/v1/policy.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\"sallyport/options/v1/options.proto\"\xbf\x04\n" +
+	" sallyport/config/v1/policy.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\"sallyport/options/v1/options.proto\"\xd4\x04\n" +
 	"\x06Policy\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12?\n" +
 	"\x06labels\x18\x03 \x03(\v2'.sallyport.config.v1.Policy.LabelsEntryR\x06labels\x12!\n" +
 	"\x04team\x18\x04 \x01(\tB\r\xaa\xbb\x18\t\n" +
-	"\x05teamsH\x03R\x04team\x12*\n" +
-	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12K\n" +
+	"\x05teamsH\x03R\x04team\x122\n" +
+	"\vdescription\x18\x05 \x01(\tB\x10\xbaH\x05r\x03\x18\x80\b\xaa\xbb\x18\x04B\x02 \x01R\vdescription\x12X\n" +
 	"\vattached_to\x18\n" +
-	" \x03(\v2\x1f.sallyport.config.v1.AttachmentB\t\xbaH\x06\x92\x01\x03\x10\x80\bR\n" +
+	" \x03(\v2\x1f.sallyport.config.v1.AttachmentB\x16\xbaH\x06\x92\x01\x03\x10\x80\b\xaa\xbb\x18\tB\a*\x05placeR\n" +
 	"attachedTo\x12M\n" +
 	"\x04mode\x18\v \x01(\x0e2\x19.sallyport.config.v1.ModeB\x19\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\v\"\t\"enforce\"H\x00R\x04mode\x88\x01\x01\x12\x14\n" +
 	"\x05final\x18\f \x01(\bR\x05final\x12'\n" +
@@ -364,10 +364,11 @@ const file_sallyport_config_v1_policy_proto_rawDesc = "" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
-	"\x05_mode\"\xe1\x01\n" +
+	"\x05_mode\"\xfa\x01\n" +
 	"\n" +
-	"Attachment\x12+\n" +
-	"\venvironment\x18\x01 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\venvironment\x121\n" +
+	"Attachment\x12D\n" +
+	"\venvironment\x18\x01 \x01(\bB \xbaH\x04j\x02\b\x01\xaa\xbb\x18\x15B\x13\n" +
+	"\x11Whole environmentH\x00R\venvironment\x121\n" +
 	"\aservice\x18\x02 \x01(\tB\x15\xbaH\x04r\x02\x10\x01\xaa\xbb\x18\n" +
 	"\n" +
 	"\bservicesH\x00R\aservice\x12+\n" +

@@ -199,7 +199,13 @@ type Form struct {
 	// Shown in an empty input.
 	Placeholder string `protobuf:"bytes,2,opt,name=placeholder,proto3" json:"placeholder,omitempty"`
 	// The field is folded away until asked for.
-	Advanced      bool `protobuf:"varint,3,opt,name=advanced,proto3" json:"advanced,omitempty"`
+	Advanced bool `protobuf:"varint,3,opt,name=advanced,proto3" json:"advanced,omitempty"`
+	// The text has several lines.
+	Multiline bool `protobuf:"varint,4,opt,name=multiline,proto3" json:"multiline,omitempty"`
+	// What one entry of a list or map is called ("scope"): an "Add" button says it. Of messages it is their name when empty.
+	Entry string `protobuf:"bytes,5,opt,name=entry,proto3" json:"entry,omitempty"`
+	// What the names in a map are ("Header"), as the label of their column.
+	KeyTitle      string `protobuf:"bytes,6,opt,name=key_title,json=keyTitle,proto3" json:"key_title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +259,27 @@ func (x *Form) GetAdvanced() bool {
 		return x.Advanced
 	}
 	return false
+}
+
+func (x *Form) GetMultiline() bool {
+	if x != nil {
+		return x.Multiline
+	}
+	return false
+}
+
+func (x *Form) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Form) GetKeyTitle() string {
+	if x != nil {
+		return x.KeyTitle
+	}
+	return ""
 }
 
 var file_sallyport_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
@@ -311,11 +338,14 @@ const file_sallyport_options_v1_options_proto_rawDesc = "" +
 	"\fValueOptions\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\rR\n" +
-	"capability\"Z\n" +
+	"capability\"\xab\x01\n" +
 	"\x04Form\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12 \n" +
 	"\vplaceholder\x18\x02 \x01(\tR\vplaceholder\x12\x1a\n" +
-	"\badvanced\x18\x03 \x01(\bR\badvanced:Y\n" +
+	"\badvanced\x18\x03 \x01(\bR\badvanced\x12\x1c\n" +
+	"\tmultiline\x18\x04 \x01(\bR\tmultiline\x12\x14\n" +
+	"\x05entry\x18\x05 \x01(\tR\x05entry\x12\x1b\n" +
+	"\tkey_title\x18\x06 \x01(\tR\bkeyTitle:Y\n" +
 	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\v2\".sallyport.options.v1.FieldOptionsR\x05field:]\n" +
 	"\x05value\x12!.google.protobuf.EnumValueOptions\x18\xb6\x87\x03 \x01(\v2\".sallyport.options.v1.ValueOptionsR\x05valueBLZJgithub.com/sallyport/sallyport/proto/gen/go/sallyport/options/v1;optionsv1b\x06proto3"
 

@@ -186,13 +186,15 @@ var File_sallyport_policy_v1_api_key_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_api_key_proto_rawDesc = "" +
 	"\n" +
-	"!sallyport/policy/v1/api_key.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xcc\x01\n" +
-	"\x06ApiKey\x12f\n" +
-	"\tlocations\x18\x01 \x03(\v2 .sallyport.policy.v1.KeyLocationB&\xbaH\x05\x92\x01\x02\x10\b\xaa\xbb\x18\x1a\"\x18[{\"header\":\"X-Api-Key\"}]R\tlocations\x12Z\n" +
-	"\x0frequired_scopes\x18\x02 \x03(\tB1\xbaH.\x92\x01+\x10@\x18\x01\"%r#2!^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,128}$R\x0erequiredScopes\"\xc7\x01\n" +
-	"\vKeyLocation\x126\n" +
-	"\x06header\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9-]{1,128}$H\x00R\x06header\x126\n" +
-	"\x05query\x18\x02 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Za-z0-9_.-]{1,128}$H\x00R\x05query\x128\n" +
+	"!sallyport/policy/v1/api_key.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xf2\x01\n" +
+	"\x06ApiKey\x12r\n" +
+	"\tlocations\x18\x01 \x03(\v2 .sallyport.policy.v1.KeyLocationB2\xbaH\x05\x92\x01\x02\x10\b\xaa\xbb\x18&\"\x18[{\"header\":\"X-Api-Key\"}]B\n" +
+	"*\blocationR\tlocations\x12t\n" +
+	"\x0frequired_scopes\x18\x02 \x03(\tBK\xbaH.\x92\x01+\x10@\x18\x01\"%r#2!^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,128}$\xaa\xbb\x18\x16B\x14\x12\vorders:read*\x05scopeR\x0erequiredScopes\"\xf8\x01\n" +
+	"\vKeyLocation\x12G\n" +
+	"\x06header\x18\x01 \x01(\tB-\xbaH\x19r\x172\x15^[A-Za-z0-9-]{1,128}$\xaa\xbb\x18\rB\v\x12\tX-Api-KeyH\x00R\x06header\x12V\n" +
+	"\x05query\x18\x02 \x01(\tB>\xbaH\x1br\x192\x17^[A-Za-z0-9_.-]{1,128}$\xaa\xbb\x18\x1cB\x1a\n" +
+	"\x0fQuery parameter\x12\aapi_keyH\x00R\x05query\x128\n" +
 	"\x06cookie\x18\x03 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Za-z0-9_.-]{1,128}$H\x00R\x06cookieB\x0e\n" +
 	"\x05place\x12\x05\xbaH\x02\b\x01BJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1;policyv1b\x06proto3"
 

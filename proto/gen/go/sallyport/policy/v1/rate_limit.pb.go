@@ -367,23 +367,27 @@ var File_sallyport_policy_v1_rate_limit_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_rate_limit_proto_rawDesc = "" +
 	"\n" +
-	"$sallyport/policy/v1/rate_limit.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xbd\x02\n" +
-	"\tRateLimit\x128\n" +
-	"\x02by\x18\x01 \x03(\v2\x1c.sallyport.policy.v1.CountByB\n" +
-	"\xbaH\a\x92\x01\x04\b\x01\x10\x04R\x02by\x12A\n" +
+	"$sallyport/policy/v1/rate_limit.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xd7\x02\n" +
+	"\tRateLimit\x12R\n" +
+	"\x02by\x18\x01 \x03(\v2\x1c.sallyport.policy.v1.CountByB$\xbaH\a\x92\x01\x04\b\x01\x10\x04\xaa\xbb\x18\x16B\x14\n" +
+	"\bCount by*\bpropertyR\x02by\x12A\n" +
 	"\awindows\x18\x02 \x03(\v2\x1b.sallyport.policy.v1.WindowB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10\x04R\awindows\x12M\n" +
 	"\x05scope\x18\x03 \x01(\x0e2\x1a.sallyport.policy.v1.ScopeB\x16\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\b\"\x06\"node\"H\x00R\x05scope\x88\x01\x01\x12J\n" +
 	"\vmax_callers\x18\x04 \x01(\rB$\xbaH\t*\a\x18\x80\x80\x80\x02(@\xaa\xbb\x18\x14\x1a\acallers\"\x0565536B\x02\x18\x01H\x01R\n" +
 	"maxCallers\x88\x01\x01B\b\n" +
 	"\x06_scopeB\x0e\n" +
-	"\f_max_callers\"\xde\x01\n" +
-	"\aCountBy\x12#\n" +
-	"\aaddress\x18\x01 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\aaddress\x12\x1b\n" +
-	"\x03key\x18\x02 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\x03key\x12%\n" +
+	"\f_max_callers\"\x96\x02\n" +
+	"\aCountBy\x129\n" +
+	"\aaddress\x18\x01 \x01(\bB\x1d\xbaH\x04j\x02\b\x01\xaa\xbb\x18\x12B\x10\n" +
+	"\x0eClient addressH\x00R\aaddress\x12-\n" +
+	"\x03key\x18\x02 \x01(\bB\x19\xbaH\x04j\x02\b\x01\xaa\xbb\x18\x0eB\f\n" +
+	"\n" +
+	"CredentialH\x00R\x03key\x12%\n" +
 	"\bconsumer\x18\x03 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\bconsumer\x12\x1f\n" +
-	"\x05route\x18\x04 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\x05route\x126\n" +
-	"\x06header\x18\x05 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9-]{1,128}$H\x00R\x06headerB\x11\n" +
+	"\x05route\x18\x04 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\x05route\x12F\n" +
+	"\x06header\x18\x05 \x01(\tB,\xbaH\x19r\x172\x15^[A-Za-z0-9-]{1,128}$\xaa\xbb\x18\fB\n" +
+	"\x12\bX-TenantH\x00R\x06headerB\x11\n" +
 	"\bproperty\x12\x05\xbaH\x02\b\x01\"\xce\x01\n" +
 	"\x06Window\x127\n" +
 	"\brequests\x18\x01 \x01(\rB\x1b\xbaH\n" +

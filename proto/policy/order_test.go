@@ -1,0 +1,46 @@
+package policy
+
+import (
+	"slices"
+	"testing"
+)
+
+type placed Place
+
+func (p placed) Place() Place { return Place(p) }
+
+func names(all []placed) []string {
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func TestPoliciesRunByPhaseThenPreflightsThenLevelPositionAndName(t *testing.T) {
+	plain, first := Kind{Name: "plain", Merges: true, Traits: Traits{Decides: true}}, Kind{Name: "first", Merges: true, Traits: Traits{Decides: true, Preflights: true}}
+	all := []placed{
+		{Kind: plain, Phase: Limit, Name: "limit"},
+		{Kind: plain, Phase: Guard, Level: Route, Name: "route"},
+		{Kind: plain, Phase: Guard, Position: 2, Name: "a"},
+		{Kind: plain, Phase: Guard, Position: -1, Name: "z"},
+		{Kind: plain, Phase: Guard, Position: 2, Name: "b"},
+		{Kind: first, Phase: Guard, Level: Route, Name: "preflights"},
+		{Kind: plain, Phase: Guard, Name: "off", Off: true},
+	}
+	if got := names(Running(all)); !slices.Equal(got, []string{"preflights", "z", "a", "b", "route", "limit"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestWhatIsOffKeepsOthersFromRunning(t *testing.T) {
+	kind := Kind{Name: "one", Traits: Traits{Decides: true}}
+	all := []placed{{Kind: kind, Phase: Guard, Name: "everywhere"}, {Kind: kind, Phase: Guard, Level: Route, Name: "not here", Off: true}}
+	if got := names(Running(all)); len(got) != 0 {
+		t.Errorf("got %v", got)
+	}
+	all[0].Final = true
+	if got := names(Running(all)); !slices.Equal(got, []string{"everywhere"}) {
+		t.Errorf("got %v", got)
+	}
+}

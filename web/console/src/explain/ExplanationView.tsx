@@ -1,0 +1,158 @@
+import { Group, SegmentedControl, Stack, Table, Text } from "@mantine/core";
+import { Icon, Panel, Tag, type Tone } from "@sallyport/ui";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { KindName, modeTone } from "../policies/words";
+import type { Explanation, Explanations, Header, Miss, Stage } from "./contract";
+import classes from "./explain.module.css";
+
+/** ExplanationView shows what nodes answered: what they don't agree on, then one of them. */
+export function ExplanationView({ environment, answers }: { environment: string; answers: Explanations }) {
+  const nodes = answers.nodes ?? [];
+  const [chosen, setChosen] = useState("");
+  const node = nodes.find((n) => n.node === chosen) ?? nodes[0];
+  const nameOf = (id: string) => nodes.find((n) => n.node === id)?.name ?? id;
+  return (
+    <>
+      {(answers.differences ?? []).length > 0 && (
+        <Panel title="The nodes don't agree">
+          {(answers.differences ?? []).map((difference) => (
+            <Text key={difference.field} size="sm">
+              <strong>{difference.field.replaceAll("_", " ")}</strong>: {(difference.sides ?? []).map((s) => `${s.value || "none"} (${(s.nodes ?? []).map(nameOf).join(", ")})`).join("; ")}
+            </Text>
+          ))}
+        </Panel>
+      )}
+      {nodes.length > 1 && (
+        <SegmentedControl aria-label="Node" value={node?.node ?? ""} data={nodes.map((n) => ({ value: n.node, label: n.name ?? n.node }))} onChange={setChosen} />
+      )}
+      {node !== undefined && <Answer environment={environment} node={node} />}
+    </>
+  );
+}
+
+function Answer({ environment, node }: { environment: string; node: Explanation }) {
+  if (node.answered !== true) {
+    return <Panel title={`${node.name ?? node.node} didn't answer`}><Text size="sm">{node.detail} <code>{node.code}</code></Text></Panel>;
+  }
+  const allowed = node.verdict === "allowed";
+  return (
+    <>
+      <Panel>
+        <Group gap="sm" align="flex-start" wrap="nowrap" data-verdict={node.verdict}>
+          <span className={classes.verdict} data-good={allowed || undefined}><Icon name={allowed ? "check" : "close"} size={22} /></span>
+          <div>
+            <Text fw={620} size="lg">{allowed ? "It is let through" : `It is refused: ${node.verdict ?? ""}`}</Text>
+            <Text size="sm" c="dimmed">
+              {allowed
+                ? node.forward === undefined ? `Answered with ${node.status ?? 0} by the gateway` : `To ${node.forward.name ?? "the service"}, path ${node.forward.path ?? ""}`
+                : `${node.reason ?? ""}${node.policy ? ` (policy ${node.policy})` : ""}`}
+            </Text>
+            <Group gap={6} mt="xs">
+              {node.status !== undefined && node.status !== 0 && <Tag tone={node.status < 400 ? "good" : "bad"}>{node.status}</Tag>}
+              {node.shadow_verdict !== undefined && <Tag tone="violet">shadow: {node.shadow_verdict}</Tag>}
+              {node.revision !== undefined && <Tag>revision {node.revision}</Tag>}
+              <Tag>{node.name ?? node.node}</Tag>
+              {node.caller !== undefined && <Tag tone="accent">consumer {node.caller.name ?? node.caller.consumer}</Tag>}
+              {node.client_address !== undefined && <Tag>from {node.client_address}</Tag>}
+            </Group>
+          </div>
+        </Group>
+      </Panel>
+      <Panel title="Route">
+        {node.route === undefined ? <Text size="sm">None matches <code>{node.host}{node.path}</code>.</Text> : (
+          <Text size="sm" data-found-route={node.route.name}>
+            <strong>{node.route.name}</strong> by {node.route.compared} <code>{node.route.path}</code>
+            {node.route.public === true && <> <Tag tone="warn">Public</Tag></>}
+            {Object.entries(node.route.params ?? {}).map(([name, value]) => <span key={name}> · {name} = <code>{value}</code></span>)}
+          </Text>
+        )}
+        <Misses misses={node.near_misses ?? []} />
+      </Panel>
+      {(node.stages ?? []).length > 0 && (
+        <Panel title="Policies, in running order">
+          <ol className={classes.stages}>
+            {(node.stages ?? []).map((stage) => <StageView key={`${stage.policy}${stage.phase}`} environment={environment} stage={stage} />)}
+          </ol>
+        </Panel>
+      )}
+      {node.forward !== undefined && (
+        <Panel title="What the service would be asked">
+          <Text size="sm" mb="sm">{node.forward.name} at {(node.forward.targets ?? []).map((t, i) => <span key={t}>{i > 0 && ", "}<code>{t}</code></span>)}, path <code>{node.forward.path}</code></Text>
+          <HeaderTable headers={node.forward.headers ?? []} />
+        </Panel>
+      )}
+      {node.answer !== undefined && (node.answer.body !== undefined || (node.answer.headers ?? []).length > 0) && (
+        <Panel title={node.forward === undefined ? "What the client would get" : "What the gateway would add to the answer"}>
+          <HeaderTable headers={node.answer.headers ?? []} />
+          {node.answer.body !== undefined && <pre className={classes.answer} tabIndex={0}>{node.answer.body}</pre>}
+        </Panel>
+      )}
+    </>
+  );
+}
+
+function Misses({ misses }: { misses: Miss[] }) {
+  if (misses.length === 0) return null;
+  return (
+    <Table mt="md" aria-label="Routes that came near">
+      <Table.Thead><Table.Tr><Table.Th>Came near</Table.Th><Table.Th>What kept it</Table.Th></Table.Tr></Table.Thead>
+      <Table.Tbody>
+        {misses.map((miss) => (
+          <Table.Tr key={miss.route} data-miss={miss.name}>
+            <Table.Td><Text size="sm">{miss.name}</Text></Table.Td>
+            <Table.Td>
+              <Text size="sm">
+                {miss.part === "precedence" ? "It matches too, but the route found is more specific" : (
+                  <>{miss.part}{miss.condition !== undefined && ` ${miss.condition}`}: wants <code>{miss.wanted || "none"}</code>, has <code>{miss.given || "none"}</code></>
+                )}
+                {(miss.others ?? 0) > 0 && `, and ${miss.others} more`}
+              </Text>
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}
+
+const verdicts: Record<string, { tone: Tone; words: string }> = {
+  passed: { tone: "good", words: "passed" },
+  refused: { tone: "bad", words: "refused" },
+  shadow_refused: { tone: "violet", words: "would have refused" },
+  answered: { tone: "accent", words: "answered" },
+  not_reached: { tone: "calm", words: "not reached" },
+};
+
+function StageView({ environment, stage }: { environment: string; stage: Stage }) {
+  const verdict = verdicts[stage.verdict] ?? { tone: "calm", words: stage.verdict };
+  return (
+    <li className={classes.stage} data-stage={stage.name} data-verdict={stage.verdict}>
+      <Stack gap={2}>
+        <Group gap="xs">
+          <Link to="/environments/$environment/policies/$key" params={{ environment, key: stage.policy }} className={classes.stageName}>{stage.name}</Link>
+          <Tag tone={verdict.tone}>{verdict.words}</Tag>
+          {stage.mode !== "enforce" && <Tag tone={modeTone(stage.mode)}>{stage.mode}</Tag>}
+        </Group>
+        <Text size="sm" c="dimmed">
+          <KindName kind={stage.kind} /> · {stage.phase} · {stage.level}
+          {stage.took_ns !== undefined && ` · ${(stage.took_ns / 1000).toFixed(1)} µs`}
+        </Text>
+        {stage.reason !== undefined && <Text size="sm">{stage.reason} {stage.code !== undefined && <code>{stage.code}</code>}</Text>}
+      </Stack>
+    </li>
+  );
+}
+
+function HeaderTable({ headers }: { headers: Header[] }) {
+  if (headers.length === 0) return null;
+  return (
+    <Table aria-label="Headers">
+      <Table.Tbody>
+        {headers.map((header, i) => (
+          <Table.Tr key={i}><Table.Th scope="row" className={classes.headerName}>{header.name}</Table.Th><Table.Td><code>{header.value}</code></Table.Td></Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}

@@ -1,0 +1,110 @@
+import { ActionIcon, AppShell, Burger, Group, NavLink, Select, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { Icon, type IconName, Mark } from "@sallyport/ui";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
+import { environmentsQuery, queries } from "../api";
+import { session, useToken } from "../session";
+import classes from "./pages.module.css";
+import { SignInPage } from "./SignInPage";
+
+const places: { to: "/environments/$environment/routes" | "/environments/$environment/policies" | "/environments/$environment/keys" | "/environments/$environment/explain"; label: string; icon: IconName }[] = [
+  { to: "/environments/$environment/routes", label: "Routes", icon: "routes" },
+  { to: "/environments/$environment/policies", label: "Policies", icon: "policies" },
+  { to: "/environments/$environment/keys", label: "API keys", icon: "keys" },
+  { to: "/environments/$environment/explain", label: "Explain a request", icon: "explain" },
+];
+
+/** Shell is around every page of whoever is signed in. The sign-in stands in its place, at whatever address was asked for. */
+export function Shell() {
+  const token = useToken();
+  return token === "" ? <SignInPage /> : <SignedIn />;
+}
+
+function SignedIn() {
+  const [open, { toggle, close }] = useDisclosure(false);
+  const { environment } = useParams({ strict: false });
+  const path = useRouterState({ select: (s) => s.location.pathname });
+  return (
+    <AppShell padding={0} header={{ height: { base: 56, sm: 0 } }} navbar={{ width: 248, breakpoint: "sm", collapsed: { mobile: !open } }}>
+      <AppShell.Header hiddenFrom="sm" px="md" className={classes.header}>
+        <Burger opened={open} onClick={toggle} aria-label="Navigation" size="sm" />
+        <Mark size={26} />
+        <Text fw={650}>Sallyport</Text>
+      </AppShell.Header>
+      <AppShell.Navbar className={classes.navbar} aria-label="Main">
+        <a href="#main" className={classes.skip}>Skip to content</a>
+        <Link to="/" className={classes.brand}>
+          <Mark />
+          <span>Sallyport</span>
+        </Link>
+        <EnvironmentSelect />
+        <div className={classes.links}>
+          {environment !== undefined && places.map((place) => (
+            <NavLink
+              key={place.to}
+              label={place.label}
+              leftSection={<Icon name={place.icon} />}
+              active={path.startsWith(place.to.replace("$environment", encodeURIComponent(environment)))}
+              classNames={{ root: classes.link }}
+              renderRoot={(props) => <Link to={place.to} params={{ environment }} {...props} />}
+              onClick={close}
+            />
+          ))}
+        </div>
+        <Group justify="space-between" className={classes.foot}>
+          <Brightness />
+          <Tooltip label="Sign out">
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="lg"
+              aria-label="Sign out"
+              onClick={() => {
+                session.end();
+                queries.clear();
+              }}
+            >
+              <Icon name="out" />
+            </ActionIcon>
+          </Tooltip>
+        </Group>
+      </AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
+        <Outlet />
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+function EnvironmentSelect() {
+  const { environment } = useParams({ strict: false });
+  const navigate = useNavigate();
+  const all = useQuery(environmentsQuery);
+  return (
+    <Select
+      label="Environment"
+      data={(all.data ?? []).map((e) => e.name ?? "")}
+      value={environment ?? null}
+      allowDeselect={false}
+      searchable={(all.data?.length ?? 0) > 8}
+      placeholder={all.isPending ? "Loading …" : "Choose …"}
+      comboboxProps={{ shadow: "md" }}
+      className={classes.environment}
+      onChange={(name) => name !== null && void navigate({ to: "/environments/$environment/routes", params: { environment: name } })}
+    />
+  );
+}
+
+function Brightness() {
+  const { setColorScheme } = useMantineColorScheme();
+  const now = useComputedColorScheme("light");
+  const next = now === "light" ? "dark" : "light";
+  return (
+    <Tooltip label={`Switch to ${next}`}>
+      <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Switch to ${next}`} onClick={() => setColorScheme(next)}>
+        <Icon name={now === "light" ? "moon" : "sun"} />
+      </ActionIcon>
+    </Tooltip>
+  );
+}
