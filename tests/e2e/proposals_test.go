@@ -11,7 +11,7 @@ import (
 // colleague returns the admin API as somebody else than the story.
 func colleague(t *testing.T, s *harness.Story) *sallyport.ClientWithResponses {
 	t.Helper()
-	made, err := s.API.CreateAccessTokenWithResponse(t.Context(), sallyport.AccessToken{Name: s.Name("colleague")})
+	made, err := s.API.CreateAccessTokenWithResponse(t.Context(), sallyport.AccessToken{Name: s.Name("colleague"), Role: "owner"})
 	s.Must(made, err)
 	api, err := sallyport.New(s.Environment.Stack.URL(), made.JSON201.Token)
 	if err != nil {
