@@ -59,6 +59,14 @@ func suites() []suite {
 			show:    func(f figures) string { return fmt.Sprintf("%.0f rows/s", median(f["rows/s"])) },
 		},
 		{
+			what: "publish", module: "./controlplane/internal/publish", run: "^(BenchmarkOneRouteAtTenThousand|BenchmarkOneRouteGuarded|BenchmarkBatchOfAThousandRoutes)$",
+			time: "20x", count: 3,
+			promise: map[string]string{"OneRouteAtTenThousand": "≤ 150 ms", "OneRouteGuarded": "≤ 150 ms", "BatchOfAThousandRoutes": "≤ 1 s"},
+			show:    perOperation,
+		},
+		{what: "audit", module: "./controlplane/internal/audit", run: "^BenchmarkAppend$", time: "1s", count: 3, show: perOperation},
+		{what: "access", module: "./controlplane/internal/access", run: "^BenchmarkPermissionCheck$", time: "1s", count: 3, show: perOperation},
+		{
 			what: "fleet", module: "./controlplane", run: "^(BenchmarkWriteUntilAllNodesAcked|BenchmarkRevocationUntilNoNodeHoldsTheKey)$", time: "100x", count: 1,
 			promise: map[string]string{
 				"WriteUntilAllNodesAcked/nodes=100":  "p99 ≤ 50 ms",
