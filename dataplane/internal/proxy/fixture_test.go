@@ -57,6 +57,7 @@ type edge struct {
 	env       *snapshot.Env
 	freshness *freshness.Freshness
 	metrics   *pipeline.Metrics
+	ledger    *usage.Ledger
 	key       string
 }
 
@@ -71,9 +72,10 @@ func newEdge(t *testing.T, upstream snapshot.Sender) *edge {
 	registry := streams.NewRegistry(e.Directory)
 	go func() { _ = registry.Run(t.Context()) }()
 	e.freshness = freshness.New(time.Now())
+	e.ledger = usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)})
 	e.proxy = New(Config{
 		Snapshots: &e.holder, Directory: e.Directory, Freshness: e.freshness, Streams: registry,
-		Usage: usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)}).Recorder(),
+		Usage: e.ledger.Recorder(),
 	})
 	e.key = e.Key(t, "alice", edgetest.Key{})
 	e.configure(t, protected)
