@@ -61,7 +61,7 @@ type edge struct {
 	key       string
 }
 
-func newEdge(t *testing.T, upstream snapshot.Sender) *edge {
+func newEdge(t testing.TB, upstream snapshot.Sender) *edge {
 	t.Helper()
 	kinds := policies.All()
 	e := &edge{Edge: edgetest.New(t, kinds...), metrics: pipeline.NewMetrics(kinds)}
@@ -82,7 +82,7 @@ func newEdge(t *testing.T, upstream snapshot.Sender) *edge {
 	return e
 }
 
-func (e *edge) configure(t *testing.T, text string) {
+func (e *edge) configure(t testing.TB, text string) {
 	t.Helper()
 	e.Configure(t, text)
 	next, errs := snapshot.Compile(e.env, 1, e.Sources(), nil)
