@@ -109,10 +109,16 @@ func (f *faults) add(pointer, code, detail, given, allowed string) {
 	*f = append(*f, problem.Violation{Pointer: pointer, Code: code, Detail: detail, Given: given, Allowed: allowed})
 }
 
+// lastDay is where the time asked for ends at the latest: what it is widened to must still be a time that can be told.
+var lastDay = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
 // span returns the time asked for, with its defaults.
 func (f *faults) span(from, to, now time.Time) (time.Time, time.Time) {
 	if to.IsZero() {
 		to = now
+	}
+	if to.After(lastDay) {
+		to = lastDay
 	}
 	if from.IsZero() {
 		from = to.Add(-defaultSpan)

@@ -168,3 +168,26 @@ func TestWhoIsSampledIsDrawnByWhatTheClientCannotChoose(t *testing.T) {
 		}
 	}
 }
+
+func TestARequestThatAPolicyAnsweredTellsWhichOne(t *testing.T) {
+	for perMillion, want := range map[string]string{
+		"1000000": "api-key passed timed, rate-limit passed timed, respond answered timed", "0": "",
+	} {
+		e := newEdge(t, answering{200})
+		e.configure(t, strings.Replace(traced(perMillion), `"policies": [`, `"policies": [{"name": "fixed", "kind": "respond", "config": {"fixed": {}}, "attached_to": [{"environment": true}]},`, 1))
+		e.through(t, "/a", "X-Api-Key: "+e.key)
+		events := e.told(t)
+		if want == "" {
+			if len(events) != 0 {
+				t.Errorf("told of %v, which nobody asked for", events)
+			}
+			continue
+		}
+		if len(events) != 1 || steps(events[0]) != want {
+			t.Fatalf("told of %v", events)
+		}
+		if d := events[0].GetDecision(); id.ID(d.GetAnsweredBy()) != id.ID(d.GetSteps()[2].GetPolicy()) || d.GetTarget() != "" || d.GetForwardPath() != "" {
+			t.Errorf("told of %v", d)
+		}
+	}
+}
