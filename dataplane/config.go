@@ -31,6 +31,8 @@ type Config struct {
 	AdminListen string
 	// AccessLog takes a JSON line per request; nil: none.
 	AccessLog io.Writer
+	// Tracing sends spans of requests.
+	Tracing Tracing
 	// Logger takes what an operator should know.
 	Logger *slog.Logger
 	// Build of the binary, for people.

@@ -32,6 +32,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
+	"github.com/sallyport/sallyport/dataplane/internal/tracing"
 	"github.com/sallyport/sallyport/dataplane/internal/upstream"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 )
@@ -121,6 +122,7 @@ type node struct {
 	started   time.Time
 	troubles  inquiry.Troubles
 	accessLog *proxy.AccessLog
+	tracer    *tracing.Tracer // nil: nobody collects spans
 	draining  atomic.Bool
 }
 
@@ -142,12 +144,13 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 	if cfg.AccessLog != nil {
 		n.accessLog = proxy.NewAccessLog(cfg.AccessLog)
 	}
-	if err := errors.Join(n.openState(), n.openLanes()); err != nil {
+	if err := errors.Join(n.openTracing(), n.openState(), n.openLanes()); err != nil {
 		return n, err
 	}
 	n.openUsage()
 	n.proxy = proxy.New(proxy.Config{
-		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), Rates: n.rates, AccessLog: n.accessLog,
+		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), Rates: n.rates,
+		Tracer: n.tracer, AccessLog: n.accessLog,
 	})
 	n.explain = explain.New(explain.Config{Gateway: n.proxy, Snapshots: &n.snapshots, Directory: n.directory, Logger: n.cfg.Logger})
 	if identity == nil {
@@ -186,6 +189,7 @@ func (n *node) openUsage() {
 }
 
 func (n *node) close() {
+	n.closeTracing()
 	if n.bus != nil {
 		n.bus.Close()
 	}

@@ -71,6 +71,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	one(admin.StreamsEnded, float64(long.Ended))
 	n.usageSamples(one)
 	n.memberSamples(one)
+	n.tracingSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}

@@ -494,6 +494,12 @@ type AnsweredRequest struct {
 
 	// ResponseBytes Bytes of the response's body.
 	ResponseBytes int `json:"response_bytes,omitempty,omitzero"`
+
+	// ShadowVerdict Code with which the first policy in shadow would have rejected it; "" when none would have.
+	ShadowVerdict string `json:"shadow_verdict,omitempty,omitzero"`
+
+	// Decision RequestDecision is what became of one request on its way through the gateway.
+	Decision RequestDecision `json:"decision,omitempty,omitzero"`
 }
 
 // AnsweredRequestList A page of requests.
@@ -1046,6 +1052,9 @@ type EnvironmentSettings struct {
 
 	// FourEyes The configuration changes by proposals alone: filed by one person, approved and published by others. A direct write, one that would switch this off included, is refused with proposal_required; whoever holds proposals.override passes with `force`.
 	FourEyes bool `json:"four_eyes,omitempty,omitzero"`
+
+	// TracedPerMillion Of a million requests that are let pass so many are kept with all that the gateway decided about them, as rejected ones always are; absent: 1000. A node keeps at most 200 of them a second.
+	TracedPerMillion int `json:"traced_per_million,omitempty,omitzero"`
 }
 
 // EnvironmentSettingsName Always "settings".
@@ -2163,6 +2172,63 @@ type RejectionRequest struct {
 	Comment string `json:"comment"`
 }
 
+// RequestDecision RequestDecision is what became of one request on its way through the gateway.
+type RequestDecision struct {
+	// Stages What the policies said that it got to, in the order in which they ran.
+	Stages []RequestStage `json:"stages,omitempty,omitzero"`
+
+	// StagesMissed How many more there were, for which there was no room.
+	StagesMissed int `json:"stages_missed,omitempty,omitzero"`
+
+	// Timed The request was sampled: how long each policy took is known.
+	Timed bool `json:"timed,omitempty,omitzero"`
+
+	// Reason Why it was rejected, in words for operators.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// AnsweredBy Policy that answered in the service's place, by id; "" when none did.
+	AnsweredBy string `json:"answered_by,omitempty,omitzero"`
+
+	// AnsweredByName Its name, or the one it had last.
+	AnsweredByName string `json:"answered_by_name,omitempty,omitzero"`
+
+	// Service Service of its route, by id; "" when no route matched.
+	Service string `json:"service,omitempty,omitzero"`
+
+	// ServiceName Its name, or the one it had last.
+	ServiceName string `json:"service_name,omitempty,omitzero"`
+
+	// ForwardPath Path that the service was asked for, without the query, cut to 512 bytes; "" when it wasn't asked.
+	ForwardPath string `json:"forward_path,omitempty,omitzero"`
+
+	// Target Target that was asked, host:port; "" when none was.
+	Target string `json:"target,omitempty,omitzero"`
+
+	// UpstreamStatus Status of the service's answer; 0 when there was none.
+	UpstreamStatus int `json:"upstream_status,omitempty,omitzero"`
+
+	// TraceID Trace that the request is a span of (W3C); "" when it has no span.
+	TraceID string `json:"trace_id,omitempty,omitzero"`
+
+	// Scheme "http" or "https", of the client's connection.
+	Scheme string `json:"scheme,omitempty,omitzero"`
+
+	// Headers Fields of its header, as they were when it was rejected or the service asked.
+	Headers []RequestField `json:"headers,omitempty,omitzero"`
+}
+
+// RequestField RequestField is a field of a header.
+type RequestField struct {
+	// Name Name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Value Value; "" when it is masked.
+	Value string `json:"value,omitempty,omitzero"`
+
+	// Masked The value might be a secret and isn't kept.
+	Masked bool `json:"masked,omitempty,omitzero"`
+}
+
 // RequestFilter Only requests of which a field has one of these values, comma-separated.
 type RequestFilter struct {
 	// Client Addresses of clients, or ranges of them (CIDR).
@@ -2183,11 +2249,41 @@ type RequestFilter struct {
 	// Route Ids or names of routes; an empty one: none matched.
 	Route string `json:"route,omitempty,omitzero"`
 
+	// ShadowVerdict Codes with which policies in shadow would have rejected them.
+	ShadowVerdict string `json:"shadow_verdict,omitempty,omitzero"`
+
 	// Status Statuses, 100 to 999.
 	Status string `json:"status,omitempty,omitzero"`
 
 	// Verdict "allowed", or codes of rejections.
 	Verdict string `json:"verdict,omitempty,omitzero"`
+}
+
+// RequestStage RequestStage is what one policy said.
+type RequestStage struct {
+	// Policy Policy, by id.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// Name Its name, or the one it had last.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Kind Its kind.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Level Level at which it is attached: "environment", "service", "route" or "consumer".
+	Level string `json:"level,omitempty,omitzero"`
+
+	// Verdict "passed", "refused", "shadow_refused" (it would have) or "answered" (in the service's place).
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Code Code of its refusal.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Reason Why, in words for operators.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// TookNs How long it was at work, in nanoseconds; 0 when it wasn't timed.
+	TookNs int `json:"took_ns,omitempty,omitzero"`
 }
 
 // Revision Revision is one numbered state of an environment's configuration.
@@ -5193,7 +5289,7 @@ type ClientInterface interface {
 
 	// GetRequest Read a request
 	//
-	// By the id that the client was given with its answer (`req_…`).
+	// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
 	GetRequest(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -7675,7 +7771,7 @@ func (c *Client) ListRequests(ctx context.Context, environment EnvironmentKey, p
 
 // GetRequest Read a request
 //
-// By the id that the client was given with its answer (`req_…`).
+// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 //
 // Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
 func (c *Client) GetRequest(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -20230,7 +20326,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRequestWithResponse Read a request
 	//
-	// By the id that the client was given with its answer (`req_…`).
+	// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -30268,7 +30364,7 @@ func (c *ClientWithResponses) ListRequestsWithResponse(ctx context.Context, envi
 
 // GetRequestWithResponse Read a request
 //
-// By the id that the client was given with its answer (`req_…`).
+// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -44,6 +44,11 @@ func suites() []suite {
 			show: perOperation,
 		},
 		{
+			what: "edge, decisions traced at the default rate", module: "./dataplane/internal/proxy", run: "^BenchmarkTracing$", time: "5s", count: 3,
+			promise: map[string]string{"Tracing/allowed": "≤ 3 % more processor time"},
+			show:    share,
+		},
+		{
 			what: "directory of a node", module: "./dataplane/internal/directory", run: "^BenchmarkDirectory$/^keys=1000000$", time: "1s", count: 3,
 			promise: map[string]string{"Directory/keys=1000000/delta-of-one-key": "≤ 100 µs"},
 			show:    perOperation,
@@ -128,6 +133,11 @@ func perOperation(f figures) string {
 		measured += fmt.Sprintf(", %.0f MB", median(size))
 	}
 	return measured
+}
+
+// share shows how much more something costs than without it.
+func share(f figures) string {
+	return fmt.Sprintf("%+.1f %% (%.0f ns instead of %.0f)", median(f["extra-%"]), median(f["on-cpu-ns"]), median(f["off-cpu-ns"]))
 }
 
 // percentiles shows a tail.

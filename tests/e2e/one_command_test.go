@@ -35,7 +35,7 @@ func TestOneCommandRunsTheProductAndTheReadmesTourIsTrue(t *testing.T) {
 	if got := statusLines(out); !slices.Equal(got, want) {
 		t.Errorf("the tour was answered %v, want %v:\n%s", got, want, out)
 	}
-	for _, named := range []string{"/name", "/service", "/paths/0/exact", "/colour", "Sallyport-Applied: 2/2", "credential_invalid", `"stages":`, `"operation":"createApiKey"`, `"effects":`} {
+	for _, named := range []string{"/name", "/service", "/paths/0/exact", "/colour", "Sallyport-Applied: 2/2", "credential_invalid", `"stages":`, `"operation":"createApiKey"`, `"effects":`, `"decision":`} {
 		if !strings.Contains(out, named) {
 			t.Errorf("the tour's answers don't name %s:\n%s", named, out)
 		}

@@ -29,6 +29,14 @@ func (e *Edge) Metrics(ctx context.Context) (Metrics, error) {
 	return readMetrics(string(answer.Body))
 }
 
+// OpenMetrics asks the edge for its metrics in the form that has examples.
+func (e *Edge) OpenMetrics(ctx context.Context) (string, error) {
+	at := *e
+	at.URL = e.AdminURL
+	answer, err := at.Do(ctx, Request{Path: "/metrics", Header: http.Header{"Accept": {"application/openmetrics-text; version=1.0.0"}}})
+	return string(answer.Body), err
+}
+
 // Sum adds up the samples of a metric that have all of these labels (`kind="api-key"`).
 func (m Metrics) Sum(name string, labels ...string) float64 {
 	var sum float64

@@ -66,7 +66,7 @@ func (s *Server) listRequests(x *exchange) error {
 	f := s.filtersOf(x, environment.GetId())
 	q := usage.RequestQuery{
 		Page: page, Routes: f.routes(), Consumers: f.consumers(), Credentials: f.credentials(), Nodes: f.texts("node"),
-		Verdicts: f.texts("verdict"), RequestIDs: f.texts("request_id"), Clients: f.texts("client"),
+		Verdicts: f.texts("verdict"), ShadowVerdicts: f.texts("shadow_verdict"), RequestIDs: f.texts("request_id"), Clients: f.texts("client"),
 		Statuses: f.numbers("status", "100 to 999"),
 	}
 	q.From, q.To = f.span()

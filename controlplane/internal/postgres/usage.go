@@ -233,7 +233,7 @@ func eventsParams(requests []usage.Request) []dbsqlc.AddUsageEventsParams {
 			Environment: r.Environment, TimeMs: r.TimeMs, RequestID: r.ID, Node: r.Node, Method: r.Method, Host: r.Host, Path: r.Path, Client: client,
 			Route: uuid(r.Route), Consumer: uuid(r.Consumer), Credential: uuid(r.Credential), Policy: uuid(r.Policy),
 			Status: r.Status, Verdict: r.Verdict, Revision: r.Revision, DurationUs: r.DurationUs, UpstreamUs: r.UpstreamUs,
-			RequestBytes: r.RequestBytes, ResponseBytes: r.ResponseBytes,
+			RequestBytes: r.RequestBytes, ResponseBytes: r.ResponseBytes, ShadowVerdict: r.ShadowVerdict, Decision: listed(r.Decision),
 		}
 	}
 	return p

@@ -143,7 +143,7 @@ func (u *Usage) Requests(ctx context.Context, environment string, q usage.Reques
 	found, err := u.queries.SelectRequests(ctx, dbsqlc.SelectRequestsParams{
 		Environment: environment, FromMs: q.FromMs, ToMs: q.ToMs, BeforeMs: q.BeforeMs, BeforeNumber: q.BeforeNumber,
 		Routes: uuids(q.Routes), Consumers: uuids(q.Consumers), Credentials: uuids(q.Credentials),
-		Verdicts: listed(q.Verdicts), Statuses: listed(q.Statuses), Nodes: listed(q.Nodes), RequestIds: listed(q.RequestIDs),
+		Verdicts: listed(q.Verdicts), ShadowVerdicts: listed(q.ShadowVerdicts), Statuses: listed(q.Statuses), Nodes: listed(q.Nodes), RequestIds: listed(q.RequestIDs),
 		Clients: clients, Most: int32(q.Limit),
 	})
 	if err != nil {
@@ -170,7 +170,7 @@ func requestOf(e *dbsqlc.UsageEvent) usage.Request {
 		Environment: e.Environment, TimeMs: e.TimeMs, Number: e.Number, ID: e.RequestID, Node: e.Node, Method: e.Method, Host: e.Host, Path: e.Path,
 		Route: e.Route.Bytes, Consumer: e.Consumer.Bytes, Credential: e.Credential.Bytes, Policy: e.Policy.Bytes,
 		Status: e.Status, Verdict: e.Verdict, Revision: e.Revision, DurationUs: e.DurationUs, UpstreamUs: e.UpstreamUs,
-		RequestBytes: e.RequestBytes, ResponseBytes: e.ResponseBytes,
+		RequestBytes: e.RequestBytes, ResponseBytes: e.ResponseBytes, ShadowVerdict: e.ShadowVerdict, Decision: e.Decision,
 	}
 	if e.Client != nil {
 		r.Client = *e.Client

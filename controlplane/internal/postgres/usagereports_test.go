@@ -38,7 +38,7 @@ func TestRequestsAreListedNewestFirstAndFiltered(t *testing.T) {
 	b.Events = []*usagev1.Event{
 		{TimeMs: at, RequestId: "req_a", Status: 401, Verdict: "credential_missing", Client: []byte{192, 0, 2, 7}, Route: route[:]},
 		{TimeMs: at + 1, RequestId: "req_b", Status: 429, Verdict: "rate_limited", Client: []byte{192, 0, 3, 7}, Route: route[:], Consumer: consumer[:], Credential: key[:], Policy: policy[:], Revision: 7, Path: "/b"},
-		{TimeMs: at + 1, RequestId: "req_c", Status: 200, Verdict: "allowed", Client: netip.MustParseAddr("2001:db8::1").AsSlice()},
+		{TimeMs: at + 1, RequestId: "req_c", Status: 200, Verdict: "allowed", Client: netip.MustParseAddr("2001:db8::1").AsSlice(), ShadowVerdict: "acl_denied", Decision: &usagev1.Decision{Scheme: "http"}},
 	}
 	b.EventsDropped = 5
 	taken, err := u.Ingest(t.Context(), []*usagev1.Batch{b})
@@ -57,6 +57,7 @@ func TestRequestsAreListedNewestFirstAndFiltered(t *testing.T) {
 		"of nobody":     {func(q *usage.RequestQuestion) { q.Consumers = [][16]byte{{}} }, "ca"},
 		"of a key":      {func(q *usage.RequestQuestion) { q.Credentials = [][16]byte{key} }, "b"},
 		"of a verdict":  {func(q *usage.RequestQuestion) { q.Verdicts = []string{"rate_limited", "x"} }, "b"},
+		"of a shadow":   {func(q *usage.RequestQuestion) { q.ShadowVerdicts = []string{"acl_denied"} }, "c"},
 		"of a status":   {func(q *usage.RequestQuestion) { q.Statuses = []int16{401, 200} }, "ca"},
 		"of an id":      {func(q *usage.RequestQuestion) { q.RequestIDs = []string{"req_a"} }, "a"},
 		"of a node":     {func(q *usage.RequestQuestion) { q.Nodes = []string{"node_2"} }, ""},
@@ -91,6 +92,9 @@ func TestRequestsAreListedNewestFirstAndFiltered(t *testing.T) {
 	one, err := u.Request(t.Context(), "env_1", "req_b")
 	if err != nil || one.Policy != [16]byte(policy) || one.Revision != 7 || one.Path != "/b" || one.Client.String() != "192.0.3.7" {
 		t.Errorf("%+v, %v", one, err)
+	}
+	if c, err := u.Request(t.Context(), "env_1", "req_c"); err != nil || c.ShadowVerdict != "acl_denied" || len(c.Decision) == 0 || len(one.Decision) != 0 {
+		t.Errorf("%+v, %v", c, err)
 	}
 	if _, err := u.Request(t.Context(), "env_2", "req_b"); err == nil {
 		t.Error("it is listed in another environment")

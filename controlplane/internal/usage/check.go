@@ -127,6 +127,7 @@ func isListable(e *usagev1.Event) bool {
 	}
 	size := len(e.GetClient())
 	return (size == 0 || size == 4 || size == 16) && e.GetStatus() < 1000 && isVerdict(e.GetVerdict()) &&
+		(e.GetShadowVerdict() == "" || isVerdict(e.GetShadowVerdict())) &&
 		max(e.GetRevision(), e.GetDurationUs(), e.GetUpstreamUs(), e.GetRequestBytes(), e.GetResponseBytes()) <= maxSum
 }
 

@@ -7,6 +7,7 @@
 //     its minute isn't kept any more; as of now when only a wrong clock can have said it. Detail may be
 //     lost, a count never is;
 //   - how long what is kept, and the partitions that follow from it ([Wanted], [Expired], [Upkeep]);
+//   - what is kept of how single requests were decided, of all that nodes may say of it;
 //   - what can be asked ([Reports]), and what every answer says of itself: the time it covers, the
 //     batches that are known to be missing in it, the nodes that can't be heard.
 //

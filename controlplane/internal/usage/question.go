@@ -84,6 +84,7 @@ type RequestQuery struct {
 	From, To                              time.Time
 	Routes, Consumers, Credentials, Nodes []string
 	Verdicts, RequestIDs                  []string
+	ShadowVerdicts                        []string // of policies in shadow
 	Statuses                              []uint32
 	Clients                               []string // addresses, or ranges of them
 	Page                                  listing.Query
@@ -95,6 +96,7 @@ type RequestQuestion struct {
 	BeforeMs, BeforeNumber         int64 // newest first, from behind this one
 	Routes, Consumers, Credentials [][16]byte
 	Nodes, Verdicts, RequestIDs    []string
+	ShadowVerdicts                 []string
 	Statuses                       []int16
 	Clients                        []netip.Prefix
 	Limit                          int
@@ -107,10 +109,16 @@ func (f *faults) add(pointer, code, detail, given, allowed string) {
 	*f = append(*f, problem.Violation{Pointer: pointer, Code: code, Detail: detail, Given: given, Allowed: allowed})
 }
 
+// lastDay is where the time asked for ends at the latest: what it is widened to must still be a time that can be told.
+var lastDay = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
 // span returns the time asked for, with its defaults.
 func (f *faults) span(from, to, now time.Time) (time.Time, time.Time) {
 	if to.IsZero() {
 		to = now
+	}
+	if to.After(lastDay) {
+		to = lastDay
 	}
 	if from.IsZero() {
 		from = to.Add(-defaultSpan)
@@ -149,7 +157,7 @@ func (q Query) question(now time.Time) (Question, error) {
 	}
 	out.Routes = wrong.ids(id.Route, "route", q.Routes)
 	out.Consumers = wrong.ids(id.Consumer, "consumer", q.Consumers)
-	wrong.verdicts(q.Verdicts)
+	wrong.verdicts("verdict", q.Verdicts)
 	wrong.tooMany(len(q.Routes), len(q.Consumers), len(q.StatusClasses), len(q.Verdicts))
 	return out, problem.Invalid(wrong...)
 }
@@ -211,7 +219,8 @@ func (q RequestQuery) question(now time.Time) (RequestQuestion, error) {
 	var wrong faults
 	from, to := wrong.span(q.From, q.To, now)
 	out := RequestQuestion{
-		FromMs: from.UnixMilli(), ToMs: to.UnixMilli(), Nodes: q.Nodes, Verdicts: q.Verdicts, RequestIDs: q.RequestIDs,
+		FromMs: from.UnixMilli(), ToMs: to.UnixMilli(), Nodes: q.Nodes, RequestIDs: q.RequestIDs,
+		Verdicts: q.Verdicts, ShadowVerdicts: q.ShadowVerdicts,
 		Routes:      wrong.ids(id.Route, "route", q.Routes),
 		Consumers:   wrong.ids(id.Consumer, "consumer", q.Consumers),
 		Credentials: wrong.ids(id.APIKey, "credential", q.Credentials),
@@ -234,8 +243,10 @@ func (q RequestQuery) question(now time.Time) (RequestQuestion, error) {
 	for field, prefix := range map[string]string{"node": id.Node, "request_id": id.Request} {
 		wrong.ids(prefix, field, map[string][]string{"node": q.Nodes, "request_id": q.RequestIDs}[field])
 	}
-	wrong.verdicts(q.Verdicts)
-	wrong.tooMany(len(q.Routes), len(q.Consumers), len(q.Credentials), len(q.Nodes), len(q.Statuses), len(q.Clients), len(q.Verdicts), len(q.RequestIDs))
+	wrong.verdicts("verdict", q.Verdicts)
+	wrong.verdicts("shadow_verdict", q.ShadowVerdicts)
+	wrong.tooMany(len(q.Routes), len(q.Consumers), len(q.Credentials), len(q.Nodes), len(q.Statuses), len(q.Clients),
+		len(q.Verdicts), len(q.ShadowVerdicts), len(q.RequestIDs))
 	return out, problem.Invalid(wrong...)
 }
 
@@ -273,10 +284,10 @@ func (f *faults) ids(prefix, field string, texts []string) [][16]byte {
 	return ids
 }
 
-func (f *faults) verdicts(verdicts []string) {
+func (f *faults) verdicts(field string, verdicts []string) {
 	for i, verdict := range verdicts {
 		if !plain(verdict, maxVerdict) {
-			f.add(problem.Pointer("filter", "verdict", i), problem.ViolationInvalidValue, "There is no such verdict.", "", "")
+			f.add(problem.Pointer("filter", field, i), problem.ViolationInvalidValue, "There is no such verdict.", "", "")
 		}
 	}
 }

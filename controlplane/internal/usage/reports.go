@@ -153,24 +153,29 @@ func (r *Reports) Requests(ctx context.Context, environment string, q RequestQue
 	return page, coverage, err
 }
 
-// Request returns a single request by the id that its client was given.
+// Request returns a single request, with how it was decided, by the id that its client was given.
 func (r *Reports) Request(ctx context.Context, environment, requestID string) (*adminv1.AnsweredRequest, error) {
 	found, err := r.store.Request(ctx, environment, requestID)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := r.requestMessages(ctx, environment, []Request{found})
+	decision, err := found.decided()
 	if err != nil {
 		return nil, err
 	}
-	return messages[0], nil
+	names, err := r.names(ctx, environment, append(found.ids(), namesIn(decision)...))
+	if err != nil {
+		return nil, err
+	}
+	m := found.message(names)
+	m.Decision = decisionMessage(decision, names)
+	return m, nil
 }
 
 func (r *Reports) requestMessages(ctx context.Context, environment string, found []Request) ([]*adminv1.AnsweredRequest, error) {
 	var ids []string
 	for i := range found {
-		f := &found[i]
-		ids = append(ids, idText(id.Route, f.Route), idText(id.Consumer, f.Consumer), idText(id.APIKey, f.Credential), idText(id.Policy, f.Policy))
+		ids = append(ids, found[i].ids()...)
 	}
 	names, err := r.names(ctx, environment, ids)
 	if err != nil {
@@ -260,6 +265,11 @@ func (r *CredentialRow) message(names map[string]string) *adminv1.UsageCredentia
 	}
 }
 
+// ids are those of what a request speaks of.
+func (r *Request) ids() []string {
+	return []string{idText(id.Route, r.Route), idText(id.Consumer, r.Consumer), idText(id.APIKey, r.Credential), idText(id.Policy, r.Policy)}
+}
+
 func (r *Request) message(names map[string]string) *adminv1.AnsweredRequest {
 	route, consumer := idText(id.Route, r.Route), idText(id.Consumer, r.Consumer)
 	credential, policy := idText(id.APIKey, r.Credential), idText(id.Policy, r.Policy)
@@ -270,7 +280,7 @@ func (r *Request) message(names map[string]string) *adminv1.AnsweredRequest {
 		Credential: credential, CredentialName: names[credential], Policy: policy, PolicyName: names[policy],
 		Status: uint32(r.Status), Verdict: r.Verdict, Revision: uint64(r.Revision),
 		DurationUs: uint64(r.DurationUs), UpstreamUs: uint64(r.UpstreamUs),
-		RequestBytes: uint64(r.RequestBytes), ResponseBytes: uint64(r.ResponseBytes),
+		RequestBytes: uint64(r.RequestBytes), ResponseBytes: uint64(r.ResponseBytes), ShadowVerdict: r.ShadowVerdict,
 	}
 	if r.Client.IsValid() {
 		m.Client = r.Client.String()

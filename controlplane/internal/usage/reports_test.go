@@ -57,6 +57,14 @@ func TestRowShowsExactlyWhatWasGroupedBy(t *testing.T) {
 	}
 }
 
+func TestATimeWithoutEndIsAnsweredWithOneThatCanBeTold(t *testing.T) {
+	q := usage.Query{From: time.Now().Add(-time.Hour), To: time.Date(9999, time.December, 31, 23, 59, 59, 999_999_999, time.UTC), Bucket: time.Minute}
+	_, coverage, err := usage.NewReports(&answers{}).Query(t.Context(), "env", q)
+	if err != nil || !coverage.GetTo().IsValid() {
+		t.Errorf("covers %v: %v", coverage, err)
+	}
+}
+
 func TestTimeAskedForDefaultsToTheLastDayByTheHour(t *testing.T) {
 	a := &answers{}
 	before := time.Now().Unix() / 60

@@ -69,6 +69,8 @@ type Request struct {
 	Verdict                             string
 	Revision, DurationUs, UpstreamUs    int64
 	RequestBytes, ResponseBytes         int64
+	ShadowVerdict                       string // of a policy in shadow that would have rejected it; "": none would have
+	Decision                            []byte // how it was decided, a usagev1.Decision; empty: nobody told
 }
 
 // Intake is what batches add to what is kept. The order of each list is fixed, so that two transactions
@@ -207,6 +209,7 @@ func (t *tally) list(b *usagev1.Batch, e *usagev1.Event) {
 		Status: int16(e.GetStatus()), Verdict: e.GetVerdict(), Revision: int64(e.GetRevision()),
 		DurationUs: int64(e.GetDurationUs()), UpstreamUs: int64(e.GetUpstreamUs()),
 		RequestBytes: int64(e.GetRequestBytes()), ResponseBytes: int64(e.GetResponseBytes()),
+		ShadowVerdict: e.GetShadowVerdict(), Decision: decisionOf(e),
 	}
 	if client, ok := netip.AddrFromSlice(e.GetClient()); ok {
 		r.Client = client.Unmap()

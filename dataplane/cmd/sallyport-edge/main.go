@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 
 	"github.com/sallyport/sallyport/dataplane"
@@ -26,6 +28,8 @@ What the node keeps on its disk is sealed with SALLYPORT_STATE_KEY (32 bytes in 
 then guards its integrity only: who can read the disk can read the state.
 With -snapshot a node serves before it has spoken to any control plane: with a join token it enrols as soon as it can, without one it stays
 alone. SALLYPORT_SNAPSHOT_KEY opens the file.
+With -otlp-endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) a share of the requests, -trace-ratio (SALLYPORT_TRACE_RATIO), is sent to an OpenTelemetry
+collector as spans, by OTLP over HTTP. Headers and certificates for it come from the other OTEL_EXPORTER_OTLP_… variables.
 `
 
 func main() {
@@ -70,6 +74,8 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity and state")
 	flags.StringVar(&cfg.Snapshot, "snapshot", "", "snapshot `file` to start from, as sallyport-control export writes it; opened with SALLYPORT_SNAPSHOT_KEY")
 	flags.StringVar(&cfg.Name, "name", hostname, "`name` of the node, for people")
+	flags.StringVar(&cfg.Tracing.Endpoint, "otlp-endpoint", os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), "`URL` of the OpenTelemetry collector that takes spans of requests, http://host:4318 for instance; none: no spans")
+	ratio := flags.String("trace-ratio", cmp.Or(os.Getenv("SALLYPORT_TRACE_RATIO"), "0.01"), "`share` of the requests that become spans, 0 to 1")
 	accessLog := flags.Bool("access-log", true, "write a line per request to standard output")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
@@ -87,6 +93,9 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	var threshold slog.Level
 	if err := threshold.UnmarshalText([]byte(*level)); err != nil {
 		return fmt.Errorf("-log-level: %w", err)
+	}
+	if cfg.Tracing.Ratio, err = strconv.ParseFloat(*ratio, 64); err != nil {
+		return fmt.Errorf("-trace-ratio takes a number from 0 to 1: %w", err)
 	}
 	cfg.Logger = slog.New(slog.NewJSONHandler(problems, &slog.HandlerOptions{Level: threshold}))
 	if *accessLog {

@@ -56,6 +56,7 @@ const (
 	BusConnected         = "sallyport_edge_bus_connected"
 	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
 	CertificateRenewals  = "sallyport_edge_certificate_renewals_total"
+	Spans                = "sallyport_edge_spans_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -94,6 +95,7 @@ func Metrics() []Metric {
 		{Name: BusConnected, Help: "1 while the bus is there.", Gauge: true},
 		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
 		{Name: CertificateRenewals, Help: "Attempts to renew the node's certificate, by outcome.", Labels: []string{"outcome"}},
+		{Name: Spans, Help: "Spans of sampled requests, begun and by whether the collector took them. What was begun and is neither waits, or found no room.", Labels: []string{"outcome"}},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}
 }

@@ -9,5 +9,6 @@ package configsync
 //	2  2026-11-22  Inquire and Hello.started_at; rate-limit with scope fleet, and the fleet's entry in the directory; blocks;
 //	               announcements of whom to believe in; settings: max_staleness, removal_percent;
 //	               Hello.head, and the recall of what a database lost (Recall, Holdings)
-//	3  2026-11-22  everyday policies, policies on consumers, teams, guardrails, explain; heads of the audit record
+//	3  2026-11-22  everyday policies, policies on consumers, teams, guardrails, explain; heads of the audit record;
+//	               settings: four_eyes, traced_per_million
 const Capability uint32 = 3

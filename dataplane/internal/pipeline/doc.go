@@ -28,7 +28,8 @@
 //
 // An exchange may be a dry run ([Exchange.Dry]): its stages decide as they would and count nothing, keep nothing and spend
 // nothing, which each kind owes and a test over all kinds holds. Only in a dry run may somebody stand in for a credential
-// ([Exchange.Standin]). Of any exchange a [Trace] notes what each stage said; without one that costs a question per stage.
+// ([Exchange.Standin]). Of any exchange a [Trace] notes what each stage said; without one that costs a question per stage, and [Stages.Retrace]
+// can still tell afterwards which stages ran and who refused.
 //
 // # Modes
 //

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
+	"github.com/sallyport/sallyport/dataplane/internal/tracing"
 	"github.com/sallyport/sallyport/proto/apikey"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -29,8 +30,14 @@ type Exchange struct {
 	Started time.Time
 	// Now is when the first stage ran, wall clock and monotonic: the one time that all stages decide by.
 	Now time.Time
+	// Asked is when the service was asked; zero: it wasn't.
+	Asked time.Time
 	// Upstream is how long the service took until its answer began; 0: it wasn't asked.
 	Upstream time.Duration
+	// UpstreamStatus is that of the service's answer; 0: there was none.
+	UpstreamStatus int
+	// Target that was asked, host:port; "": none was.
+	Target string
 	// Context ends when the client goes away or the edge gives up on the request.
 	Context context.Context
 	// Seat is the exchange's place among those under way.
@@ -77,10 +84,15 @@ type Exchange struct {
 	Assumed *Assumed
 	// Trace notes what each stage says; nil: nobody wants to know.
 	Trace *Trace
+	// Sampled exchanges are kept with all that was decided, also when they are let pass.
+	Sampled bool
+	// Span is that of a request whose trace is sampled; nil: it isn't.
+	Span *tracing.Span
 
 	ran      int     // stages whose Request ran, for Responders and Finishers
 	replied  bool    // a stage has answered in the upstream's place
 	inShadow bool    // the stage at work is one in shadow
+	shadowBy id.ID   // policy that ShadowVerdict is of
 	overlaid *Stages // those that took the place of the route's; nil: none
 	stripe   uint32
 	watch    watch // of the body
@@ -201,6 +213,9 @@ type RouteInfo struct {
 // LetGo drops what belongs to a revision of the configuration and isn't needed once the answer has begun: an exchange of hours must
 // not keep alive what has been replaced. What counts and logs the exchange at its end stays.
 func (ex *Exchange) LetGo() {
+	if ex.Trace != nil && ex.Rejection == nil { // a refusal is no exchange of hours
+		ex.Trace.LetGo()
+	}
 	if ex.Stages != nil && !ex.Stages.For(ex).finishes {
 		ex.Stages, ex.overlaid = nil, nil
 	}

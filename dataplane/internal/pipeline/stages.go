@@ -233,7 +233,7 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 	}
 	if st.shadow {
 		if ex.ShadowVerdict == "" {
-			ex.ShadowVerdict = r.Code
+			ex.ShadowVerdict, ex.shadowBy = r.Code, st.policy.ID
 		}
 		return
 	}

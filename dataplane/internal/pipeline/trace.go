@@ -52,7 +52,7 @@ type TraceStep struct {
 	// Code and Reason of a refusal; "" without one.
 	Code   problem.Code
 	Reason string
-	// Took is how long its Request was at work.
+	// Took is how long its Request was at work; 0: nobody looked.
 	Took time.Duration
 }
 
@@ -99,6 +99,39 @@ func (t *Trace) Steps() []TraceStep { return t.steps[:t.n] }
 
 // Missed returns how many stages ran for which there was no room.
 func (t *Trace) Missed() int { return t.missed }
+
+// LetGo keeps of the policies what tells of them, and nothing that they decide by: an exchange of hours must not keep alive what
+// has been replaced.
+func (t *Trace) LetGo() {
+	for i := range t.steps[:t.n] {
+		of := t.steps[i].Policy
+		t.steps[i].Policy = &Policy{ID: of.ID, Name: of.Name, Kind: of.Kind, Phase: of.Phase, Mode: of.Mode, Final: of.Final, Position: of.Position}
+	}
+}
+
+// Retrace notes of an exchange that had no trace which of the stages ran, and the verdicts that are known without one: the refusal,
+// the first one in shadow, the answer. How long they were at work nobody knows any more. It is to be called before Finish.
+func (s *Stages) Retrace(ex *Exchange, t *Trace) {
+	s = s.For(ex)
+	for i := range s.list[:ex.ran] {
+		if t.n == len(t.steps) {
+			t.missed = ex.ran - i
+			return
+		}
+		st := &s.list[i]
+		step := TraceStep{Policy: st.policy, Level: st.level, Verdict: StepPassed}
+		switch of := st.policy.ID; {
+		case ex.Rejection != nil && of == ex.Rejection.PolicyID:
+			step.Verdict, step.Code, step.Reason = StepRefused, ex.Rejection.Code, ex.Rejection.Reason
+		case ex.replied && of == ex.AnsweredBy.ID:
+			step.Verdict = StepAnswered
+		case ex.ShadowVerdict != "" && of == ex.shadowBy:
+			step.Verdict, step.Code = StepShadowRefused, ex.ShadowVerdict
+		}
+		t.steps[t.n] = step
+		t.n++
+	}
+}
 
 // begin notes that a stage is at work; the one before has passed unless it said otherwise.
 func (t *Trace) begin(st *step) {

@@ -110,6 +110,9 @@ func (l *AccessLog) write(ex *pipeline.Exchange, now time.Time) {
 		add(slog.String("consumer", ex.Identity.Consumer.Name))
 		add(slog.String("credential", id.Text(credentialPrefix, ex.Identity.Credential)))
 	}
+	if ex.Span != nil {
+		add(slog.String("trace_id", ex.Span.TraceID()))
+	}
 	add(slog.Int64("request_bytes", ex.Request.BodyBytes))
 	add(slog.Int64("response_bytes", ex.Response.BodyBytes))
 	add(slog.Int64("duration_us", now.Sub(ex.Started).Microseconds()))

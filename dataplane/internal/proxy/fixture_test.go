@@ -57,10 +57,11 @@ type edge struct {
 	env       *snapshot.Env
 	freshness *freshness.Freshness
 	metrics   *pipeline.Metrics
+	ledger    *usage.Ledger
 	key       string
 }
 
-func newEdge(t *testing.T, upstream snapshot.Sender) *edge {
+func newEdge(t testing.TB, upstream snapshot.Sender) *edge {
 	t.Helper()
 	kinds := policies.All()
 	e := &edge{Edge: edgetest.New(t, kinds...), metrics: pipeline.NewMetrics(kinds)}
@@ -71,16 +72,17 @@ func newEdge(t *testing.T, upstream snapshot.Sender) *edge {
 	registry := streams.NewRegistry(e.Directory)
 	go func() { _ = registry.Run(t.Context()) }()
 	e.freshness = freshness.New(time.Now())
+	e.ledger = usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)})
 	e.proxy = New(Config{
 		Snapshots: &e.holder, Directory: e.Directory, Freshness: e.freshness, Streams: registry,
-		Usage: usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)}).Recorder(),
+		Usage: e.ledger.Recorder(),
 	})
 	e.key = e.Key(t, "alice", edgetest.Key{})
 	e.configure(t, protected)
 	return e
 }
 
-func (e *edge) configure(t *testing.T, text string) {
+func (e *edge) configure(t testing.TB, text string) {
 	t.Helper()
 	e.Configure(t, text)
 	next, errs := snapshot.Compile(e.env, 1, e.Sources(), nil)

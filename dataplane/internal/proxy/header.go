@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/tracing"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
@@ -64,6 +65,9 @@ func prepareRequest(ex *pipeline.Exchange) {
 	})
 	if trailers {
 		header.Add("Te", "trailers")
+	}
+	if ex.Span != nil {
+		header.Set(tracing.ParentHeader, ex.Span.Parent())
 	}
 	header.Add(requestIDHeader, requestID(ex))
 	header.Add(forwardedProtoHeader, ex.Request.Scheme)

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
+	"github.com/sallyport/sallyport/dataplane/internal/tracing"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -31,6 +32,8 @@ type Config struct {
 	Usage *usage.Recorder
 	// Rates counts too, for whoever watches the node; nil: nobody does.
 	Rates *rates.Table
+	// Tracer begins spans; nil: nobody collects them.
+	Tracer *tracing.Tracer
 	// AccessLog takes a line per request; nil: none.
 	AccessLog *AccessLog
 }
@@ -43,6 +46,7 @@ type Proxy struct {
 	streams   *streams.Registry
 	usage     *usage.Recorder
 	rates     *rates.Table
+	tracer    *tracing.Tracer
 	log       *AccessLog
 	pool      pipeline.Pool
 	underWay  atomic.Int64
@@ -54,7 +58,8 @@ func New(cfg Config) *Proxy {
 		cfg.Rates = rates.NewTable()
 	}
 	return &Proxy{
-		snapshots: cfg.Snapshots, directory: cfg.Directory, freshness: cfg.Freshness, streams: cfg.Streams, usage: cfg.Usage, rates: cfg.Rates, log: cfg.AccessLog,
+		snapshots: cfg.Snapshots, directory: cfg.Directory, freshness: cfg.Freshness, streams: cfg.Streams, usage: cfg.Usage, rates: cfg.Rates,
+		tracer: cfg.Tracer, log: cfg.AccessLog,
 	}
 }
 
@@ -88,6 +93,7 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 	}
 	ex.Response.Header.Set(requestIDHeader, requestID(ex))
 	if !ex.Dry { // what a dry run has found out is still to be told
+		p.retrace(ex, stages)
 		ex.LetGo()
 	}
 }
@@ -102,6 +108,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		return nil
 	}
 	ex.Client.Address = clientAddress(ex, current.Settings.TrustedProxies.Contains)
+	p.watch(ex, current.Settings)
 	if ex.Rejection != nil { // the listener refused it
 		return nil
 	}
@@ -131,15 +138,17 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 		return route.Stages
 	}
 	p.seat(ex)
-	asked := time.Now()
+	ex.Asked = time.Now()
 	if err := route.Service.Sender.Send(ex); err != nil {
 		if ended := endedBy(ex); ended != nil {
 			err = ended
 		}
 		refuse(ex, err)
 		route.Stages.CutOff(ex)
+	} else {
+		ex.UpstreamStatus = ex.Response.Status
 	}
-	ex.Upstream = time.Since(asked)
+	ex.Upstream = time.Since(ex.Asked)
 	return route.Stages
 }
 
@@ -179,6 +188,7 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 		ex.Refuse(ex.Reject(problem.StreamEnded, "", string(reason)))
 	}
 	if ex.Stages != nil {
+		p.retrace(ex, ex.Stages) // else Serve has done it
 		ex.Stages.Finish(ex)
 	}
 	ex.Settle()
@@ -190,6 +200,12 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 	p.record(ex, now)
 	if p.log != nil {
 		p.log.write(ex, now)
+	}
+	if ex.Span != nil {
+		endSpan(ex, now)
+	}
+	if ex.Trace != nil {
+		ex.Trace.Free()
 	}
 	p.pool.Put(ex)
 	p.underWay.Add(-1)
@@ -211,6 +227,7 @@ func (p *Proxy) record(ex *pipeline.Exchange, now time.Time) {
 		Client:     ex.Client.Address,
 		Revision:   ex.Revision,
 		UpstreamUs: microseconds(ex.Upstream),
+		Sampled:    ex.Sampled, ShadowVerdict: string(ex.ShadowVerdict), Teller: (*told)(ex),
 	}
 	if ex.Route != nil {
 		q.Route = ex.Route.ID
@@ -234,9 +251,11 @@ func (p *Proxy) rate(ex *pipeline.Exchange, now time.Time) {
 	if ex.Route != nil && ex.Route.Rates != nil {
 		service = ex.Route.Rates
 	}
-	service.Record(ex.Stripe(), rates.Request{
-		Status: ex.Response.Status, Refused: ex.Rejection != nil, Whole: now.Sub(ex.Started), Upstream: ex.Upstream,
-	})
+	r := rates.Request{Status: ex.Response.Status, Refused: ex.Rejection != nil, Whole: now.Sub(ex.Started), Upstream: ex.Upstream}
+	if ex.Span != nil {
+		r.Trace = ex.Span.TraceID()
+	}
+	service.Record(ex.Stripe(), r)
 }
 
 func microseconds(d time.Duration) uint64 { return uint64(max(d.Microseconds(), 0)) }

@@ -103,6 +103,7 @@ func TestAFinishedExchangeIsCountedForItsCredentialAndToldOfWhenItWasRejected(t 
 		RequestId: id.Text(id.Request, ex.ID), Method: "GET", Host: "api.example", Path: "/a", Client: []byte{192, 0, 2, 7},
 		Route: idOf(1), Consumer: idOf(2), Credential: idOf(3), Policy: idOf(4), Status: 429, Verdict: string(problem.RateLimited),
 		Revision: 12, UpstreamUs: 3000,
+		Decision: &usagev1.Decision{Header: []*usagev1.Field{{Name: "X-Api-Key", Masked: true}}},
 	}
 	p.Finish(ex)
 

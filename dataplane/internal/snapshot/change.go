@@ -85,7 +85,7 @@ func (c *compilation) putSettings(s *Source, m *configv1.EnvironmentSettings) er
 // setSettings puts settings in force; nil: those of an environment without any. Other target ranges ask for other
 // senders.
 func (c *compilation) setSettings(o *settingsObject) {
-	settings := new(Settings)
+	settings := withoutSettings()
 	if o != nil {
 		settings = o.settings
 	}

@@ -23,7 +23,12 @@ type Settings struct {
 	AllowedTargets ranges.Set
 	// MaxStaleness is how long ago the control plane may have vouched for what routes authenticate by; 0: any time.
 	MaxStaleness time.Duration
+	// TracedPerMillion of the requests that are let pass are kept with all that was decided about them.
+	TracedPerMillion uint32
 }
+
+// tracedPerMillion is the share where the settings name none.
+const tracedPerMillion = 1000
 
 // Service is a service compiled. It is immutable and safe for concurrent use.
 type Service struct {
@@ -94,6 +99,9 @@ type place struct {
 	id    string // of the service, route or consumer
 }
 
+// withoutSettings are those of an environment without any.
+func withoutSettings() *Settings { return &Settings{TracedPerMillion: tracedPerMillion} }
+
 func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	trusted, err := parseRanges(m.GetTrustedProxies())
 	if err != nil {
@@ -103,7 +111,13 @@ func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("allowed_target_ranges: %w", err)
 	}
-	return &Settings{TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration()}, nil
+	s := &Settings{
+		TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration(), TracedPerMillion: tracedPerMillion,
+	}
+	if m.TracedPerMillion != nil {
+		s.TracedPerMillion = m.GetTracedPerMillion()
+	}
+	return s, nil
 }
 
 func parseRanges(texts []string) (ranges.Set, error) {

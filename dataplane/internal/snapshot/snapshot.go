@@ -53,7 +53,7 @@ type Route struct {
 
 // empty is what a node without configuration has.
 func empty() *Snapshot {
-	return &Snapshot{Settings: new(Settings), table: new(router.Table)}
+	return &Snapshot{Settings: withoutSettings(), table: new(router.Table)}
 }
 
 // Routes returns how many routes there are.

@@ -1,6 +1,6 @@
 // Package tracing sends spans of requests to whoever collects them, by OTLP over HTTP.
 //
-// It owns the context of a trace as it comes with a request and goes on to the service ([Parent], W3C Trace Context level 1),
+// It owns the context of a trace as it comes with a request and goes on to the service ([ParseParent], W3C Trace Context level 1),
 // which requests are sampled ([Tracer.Begin]), and the span of one that is ([Span]): one per request, with an event per stage.
 // It doesn't own what a stage said (pipeline), nor the record that the control plane keeps of a request (usage).
 //

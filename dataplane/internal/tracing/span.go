@@ -32,10 +32,13 @@ type Request struct {
 	Revision                    uint64
 	Status                      int
 	Verdict, Reason             string
+	ShadowVerdict               string // of a policy in shadow that would have refused
 	RequestBytes, ResponseBytes int64
-	Upstream                    time.Duration // until the service's answer began
+	Upstream                    time.Duration // until the service's answer began, or was given up
+	UpstreamStatus              int           // 0: there was no answer
+	Target                      string        // that was asked
 	Stages                      []Stage
-	Began, UpstreamAsked, Ended time.Time
+	UpstreamAsked, Ended        time.Time
 }
 
 // Stage is what one stage said.
@@ -60,8 +63,11 @@ func (s *Span) End(r *Request) {
 		)...))
 	}
 	if !r.UpstreamAsked.IsZero() {
-		s.span.AddEvent("upstream asked", trace.WithTimestamp(r.UpstreamAsked))
-		s.span.AddEvent("upstream answered", trace.WithTimestamp(r.UpstreamAsked.Add(r.Upstream)))
+		s.span.AddEvent("upstream asked", trace.WithTimestamp(r.UpstreamAsked), trace.WithAttributes(said(text("sallyport.target", r.Target))...))
+	}
+	if r.UpstreamStatus != 0 {
+		s.span.AddEvent("upstream answered", trace.WithTimestamp(r.UpstreamAsked.Add(r.Upstream)),
+			trace.WithAttributes(attribute.Int("http.response.status_code", r.UpstreamStatus)))
 	}
 	if r.Status >= 500 {
 		s.span.SetStatus(codes.Error, r.Verdict)
@@ -80,6 +86,7 @@ func (r *Request) attributes() []attribute.KeyValue {
 		text("sallyport.consumer.id", r.Consumer), text("sallyport.credential.id", r.Key),
 		attribute.Int64("sallyport.revision", int64(r.Revision)), // #nosec G115 -- as Postgres counts
 		text("sallyport.verdict", r.Verdict), text("sallyport.reason", r.Reason),
+		text("sallyport.shadow_verdict", r.ShadowVerdict),
 	)
 }
 

@@ -91,6 +91,9 @@ type Stats struct{ Begun, Sent, Failed uint64 }
 
 // Stats returns them.
 func (t *Tracer) Stats() Stats {
+	if t == nil {
+		return Stats{}
+	}
 	return Stats{Begun: t.begun.Load(), Sent: t.counting.sent.Load(), Failed: t.counting.failed.Load()}
 }
 

@@ -94,7 +94,7 @@ func TestASampledRequestIsASpanOfItsCallersTrace(t *testing.T) {
 	span.End(&Request{
 		Method: "GET", Path: "/orders/7", Route: "orders", Status: 503, Verdict: "upstream_unreachable",
 		Stages:        []Stage{{Kind: "api-key", Policy: "keys", Verdict: "passed", At: began.Add(time.Millisecond), Took: time.Microsecond}},
-		UpstreamAsked: began.Add(2 * time.Millisecond), Upstream: 10 * time.Millisecond, Began: began, Ended: began.Add(20 * time.Millisecond),
+		UpstreamAsked: began.Add(2 * time.Millisecond), Upstream: 10 * time.Millisecond, UpstreamStatus: 503, Ended: began.Add(20 * time.Millisecond),
 	})
 	end(t, tracer)
 	if len(c.spans) != 1 {

@@ -74,6 +74,7 @@ func (p *Pool) Send(ex *pipeline.Exchange) error {
 	if !ok {
 		return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: "no target has weight"}
 	}
+	ex.Target = address
 	answer, err := p.transport.RoundTrip(newRequest(ex, address))
 	if err != nil {
 		return rejection(ex, address, err)

@@ -7,43 +7,54 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/proto/apikey"
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
+// Reason is why a single request is told of.
+type Reason uint8
+
+// Reasons.
 const (
-	// roundRejections and roundSamples bound the single requests that are kept of one round of the keeper, a tenth of a second.
-	roundRejections = 200
-	roundSamples    = 20
-	// sampleEvery is which of the allowed requests are kept. Power of two.
-	sampleEvery = 1024
+	Refused       Reason = iota // it was refused; all are told of as long as there is room
+	Sampled                     // it is one of the sample of those that were let pass
+	ShadowRefused               // a policy in shadow would have refused it
+	reasons
+)
+
+// places bound the single requests that are kept of one round of the keeper, a tenth of a second.
+var places = [reasons]int32{Refused: 200, Sampled: 20, ShadowRefused: 20}
+
+const (
 	// maxText, maxMethod bound what of a request is kept of its texts.
 	maxText   = 512
 	maxMethod = 32
 	// waitingEvents and waitingEventBytes bound what waits while the bus is away.
 	waitingEvents     = 4096
-	waitingEventBytes = 2 << 20
+	waitingEventBytes = 4 << 20
 )
 
-// events keeps single requests until the keeper takes them: rejected ones as long as there is room, and a sample of the others. What is
-// beyond its bounds costs a request two atomic additions.
+// events keeps single requests until the keeper takes them. What is beyond its bounds costs a request two atomic additions.
 type events struct {
-	rejections, samples atomic.Int32 // taken in this round
-	dropped             atomic.Uint64
+	taken   [reasons]atomic.Int32 // places, in this round
+	dropped atomic.Uint64
 
 	mu   sync.Mutex
 	kept []*usagev1.Event
 }
 
-// offer keeps a request if it is one to keep. nth counts the requests of a stripe.
-func (e *events) offer(q *Request, nth uint64) {
+// offer keeps a request if it is one to keep.
+func (e *events) offer(q *Request) {
 	switch {
 	case q.Verdict != Allowed:
-		if e.rejections.Load() >= roundRejections || e.rejections.Add(1) > roundRejections {
+		if !e.admit(Refused) {
 			e.dropped.Add(1)
 			return
 		}
-	case nth%sampleEvery != 0 || e.samples.Load() >= roundSamples || e.samples.Add(1) > roundSamples:
+	case q.Sampled && e.admit(Sampled):
+	case q.ShadowVerdict != "" && e.admit(ShadowRefused):
+	default:
 		return
 	}
 	event := q.event()
@@ -52,13 +63,19 @@ func (e *events) offer(q *Request, nth uint64) {
 	e.mu.Unlock()
 }
 
+// admit takes a place, if there is one.
+func (e *events) admit(why Reason) bool {
+	return e.taken[why].Load() < places[why] && e.taken[why].Add(1) <= places[why]
+}
+
 // take moves out what was kept, and how many rejected requests weren't.
 func (e *events) take() (kept []*usagev1.Event, dropped uint64) {
 	e.mu.Lock()
 	kept, e.kept = e.kept, nil
 	e.mu.Unlock()
-	e.rejections.Store(0)
-	e.samples.Store(0)
+	for i := range e.taken {
+		e.taken[i].Store(0)
+	}
 	return kept, e.dropped.Swap(0)
 }
 
@@ -67,9 +84,9 @@ func (q *Request) event() *usagev1.Event {
 	event := &usagev1.Event{
 		TimeMs:        q.TimeMs,
 		RequestId:     id.Text(id.Request, q.ID),
-		Method:        cut(q.Method, maxMethod),
-		Host:          cut(q.Host, maxText),
-		Path:          cut(q.Path, maxText),
+		Method:        Cut(q.Method, maxMethod),
+		Host:          Cut(q.Host, maxText),
+		Path:          Cut(q.Path, maxText),
 		Route:         idBytes(q.Route),
 		Consumer:      idBytes(q.Consumer),
 		Credential:    idBytes(q.Credential),
@@ -81,6 +98,10 @@ func (q *Request) event() *usagev1.Event {
 		UpstreamUs:    q.UpstreamUs,
 		RequestBytes:  q.RequestBytes,
 		ResponseBytes: q.ResponseBytes,
+		ShadowVerdict: q.ShadowVerdict,
+	}
+	if q.Teller != nil {
+		event.Decision = q.Teller.Decision()
 	}
 	if q.Client.IsValid() {
 		event.Client = q.Client.AsSlice()
@@ -88,9 +109,35 @@ func (q *Request) event() *usagev1.Event {
 	return event
 }
 
-// cut returns the beginning of a text, as text that a message can hold.
-func cut(text string, most int) string {
-	return strings.ToValidUTF8(strings.Clone(text[:min(len(text), most)]), "")
+// Cut returns a copy of the beginning of a text, as text that a message can hold, with nothing in it that has the form of a key.
+func Cut(text string, most int) string {
+	return strings.ToValidUTF8(strings.Clone(masked(text[:min(len(text), most)])), "")
+}
+
+// mask stands where a key was.
+const mask = apikey.Scheme + "***"
+
+// masked returns a text in which whatever has the form of an API key, or begins like one, is replaced: callers put keys where none
+// belong.
+func masked(text string) string {
+	if !strings.Contains(text, apikey.Scheme) {
+		return text
+	}
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, apikey.Scheme)
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		out.WriteString(mask)
+		text = strings.TrimLeftFunc(rest, ofKey)
+	}
+}
+
+// ofKey tells whether a key may hold a character.
+func ofKey(r rune) bool {
+	return '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || r == '_' || r == '-'
 }
 
 func idBytes(of id.ID) []byte {

@@ -10,7 +10,7 @@ import (
 
 func TestEachRejectedRequestIsToldOfOrCountedAsDropped(t *testing.T) {
 	ledger := Open(config(t, "", "boot"))
-	const rejected = 20 * roundRejections
+	const rejected = 20 * 200
 	for n := range rejected {
 		ledger.Recorder().Record(uint32(n), request(11))
 		if n == rejected/2 {
@@ -21,36 +21,63 @@ func TestEachRejectedRequestIsToldOfOrCountedAsDropped(t *testing.T) {
 	bus := newBus()
 	NewSender(ledger, bus, ledger.cfg.Log).round(t.Context())
 	got := bus.sums(t)
-	if len(got.events) != 2*roundRejections || uint64(len(got.events))+got.dropped != rejected {
-		t.Errorf("told of %d requests, %d dropped; want %d and all others", len(got.events), got.dropped, 2*roundRejections)
+	if len(got.events) != 2*int(places[Refused]) || uint64(len(got.events))+got.dropped != rejected {
+		t.Errorf("told of %d requests, %d dropped; want %d and all others", len(got.events), got.dropped, 2*int(places[Refused]))
 	}
 	if got.requests != rejected {
 		t.Errorf("%d requests are counted, want all %d", got.requests, rejected)
 	}
 }
 
-func TestSomeOfTheAllowedRequestsAreToldOf(t *testing.T) {
+func TestOfTheAllowedRequestsThoseSampledAndThoseThatAShadowRefusesAreToldOfAsFarAsThereIsRoom(t *testing.T) {
 	ledger := Open(config(t, "", "boot"))
-	for range 3 * sampleEvery {
+	sampled, shadowed := request(1), request(1)
+	sampled.Sampled, shadowed.ShadowVerdict = true, "rate_limited"
+	for range places[Sampled] + 5 {
 		ledger.Recorder().Record(4, request(1))
+		ledger.Recorder().Record(4, sampled)
+		ledger.Recorder().Record(4, shadowed)
 	}
-	if kept, dropped := ledger.recorder.events.take(); len(kept) != 3 || dropped != 0 {
-		t.Errorf("%d are told of and %d dropped, want one in %d", len(kept), dropped, sampleEvery)
+	if ledger.Recorder().HasRoom(Sampled) || ledger.Recorder().HasRoom(ShadowRefused) || !ledger.Recorder().HasRoom(Refused) {
+		t.Error("there is room where there is none, or none where there is")
+	}
+	kept, dropped := ledger.recorder.events.take()
+	inShadow := 0
+	for _, event := range kept {
+		if event.GetShadowVerdict() != "" {
+			inShadow++
+		}
+	}
+	if len(kept) != int(places[Sampled]+places[ShadowRefused]) || inShadow != int(places[ShadowRefused]) || dropped != 0 {
+		t.Errorf("%d are told of, %d of them for a policy in shadow, and %d dropped", len(kept), inShadow, dropped)
+	}
+	if !ledger.Recorder().HasRoom(Sampled) {
+		t.Error("there is no room in the next round")
 	}
 }
 
 func TestWhatWaitsOfSingleRequestsIsBounded(t *testing.T) {
 	ledger := Open(config(t, "", "boot"))
-	const rounds = 2 * waitingEvents / roundRejections
+	rounds := 2 * waitingEvents / int(places[Refused])
 	for range rounds {
-		for range roundRejections {
+		for range int(places[Refused]) {
 			ledger.Recorder().Record(0, request(11))
 		}
 		ledger.keep()
 	}
 	w := &ledger.current.waiting
-	if len(w.events) != waitingEvents || w.dropped != rounds*roundRejections-waitingEvents {
+	if len(w.events) != waitingEvents || w.dropped != uint64(rounds*int(places[Refused])-waitingEvents) {
 		t.Errorf("%d wait and %d are dropped, want %d and the others", len(w.events), w.dropped, waitingEvents)
+	}
+}
+
+func TestKeysThatCallersPutWhereNoneBelongAreMasked(t *testing.T) {
+	for text, want := range map[string]string{
+		"/a": "/a", "/reset/spk_test_0123abcABC_x/now": "/reset/spk_***/now", "spk_a spk_b": "spk_*** spk_***", "spk_": "spk_***",
+	} {
+		if got := Cut(text, maxText); got != want {
+			t.Errorf("%q is told as %q", text, got)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
+	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
@@ -24,8 +25,19 @@ type Request struct {
 	Policy id.ID
 	// Revision it was decided by.
 	Revision uint64
+	// ShadowVerdict is the code with which a policy in shadow would have refused; "": none would have.
+	ShadowVerdict string
+	// Sampled says that it is one to keep though it was allowed.
+	Sampled bool
+	// Teller knows how it was decided; nil: nobody does.
+	Teller Teller
 	// UpstreamUs is how long the service took until its answer began, in microseconds.
 	UpstreamUs uint64
+}
+
+// Teller tells how a request was decided. It is asked of those alone that are kept, before Record returns.
+type Teller interface {
+	Decision() *usagev1.Decision
 }
 
 // Recorder takes every answered request. Each exchange records on a stripe that its pool slot brought along, so that requests on
@@ -38,12 +50,11 @@ type Recorder struct {
 
 // stripe counts in memory what the ring has no room for.
 type stripe struct {
-	nth     atomic.Uint64 // requests
 	spilled atomic.Uint64 // of them, in memory alone
 
 	mu    sync.Mutex
 	tally tally
-	_     [24]byte // a cache line of its own
+	_     [32]byte // a cache line of its own
 }
 
 // NewRecorder returns a recorder that counts in memory alone, until a Ledger gives it a ring.
@@ -61,8 +72,12 @@ func (r *Recorder) Record(on uint32, q *Request) {
 	if ring := r.ring.Load(); ring == nil || !ring.Append(on, &q.Record) {
 		s.spill(&q.Record)
 	}
-	r.events.offer(q, s.nth.Add(1))
+	r.events.offer(q)
 }
+
+// HasRoom tells whether a request would be kept for this reason if it were recorded now: whoever prepares what is told of it asks
+// before the effort.
+func (r *Recorder) HasRoom(why Reason) bool { return r.events.taken[why].Load() < places[why] }
 
 func (s *stripe) spill(record *spool.Record) {
 	s.spilled.Add(1)

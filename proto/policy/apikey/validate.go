@@ -19,6 +19,8 @@ var unfitHeaders = map[string]string{
 	"trailer":           "it ends at the gateway",
 	"upgrade":           "it ends at the gateway",
 	"keep-alive":        "it ends at the gateway",
+	"user-agent":        "it is kept with requests, for operators to read",
+	"content-type":      "it is kept with requests, for operators to read",
 }
 
 // validate finds places that are there twice, and headers that can't hold a key.

@@ -48,6 +48,8 @@ func (r iteratorForAddUsageEvents) Values() ([]interface{}, error) {
 		r.rows[0].UpstreamUs,
 		r.rows[0].RequestBytes,
 		r.rows[0].ResponseBytes,
+		r.rows[0].ShadowVerdict,
+		r.rows[0].Decision,
 	}, nil
 }
 
@@ -56,5 +58,5 @@ func (r iteratorForAddUsageEvents) Err() error {
 }
 
 func (q *Queries) AddUsageEvents(ctx context.Context, arg []AddUsageEventsParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"usage_events"}, []string{"environment", "time_ms", "request_id", "node", "method", "host", "path", "client", "route", "consumer", "credential", "policy", "status", "verdict", "revision", "duration_us", "upstream_us", "request_bytes", "response_bytes"}, &iteratorForAddUsageEvents{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"usage_events"}, []string{"environment", "time_ms", "request_id", "node", "method", "host", "path", "client", "route", "consumer", "credential", "policy", "status", "verdict", "revision", "duration_us", "upstream_us", "request_bytes", "response_bytes", "shadow_verdict", "decision"}, &iteratorForAddUsageEvents{rows: arg})
 }

@@ -474,6 +474,8 @@ type UsageEvent struct {
 	UpstreamUs    int64
 	RequestBytes  int64
 	ResponseBytes int64
+	ShadowVerdict string
+	Decision      []byte
 }
 
 type UsageHour struct {

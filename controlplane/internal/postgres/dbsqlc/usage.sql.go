@@ -84,6 +84,8 @@ type AddUsageEventsParams struct {
 	UpstreamUs    int64
 	RequestBytes  int64
 	ResponseBytes int64
+	ShadowVerdict string
+	Decision      []byte
 }
 
 const addUsageHours = `-- name: AddUsageHours :exec
@@ -201,7 +203,7 @@ func (q *Queries) ForgetUsageNames(ctx context.Context, deletedBefore time.Time)
 }
 
 const getRequest = `-- name: GetRequest :one
-SELECT environment, time_ms, number, request_id, node, method, host, path, client, route, consumer, credential, policy, status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes FROM usage_events
+SELECT environment, time_ms, number, request_id, node, method, host, path, client, route, consumer, credential, policy, status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes, shadow_verdict, decision FROM usage_events
 WHERE environment = $1 AND request_id = $2
 ORDER BY time_ms DESC, number DESC
 LIMIT 1
@@ -236,6 +238,8 @@ func (q *Queries) GetRequest(ctx context.Context, arg GetRequestParams) (UsageEv
 		&i.UpstreamUs,
 		&i.RequestBytes,
 		&i.ResponseBytes,
+		&i.ShadowVerdict,
+		&i.Decision,
 	)
 	return i, err
 }
@@ -431,7 +435,7 @@ func (q *Queries) ListUsageCoverage(ctx context.Context, arg ListUsageCoveragePa
 
 const listUsageNames = `-- name: ListUsageNames :many
 SELECT o.id, o.name, 0 AS rank FROM objects o
-WHERE o.environment = $1 AND o.collection IN ('routes', 'policies') AND o.id = ANY($2::text[])
+WHERE o.environment = $1 AND o.collection IN ('services', 'routes', 'policies') AND o.id = ANY($2::text[])
 UNION ALL
 SELECT c.id, c.name, 0 FROM consumers c WHERE c.environment = $1 AND c.id = ANY($2::text[])
 UNION ALL
@@ -440,7 +444,7 @@ UNION ALL
 SELECT n.id, n.name, 1 FROM usage_names n WHERE n.environment = $1 AND n.id = ANY($2::text[])
 UNION ALL
 (SELECT DISTINCT ON (r.id) r.id, r.name, 1 FROM revision_changes r
- WHERE r.environment = $1 AND r.collection IN ('routes', 'policies') AND r.id = ANY($2::text[])
+ WHERE r.environment = $1 AND r.collection IN ('services', 'routes', 'policies') AND r.id = ANY($2::text[])
  ORDER BY r.id, r.revision DESC)
 ORDER BY rank, id
 `
@@ -542,36 +546,38 @@ func (q *Queries) ReceiptUsageBatches(ctx context.Context, arg ReceiptUsageBatch
 }
 
 const selectRequests = `-- name: SelectRequests :many
-SELECT environment, time_ms, number, request_id, node, method, host, path, client, route, consumer, credential, policy, status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes FROM usage_events
+SELECT environment, time_ms, number, request_id, node, method, host, path, client, route, consumer, credential, policy, status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes, shadow_verdict, decision FROM usage_events
 WHERE environment = $1 AND time_ms >= $2 AND time_ms < $3
   AND (time_ms, number) < ($4::bigint, $5::bigint)
   AND (cardinality($6::uuid[]) = 0 OR route = ANY($6::uuid[]))
   AND (cardinality($7::uuid[]) = 0 OR consumer = ANY($7::uuid[]))
   AND (cardinality($8::uuid[]) = 0 OR credential = ANY($8::uuid[]))
   AND (cardinality($9::text[]) = 0 OR verdict = ANY($9::text[]))
-  AND (cardinality($10::smallint[]) = 0 OR status = ANY($10::smallint[]))
-  AND (cardinality($11::text[]) = 0 OR node = ANY($11::text[]))
-  AND (cardinality($12::text[]) = 0 OR request_id = ANY($12::text[]))
-  AND (cardinality($13::text[]) = 0 OR client <<= ANY(CAST($13::text[] AS inet[])))
+  AND (cardinality($10::text[]) = 0 OR shadow_verdict = ANY($10::text[]))
+  AND (cardinality($11::smallint[]) = 0 OR status = ANY($11::smallint[]))
+  AND (cardinality($12::text[]) = 0 OR node = ANY($12::text[]))
+  AND (cardinality($13::text[]) = 0 OR request_id = ANY($13::text[]))
+  AND (cardinality($14::text[]) = 0 OR client <<= ANY(CAST($14::text[] AS inet[])))
 ORDER BY time_ms DESC, number DESC
-LIMIT $14
+LIMIT $15
 `
 
 type SelectRequestsParams struct {
-	Environment  string
-	FromMs       int64
-	ToMs         int64
-	BeforeMs     int64
-	BeforeNumber int64
-	Routes       []pgtype.UUID
-	Consumers    []pgtype.UUID
-	Credentials  []pgtype.UUID
-	Verdicts     []string
-	Statuses     []int16
-	Nodes        []string
-	RequestIds   []string
-	Clients      []string
-	Most         int32
+	Environment    string
+	FromMs         int64
+	ToMs           int64
+	BeforeMs       int64
+	BeforeNumber   int64
+	Routes         []pgtype.UUID
+	Consumers      []pgtype.UUID
+	Credentials    []pgtype.UUID
+	Verdicts       []string
+	ShadowVerdicts []string
+	Statuses       []int16
+	Nodes          []string
+	RequestIds     []string
+	Clients        []string
+	Most           int32
 }
 
 // Newest first, from behind (before_ms, before_number).
@@ -586,6 +592,7 @@ func (q *Queries) SelectRequests(ctx context.Context, arg SelectRequestsParams) 
 		arg.Consumers,
 		arg.Credentials,
 		arg.Verdicts,
+		arg.ShadowVerdicts,
 		arg.Statuses,
 		arg.Nodes,
 		arg.RequestIds,
@@ -620,6 +627,8 @@ func (q *Queries) SelectRequests(ctx context.Context, arg SelectRequestsParams) 
 			&i.UpstreamUs,
 			&i.RequestBytes,
 			&i.ResponseBytes,
+			&i.ShadowVerdict,
+			&i.Decision,
 		); err != nil {
 			return nil, err
 		}

@@ -75,9 +75,9 @@ SET last_used_at = greatest(l.last_used_at, excluded.last_used_at),
 
 -- name: AddUsageEvents :copyfrom
 INSERT INTO usage_events (environment, time_ms, request_id, node, method, host, path, client, route, consumer, credential, policy,
-                          status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes)
+                          status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes, shadow_verdict, decision)
 VALUES (@environment, @time_ms, @request_id, @node, @method, @host, @path, @client, @route, @consumer, @credential, @policy,
-        @status, @verdict, @revision, @duration_us, @upstream_us, @request_bytes, @response_bytes);
+        @status, @verdict, @revision, @duration_us, @upstream_us, @request_bytes, @response_bytes, @shadow_verdict, @decision);
 
 -- name: SumCredentials :many
 -- One row per credential and time; the time is 0 when there is no bucket.
@@ -106,6 +106,7 @@ WHERE environment = @environment AND time_ms >= @from_ms AND time_ms < @to_ms
   AND (cardinality(@consumers::uuid[]) = 0 OR consumer = ANY(@consumers::uuid[]))
   AND (cardinality(@credentials::uuid[]) = 0 OR credential = ANY(@credentials::uuid[]))
   AND (cardinality(@verdicts::text[]) = 0 OR verdict = ANY(@verdicts::text[]))
+  AND (cardinality(@shadow_verdicts::text[]) = 0 OR shadow_verdict = ANY(@shadow_verdicts::text[]))
   AND (cardinality(@statuses::smallint[]) = 0 OR status = ANY(@statuses::smallint[]))
   AND (cardinality(@nodes::text[]) = 0 OR node = ANY(@nodes::text[]))
   AND (cardinality(@request_ids::text[]) = 0 OR request_id = ANY(@request_ids::text[]))
@@ -122,7 +123,7 @@ LIMIT 1;
 -- name: ListUsageNames :many
 -- Of each id the name that it has, or had last: the lowest rank counts.
 SELECT o.id, o.name, 0 AS rank FROM objects o
-WHERE o.environment = @environment AND o.collection IN ('routes', 'policies') AND o.id = ANY(@ids::text[])
+WHERE o.environment = @environment AND o.collection IN ('services', 'routes', 'policies') AND o.id = ANY(@ids::text[])
 UNION ALL
 SELECT c.id, c.name, 0 FROM consumers c WHERE c.environment = @environment AND c.id = ANY(@ids::text[])
 UNION ALL
@@ -131,7 +132,7 @@ UNION ALL
 SELECT n.id, n.name, 1 FROM usage_names n WHERE n.environment = @environment AND n.id = ANY(@ids::text[])
 UNION ALL
 (SELECT DISTINCT ON (r.id) r.id, r.name, 1 FROM revision_changes r
- WHERE r.environment = @environment AND r.collection IN ('routes', 'policies') AND r.id = ANY(@ids::text[])
+ WHERE r.environment = @environment AND r.collection IN ('services', 'routes', 'policies') AND r.id = ANY(@ids::text[])
  ORDER BY r.id, r.revision DESC)
 ORDER BY rank, id;
 

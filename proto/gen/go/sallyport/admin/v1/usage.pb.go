@@ -369,6 +369,10 @@ type AnsweredRequest struct {
 	RequestBytes uint64 `protobuf:"varint,21,opt,name=request_bytes,json=requestBytes,proto3" json:"request_bytes,omitempty"`
 	// Bytes of the response's body.
 	ResponseBytes uint64 `protobuf:"varint,22,opt,name=response_bytes,json=responseBytes,proto3" json:"response_bytes,omitempty"`
+	// Code with which the first policy in shadow would have rejected it; "" when none would have.
+	ShadowVerdict string `protobuf:"bytes,23,opt,name=shadow_verdict,json=shadowVerdict,proto3" json:"shadow_verdict,omitempty"`
+	// How it was decided. Lists leave it out.
+	Decision      *RequestDecision `protobuf:"bytes,24,opt,name=decision,proto3" json:"decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -557,6 +561,356 @@ func (x *AnsweredRequest) GetResponseBytes() uint64 {
 	return 0
 }
 
+func (x *AnsweredRequest) GetShadowVerdict() string {
+	if x != nil {
+		return x.ShadowVerdict
+	}
+	return ""
+}
+
+func (x *AnsweredRequest) GetDecision() *RequestDecision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+// RequestDecision is what became of one request on its way through the gateway.
+type RequestDecision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the policies said that it got to, in the order in which they ran.
+	Stages []*RequestStage `protobuf:"bytes,1,rep,name=stages,proto3" json:"stages,omitempty"`
+	// How many more there were, for which there was no room.
+	StagesMissed uint32 `protobuf:"varint,2,opt,name=stages_missed,json=stagesMissed,proto3" json:"stages_missed,omitempty"`
+	// The request was sampled: how long each policy took is known.
+	Timed bool `protobuf:"varint,3,opt,name=timed,proto3" json:"timed,omitempty"`
+	// Why it was rejected, in words for operators.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Policy that answered in the service's place, by id; "" when none did.
+	AnsweredBy string `protobuf:"bytes,5,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
+	// Its name, or the one it had last.
+	AnsweredByName string `protobuf:"bytes,6,opt,name=answered_by_name,json=answeredByName,proto3" json:"answered_by_name,omitempty"`
+	// Service of its route, by id; "" when no route matched.
+	Service string `protobuf:"bytes,7,opt,name=service,proto3" json:"service,omitempty"`
+	// Its name, or the one it had last.
+	ServiceName string `protobuf:"bytes,8,opt,name=service_name,json=serviceName,proto3" json:"service_name,omitempty"`
+	// Path that the service was asked for, without the query, cut to 512 bytes; "" when it wasn't asked.
+	ForwardPath string `protobuf:"bytes,9,opt,name=forward_path,json=forwardPath,proto3" json:"forward_path,omitempty"`
+	// Target that was asked, host:port; "" when none was.
+	Target string `protobuf:"bytes,10,opt,name=target,proto3" json:"target,omitempty"`
+	// Status of the service's answer; 0 when there was none.
+	UpstreamStatus uint32 `protobuf:"varint,11,opt,name=upstream_status,json=upstreamStatus,proto3" json:"upstream_status,omitempty"`
+	// Trace that the request is a span of (W3C); "" when it has no span.
+	TraceId string `protobuf:"bytes,12,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// "http" or "https", of the client's connection.
+	Scheme string `protobuf:"bytes,13,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	// Fields of its header, as they were when it was rejected or the service asked.
+	Headers       []*RequestField `protobuf:"bytes,14,rep,name=headers,proto3" json:"headers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestDecision) Reset() {
+	*x = RequestDecision{}
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestDecision) ProtoMessage() {}
+
+func (x *RequestDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestDecision.ProtoReflect.Descriptor instead.
+func (*RequestDecision) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RequestDecision) GetStages() []*RequestStage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *RequestDecision) GetStagesMissed() uint32 {
+	if x != nil {
+		return x.StagesMissed
+	}
+	return 0
+}
+
+func (x *RequestDecision) GetTimed() bool {
+	if x != nil {
+		return x.Timed
+	}
+	return false
+}
+
+func (x *RequestDecision) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetAnsweredBy() string {
+	if x != nil {
+		return x.AnsweredBy
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetAnsweredByName() string {
+	if x != nil {
+		return x.AnsweredByName
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetServiceName() string {
+	if x != nil {
+		return x.ServiceName
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetForwardPath() string {
+	if x != nil {
+		return x.ForwardPath
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetUpstreamStatus() uint32 {
+	if x != nil {
+		return x.UpstreamStatus
+	}
+	return 0
+}
+
+func (x *RequestDecision) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *RequestDecision) GetHeaders() []*RequestField {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// RequestStage is what one policy said.
+type RequestStage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Policy, by id.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its name, or the one it had last.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Its kind.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Level at which it is attached: "environment", "service", "route" or "consumer".
+	Level string `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
+	// "passed", "refused", "shadow_refused" (it would have) or "answered" (in the service's place).
+	Verdict string `protobuf:"bytes,5,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Code of its refusal.
+	Code string `protobuf:"bytes,6,opt,name=code,proto3" json:"code,omitempty"`
+	// Why, in words for operators.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How long it was at work, in nanoseconds; 0 when it wasn't timed.
+	TookNs        uint64 `protobuf:"varint,8,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestStage) Reset() {
+	*x = RequestStage{}
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestStage) ProtoMessage() {}
+
+func (x *RequestStage) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestStage.ProtoReflect.Descriptor instead.
+func (*RequestStage) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RequestStage) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *RequestStage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RequestStage) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *RequestStage) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *RequestStage) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *RequestStage) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *RequestStage) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RequestStage) GetTookNs() uint64 {
+	if x != nil {
+		return x.TookNs
+	}
+	return 0
+}
+
+// RequestField is a field of a header.
+type RequestField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Value; "" when it is masked.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// The value might be a secret and isn't kept.
+	Masked        bool `protobuf:"varint,3,opt,name=masked,proto3" json:"masked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestField) Reset() {
+	*x = RequestField{}
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestField) ProtoMessage() {}
+
+func (x *RequestField) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestField.ProtoReflect.Descriptor instead.
+func (*RequestField) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RequestField) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RequestField) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *RequestField) GetMasked() bool {
+	if x != nil {
+		return x.Masked
+	}
+	return false
+}
+
 var File_sallyport_admin_v1_usage_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
@@ -592,7 +946,7 @@ const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\rconsumer_name\x18\x05 \x01(\tR\fconsumerName\x12\x1a\n" +
 	"\brequests\x18\x06 \x01(\x04R\brequests\x12<\n" +
 	"\flast_used_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"\xa0\x05\n" +
+	"lastUsedAt\"\x88\x06\n" +
 	"\x0fAnsweredRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12.\n" +
@@ -623,7 +977,39 @@ const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\vupstream_us\x18\x14 \x01(\x04R\n" +
 	"upstreamUs\x12#\n" +
 	"\rrequest_bytes\x18\x15 \x01(\x04R\frequestBytes\x12%\n" +
-	"\x0eresponse_bytes\x18\x16 \x01(\x04R\rresponseBytesBHZFgithub.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1;adminv1b\x06proto3"
+	"\x0eresponse_bytes\x18\x16 \x01(\x04R\rresponseBytes\x12%\n" +
+	"\x0eshadow_verdict\x18\x17 \x01(\tR\rshadowVerdict\x12?\n" +
+	"\bdecision\x18\x18 \x01(\v2#.sallyport.admin.v1.RequestDecisionR\bdecision\"\xf9\x03\n" +
+	"\x0fRequestDecision\x128\n" +
+	"\x06stages\x18\x01 \x03(\v2 .sallyport.admin.v1.RequestStageR\x06stages\x12#\n" +
+	"\rstages_missed\x18\x02 \x01(\rR\fstagesMissed\x12\x14\n" +
+	"\x05timed\x18\x03 \x01(\bR\x05timed\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vanswered_by\x18\x05 \x01(\tR\n" +
+	"answeredBy\x12(\n" +
+	"\x10answered_by_name\x18\x06 \x01(\tR\x0eansweredByName\x12\x18\n" +
+	"\aservice\x18\a \x01(\tR\aservice\x12!\n" +
+	"\fservice_name\x18\b \x01(\tR\vserviceName\x12!\n" +
+	"\fforward_path\x18\t \x01(\tR\vforwardPath\x12\x16\n" +
+	"\x06target\x18\n" +
+	" \x01(\tR\x06target\x12'\n" +
+	"\x0fupstream_status\x18\v \x01(\rR\x0eupstreamStatus\x12\x19\n" +
+	"\btrace_id\x18\f \x01(\tR\atraceId\x12\x16\n" +
+	"\x06scheme\x18\r \x01(\tR\x06scheme\x12:\n" +
+	"\aheaders\x18\x0e \x03(\v2 .sallyport.admin.v1.RequestFieldR\aheaders\"\xc3\x01\n" +
+	"\fRequestStage\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05level\x18\x04 \x01(\tR\x05level\x12\x18\n" +
+	"\averdict\x18\x05 \x01(\tR\averdict\x12\x12\n" +
+	"\x04code\x18\x06 \x01(\tR\x04code\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x17\n" +
+	"\atook_ns\x18\b \x01(\x04R\x06tookNs\"P\n" +
+	"\fRequestField\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
+	"\x06masked\x18\x03 \x01(\bR\x06maskedBHZFgithub.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_sallyport_admin_v1_usage_proto_rawDescOnce sync.Once
@@ -637,28 +1023,34 @@ func file_sallyport_admin_v1_usage_proto_rawDescGZIP() []byte {
 	return file_sallyport_admin_v1_usage_proto_rawDescData
 }
 
-var file_sallyport_admin_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_sallyport_admin_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_sallyport_admin_v1_usage_proto_goTypes = []any{
 	(*UsageCoverage)(nil),         // 0: sallyport.admin.v1.UsageCoverage
 	(*UsageNode)(nil),             // 1: sallyport.admin.v1.UsageNode
 	(*UsageCredentialRow)(nil),    // 2: sallyport.admin.v1.UsageCredentialRow
 	(*AnsweredRequest)(nil),       // 3: sallyport.admin.v1.AnsweredRequest
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*RequestDecision)(nil),       // 4: sallyport.admin.v1.RequestDecision
+	(*RequestStage)(nil),          // 5: sallyport.admin.v1.RequestStage
+	(*RequestField)(nil),          // 6: sallyport.admin.v1.RequestField
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_sallyport_admin_v1_usage_proto_depIdxs = []int32{
-	4, // 0: sallyport.admin.v1.UsageCoverage.from:type_name -> google.protobuf.Timestamp
-	4, // 1: sallyport.admin.v1.UsageCoverage.to:type_name -> google.protobuf.Timestamp
-	1, // 2: sallyport.admin.v1.UsageCoverage.nodes:type_name -> sallyport.admin.v1.UsageNode
-	4, // 3: sallyport.admin.v1.UsageNode.last_batch_at:type_name -> google.protobuf.Timestamp
-	4, // 4: sallyport.admin.v1.UsageNode.silent_since:type_name -> google.protobuf.Timestamp
-	4, // 5: sallyport.admin.v1.UsageCredentialRow.time:type_name -> google.protobuf.Timestamp
-	4, // 6: sallyport.admin.v1.UsageCredentialRow.last_used_at:type_name -> google.protobuf.Timestamp
-	4, // 7: sallyport.admin.v1.AnsweredRequest.time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7,  // 0: sallyport.admin.v1.UsageCoverage.from:type_name -> google.protobuf.Timestamp
+	7,  // 1: sallyport.admin.v1.UsageCoverage.to:type_name -> google.protobuf.Timestamp
+	1,  // 2: sallyport.admin.v1.UsageCoverage.nodes:type_name -> sallyport.admin.v1.UsageNode
+	7,  // 3: sallyport.admin.v1.UsageNode.last_batch_at:type_name -> google.protobuf.Timestamp
+	7,  // 4: sallyport.admin.v1.UsageNode.silent_since:type_name -> google.protobuf.Timestamp
+	7,  // 5: sallyport.admin.v1.UsageCredentialRow.time:type_name -> google.protobuf.Timestamp
+	7,  // 6: sallyport.admin.v1.UsageCredentialRow.last_used_at:type_name -> google.protobuf.Timestamp
+	7,  // 7: sallyport.admin.v1.AnsweredRequest.time:type_name -> google.protobuf.Timestamp
+	4,  // 8: sallyport.admin.v1.AnsweredRequest.decision:type_name -> sallyport.admin.v1.RequestDecision
+	5,  // 9: sallyport.admin.v1.RequestDecision.stages:type_name -> sallyport.admin.v1.RequestStage
+	6,  // 10: sallyport.admin.v1.RequestDecision.headers:type_name -> sallyport.admin.v1.RequestField
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_usage_proto_init() }
@@ -673,7 +1065,7 @@ func file_sallyport_admin_v1_usage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_admin_v1_usage_proto_rawDesc), len(file_sallyport_admin_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

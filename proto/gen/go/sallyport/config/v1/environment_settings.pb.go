@@ -47,9 +47,12 @@ type EnvironmentSettings struct {
 	RemovalPercent *uint32 `protobuf:"varint,13,opt,name=removal_percent,json=removalPercent,proto3,oneof" json:"removal_percent,omitempty"`
 	// The configuration changes by proposals alone: filed by one person, approved and published by others. A direct write, one that would
 	// switch this off included, is refused with proposal_required; whoever holds proposals.override passes with `force`.
-	FourEyes      bool `protobuf:"varint,14,opt,name=four_eyes,json=fourEyes,proto3" json:"four_eyes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FourEyes bool `protobuf:"varint,14,opt,name=four_eyes,json=fourEyes,proto3" json:"four_eyes,omitempty"`
+	// Of a million requests that are let pass so many are kept with all that the gateway decided about them, as rejected ones always are;
+	// absent: 1000. A node keeps at most 200 of them a second.
+	TracedPerMillion *uint32 `protobuf:"varint,15,opt,name=traced_per_million,json=tracedPerMillion,proto3,oneof" json:"traced_per_million,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *EnvironmentSettings) Reset() {
@@ -145,11 +148,18 @@ func (x *EnvironmentSettings) GetFourEyes() bool {
 	return false
 }
 
+func (x *EnvironmentSettings) GetTracedPerMillion() uint32 {
+	if x != nil && x.TracedPerMillion != nil {
+		return *x.TracedPerMillion
+	}
+	return 0
+}
+
 var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xbc\x04\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x97\x05\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
@@ -161,11 +171,13 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\rmax_staleness\x18\f \x01(\v2\x19.google.protobuf.DurationB\x17\xbaH\x0e\xaa\x01\v\"\x05\b\x80\x9a\x9e\x012\x02\b\n" +
 	"\xaa\xbb\x18\x02H\x02R\fmaxStaleness\x12;\n" +
 	"\x0fremoval_percent\x18\r \x01(\rB\r\xbaH\x04*\x02\x18d\xaa\xbb\x18\x02H\x02H\x00R\x0eremovalPercent\x88\x01\x01\x12#\n" +
-	"\tfour_eyes\x18\x0e \x01(\bB\x06\xaa\xbb\x18\x02H\x03R\bfourEyes\x1a9\n" +
+	"\tfour_eyes\x18\x0e \x01(\bB\x06\xaa\xbb\x18\x02H\x03R\bfourEyes\x12B\n" +
+	"\x12traced_per_million\x18\x0f \x01(\rB\x0f\xbaH\x06*\x04\x18\xc0\x84=\xaa\xbb\x18\x02H\x03H\x01R\x10tracedPerMillion\x88\x01\x01\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x12\n" +
-	"\x10_removal_percentBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
+	"\x10_removal_percentB\x15\n" +
+	"\x13_traced_per_millionBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
 
 var (
 	file_sallyport_config_v1_environment_settings_proto_rawDescOnce sync.Once

@@ -23,6 +23,122 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Level is where a policy is attached.
+type Step_Level int32
+
+const (
+	Step_LEVEL_UNSPECIFIED Step_Level = 0
+	Step_LEVEL_ENVIRONMENT Step_Level = 1
+	Step_LEVEL_SERVICE     Step_Level = 2
+	Step_LEVEL_ROUTE       Step_Level = 3
+	Step_LEVEL_CONSUMER    Step_Level = 4
+)
+
+// Enum value maps for Step_Level.
+var (
+	Step_Level_name = map[int32]string{
+		0: "LEVEL_UNSPECIFIED",
+		1: "LEVEL_ENVIRONMENT",
+		2: "LEVEL_SERVICE",
+		3: "LEVEL_ROUTE",
+		4: "LEVEL_CONSUMER",
+	}
+	Step_Level_value = map[string]int32{
+		"LEVEL_UNSPECIFIED": 0,
+		"LEVEL_ENVIRONMENT": 1,
+		"LEVEL_SERVICE":     2,
+		"LEVEL_ROUTE":       3,
+		"LEVEL_CONSUMER":    4,
+	}
+)
+
+func (x Step_Level) Enum() *Step_Level {
+	p := new(Step_Level)
+	*p = x
+	return p
+}
+
+func (x Step_Level) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Step_Level) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_usage_v1_usage_proto_enumTypes[0].Descriptor()
+}
+
+func (Step_Level) Type() protoreflect.EnumType {
+	return &file_sallyport_usage_v1_usage_proto_enumTypes[0]
+}
+
+func (x Step_Level) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Step_Level.Descriptor instead.
+func (Step_Level) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{5, 0}
+}
+
+// Verdict is what a stage did with a request.
+type Step_Verdict int32
+
+const (
+	Step_VERDICT_UNSPECIFIED Step_Verdict = 0
+	// It let the request go on.
+	Step_VERDICT_PASSED Step_Verdict = 1
+	// It refused.
+	Step_VERDICT_REFUSED Step_Verdict = 2
+	// It is in shadow, and would have refused.
+	Step_VERDICT_SHADOW_REFUSED Step_Verdict = 3
+	// It answered in the service's place.
+	Step_VERDICT_ANSWERED Step_Verdict = 4
+)
+
+// Enum value maps for Step_Verdict.
+var (
+	Step_Verdict_name = map[int32]string{
+		0: "VERDICT_UNSPECIFIED",
+		1: "VERDICT_PASSED",
+		2: "VERDICT_REFUSED",
+		3: "VERDICT_SHADOW_REFUSED",
+		4: "VERDICT_ANSWERED",
+	}
+	Step_Verdict_value = map[string]int32{
+		"VERDICT_UNSPECIFIED":    0,
+		"VERDICT_PASSED":         1,
+		"VERDICT_REFUSED":        2,
+		"VERDICT_SHADOW_REFUSED": 3,
+		"VERDICT_ANSWERED":       4,
+	}
+)
+
+func (x Step_Verdict) Enum() *Step_Verdict {
+	p := new(Step_Verdict)
+	*p = x
+	return p
+}
+
+func (x Step_Verdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Step_Verdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_usage_v1_usage_proto_enumTypes[1].Descriptor()
+}
+
+func (Step_Verdict) Type() protoreflect.EnumType {
+	return &file_sallyport_usage_v1_usage_proto_enumTypes[1]
+}
+
+func (x Step_Verdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Step_Verdict.Descriptor instead.
+func (Step_Verdict) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{5, 1}
+}
+
 // Batch is one message on the usage stream. (node, boot, number) names it for ever, so that it counts once.
 type Batch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -369,6 +485,10 @@ type Event struct {
 	RequestBytes uint64 `protobuf:"varint,16,opt,name=request_bytes,json=requestBytes,proto3" json:"request_bytes,omitempty"`
 	// Bytes of the response's body.
 	ResponseBytes uint64 `protobuf:"varint,17,opt,name=response_bytes,json=responseBytes,proto3" json:"response_bytes,omitempty"`
+	// How it was decided; absent from nodes that don't tell.
+	Decision *Decision `protobuf:"bytes,18,opt,name=decision,proto3" json:"decision,omitempty"`
+	// Code with which the first stage in shadow would have refused it; empty: none would have.
+	ShadowVerdict string `protobuf:"bytes,19,opt,name=shadow_verdict,json=shadowVerdict,proto3" json:"shadow_verdict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -522,6 +642,330 @@ func (x *Event) GetResponseBytes() uint64 {
 	return 0
 }
 
+func (x *Event) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+func (x *Event) GetShadowVerdict() string {
+	if x != nil {
+		return x.ShadowVerdict
+	}
+	return ""
+}
+
+// Decision is what became of one request on its way through the gateway. It holds no query, and no value of a header field but those
+// that can't be a secret.
+type Decision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the stages said that it got to, in the order in which they ran.
+	Steps []*Step `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	// How many more there were, for which there was no room.
+	StepsMissed uint32 `protobuf:"varint,2,opt,name=steps_missed,json=stepsMissed,proto3" json:"steps_missed,omitempty"`
+	// The request was sampled: how long its stages took is known.
+	Timed bool `protobuf:"varint,3,opt,name=timed,proto3" json:"timed,omitempty"`
+	// Why it was rejected, for operators, cut to 200 bytes.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Policy that answered in the service's place, by id, 16 bytes; empty: none did.
+	AnsweredBy []byte `protobuf:"bytes,5,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
+	// Service of its route, by id, 16 bytes; empty: no route matched.
+	Service []byte `protobuf:"bytes,6,opt,name=service,proto3" json:"service,omitempty"`
+	// Path that the service was asked for, without the query, cut to 512 bytes; empty: it wasn't asked.
+	ForwardPath string `protobuf:"bytes,7,opt,name=forward_path,json=forwardPath,proto3" json:"forward_path,omitempty"`
+	// Target that was asked, host:port; empty: none was.
+	Target string `protobuf:"bytes,8,opt,name=target,proto3" json:"target,omitempty"`
+	// Status of the service's answer; 0: there was none.
+	UpstreamStatus uint32 `protobuf:"varint,9,opt,name=upstream_status,json=upstreamStatus,proto3" json:"upstream_status,omitempty"`
+	// Trace that it is a span of (W3C), 16 bytes; empty: it has no span.
+	TraceId []byte `protobuf:"bytes,10,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// "http" or "https", of the client's connection.
+	Scheme string `protobuf:"bytes,11,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	// Fields of its header, as they were when it was refused or the service asked; the first 32.
+	Header        []*Field `protobuf:"bytes,12,rep,name=header,proto3" json:"header,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision) Reset() {
+	*x = Decision{}
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision) ProtoMessage() {}
+
+func (x *Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Decision) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Decision) GetStepsMissed() uint32 {
+	if x != nil {
+		return x.StepsMissed
+	}
+	return 0
+}
+
+func (x *Decision) GetTimed() bool {
+	if x != nil {
+		return x.Timed
+	}
+	return false
+}
+
+func (x *Decision) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Decision) GetAnsweredBy() []byte {
+	if x != nil {
+		return x.AnsweredBy
+	}
+	return nil
+}
+
+func (x *Decision) GetService() []byte {
+	if x != nil {
+		return x.Service
+	}
+	return nil
+}
+
+func (x *Decision) GetForwardPath() string {
+	if x != nil {
+		return x.ForwardPath
+	}
+	return ""
+}
+
+func (x *Decision) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Decision) GetUpstreamStatus() uint32 {
+	if x != nil {
+		return x.UpstreamStatus
+	}
+	return 0
+}
+
+func (x *Decision) GetTraceId() []byte {
+	if x != nil {
+		return x.TraceId
+	}
+	return nil
+}
+
+func (x *Decision) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *Decision) GetHeader() []*Field {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+// Step is what one stage said.
+type Step struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Policy that it is compiled from, by id, 16 bytes.
+	Policy []byte `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The policy's kind.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Level at which it is attached.
+	Level Step_Level `protobuf:"varint,3,opt,name=level,proto3,enum=sallyport.usage.v1.Step_Level" json:"level,omitempty"`
+	// What it did.
+	Verdict Step_Verdict `protobuf:"varint,4,opt,name=verdict,proto3,enum=sallyport.usage.v1.Step_Verdict" json:"verdict,omitempty"`
+	// Code of its refusal; empty without one.
+	Code string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
+	// Why, for operators, cut to 200 bytes.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How long it was at work, in nanoseconds; 0 when it wasn't timed.
+	TookNs        uint64 `protobuf:"varint,7,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Step) GetPolicy() []byte {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *Step) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Step) GetLevel() Step_Level {
+	if x != nil {
+		return x.Level
+	}
+	return Step_LEVEL_UNSPECIFIED
+}
+
+func (x *Step) GetVerdict() Step_Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Step_VERDICT_UNSPECIFIED
+}
+
+func (x *Step) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Step) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Step) GetTookNs() uint64 {
+	if x != nil {
+		return x.TookNs
+	}
+	return 0
+}
+
+// Field is one of a header.
+type Field struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, cut to 64 bytes.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Value, cut to 128 bytes; empty when it is masked.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// The value might be a secret and isn't told.
+	Masked        bool `protobuf:"varint,3,opt,name=masked,proto3" json:"masked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Field) Reset() {
+	*x = Field{}
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Field) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Field) ProtoMessage() {}
+
+func (x *Field) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Field.ProtoReflect.Descriptor instead.
+func (*Field) Descriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Field) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Field) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Field) GetMasked() bool {
+	if x != nil {
+		return x.Masked
+	}
+	return false
+}
+
 var File_sallyport_usage_v1_usage_proto protoreflect.FileDescriptor
 
 const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
@@ -555,7 +999,7 @@ const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\x04hour\x18\x03 \x01(\x03R\x04hour\x12\x1a\n" +
 	"\brequests\x18\x04 \x01(\x04R\brequests\x12 \n" +
 	"\flast_used_ms\x18\x05 \x01(\x03R\n" +
-	"lastUsedMs\"\xdd\x03\n" +
+	"lastUsedMs\"\xbe\x04\n" +
 	"\x05Event\x12\x17\n" +
 	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\x12\x1d\n" +
 	"\n" +
@@ -579,7 +1023,48 @@ const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\vupstream_us\x18\x0f \x01(\x04R\n" +
 	"upstreamUs\x12#\n" +
 	"\rrequest_bytes\x18\x10 \x01(\x04R\frequestBytes\x12%\n" +
-	"\x0eresponse_bytes\x18\x11 \x01(\x04R\rresponseBytesBHZFgithub.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1;usagev1b\x06proto3"
+	"\x0eresponse_bytes\x18\x11 \x01(\x04R\rresponseBytes\x128\n" +
+	"\bdecision\x18\x12 \x01(\v2\x1c.sallyport.usage.v1.DecisionR\bdecision\x12%\n" +
+	"\x0eshadow_verdict\x18\x13 \x01(\tR\rshadowVerdict\"\x90\x03\n" +
+	"\bDecision\x12.\n" +
+	"\x05steps\x18\x01 \x03(\v2\x18.sallyport.usage.v1.StepR\x05steps\x12!\n" +
+	"\fsteps_missed\x18\x02 \x01(\rR\vstepsMissed\x12\x14\n" +
+	"\x05timed\x18\x03 \x01(\bR\x05timed\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vanswered_by\x18\x05 \x01(\fR\n" +
+	"answeredBy\x12\x18\n" +
+	"\aservice\x18\x06 \x01(\fR\aservice\x12!\n" +
+	"\fforward_path\x18\a \x01(\tR\vforwardPath\x12\x16\n" +
+	"\x06target\x18\b \x01(\tR\x06target\x12'\n" +
+	"\x0fupstream_status\x18\t \x01(\rR\x0eupstreamStatus\x12\x19\n" +
+	"\btrace_id\x18\n" +
+	" \x01(\fR\atraceId\x12\x16\n" +
+	"\x06scheme\x18\v \x01(\tR\x06scheme\x121\n" +
+	"\x06header\x18\f \x03(\v2\x19.sallyport.usage.v1.FieldR\x06header\"\xd7\x03\n" +
+	"\x04Step\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\fR\x06policy\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x124\n" +
+	"\x05level\x18\x03 \x01(\x0e2\x1e.sallyport.usage.v1.Step.LevelR\x05level\x12:\n" +
+	"\averdict\x18\x04 \x01(\x0e2 .sallyport.usage.v1.Step.VerdictR\averdict\x12\x12\n" +
+	"\x04code\x18\x05 \x01(\tR\x04code\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x17\n" +
+	"\atook_ns\x18\a \x01(\x04R\x06tookNs\"m\n" +
+	"\x05Level\x12\x15\n" +
+	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11LEVEL_ENVIRONMENT\x10\x01\x12\x11\n" +
+	"\rLEVEL_SERVICE\x10\x02\x12\x0f\n" +
+	"\vLEVEL_ROUTE\x10\x03\x12\x12\n" +
+	"\x0eLEVEL_CONSUMER\x10\x04\"}\n" +
+	"\aVerdict\x12\x17\n" +
+	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eVERDICT_PASSED\x10\x01\x12\x13\n" +
+	"\x0fVERDICT_REFUSED\x10\x02\x12\x1a\n" +
+	"\x16VERDICT_SHADOW_REFUSED\x10\x03\x12\x14\n" +
+	"\x10VERDICT_ANSWERED\x10\x04\"I\n" +
+	"\x05Field\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
+	"\x06masked\x18\x03 \x01(\bR\x06maskedBHZFgithub.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1;usagev1b\x06proto3"
 
 var (
 	file_sallyport_usage_v1_usage_proto_rawDescOnce sync.Once
@@ -593,22 +1078,33 @@ func file_sallyport_usage_v1_usage_proto_rawDescGZIP() []byte {
 	return file_sallyport_usage_v1_usage_proto_rawDescData
 }
 
-var file_sallyport_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_sallyport_usage_v1_usage_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_sallyport_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_sallyport_usage_v1_usage_proto_goTypes = []any{
-	(*Batch)(nil),           // 0: sallyport.usage.v1.Batch
-	(*Counter)(nil),         // 1: sallyport.usage.v1.Counter
-	(*CredentialCount)(nil), // 2: sallyport.usage.v1.CredentialCount
-	(*Event)(nil),           // 3: sallyport.usage.v1.Event
+	(Step_Level)(0),         // 0: sallyport.usage.v1.Step.Level
+	(Step_Verdict)(0),       // 1: sallyport.usage.v1.Step.Verdict
+	(*Batch)(nil),           // 2: sallyport.usage.v1.Batch
+	(*Counter)(nil),         // 3: sallyport.usage.v1.Counter
+	(*CredentialCount)(nil), // 4: sallyport.usage.v1.CredentialCount
+	(*Event)(nil),           // 5: sallyport.usage.v1.Event
+	(*Decision)(nil),        // 6: sallyport.usage.v1.Decision
+	(*Step)(nil),            // 7: sallyport.usage.v1.Step
+	(*Field)(nil),           // 8: sallyport.usage.v1.Field
 }
 var file_sallyport_usage_v1_usage_proto_depIdxs = []int32{
-	1, // 0: sallyport.usage.v1.Batch.counters:type_name -> sallyport.usage.v1.Counter
-	2, // 1: sallyport.usage.v1.Batch.credentials:type_name -> sallyport.usage.v1.CredentialCount
-	3, // 2: sallyport.usage.v1.Batch.events:type_name -> sallyport.usage.v1.Event
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 0: sallyport.usage.v1.Batch.counters:type_name -> sallyport.usage.v1.Counter
+	4, // 1: sallyport.usage.v1.Batch.credentials:type_name -> sallyport.usage.v1.CredentialCount
+	5, // 2: sallyport.usage.v1.Batch.events:type_name -> sallyport.usage.v1.Event
+	6, // 3: sallyport.usage.v1.Event.decision:type_name -> sallyport.usage.v1.Decision
+	7, // 4: sallyport.usage.v1.Decision.steps:type_name -> sallyport.usage.v1.Step
+	8, // 5: sallyport.usage.v1.Decision.header:type_name -> sallyport.usage.v1.Field
+	0, // 6: sallyport.usage.v1.Step.level:type_name -> sallyport.usage.v1.Step.Level
+	1, // 7: sallyport.usage.v1.Step.verdict:type_name -> sallyport.usage.v1.Step.Verdict
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_usage_v1_usage_proto_init() }
@@ -621,13 +1117,14 @@ func file_sallyport_usage_v1_usage_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_usage_v1_usage_proto_rawDesc), len(file_sallyport_usage_v1_usage_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   4,
+			NumEnums:      2,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_sallyport_usage_v1_usage_proto_goTypes,
 		DependencyIndexes: file_sallyport_usage_v1_usage_proto_depIdxs,
+		EnumInfos:         file_sallyport_usage_v1_usage_proto_enumTypes,
 		MessageInfos:      file_sallyport_usage_v1_usage_proto_msgTypes,
 	}.Build()
 	File_sallyport_usage_v1_usage_proto = out.File
