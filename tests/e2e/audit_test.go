@@ -126,14 +126,15 @@ func (r record) status() *sallyport.AuditStatus {
 	return status.JSON200
 }
 
-// witnessed tells whether a node has shown a head of this record.
+// witnessed tells whether a node has shown how far the chain goes now. What is newer than the last signed head nobody vouches for.
 func (r record) witnessed() error {
-	for _, w := range r.status().Witnesses {
-		if w.Node != "" && w.Number > 0 {
+	status := r.status()
+	for _, w := range status.Witnesses {
+		if w.Node != "" && w.Number == status.Number {
 			return nil
 		}
 	}
-	return fmt.Errorf("no node has shown a head")
+	return fmt.Errorf("no node has shown the head %d: %+v", status.Number, status.Witnesses)
 }
 
 // exported is one line of an export, as somebody reads it who has none of our code.
