@@ -53,7 +53,7 @@ test("what nodes would do is shown: verdict, route, near misses, each policy in 
   ]);
   await expect(page.locator('[data-difference="revision"]')).toContainText("12 edge-1");
   await accessible(page, "an explanation");
-  await page.getByText("edge-2", { exact: true }).click();
+  await page.getByRole("radiogroup", { name: "Node" }).getByText("edge-2").click();
   await expect(page.getByText(/it isn't connected/)).toBeVisible();
 });
 

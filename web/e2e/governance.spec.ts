@@ -20,8 +20,8 @@ async function land(name: string): Promise<(path: string) => string> {
   await made("PUT", at("services/back"), service);
   await made("POST", at("changes"), {
     operations: [
-      { op: "put", collection: "routes", key: "open", object: { service: "back", paths: [{ prefix: "/" }], public: true } },
-      { op: "put", collection: "policies", key: "keys", object: { kind: "api-key", config: {}, attached_to: [{ route: "open" }] } },
+      { action: "put", collection: "routes", key: "open", body: { service: "back", paths: [{ prefix: "/" }], public: true } },
+      { action: "put", collection: "policies", key: "keys", body: { kind: "api-key", config: {}, attached_to: [{ route: "open" }] } },
     ],
   });
   return at;
