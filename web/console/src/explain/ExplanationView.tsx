@@ -104,7 +104,7 @@ function Answer({ environment, node }: { environment: string; node: Explanation 
       {(node.quotas ?? []).length > 0 && (
         <Panel title="What limits leave the caller">
           {(node.quotas ?? []).map((quota, i) => (
-            <Text key={i} size="sm"><strong>{quota.name}</strong>: {quota.remaining ?? 0} at once, all again in {Math.ceil((quota.reset_ms ?? 0) / 1000)} s</Text>
+            <Text key={i} size="sm"><strong>{quota.name}</strong>: {quota.remaining ?? 0} could pass at once{(quota.reset_ms ?? 0) > 0 && `, the whole allowance is back in ${Math.ceil((quota.reset_ms ?? 0) / 1000)} s`}</Text>
           ))}
         </Panel>
       )}

@@ -27,7 +27,7 @@ export function KeysPage() {
             <Empty icon="keys" title="No keys yet" action={create}>A key belongs to a consumer, and may be used for the scopes that it has.</Empty>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={680}>
+              <Table.ScrollContainer minWidth={680} scrollAreaProps={{ offsetScrollbars: "present" }}>
                 <Table verticalSpacing="sm" horizontalSpacing="lg" className={classes.table}>
                   <Table.Thead>
                     <Table.Tr><Table.Th>Key</Table.Th><Table.Th>Consumer</Table.Th><Table.Th>Scopes</Table.Th><Table.Th>Ends</Table.Th><Table.Th>Last used</Table.Th></Table.Tr>

@@ -38,7 +38,7 @@ export function PoliciesPage() {
             </Empty>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={680}>
+              <Table.ScrollContainer minWidth={680} scrollAreaProps={{ offsetScrollbars: "present" }}>
                 <Table verticalSpacing="sm" horizontalSpacing="lg" className={classes.table} highlightOnHover>
                   <Table.Thead>
                     <Table.Tr>

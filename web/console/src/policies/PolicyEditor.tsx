@@ -119,7 +119,7 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
 const none: FieldError[] = [];
 
 /** What stands beside the configuration; whatever else a policy has goes with the behaviour, and so is never left out. */
-const about = ["name", "description", "labels"];
+const about = ["name", "description", "labels", "team"];
 const fixed = ["kind", "config", "attached_to"];
 
 function Sections({ root }: { root: ReturnType<typeof rootOf> }) {
