@@ -44,10 +44,15 @@ export const test = base.extend<{ tolerated: RegExp | undefined; watched: undefi
   ],
 });
 
-/** open goes to a page of the environment as somebody who is signed in in this tab. */
-export async function open(page: Page, path: string): Promise<void> {
-  await page.addInitScript((text) => sessionStorage.setItem("sallyport.token", text), token());
-  await page.goto(`${consoleURL()}/environments/${environment}/${path}`);
+interface Opening {
+  in?: string;
+  as?: string;
+}
+
+/** open goes to a page of the environment, or of another, as somebody who is signed in in this tab. */
+export async function open(page: Page, path: string, opening: Opening = {}): Promise<void> {
+  await page.addInitScript((text) => sessionStorage.setItem("sallyport.token", text), opening.as ?? token());
+  await page.goto(`${consoleURL()}/environments/${opening.in ?? environment}/${path}`);
 }
 
 /** accessible demands that axe finds nothing to complain of, and that it looked. */

@@ -1,3 +1,4 @@
+import type { Page } from "@playwright/test";
 import { accessible, api, expect, open, test } from "./console";
 
 const answer = {
@@ -28,8 +29,9 @@ test("what nodes would do is shown: verdict, route, near misses, each policy in 
   await open(page, "explain");
   await page.getByLabel("Path and query").fill("/orders/7?x=1");
   await page.getByLabel("Host").fill("api.example.com");
-  await page.getByRole("combobox", { name: "Caller" }).click();
-  await page.getByRole("option", { name: "guest" }).click();
+  await page.getByText("A consumer", { exact: true }).click();
+  await page.getByRole("combobox", { name: "Consumer" }).click();
+  await page.getByRole("option", { name: "guest", exact: true }).click();
   await page.getByLabel("Scopes of that key").fill("a:read, b:read");
   await page.getByRole("button", { name: "Add header" }).click();
   await page.getByLabel("Name of header 1").fill("X-Tenant");
@@ -49,22 +51,55 @@ test("what nodes would do is shown: verdict, route, near misses, each policy in 
   expect(await page.locator("[data-stage]").evaluateAll((all) => all.map((s) => `${s.getAttribute("data-stage")} ${s.getAttribute("data-verdict")}`))).toEqual([
     "orders-guard shadow_refused", "orders-key refused", "orders-limit not_reached",
   ]);
+  await expect(page.locator('[data-difference="revision"]')).toContainText("12 edge-1");
   await accessible(page, "an explanation");
-  await page.getByText("edge-2", { exact: true }).click();
-  await expect(page.getByText("it isn't connected")).toBeVisible();
+  await page.getByRole("radiogroup", { name: "Node" }).getByText("edge-2").click();
+  await expect(page.getByText(/it isn't connected/)).toBeVisible();
 });
 
-test("a real node is asked, and its answer or refusal shown", async ({ page }) => {
-  const { body } = await api("GET", "/openapi.json");
-  const served = "/api/v1/environments/{environment}/explain" in body.paths;
+const explain = (page: Page) => page.getByRole("button", { name: "Explain", exact: true }).click();
+const stages = (page: Page) => page.locator("[data-stage]").evaluateAll((all) => all.map((s) => `${s.getAttribute("data-stage")} ${s.getAttribute("data-verdict")}`));
+
+test("real nodes say what they would do, for whoever the caller is taken to be", async ({ page }) => {
   await open(page, "explain");
   await page.getByLabel("Path and query").fill("/orders/7");
-  await page.getByRole("button", { name: "Explain", exact: true }).click();
-  if (!served) {
-    await expect(page.locator('[data-problem="not_found"]')).toContainText(/request req_/);
-    return;
-  }
-  await expect(page.locator('[data-found-route="orders"]')).toBeVisible();
-  await expect(page.locator('[data-stage="orders-key"]')).toHaveAttribute("data-verdict", "refused");
-  await expect(page.locator('[data-verdict="credential_missing"]')).toBeVisible();
+  await page.getByRole("switch", { name: /Ask every node/ }).check();
+  await explain(page);
+  await expect(page.locator('[data-found-route="orders"]')).toContainText("prefix /orders");
+  await expect(page.locator('[data-miss="hello"]')).toContainText(/path: wants .+, has \/orders\/7/);
+  await expect(page.locator('[data-verdict="credential_missing"]').first()).toBeVisible();
+  expect(await stages(page)).toEqual(["orders-key refused", "orders-limit not_reached"]);
+  await expect(page.locator('[data-stage="orders-key"]')).toContainText(/API key · authenticate · route/);
+  await expect(page.getByRole("radiogroup", { name: "Node" }).getByRole("radio")).toHaveCount(2);
+  await expect(page.locator("[data-agreement], [data-difference]").first()).toBeVisible(); // a revision may be on its way to one of them
+
+  // Taken to be a consumer with the scope it is let through; with another one it isn't.
+  await page.getByText("A consumer", { exact: true }).click();
+  await page.getByRole("combobox", { name: "Consumer" }).click();
+  await page.getByRole("option", { name: "shop", exact: true }).click();
+  await page.getByLabel("Scopes of that key").fill("orders:read");
+  await explain(page);
+  await expect(page.locator('[data-verdict="allowed"]')).toContainText("It is let through");
+  await expect(page.getByText("consumer shop")).toBeVisible();
+  expect(await stages(page)).toEqual(["orders-key passed", "orders-limit passed"]);
+  await page.getByLabel("Scopes of that key").fill("orders:write");
+  await explain(page);
+  await expect(page.locator('[data-stage="orders-key"][data-verdict="refused"]')).toContainText("scope");
+
+  // Or a key that is there, which nobody here knows.
+  await page.getByText("A stand-in key", { exact: true }).click();
+  await page.getByRole("combobox", { name: "API key" }).click();
+  await page.getByRole("option", { name: /guest$/ }).first().click();
+  await explain(page);
+  await expect(page.locator('[data-stage="orders-key"][data-verdict="refused"]')).toContainText("scope");
+  await expect(page.getByText("consumer guest")).toBeVisible();
+  await accessible(page, "a real explanation");
+});
+
+test("what can't be asked is said at its field", async ({ page }) => {
+  await open(page, "explain");
+  await page.getByLabel("Address of the client").fill("nowhere");
+  await explain(page);
+  await expect(page.getByLabel("Address of the client")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.locator("[data-problem]")).toContainText(/request req_/);
 });

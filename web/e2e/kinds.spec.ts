@@ -41,6 +41,7 @@ async function saves(page: Page, kind: Kind, fixture: Fixture): Promise<void> {
   await page.getByRole("button", { name: "Review and publish" }).click();
   await expect(page.locator('[data-change="create"]')).toContainText(typed);
   await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.getByLabel("Search policies").fill(typed); // there are more than a page of them
   await expect(page.locator(`[data-policy="${typed}"]`)).toBeVisible();
 
   const direct = await api("PUT", inEnvironment(`policies/${sent}`), { kind: kind.name, config });

@@ -31,7 +31,7 @@ test("who signs in with a token sees the routes; the token stays in the tab", as
 });
 
 test("a token that is deleted meanwhile leads to the sign-in", async ({ page }) => {
-  const made = await api("POST", "/access-tokens", { name: "short-lived" });
+  const made = await api("POST", "/access-tokens", { name: "short-lived", role: "viewer" });
   await page.goto(consoleURL());
   await page.getByLabel("Access token").fill(made.body.token);
   await page.getByRole("button", { name: "Sign in" }).click();

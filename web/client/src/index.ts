@@ -10,6 +10,13 @@ export type ApiKey = Schemas["ApiKey"];
 export type Consumer = Schemas["Consumer"];
 export type Environment = Schemas["Environment"];
 export type Plan = Schemas["ChangesResponse"];
+export type Effect = Schemas["Effect"];
+export type Me = Schemas["Me"];
+export type HypotheticalRequest = Schemas["HypotheticalRequest"];
+export type HypotheticalHeader = Schemas["HypotheticalHeader"];
+export type HypotheticalCaller = Schemas["HypotheticalCaller"];
+export type Explanations = Schemas["Explanations"];
+export type Explanation = Schemas["Explanation"];
 
 /** Refused is an answer of the API that is no success: its problem (RFC 9457), or that it couldn't be reached. */
 export class Refused extends Error {

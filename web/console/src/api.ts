@@ -32,10 +32,11 @@ export function refusalOf(error: unknown): Refusal {
   };
 }
 
-/** inForm is a refusal above a form whose fields say themselves what is wrong with them. */
+/** inForm is a refusal above a form whose fields say themselves what is wrong with them. What isn't about what was typed, such as a broken
+ * guardrail, says so itself. */
 export function inForm(refusal: Refusal): Refusal {
   const wrong = refusal.errors.length;
-  if (wrong === 0) return refusal;
+  if (wrong === 0 || refusal.status !== 400) return refusal;
   return { ...refusal, detail: wrong === 1 ? "One field is wrong: what it takes is said below it." : `${wrong} fields are wrong: what each takes is said below it.` };
 }
 

@@ -1,11 +1,12 @@
-import { ActionIcon, Button, Grid, Group, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
-import type { Consumer } from "@sallyport/client";
+import { ActionIcon, Button, Grid, Group, SegmentedControl, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { type ApiKey, type Consumer, type HypotheticalHeader as Header, type HypotheticalRequest, took } from "@sallyport/client";
 import { Empty, Icon, Loading, Page, Panel, Problem } from "@sallyport/ui";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import { pageQuery, refusalOf } from "../api";
-import { type Header, type HypotheticalRequest, explain } from "./contract";
+import { api, pageQuery, refusalOf } from "../api";
+import { useMay } from "../me";
+import { type Caller, callerOf, nobody } from "./caller";
 import classes from "./explain.module.css";
 import { ExplanationView } from "./ExplanationView";
 
@@ -18,12 +19,16 @@ export function ExplainPage() {
   const [host, setHost] = useState("");
   const [target, setTarget] = useState("/");
   const [address, setAddress] = useState("");
-  const [consumer, setConsumer] = useState<string | null>(null);
-  const [scopes, setScopes] = useState("");
+  const [caller, setCaller] = useState<Caller>(nobody);
   const [headers, setHeaders] = useState<Header[]>([]);
   const [everyNode, setEveryNode] = useState(false);
-  const consumers = useQuery(pageQuery<Consumer>(environment, "consumers", { limit: 500 }));
-  const asking = useMutation({ mutationFn: () => explain(environment, request(), everyNode) });
+  const may = useMay(environment);
+  const asking = useMutation({
+    mutationFn: async () => took(await api.POST("/api/v1/environments/{environment}/explain", {
+      params: { path: { environment }, query: everyNode ? { nodes: "all" } : {} },
+      body: request(),
+    })),
+  });
 
   const request = (): HypotheticalRequest => ({
     method,
@@ -31,7 +36,7 @@ export function ExplainPage() {
     ...(host === "" ? {} : { host }),
     ...(address === "" ? {} : { address }),
     ...(headers.length === 0 ? {} : { headers }),
-    ...(consumer === null ? {} : { caller: { consumer, ...(words(scopes).length === 0 ? {} : { scopes: words(scopes) }) } }),
+    ...callerOf(caller),
   });
   const refusal = asking.error === null ? undefined : refusalOf(asking.error);
   const wrong = (pointer: string) => refusal?.errors.find((e) => e.pointer === pointer || e.pointer.startsWith(`${pointer}/`))?.detail;
@@ -52,24 +57,11 @@ export function ExplainPage() {
                   <TextInput label="Path and query" value={target} onChange={(e) => setTarget(e.currentTarget.value)} error={wrong("/target")} className={classes.grow} required spellCheck={false} />
                 </Group>
                 <TextInput label="Host" placeholder="api.example.com" value={host} onChange={(e) => setHost(e.currentTarget.value)} error={wrong("/host")} spellCheck={false} />
-                <Select
-                  label="Caller"
-                  description="Taken to have a valid key. Without one, the headers say who calls."
-                  placeholder="Nobody is taken for granted"
-                  data={(consumers.data?.data ?? []).map((c) => ({ value: c.id ?? "", label: c.name ?? "" }))}
-                  value={consumer}
-                  onChange={setConsumer}
-                  searchable
-                  clearable
-                  error={wrong("/caller")}
-                />
-                {consumer !== null && (
-                  <TextInput label="Scopes of that key" placeholder="orders:read orders:write" value={scopes} onChange={(e) => setScopes(e.currentTarget.value)} error={wrong("/caller/scopes")} spellCheck={false} />
-                )}
+                <CallerView environment={environment} caller={caller} onChange={setCaller} wrong={wrong} />
                 <TextInput label="Address of the client" placeholder="192.0.2.1" value={address} onChange={(e) => setAddress(e.currentTarget.value)} error={wrong("/address")} />
                 <Headers headers={headers} onChange={setHeaders} />
                 <Switch label="Ask every node, and show what they don't agree on" checked={everyNode} onChange={(e) => setEveryNode(e.currentTarget.checked)} />
-                <Button type="submit" loading={asking.isPending}>Explain</Button>
+                <Button type="submit" loading={asking.isPending} disabled={!may("explain.use")}>Explain</Button>
               </Stack>
             </form>
           </Panel>
@@ -91,8 +83,59 @@ export function ExplainPage() {
   );
 }
 
-function words(text: string): string[] {
-  return text.split(/[\s,]+/).filter((word) => word !== "");
+interface CallerProps {
+  environment: string;
+  caller: Caller;
+  onChange: (caller: Caller) => void;
+  wrong: (pointer: string) => string | undefined;
+}
+
+/** CallerView picks whose credential the request is taken to show: nobody has to know a key's text to ask what it would be let do. */
+function CallerView({ environment, caller, onChange, wrong }: CallerProps) {
+  const keys = useQuery({ ...pageQuery<ApiKey>(environment, "api-keys", { limit: 500 }), enabled: caller.by === "key" });
+  const consumers = useQuery({ ...pageQuery<Consumer>(environment, "consumers", { limit: 500 }), enabled: caller.by !== "headers" });
+  const consumerOf = (id?: string) => consumers.data?.data.find((c) => c.id === id)?.name;
+  return (
+    <div role="group" aria-labelledby="caller-label">
+      <Text size="sm" fw={550} id="caller-label" mb={6}>Caller</Text>
+      <Stack gap="xs">
+        <SegmentedControl
+          fullWidth
+          aria-label="Who calls is told by"
+          value={caller.by}
+          onChange={(by) => onChange({ ...nobody, by: by as Caller["by"] })}
+          data={[{ value: "headers", label: "The headers" }, { value: "key", label: "A stand-in key" }, { value: "consumer", label: "A consumer" }]}
+        />
+        {caller.by === "key" && (
+          <Select
+            label="API key"
+            description="Taken to be shown, with the scopes, addresses and end that it has."
+            placeholder="Search by name"
+            data={(keys.data?.data ?? []).map((k) => ({ value: k.id ?? "", label: consumerOf(k.consumer) === undefined ? k.name ?? "" : `${k.name} · ${consumerOf(k.consumer)}` }))}
+            value={caller.named}
+            onChange={(named) => onChange({ ...caller, named })}
+            searchable
+            error={wrong("/caller")}
+          />
+        )}
+        {caller.by === "consumer" && (
+          <>
+            <Select
+              label="Consumer"
+              description="Taken to have a key with these scopes that never ends."
+              placeholder="Search by name"
+              data={(consumers.data?.data ?? []).map((c) => ({ value: c.id ?? "", label: c.name ?? "" }))}
+              value={caller.named}
+              onChange={(named) => onChange({ ...caller, named })}
+              searchable
+              error={wrong("/caller/consumer") ?? (wrong("/caller/scopes") === undefined ? wrong("/caller") : undefined)}
+            />
+            <TextInput label="Scopes of that key" placeholder="orders:read orders:write" value={caller.scopes} onChange={(e) => onChange({ ...caller, scopes: e.currentTarget.value })} error={wrong("/caller/scopes")} spellCheck={false} />
+          </>
+        )}
+      </Stack>
+    </div>
+  );
 }
 
 function Headers({ headers, onChange }: { headers: Header[]; onChange: (headers: Header[]) => void }) {
@@ -103,8 +146,8 @@ function Headers({ headers, onChange }: { headers: Header[]; onChange: (headers:
       <Stack gap="xs">
         {headers.map((header, i) => (
           <Group key={i} gap="xs" wrap="nowrap">
-            <TextInput aria-label={`Name of header ${i + 1}`} placeholder="X-Api-Key" value={header.name} onChange={(e) => set(i, { name: e.currentTarget.value })} spellCheck={false} />
-            <TextInput aria-label={`Value of header ${i + 1}`} value={header.value} onChange={(e) => set(i, { value: e.currentTarget.value })} className={classes.grow} spellCheck={false} autoComplete="off" />
+            <TextInput aria-label={`Name of header ${i + 1}`} placeholder="X-Api-Key" value={header.name ?? ""} onChange={(e) => set(i, { name: e.currentTarget.value })} spellCheck={false} />
+            <TextInput aria-label={`Value of header ${i + 1}`} value={header.value ?? ""} onChange={(e) => set(i, { value: e.currentTarget.value })} className={classes.grow} spellCheck={false} autoComplete="off" />
             <ActionIcon variant="subtle" color="gray" aria-label={`Remove header ${i + 1}`} onClick={() => onChange(headers.filter((_, at) => at !== i))}>
               <Icon name="close" size={16} />
             </ActionIcon>

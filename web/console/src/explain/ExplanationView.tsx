@@ -1,39 +1,64 @@
 import { Group, SegmentedControl, Stack, Table, Text } from "@mantine/core";
+import type { Explanation, Explanations, HypotheticalHeader as Header, Schemas } from "@sallyport/client";
 import { Icon, Panel, Tag, type Tone } from "@sallyport/ui";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { KindName, modeTone } from "../policies/words";
-import type { Explanation, Explanations, Header, Miss, Stage } from "./contract";
 import classes from "./explain.module.css";
+
+type Miss = Schemas["ExplanationMiss"];
+type Stage = Schemas["ExplanationStage"];
 
 /** ExplanationView shows what nodes answered: what they don't agree on, then one of them. */
 export function ExplanationView({ environment, answers }: { environment: string; answers: Explanations }) {
   const nodes = answers.nodes ?? [];
   const [chosen, setChosen] = useState("");
   const node = nodes.find((n) => n.node === chosen) ?? nodes[0];
-  const nameOf = (id: string) => nodes.find((n) => n.node === id)?.name ?? id;
+  const nameOf = (id: string): string => nodes.find((n) => n.node === id)?.name ?? id;
   return (
     <>
-      {(answers.differences ?? []).length > 0 && (
-        <Panel title="The nodes don't agree">
-          {(answers.differences ?? []).map((difference) => (
-            <Text key={difference.field} size="sm">
-              <strong>{difference.field.replaceAll("_", " ")}</strong>: {(difference.sides ?? []).map((s) => `${s.value || "none"} (${(s.nodes ?? []).map(nameOf).join(", ")})`).join("; ")}
-            </Text>
-          ))}
-        </Panel>
-      )}
+      {nodes.length > 1 && <Agreement answers={answers} nameOf={nameOf} />}
       {nodes.length > 1 && (
-        <SegmentedControl aria-label="Node" value={node?.node ?? ""} data={nodes.map((n) => ({ value: n.node, label: n.name ?? n.node }))} onChange={setChosen} />
+        <SegmentedControl aria-label="Node" value={node?.node ?? ""} data={nodes.map((n) => ({ value: n.node ?? "", label: n.name ?? n.node ?? "" }))} onChange={setChosen} />
       )}
       {node !== undefined && <Answer environment={environment} node={node} />}
     </>
   );
 }
 
+/** Agreement says of nodes that were all asked whether they would do the same, and where they wouldn't. */
+function Agreement({ answers, nameOf }: { answers: Explanations; nameOf: (id: string) => string }) {
+  const differences = answers.differences ?? [];
+  const answered = (answers.nodes ?? []).filter((n) => n.answered === true).length;
+  const others = answers.more === true && <Text size="sm" c="dimmed" mt="xs">More nodes are connected, which weren't asked.</Text>;
+  if (differences.length === 0) {
+    return <Panel><Text size="sm" data-agreement="all">{answered === 1 ? "One node answered." : `${answered} nodes answered, and agree.`}</Text>{others}</Panel>;
+  }
+  return (
+    <Panel title="The nodes don't agree">
+      <Table aria-label="What nodes don't agree on">
+        <Table.Thead><Table.Tr><Table.Th>On</Table.Th><Table.Th>They say</Table.Th></Table.Tr></Table.Thead>
+        <Table.Tbody>
+          {differences.map((difference) => (
+            <Table.Tr key={difference.field} data-difference={difference.field}>
+              <Table.Td className={classes.headerName}>{(difference.field ?? "").replaceAll("_", " ")}</Table.Td>
+              <Table.Td>
+                {(difference.sides ?? []).map((side, i) => (
+                  <Text key={i} size="sm"><code>{side.value || "none"}</code> <Text span c="dimmed">{(side.nodes ?? []).map(nameOf).join(", ")}</Text></Text>
+                ))}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+      {others}
+    </Panel>
+  );
+}
+
 function Answer({ environment, node }: { environment: string; node: Explanation }) {
   if (node.answered !== true) {
-    return <Panel title={`${node.name ?? node.node} didn't answer`}><Text size="sm">{node.detail} <code>{node.code}</code></Text></Panel>;
+    return <Panel title={`${node.name ?? node.node ?? ""} didn't answer`}><Text size="sm">{node.detail} <code>{node.code}</code></Text></Panel>;
   }
   const allowed = node.verdict === "allowed";
   return (
@@ -74,6 +99,13 @@ function Answer({ environment, node }: { environment: string; node: Explanation 
           <ol className={classes.stages}>
             {(node.stages ?? []).map((stage) => <StageView key={`${stage.policy}${stage.phase}`} environment={environment} stage={stage} />)}
           </ol>
+        </Panel>
+      )}
+      {(node.quotas ?? []).length > 0 && (
+        <Panel title="What limits leave the caller">
+          {(node.quotas ?? []).map((quota, i) => (
+            <Text key={i} size="sm"><strong>{quota.name}</strong>: {quota.remaining ?? 0} could pass at once{(quota.reset_ms ?? 0) > 0 && `, the whole allowance is back in ${Math.ceil((quota.reset_ms ?? 0) / 1000)} s`}</Text>
+          ))}
         </Panel>
       )}
       {node.forward !== undefined && (
@@ -125,17 +157,17 @@ const verdicts: Record<string, { tone: Tone; words: string }> = {
 };
 
 function StageView({ environment, stage }: { environment: string; stage: Stage }) {
-  const verdict = verdicts[stage.verdict] ?? { tone: "calm", words: stage.verdict };
+  const verdict = verdicts[stage.verdict ?? ""] ?? { tone: "calm", words: stage.verdict ?? "" };
   return (
     <li className={classes.stage} data-stage={stage.name} data-verdict={stage.verdict}>
       <Stack gap={2}>
         <Group gap="xs">
-          <Link to="/environments/$environment/policies/$key" params={{ environment, key: stage.policy }} className={classes.stageName}>{stage.name}</Link>
+          <Link to="/environments/$environment/policies/$key" params={{ environment, key: stage.policy ?? "" }} className={classes.stageName}>{stage.name}</Link>
           <Tag tone={verdict.tone}>{verdict.words}</Tag>
           {stage.mode !== "enforce" && <Tag tone={modeTone(stage.mode)}>{stage.mode}</Tag>}
         </Group>
         <Text size="sm" c="dimmed">
-          <KindName kind={stage.kind} /> · {stage.phase} · {stage.level}
+          <KindName kind={stage.kind ?? ""} /> · {stage.phase} · {stage.level}
           {stage.took_ns !== undefined && ` · ${(stage.took_ns / 1000).toFixed(1)} µs`}
         </Text>
         {stage.reason !== undefined && <Text size="sm">{stage.reason} {stage.code !== undefined && <code>{stage.code}</code>}</Text>}

@@ -7,6 +7,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { type FormEvent, useMemo, useState } from "react";
 import { api, documentQuery, inForm, pageQuery, queries, referencesIn, refusalOf } from "../api";
+import { useMay } from "../me";
 import { usePages } from "./paging";
 import classes from "./pages.module.css";
 
@@ -17,7 +18,7 @@ export function KeysPage() {
   const pages = usePages([environment]);
   const page = useQuery(pageQuery<ApiKey>(environment, "api-keys", { limit: 50, ...pages.query }));
   const consumers = useQuery(pageQuery<Consumer>(environment, "consumers", { limit: 500 }));
-  const create = <Button leftSection={<Icon name="plus" size={16} />} onClick={() => setMaking(true)}>New key</Button>;
+  const create = useMay(environment)("credentials.write") && <Button leftSection={<Icon name="plus" size={16} />} onClick={() => setMaking(true)}>New key</Button>;
   return (
     <Page title="API keys" lead="What proves who calls. Of a key only its digest is kept: its text is shown once, when it is made." actions={create}>
       <Panel flush>
@@ -26,7 +27,7 @@ export function KeysPage() {
             <Empty icon="keys" title="No keys yet" action={create}>A key belongs to a consumer, and may be used for the scopes that it has.</Empty>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={680}>
+              <Table.ScrollContainer minWidth={680} scrollAreaProps={{ offsetScrollbars: "present" }}>
                 <Table verticalSpacing="sm" horizontalSpacing="lg" className={classes.table}>
                   <Table.Thead>
                     <Table.Tr><Table.Th>Key</Table.Th><Table.Th>Consumer</Table.Th><Table.Th>Scopes</Table.Th><Table.Th>Ends</Table.Th><Table.Th>Last used</Table.Th></Table.Tr>

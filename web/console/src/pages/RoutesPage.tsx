@@ -33,7 +33,7 @@ export function RoutesPage() {
             </Empty>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={760}>
+              <Table.ScrollContainer minWidth={760} scrollAreaProps={{ offsetScrollbars: "present" }}>
                 <Table verticalSpacing="md" horizontalSpacing="lg" className={classes.table}>
                   <Table.Thead>
                     <Table.Tr>

@@ -4,15 +4,16 @@ import { Icon, type IconName, Mark } from "@sallyport/ui";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
 import { environmentsQuery, queries } from "../api";
+import { meQuery, rolesOf, useMay } from "../me";
 import { session, useToken } from "../session";
 import classes from "./pages.module.css";
 import { SignInPage } from "./SignInPage";
 
-const places: { to: "/environments/$environment/routes" | "/environments/$environment/policies" | "/environments/$environment/keys" | "/environments/$environment/explain"; label: string; icon: IconName }[] = [
-  { to: "/environments/$environment/routes", label: "Routes", icon: "routes" },
-  { to: "/environments/$environment/policies", label: "Policies", icon: "policies" },
-  { to: "/environments/$environment/keys", label: "API keys", icon: "keys" },
-  { to: "/environments/$environment/explain", label: "Explain a request", icon: "explain" },
+const places: { to: "/environments/$environment/routes" | "/environments/$environment/policies" | "/environments/$environment/keys" | "/environments/$environment/explain"; label: string; icon: IconName; needs: string }[] = [
+  { to: "/environments/$environment/routes", label: "Routes", icon: "routes", needs: "configuration.read" },
+  { to: "/environments/$environment/policies", label: "Policies", icon: "policies", needs: "configuration.read" },
+  { to: "/environments/$environment/keys", label: "API keys", icon: "keys", needs: "credentials.read" },
+  { to: "/environments/$environment/explain", label: "Explain a request", icon: "explain", needs: "explain.use" },
 ];
 
 /** Shell is around every page of whoever is signed in. The sign-in stands in its place, at whatever address was asked for. */
@@ -25,6 +26,7 @@ function SignedIn() {
   const [open, { toggle, close }] = useDisclosure(false);
   const { environment } = useParams({ strict: false });
   const path = useRouterState({ select: (s) => s.location.pathname });
+  const may = useMay(environment ?? "");
   return (
     <AppShell padding={0} header={{ height: { base: 56, sm: 0 } }} navbar={{ width: 248, breakpoint: "sm", collapsed: { mobile: !open } }}>
       <AppShell.Header hiddenFrom="sm" px="md" className={classes.header}>
@@ -40,7 +42,7 @@ function SignedIn() {
         </Link>
         <EnvironmentSelect />
         <div className={classes.links}>
-          {environment !== undefined && places.map((place) => (
+          {environment !== undefined && places.filter((place) => may(place.needs)).map((place) => (
             <NavLink
               key={place.to}
               label={place.label}
@@ -52,7 +54,8 @@ function SignedIn() {
             />
           ))}
         </div>
-        <Group justify="space-between" className={classes.foot}>
+        <Group justify="space-between" gap={4} wrap="nowrap" className={classes.foot}>
+          <WhoIAm />
           <Brightness />
           <Tooltip label="Sign out">
             <ActionIcon
@@ -74,6 +77,22 @@ function SignedIn() {
         <Outlet />
       </AppShell.Main>
     </AppShell>
+  );
+}
+
+/** WhoIAm says as whom the API takes the token, and in which roles. */
+function WhoIAm() {
+  const { environment } = useParams({ strict: false });
+  const me = useQuery(meQuery);
+  const all = useQuery(environmentsQuery);
+  if (me.data === undefined) return <div className={classes.me} />;
+  const roles = rolesOf(me.data, all.data?.find((e) => e.name === environment)?.id);
+  const what = me.data.is_user === true ? "user" : "service token";
+  return (
+    <div className={classes.me} data-me={me.data.name} title={`${me.data.name} (${what})`}>
+      <div className={classes.meName}>{me.data.name}</div>
+      <div className={classes.meRole}>{roles.length === 0 ? `${what} without a role here` : roles.join(", ")}</div>
+    </div>
   );
 }
 

@@ -6,6 +6,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, documentQuery, kindsQuery, refusalOf } from "../api";
+import { useMay } from "../me";
 import { Back } from "./Back";
 import { DeletePolicy } from "./DeletePolicy";
 import { PolicyEditor } from "./PolicyEditor";
@@ -16,6 +17,7 @@ import { KindName } from "./words";
 export function EditPolicyPage() {
   const { environment, key } = useParams({ strict: false }) as { environment: string; key: string };
   const [deleting, setDeleting] = useState(false);
+  const mayWrite = useMay(environment)("configuration.write");
   const kinds = useQuery(kindsQuery);
   const document = useQuery(documentQuery);
   const policy = useQuery({
@@ -41,7 +43,7 @@ export function EditPolicyPage() {
       title={policy.data?.policy.name ?? key}
       lead={policy.data === undefined ? undefined : <KindName kind={policy.data.policy.kind ?? ""} />}
       back={<Back environment={environment} />}
-      actions={policy.data !== undefined && <Button variant="default" onClick={() => setDeleting(true)}>Delete …</Button>}
+      actions={policy.data !== undefined && mayWrite && <Button variant="default" onClick={() => setDeleting(true)}>Delete …</Button>}
     >
       <Async query={query} refusalOf={refusalOf}>
         {({ opened, kinds: all, definitions }) => {

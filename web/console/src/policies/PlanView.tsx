@@ -1,7 +1,8 @@
 import { Alert, Button, Code, Group, Modal, Stack, Table, Text } from "@mantine/core";
-import type { Plan, Schemas } from "@sallyport/client";
+import type { Effect, Plan, Schemas } from "@sallyport/client";
 import { Icon, Tag, type Tone } from "@sallyport/ui";
 import { at } from "@sallyport/ui/form";
+import classes from "./policies.module.css";
 
 interface PlanProps {
   plan: Plan;
@@ -11,15 +12,25 @@ interface PlanProps {
   verb?: string;
 }
 
-/** PlanView shows what a write would change, before it is done. */
+/** PlanView shows what a write would do before it is done: what it means for callers first, then which fields it changes. */
 export function PlanView({ plan, saving, onClose, onPublish, verb = "Publish" }: PlanProps) {
   const changes = plan.changes ?? [];
+  const effects = plan.effects ?? [];
   return (
     <Modal opened onClose={onClose} title="What this would change" size="lg" centered closeButtonProps={{ "aria-label": "Close" }}>
       <Stack gap="md">
         {(plan.warnings ?? []).map((warning, i) => (
           <Alert key={i} color="yellow" variant="default" icon={<Icon name="alert" />} title="Is that meant?">{warning}</Alert>
         ))}
+        {effects.length > 0 && (
+          <section aria-label="What it means for callers">
+            <Text component="h3" fw={620} size="sm" mb={6}>What it means for callers</Text>
+            <ul className={classes.effects}>
+              {effects.map((effect, i) => <EffectView key={i} effect={effect} />)}
+            </ul>
+          </section>
+        )}
+        {effects.length > 0 && changes.length > 0 && <Text component="h3" fw={620} size="sm" mb={-8}>What it changes</Text>}
         {changes.length === 0 ? <Text>Nothing: everything is as it was.</Text> : changes.map((change, i) => <ChangeView key={i} change={change} />)}
         <Group justify="flex-end" gap="sm">
           <Button variant="default" onClick={onClose}>Back to editing</Button>
@@ -27,6 +38,33 @@ export function PlanView({ plan, saving, onClose, onPublish, verb = "Publish" }:
         </Group>
       </Stack>
     </Modal>
+  );
+}
+
+const severities: Record<string, { tone: Tone; words: string }> = {
+  danger: { tone: "bad", words: "danger" },
+  attention: { tone: "warn", words: "attention" },
+  info: { tone: "calm", words: "info" },
+};
+
+/** EffectView is one thing that callers would notice, and on which routes. */
+function EffectView({ effect }: { effect: Effect }) {
+  const severity = severities[effect.severity ?? ""] ?? { tone: "calm", words: effect.severity ?? "" };
+  const routes = effect.routes ?? [];
+  const more = (effect.count ?? 0) - routes.length;
+  return (
+    <li className={classes.effect} data-effect={effect.code} data-severity={effect.severity}>
+      <Tag tone={severity.tone}>{severity.words}</Tag>
+      <div>
+        <Text size="sm">{effect.sentence}</Text>
+        {routes.length > 0 && (
+          <Group gap={6} mt={4} aria-label="Routes that it concerns" role="group">
+            {routes.map((route) => <span key={route.id} className={classes.route} data-affected={route.name}>{route.name}</span>)}
+            {more > 0 && <Text size="sm" c="dimmed">and {more} more</Text>}
+          </Group>
+        )}
+      </div>
+    </li>
   );
 }
 

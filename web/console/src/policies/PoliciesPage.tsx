@@ -6,6 +6,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { foundQuery, pageQuery, refusalOf } from "../api";
+import { useMay } from "../me";
 import { usePages } from "../pages/paging";
 import classes from "../pages/pages.module.css";
 import { Search } from "../pages/RoutesPage";
@@ -18,7 +19,7 @@ export function PoliciesPage() {
   const [q] = useDebouncedValue(text, 200);
   const pages = usePages([environment, q]);
   const page = useQuery(foundQuery<Policy>(environment, "policies", q, { limit: 50, ...pages.query }));
-  const create = (
+  const create = useMay(environment)("configuration.write") && (
     <Button leftSection={<Icon name="plus" size={16} />} renderRoot={(props) => <Link to="/environments/$environment/policies/new" params={{ environment }} {...props} />}>
       New policy
     </Button>
@@ -26,7 +27,7 @@ export function PoliciesPage() {
   return (
     <Page
       title="Policies"
-      lead="What is checked, limited and changed on the way to a service. A policy says itself what it is attached to."
+      lead="What is checked, limited and changed on the way to a service. A policy says itself what it is attached to: the whole environment, a service, a route, or a consumer on every route."
       actions={<Group wrap="nowrap"><Search text={text} onChange={setText} label="Search policies" />{create}</Group>}
     >
       <Panel flush>
@@ -37,7 +38,7 @@ export function PoliciesPage() {
             </Empty>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={680}>
+              <Table.ScrollContainer minWidth={680} scrollAreaProps={{ offsetScrollbars: "present" }}>
                 <Table verticalSpacing="sm" horizontalSpacing="lg" className={classes.table} highlightOnHover>
                   <Table.Thead>
                     <Table.Tr>

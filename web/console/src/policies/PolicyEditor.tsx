@@ -1,12 +1,13 @@
 import { Button, Grid, Group, SegmentedControl, Stack, Textarea } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import type { PolicyKind } from "@sallyport/client";
-import { Panel, Problem } from "@sallyport/ui";
+import { Icon, Panel, Problem, Tag } from "@sallyport/ui";
 import { type Definitions, Errors, type FieldError, Form, type Part, Parts, rootOf } from "@sallyport/ui/form";
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { inForm, queries, referencesIn, refusalOf, schemaOf } from "../api";
+import { useMay } from "../me";
 import { PlanView } from "./PlanView";
 import { planOf, save } from "./save";
 
@@ -23,6 +24,7 @@ interface EditorProps {
 /** PolicyEditor edits a policy of any kind by the schemas that the API serves. What is saved was shown first: what it would change. */
 export function PolicyEditor({ environment, kind, definitions, initial, etag, reload }: EditorProps) {
   const navigate = useNavigate();
+  const mayWrite = useMay(environment)("configuration.write");
   const [value, setValue] = useState<unknown>(initial);
   const [view, setView] = useState("form");
   const [text, setText] = useState("");
@@ -81,7 +83,9 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
           data={[{ value: "form", label: "Form" }, { value: "json", label: "JSON" }]}
           onChange={choose}
         />
-        <Button onClick={review} loading={plan.isPending} disabled={unreadable !== ""}>Review and publish</Button>
+        {mayWrite
+          ? <Button onClick={review} loading={plan.isPending} disabled={unreadable !== ""}>Review and publish</Button>
+          : <Tag title="Your roles here don't have the permission configuration.write"><Icon name="lock" size={12} />You may look at it</Tag>}
       </Group>
       {view === "json" ? (
         <Panel>
@@ -115,7 +119,7 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
 const none: FieldError[] = [];
 
 /** What stands beside the configuration; whatever else a policy has goes with the behaviour, and so is never left out. */
-const about = ["name", "description", "labels"];
+const about = ["name", "description", "labels", "team"];
 const fixed = ["kind", "config", "attached_to"];
 
 function Sections({ root }: { root: ReturnType<typeof rootOf> }) {
@@ -134,7 +138,7 @@ function Sections({ root }: { root: ReturnType<typeof rootOf> }) {
               <Errors pointer="/config" />
             </div>
           </Panel>
-          <Panel title="Where it applies" lead="Every route of the environment, those of a service, or single routes.">
+          <Panel title="Where it applies" lead="Every route of the environment, those of a service, single routes, or what single consumers send.">
             <Parts parts={named("attached_to")} pointer="" />
           </Panel>
         </Stack>

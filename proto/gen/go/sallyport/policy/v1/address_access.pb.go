@@ -8,6 +8,7 @@ package policyv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/sallyport/sallyport/proto/gen/go/sallyport/options/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -140,14 +141,14 @@ var File_sallyport_policy_v1_address_access_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_address_access_proto_rawDesc = "" +
 	"\n" +
-	"(sallyport/policy/v1/address_access.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\"\x95\x01\n" +
-	"\rAddressAccess\x12B\n" +
-	"\x05allow\x18\x01 \x03(\v2!.sallyport.policy.v1.AddressRangeB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05allow\x12@\n" +
-	"\x04deny\x18\x02 \x03(\v2!.sallyport.policy.v1.AddressRangeB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x04deny\"\\\n" +
-	"\fAddressRange\x12 \n" +
-	"\x05range\x18\x01 \x01(\tB\n" +
-	"\xbaH\a\xc8\x01\x01r\x02\x18@R\x05range\x12*\n" +
-	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vdescriptionBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1;policyv1b\x06proto3"
+	"(sallyport/policy/v1/address_access.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xaf\x01\n" +
+	"\rAddressAccess\x12O\n" +
+	"\x05allow\x18\x01 \x03(\v2!.sallyport.policy.v1.AddressRangeB\x16\xbaH\x06\x92\x01\x03\x10\x90N\xaa\xbb\x18\tB\a*\x05rangeR\x05allow\x12M\n" +
+	"\x04deny\x18\x02 \x03(\v2!.sallyport.policy.v1.AddressRangeB\x16\xbaH\x06\x92\x01\x03\x10\x90N\xaa\xbb\x18\tB\a*\x05rangeR\x04deny\"\x88\x01\n" +
+	"\fAddressRange\x122\n" +
+	"\x05range\x18\x01 \x01(\tB\x1c\xbaH\a\xc8\x01\x01r\x02\x18@\xaa\xbb\x18\x0eB\f\x12\n" +
+	"10.0.0.0/8R\x05range\x12D\n" +
+	"\vdescription\x18\x02 \x01(\tB\"\xbaH\x05r\x03\x18\x80\x02\xaa\xbb\x18\x16B\x14\x12\x12The branch officesR\vdescriptionBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1;policyv1b\x06proto3"
 
 var (
 	file_sallyport_policy_v1_address_access_proto_rawDescOnce sync.Once

@@ -148,12 +148,13 @@ var File_sallyport_policy_v1_cors_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_cors_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/policy/v1/cors.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xac\x04\n" +
-	"\x04Cors\x120\n" +
-	"\aorigins\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\b\x01\x10\x80\x02\x18\x01\"\ar\x05\x10\x01\x18\xac\x02R\aorigins\x12X\n" +
-	"\amethods\x18\x02 \x03(\tB>\xbaH \x92\x01\x1d\x10 \x18\x01\"\x17r\x152\x13^[A-Z][A-Z-]{0,31}$\xaa\xbb\x18\x17\"\x15[\"GET\",\"HEAD\",\"POST\"]R\amethods\x12h\n" +
-	"\aheaders\x18\x03 \x03(\tBN\xbaH5\x92\x012\x10@\x18\x01\",r*2(^([A-Za-z0-9!#$%&'+.^_`|~-]{1,128}|[*])$\xaa\xbb\x18\x12\"\x10[\"Content-Type\"]R\aheaders\x12a\n" +
-	"\x0fexposed_headers\x18\x04 \x03(\tB8\xbaH5\x92\x012\x10@\x18\x01\",r*2(^([A-Za-z0-9!#$%&'+.^_`|~-]{1,128}|[*])$R\x0eexposedHeaders\x12M\n" +
+	"\x1esallyport/policy/v1/cors.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xf5\x04\n" +
+	"\x04Cors\x12W\n" +
+	"\aorigins\x18\x01 \x03(\tB=\xbaH\x13\x92\x01\x10\b\x01\x10\x80\x02\x18\x01\"\ar\x05\x10\x01\x18\xac\x02\xaa\xbb\x18#B!\x12\x17https://app.example.com*\x06originR\aorigins\x12b\n" +
+	"\amethods\x18\x02 \x03(\tBH\xbaH \x92\x01\x1d\x10 \x18\x01\"\x17r\x152\x13^[A-Z][A-Z-]{0,31}$\xaa\xbb\x18!\"\x15[\"GET\",\"HEAD\",\"POST\"]B\b*\x06methodR\amethods\x12r\n" +
+	"\aheaders\x18\x03 \x03(\tBX\xbaH5\x92\x012\x10@\x18\x01\",r*2(^([A-Za-z0-9!#$%&'+.^_`|~-]{1,128}|[*])$\xaa\xbb\x18\x1c\"\x10[\"Content-Type\"]B\b*\x06headerR\aheaders\x12o\n" +
+	"\x0fexposed_headers\x18\x04 \x03(\tBF\xbaH5\x92\x012\x10@\x18\x01\",r*2(^([A-Za-z0-9!#$%&'+.^_`|~-]{1,128}|[*])$\xaa\xbb\x18\n" +
+	"B\b*\x06headerR\x0eexposedHeaders\x12M\n" +
 	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x19\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00\xaa\xbb\x18\a\"\x05\"10m\"R\x06maxAge\x12 \n" +
 	"\vcredentials\x18\x06 \x01(\bR\vcredentials\x121\n" +
 	"\x0fprivate_network\x18\a \x01(\bB\b\xaa\xbb\x18\x04B\x02\x18\x01R\x0eprivateNetwork\x12'\n" +

@@ -241,16 +241,19 @@ const file_sallyport_policy_v1_headers_proto_rawDesc = "" +
 	"\bresponse\x18\x02 \x01(\v2\".sallyport.policy.v1.HeaderChangesR\bresponse\x124\n" +
 	"\ron_rejections\x18\x03 \x01(\bB\n" +
 	"\xaa\xbb\x18\x06\"\x04trueH\x00R\fonRejections\x88\x01\x01B\x10\n" +
-	"\x0e_on_rejections\"\xa8\x02\n" +
-	"\rHeaderChanges\x12K\n" +
-	"\x06remove\x18\x01 \x03(\tB3\xbaH0\x92\x01-\x10 \")r'2%^[!#$%&'+.^_`|~0-9A-Za-z-]{1,128}\\*?$R\x06remove\x12<\n" +
-	"\x03set\x18\x02 \x03(\v2 .sallyport.policy.v1.HeaderFieldB\b\xbaH\x05\x92\x01\x02\x10 R\x03set\x12N\n" +
-	"\rset_if_absent\x18\x03 \x03(\v2 .sallyport.policy.v1.HeaderFieldB\b\xbaH\x05\x92\x01\x02\x10 R\vsetIfAbsent\x12<\n" +
-	"\x03add\x18\x04 \x03(\v2 .sallyport.policy.v1.HeaderFieldB\b\xbaH\x05\x92\x01\x02\x10 R\x03add\"o\n" +
-	"\vHeaderField\x12>\n" +
-	"\x04name\x18\x01 \x01(\tB*\xbaH'r%2#^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$R\x04name\x12 \n" +
-	"\x05value\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x10R\x05valueBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1;policyv1b\x06proto3"
+	"\x0e_on_rejections\"\xec\x02\n" +
+	"\rHeaderChanges\x12e\n" +
+	"\x06remove\x18\x01 \x03(\tBM\xbaH0\x92\x01-\x10 \")r'2%^[!#$%&'+.^_`|~0-9A-Za-z-]{1,128}\\*?$\xaa\xbb\x18\x16B\x14\x12\fX-Internal-**\x04nameR\x06remove\x12J\n" +
+	"\x03set\x18\x02 \x03(\v2 .sallyport.policy.v1.HeaderFieldB\x16\xbaH\x05\x92\x01\x02\x10 \xaa\xbb\x18\n" +
+	"B\b*\x06headerR\x03set\x12\\\n" +
+	"\rset_if_absent\x18\x03 \x03(\v2 .sallyport.policy.v1.HeaderFieldB\x16\xbaH\x05\x92\x01\x02\x10 \xaa\xbb\x18\n" +
+	"B\b*\x06headerR\vsetIfAbsent\x12J\n" +
+	"\x03add\x18\x04 \x03(\v2 .sallyport.policy.v1.HeaderFieldB\x16\xbaH\x05\x92\x01\x02\x10 \xaa\xbb\x18\n" +
+	"B\b*\x06headerR\x03add\"\x98\x01\n" +
+	"\vHeaderField\x12P\n" +
+	"\x04name\x18\x01 \x01(\tB<\xbaH'r%2#^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$\xaa\xbb\x18\x0eB\f\x12\n" +
+	"X-ConsumerR\x04name\x127\n" +
+	"\x05value\x18\x02 \x01(\tB!\xbaH\ar\x05\x10\x01(\x80\x10\xaa\xbb\x18\x13B\x11\x12\x0f{consumer.name}R\x05valueBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1;policyv1b\x06proto3"
 
 var (
 	file_sallyport_policy_v1_headers_proto_rawDescOnce sync.Once

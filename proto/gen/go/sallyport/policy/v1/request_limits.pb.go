@@ -150,9 +150,10 @@ var File_sallyport_policy_v1_request_limits_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_request_limits_proto_rawDesc = "" +
 	"\n" +
-	"(sallyport/policy/v1/request_limits.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xd7\x05\n" +
-	"\rRequestLimits\x12=\n" +
-	"\amethods\x18\x01 \x03(\tB#\xbaH \x92\x01\x1d\x10\x10\x18\x01\"\x17r\x152\x13^[A-Z][A-Z-]{0,31}$R\amethods\x12B\n" +
+	"(sallyport/policy/v1/request_limits.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\x8b\x06\n" +
+	"\rRequestLimits\x12K\n" +
+	"\amethods\x18\x01 \x03(\tB1\xbaH \x92\x01\x1d\x10\x10\x18\x01\"\x17r\x152\x13^[A-Z][A-Z-]{0,31}$\xaa\xbb\x18\n" +
+	"B\b*\x06methodR\amethods\x12B\n" +
 	"\x0emax_body_bytes\x18\x02 \x01(\x04B\x17\xbaH\t2\a\x18\x80\x80\x80\x80\x80 \xaa\xbb\x18\a\x1a\x05bytesH\x00R\fmaxBodyBytes\x88\x01\x01\x12F\n" +
 	"\x10max_header_bytes\x18\x03 \x01(\rB\x17\xbaH\t*\a\x18\x80\x80@(\x80\x02\xaa\xbb\x18\a\x1a\x05bytesH\x01R\x0emaxHeaderBytes\x88\x01\x01\x12<\n" +
 	"\vmax_headers\x18\x04 \x01(\rB\x16\xbaH\a*\x05\x18\x90N(\x01\xaa\xbb\x18\b\x1a\x06fieldsH\x02R\n" +
@@ -160,8 +161,8 @@ const file_sallyport_policy_v1_request_limits_proto_rawDesc = "" +
 	"\x10max_target_bytes\x18\x05 \x01(\rB\x16\xbaH\b*\x06\x18\x80\x80@(\x01\xaa\xbb\x18\a\x1a\x05bytesH\x03R\x0emaxTargetBytes\x88\x01\x01\x12A\n" +
 	"\x0fmax_query_bytes\x18\x06 \x01(\rB\x14\xbaH\x06*\x04\x18\x80\x80@\xaa\xbb\x18\a\x1a\x05bytesH\x04R\rmaxQueryBytes\x88\x01\x01\x12O\n" +
 	"\x14max_query_parameters\x18\a \x01(\rB\x18\xbaH\x05*\x03\x18\x90N\xaa\xbb\x18\f\x1a\n" +
-	"parametersH\x05R\x12maxQueryParameters\x88\x01\x01\x126\n" +
-	"\rcontent_types\x18\b \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10@\x18\x01\"\x05r\x03\x18\xff\x01R\fcontentTypes\x120\n" +
+	"parametersH\x05R\x12maxQueryParameters\x88\x01\x01\x12\\\n" +
+	"\rcontent_types\x18\b \x03(\tB7\xbaH\x0e\x92\x01\v\x10@\x18\x01\"\x05r\x03\x18\xff\x01\xaa\xbb\x18\"B \x12\x10application/json*\fcontent typeR\fcontentTypes\x120\n" +
 	"\x14require_content_type\x18\t \x01(\bR\x12requireContentTypeB\x11\n" +
 	"\x0f_max_body_bytesB\x13\n" +
 	"\x11_max_header_bytesB\x0e\n" +
