@@ -29,8 +29,10 @@ func compile(_ pipeline.Env, config *policyv1.Headers) (pipeline.Stage, error) {
 	return s, nil
 }
 
-// Request implements pipeline.Stage.
+// Request implements pipeline.Stage. What the client says of its connection goes first: it must not name a field that is written, and
+// thereby have it taken out behind this stage.
 func (s *stage) Request(ex *pipeline.Exchange) error {
+	ex.Request.Header.DropConnection()
 	s.request.apply(ex, &ex.Request.Header)
 	return nil
 }
