@@ -313,3 +313,24 @@ func BenchmarkExplain(b *testing.B) {
 		}
 	}
 }
+
+// The route of a preflight is found by the method that it asks for, and so are those that come near.
+func TestAPreflightIsExplainedOnTheRouteThatAnswersIt(t *testing.T) {
+	e := newEdge(t, `{
+		"services": [{"name": "orders", "upstream": {"targets": [{"address": "orders.test:80"}]}}],
+		"routes": [
+			{"name": "api", "service": "orders", "hosts": ["shop.test"], "paths": [{"prefix": "/"}], "methods": ["DELETE"]},
+			{"name": "read", "service": "orders", "hosts": ["shop.test"], "paths": [{"exact": "/x"}], "methods": ["GET"]},
+			{"name": "options", "service": "orders", "hosts": ["shop.test"], "paths": [{"exact": "/x"}], "methods": ["OPTIONS"]}
+		],
+		"policies": [
+			{"name": "keys", "kind": "api-key", "config": {}, "attached_to": [{"service": "orders"}]},
+			{"name": "pages", "kind": "cors", "config": {"origins": ["https://app.example"]}, "attached_to": [{"route": "api"}]}
+		]}`)
+	m := e.explain(t, asked("OPTIONS", "/x", "Origin: https://app.example", "Access-Control-Request-Method: DELETE"))
+	is(t, "stages", stages(m), "pages route enforce answered ; keys service enforce not_reached ")
+	is(t, "route", m.GetRoute().GetName()+" "+m.GetRoute().GetCompared()+" "+m.GetRoute().GetPath(), "api prefix /")
+	is(t, "misses", misses(m), "options method [] wants [OPTIONS] has [DELETE]; read method [] wants [GET] has [DELETE]")
+	m = e.explain(t, asked("OPTIONS", "/x", "Origin: https://app.example", "Access-Control-Request-Method: GET"))
+	is(t, "the route of one that nobody answers", m.GetRoute().GetName(), "options")
+}
