@@ -334,3 +334,34 @@ func TestAPreflightIsExplainedOnTheRouteThatAnswersIt(t *testing.T) {
 	m = e.explain(t, asked("OPTIONS", "/x", "Origin: https://app.example", "Access-Control-Request-Method: GET"))
 	is(t, "the route of one that nobody answers", m.GetRoute().GetName(), "options")
 }
+
+// What a client names in Connection never gets to the service: so no policy sees it, and none that writes a field of the name loses it.
+func TestNoClientShowsToPoliciesWhatItsServiceDoesNotGetOrTakesOutWhatTheyWrite(t *testing.T) {
+	e := newEdge(t, `{
+		"services": [{"name": "s", "upstream": {"targets": [{"address": "s.test:80"}]}}],
+		"settings": [{"name": "settings", "trusted_proxies": ["192.0.2.0/24"]}],
+		"routes": [
+			{"name": "beta", "service": "s", "paths": [{"prefix": "/"}], "public": true, "headers": [{"name": "X-Beta", "present": true}]},
+			{"name": "all", "service": "s", "paths": [{"prefix": "/"}], "public": true}
+		],
+		"policies": [
+			{"name": "types", "kind": "request-limits", "attached_to": [{"environment": true}], "config": {"require_content_type": true}},
+			{"name": "inside", "kind": "address-access", "attached_to": [{"environment": true}], "config": {"deny": [{"range": "198.51.100.0/24"}]}},
+			{"name": "tenant", "kind": "headers", "attached_to": [{"environment": true}], "config": {"request": {
+				"set": [{"name": "X-Tenant", "value": "bank"}, {"name": "X-Copy", "value": "{header.X-Hop}"}], "add": [{"name": "X-Added", "value": "1"}]}}}
+		]}`)
+	hop := "Connection: close, x-tenant, X-Added,X-Hop, X-Beta, TE, Content-Type, X-Forwarded-For"
+	m := e.explain(t, asked("GET", "/", hop, "X-Hop: of this connection", "X-Tenant: mine", "X-Beta: 1", "TE: trailers"))
+	is(t, "route", m.GetRoute().GetName(), "all")
+	got := map[string]string{}
+	for _, f := range m.GetForward().GetHeader() {
+		got[f.GetName()] += f.GetValue()
+	}
+	if got["X-Tenant"]+got["X-Added"]+got["Te"] != "bank1trailers" || got["X-Hop"]+got["X-Copy"]+got["Connection"]+got["X-Beta"] != "" {
+		t.Errorf("the service gets %v", got)
+	}
+	upload := asked("POST", "/", hop, "Content-Type: application/json")
+	upload.BodyBytes = 5
+	is(t, "a Content-Type that the service doesn't get", e.explain(t, upload).GetVerdict(), "unsupported_media_type")
+	is(t, "an address that a trusted proxy tells", e.explain(t, asked("GET", "/", hop, "X-Forwarded-For: 198.51.100.7")).GetVerdict(), "address_not_allowed")
+}

@@ -96,7 +96,7 @@ func TestOverlaysDecideAsIfEveryRevisionWereMadeFromNothing(t *testing.T) {
 	l.expect(t, l.Holder.Load())
 	ctx, stop := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	for range 4 {
+	for range 2 {
 		clients.Go(func() {
 			for ctx.Err() == nil {
 				l.compare(t, l.Holder.Load())
@@ -106,7 +106,7 @@ func TestOverlaysDecideAsIfEveryRevisionWereMadeFromNothing(t *testing.T) {
 	defer clients.Wait()
 	defer stop()
 	seen := map[string]bool{}
-	for n := range 400 {
+	for n := range 300 {
 		before := l.Holder.Load()
 		// Aside, as a node does it: what is expected under a snapshot is known before anybody sees it.
 		l.Holder.Store(l.next(t, n))
@@ -151,6 +151,7 @@ func (l *layers) expect(t *testing.T, s *snapshot.Snapshot) {
 
 // compare sends every request there is.
 func (l *layers) compare(t *testing.T, s *snapshot.Snapshot) {
+	t.Helper()
 	for consumer := range l.keys {
 		for _, target := range targets {
 			want, _ := l.expected.Load(fmt.Sprint(s.Revision, consumer, target))

@@ -31,10 +31,8 @@ func compile(_ pipeline.Env, config *policyv1.Headers) (pipeline.Stage, error) {
 	return s, nil
 }
 
-// Request implements pipeline.Stage. What the client says of its connection goes first: it must not name a field that is written, and
-// thereby have it taken out behind this stage.
+// Request implements pipeline.Stage.
 func (s *stage) Request(ex *pipeline.Exchange) error {
-	ex.Request.Header.DropConnection()
 	s.request.apply(ex, &ex.Request.Header)
 	return nil
 }
