@@ -106,7 +106,7 @@ func (s *stage) Response(ex *pipeline.Exchange) error {
 	out.DeleteFunc(isCORS)
 	s.vary(out, preflight)
 	allowed := s.allowed(ex)
-	if preflight && ex.Replied() && allowed != "" {
+	if preflight && ex.Replied() && ex.Rejection == nil && allowed != "" {
 		s.permit(ex)
 	}
 	if s.origins.same() {
