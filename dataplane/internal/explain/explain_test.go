@@ -365,3 +365,19 @@ func TestNoClientShowsToPoliciesWhatItsServiceDoesNotGetOrTakesOutWhatTheyWrite(
 	is(t, "a Content-Type that the service doesn't get", e.explain(t, upload).GetVerdict(), "unsupported_media_type")
 	is(t, "an address that a trusted proxy tells", e.explain(t, asked("GET", "/", hop, "X-Forwarded-For: 198.51.100.7")).GetVerdict(), "address_not_allowed")
 }
+
+func TestNoSecretIsShownInTheQueryOfAnAddress(t *testing.T) {
+	e := newEdge(t, `{
+		"services": [{"name": "s", "upstream": {"targets": [{"address": "s.test:80"}]}}],
+		"routes": [{"name": "r", "service": "s", "paths": [{"prefix": "/"}], "public": true}],
+		"policies": [{"name": "moved", "kind": "respond", "config": {"redirect": {"location": "/v2{path}?{query}"}, "before_authentication": true}, "attached_to": [{"environment": true}]}]}`)
+	key := e.Key(t, "alice", edgetest.Key{})
+	m := e.explain(t, asked("GET", "/a?q=1&api%5fkey=geheim&x="+key+"&"+key+"&y"))
+	for _, f := range m.GetAnswerHeader() {
+		if f.GetName() == "Location" {
+			is(t, "location", f.GetValue(), "/v2/a?q=1&api%5fkey=•••&x=•••&•••&y")
+			return
+		}
+	}
+	t.Errorf("there is no location: %v", m)
+}
