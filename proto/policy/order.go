@@ -27,7 +27,7 @@ type Place struct {
 // by level, position, name. Which ones run says [Kind.Applies]; those that are off don't, and keep others from it all the same. The edge
 // runs policies by this order, and the control plane shows it.
 //
-// A policy that is attached on several levels of a route is in it once for each that counts.
+// A policy that is attached on several levels of a route is in it once for each that counts; see [Once].
 func Running[P Placed](all []P) []P {
 	running := make([]P, 0, len(all))
 	for _, p := range all {
@@ -37,6 +37,18 @@ func Running[P Placed](all []P) []P {
 	}
 	Sort(running)
 	return running
+}
+
+// Once keeps the first of each policy, which is its place on the most general level: a policy that is attached on several levels of a
+// route runs there, and no second time. The list is changed.
+func Once[P Placed](running []P, same func(a, b P) bool) []P {
+	kept := running[:0]
+	for _, p := range running {
+		if !slices.ContainsFunc(kept, func(k P) bool { return same(k, p) }) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // Sort puts policies into the order in which they run.

@@ -199,6 +199,9 @@ func (c *chance) request() sallyport.HypotheticalRequest {
 		Method: pick(c, "GET", "GET", "GET", "POST", "DELETE", "HEAD", "PURGE"), Target: target.String(), Address: "127.0.0.1", Protocol: "HTTP/1.1",
 		Host: pick(c, c.s.Host, c.s.Host, c.s.Host, "api."+c.s.Host, "api."+c.s.Host, strings.ToUpper("x.y."+c.s.Host)+":80", "other.test"),
 	}
+	if c.often(3) {
+		r.Host = "methods.test"
+	}
 	add := func(name, value string) {
 		r.Headers = append(r.Headers, sallyport.HypotheticalHeader{Name: name, Value: value})
 	}
@@ -290,6 +293,8 @@ func TestWhatIsExplainedIsWhatThenHappens(t *testing.T) {
 	s.Must(put, err)
 	s.Policy(harness.APIKeys(s.Name("first"), sallyport.Attachment{Environment: true})) // else routes are unprotected
 	s.Route(sallyport.Route{Name: s.Name("ended"), Service: services[1], Hosts: []string{"ended.test"}, Paths: harness.Below("/")})
+	// Chance alone may leave no route that takes some methods only, and isn't beside one that takes all.
+	s.Route(sallyport.Route{Name: s.Name("methods"), Service: services[1], Hosts: []string{"methods.test"}, Paths: harness.Below("/"), Methods: []string{"GET"}, RewritePath: "/methods"})
 	routes := c.routes(80, services)
 	c.policies(services, routes)
 	c.people()

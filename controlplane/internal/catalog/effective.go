@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -69,14 +68,7 @@ func placesOf(p *configv1.Policy) []ref {
 
 // Effective returns the policies that a node runs on a route of this head, in the order in which they run.
 func (h *Head) Effective(route *Object) []Applied {
-	running := policy.Running(h.attachedTo(route))
-	kept := running[:0]
-	for _, a := range running {
-		if !slices.ContainsFunc(kept, func(k Applied) bool { return k.Object == a.Object }) {
-			kept = append(kept, a)
-		}
-	}
-	return kept
+	return policy.Once(policy.Running(h.attachedTo(route)), func(a, b Applied) bool { return a.Object == b.Object })
 }
 
 // attachedTo returns what is attached to a route on every level that it has by itself: consumers have policies of their own.

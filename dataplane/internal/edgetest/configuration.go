@@ -60,6 +60,12 @@ func (e *Edge) Try(t testing.TB, text string) []*edgev1.ObjectError {
 	return nil
 }
 
+// Take takes objects into the configuration as Configure does, without compiling them.
+func (e *Edge) Take(t testing.TB, text string) {
+	t.Helper()
+	e.read(t, text)
+}
+
 // Sources returns the objects in force.
 func (e *Edge) Sources() []snapshot.Source {
 	var sources []snapshot.Source

@@ -149,9 +149,7 @@ func (e *Edge) Run(ex *pipeline.Exchange) {
 	} else if !ex.Replied() {
 		ex.Response.Status = 200
 	}
-	if route.Stages.Respond(ex) != nil {
-		ex.Answer()
-	}
+	_ = route.Stages.Respond(ex)
 }
 
 // Count returns one counter of verdicts.

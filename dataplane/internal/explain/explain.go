@@ -113,9 +113,9 @@ func (r *rehearsal) Serve(ex *pipeline.Exchange) {
 	sequence, _ := r.config.Directory.Head()
 	current := r.config.Snapshots.Load()
 	if current != nil && ex.Rejection == nil {
-		routing = current.Routing(&ex.Request, maxMisses) // before stages take anything out of the request
+		routing = current.Routing(ex, maxMisses) // before stages take anything out of the request
 	}
-	asked := textOf(&ex.Request)
+	asked := textOf(&ex.Request, routing.Method)
 	r.config.Gateway.Serve(ex)
 	r.torn = ex.Revision != 0 && (current == nil || ex.Revision != current.Revision)
 	r.notes = note(ex, asked, routing)

@@ -313,3 +313,71 @@ func BenchmarkExplain(b *testing.B) {
 		}
 	}
 }
+
+// The route of a preflight is found by the method that it asks for, and so are those that come near.
+func TestAPreflightIsExplainedOnTheRouteThatAnswersIt(t *testing.T) {
+	e := newEdge(t, `{
+		"services": [{"name": "orders", "upstream": {"targets": [{"address": "orders.test:80"}]}}],
+		"routes": [
+			{"name": "api", "service": "orders", "hosts": ["shop.test"], "paths": [{"prefix": "/"}], "methods": ["DELETE"]},
+			{"name": "read", "service": "orders", "hosts": ["shop.test"], "paths": [{"exact": "/x"}], "methods": ["GET"]},
+			{"name": "options", "service": "orders", "hosts": ["shop.test"], "paths": [{"exact": "/x"}], "methods": ["OPTIONS"]}
+		],
+		"policies": [
+			{"name": "keys", "kind": "api-key", "config": {}, "attached_to": [{"service": "orders"}]},
+			{"name": "pages", "kind": "cors", "config": {"origins": ["https://app.example"]}, "attached_to": [{"route": "api"}]}
+		]}`)
+	m := e.explain(t, asked("OPTIONS", "/x", "Origin: https://app.example", "Access-Control-Request-Method: DELETE"))
+	is(t, "stages", stages(m), "pages route enforce answered ; keys service enforce not_reached ")
+	is(t, "route", m.GetRoute().GetName()+" "+m.GetRoute().GetCompared()+" "+m.GetRoute().GetPath(), "api prefix /")
+	is(t, "misses", misses(m), "options method [] wants [OPTIONS] has [DELETE]; read method [] wants [GET] has [DELETE]")
+	m = e.explain(t, asked("OPTIONS", "/x", "Origin: https://app.example", "Access-Control-Request-Method: GET"))
+	is(t, "the route of one that nobody answers", m.GetRoute().GetName(), "options")
+}
+
+// What a client names in Connection never gets to the service: so no policy sees it, and none that writes a field of the name loses it.
+func TestNoClientShowsToPoliciesWhatItsServiceDoesNotGetOrTakesOutWhatTheyWrite(t *testing.T) {
+	e := newEdge(t, `{
+		"services": [{"name": "s", "upstream": {"targets": [{"address": "s.test:80"}]}}],
+		"settings": [{"name": "settings", "trusted_proxies": ["192.0.2.0/24"]}],
+		"routes": [
+			{"name": "beta", "service": "s", "paths": [{"prefix": "/"}], "public": true, "headers": [{"name": "X-Beta", "present": true}]},
+			{"name": "all", "service": "s", "paths": [{"prefix": "/"}], "public": true}
+		],
+		"policies": [
+			{"name": "types", "kind": "request-limits", "attached_to": [{"environment": true}], "config": {"require_content_type": true}},
+			{"name": "inside", "kind": "address-access", "attached_to": [{"environment": true}], "config": {"deny": [{"range": "198.51.100.0/24"}]}},
+			{"name": "tenant", "kind": "headers", "attached_to": [{"environment": true}], "config": {"request": {
+				"set": [{"name": "X-Tenant", "value": "bank"}, {"name": "X-Copy", "value": "{header.X-Hop}"}], "add": [{"name": "X-Added", "value": "1"}]}}}
+		]}`)
+	hop := "Connection: close, x-tenant, X-Added,X-Hop, X-Beta, TE, Content-Type, X-Forwarded-For"
+	m := e.explain(t, asked("GET", "/", hop, "X-Hop: of this connection", "X-Tenant: mine", "X-Beta: 1", "TE: trailers"))
+	is(t, "route", m.GetRoute().GetName(), "all")
+	got := map[string]string{}
+	for _, f := range m.GetForward().GetHeader() {
+		got[f.GetName()] += f.GetValue()
+	}
+	if got["X-Tenant"]+got["X-Added"]+got["Te"] != "bank1trailers" || got["X-Hop"]+got["X-Copy"]+got["Connection"]+got["X-Beta"] != "" {
+		t.Errorf("the service gets %v", got)
+	}
+	upload := asked("POST", "/", hop, "Content-Type: application/json")
+	upload.BodyBytes = 5
+	is(t, "a Content-Type that the service doesn't get", e.explain(t, upload).GetVerdict(), "unsupported_media_type")
+	is(t, "an address that a trusted proxy tells", e.explain(t, asked("GET", "/", hop, "X-Forwarded-For: 198.51.100.7")).GetVerdict(), "address_not_allowed")
+}
+
+func TestNoSecretIsShownInTheQueryOfAnAddress(t *testing.T) {
+	e := newEdge(t, `{
+		"services": [{"name": "s", "upstream": {"targets": [{"address": "s.test:80"}]}}],
+		"routes": [{"name": "r", "service": "s", "paths": [{"prefix": "/"}], "public": true}],
+		"policies": [{"name": "moved", "kind": "respond", "config": {"redirect": {"location": "/v2{path}?{query}"}, "before_authentication": true}, "attached_to": [{"environment": true}]}]}`)
+	key := e.Key(t, "alice", edgetest.Key{})
+	m := e.explain(t, asked("GET", "/a?q=1&api%5fkey=geheim&x="+key+"&"+key+"&y"))
+	for _, f := range m.GetAnswerHeader() {
+		if f.GetName() == "Location" {
+			is(t, "location", f.GetValue(), "/v2/a?q=1&api%5fkey=•••&x=•••&•••&y")
+			return
+		}
+	}
+	t.Errorf("there is no location: %v", m)
+}

@@ -136,8 +136,9 @@ type request struct {
 	header                    []pipeline.Field
 }
 
-func textOf(r *pipeline.Request) request {
-	return request{method: r.Method, host: r.Authority, path: r.Path, query: r.Query, header: slices.Clone(r.Header.Fields())}
+// textOf keeps what of a request a route was compared with, by being asked with a method.
+func textOf(r *pipeline.Request, method string) request {
+	return request{method: method, host: r.Authority, path: r.Path, query: r.Query, header: slices.Clone(r.Header.Fields())}
 }
 
 func missOf(miss *snapshot.NearMiss, asked request) *edgev1.ExplainedMiss {

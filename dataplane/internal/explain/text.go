@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/proto/apikey"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
@@ -38,14 +39,35 @@ func mayBeSecret(name string) bool {
 		slices.ContainsFunc(telling[:], func(part string) bool { return strings.Contains(name, part) })
 }
 
+// withoutSecrets masks the parameters of a value that is an address with a query (Location, Referer), by their names, and keys of this
+// gateway under any name.
+func withoutSecrets(address string) string {
+	before, query, _ := strings.Cut(address, "?")
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		plain := string(pipeline.AppendDecoded(nil, name))
+		switch {
+		case apikey.Check(plain):
+			pairs[i] = mask
+		case mayBeSecret(plain), apikey.Check(string(pipeline.AppendDecoded(nil, value))):
+			pairs[i] = name + "=" + mask
+		}
+	}
+	return before + "?" + strings.Join(pairs, "&")
+}
+
 // headerOf returns fields as they may be shown.
 func headerOf(fields []pipeline.Field) []*edgev1.HeaderField {
 	var shown []*edgev1.HeaderField
 	left := maxHeaderText
 	for _, f := range fields[:min(len(fields), maxFields)] {
 		value := text(f.Value)
-		if mayBeSecret(f.Name) {
+		switch {
+		case mayBeSecret(f.Name):
 			value = mask
+		case strings.Contains(value, "?"):
+			value = text(withoutSecrets(f.Value))
 		}
 		if left -= len(value); left < 0 {
 			break

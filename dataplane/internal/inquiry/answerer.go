@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -204,7 +205,15 @@ func (a *Answerer) answer(ctx context.Context, q *edgev1.Question) *edgev1.Answe
 	return refusal(q.GetId(), "unknown_question", "this build doesn't know the question; update the node")
 }
 
-func (a *Answerer) explain(ctx context.Context, id uint64, q *edgev1.ExplainQuestion) *edgev1.Answer {
+// explain explains a request. A panic on the way is a fault of ours, which costs the answer and not the node.
+func (a *Answerer) explain(ctx context.Context, id uint64, q *edgev1.ExplainQuestion) (answer *edgev1.Answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			// The value's text might hold something of the request.
+			a.config.Logger.Error("an explanation failed by a panic", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			answer = refusal(id, "not_explained", "the node failed to explain it; its log says where")
+		}
+	}()
 	explanation, err := a.config.Explain(ctx, q)
 	if err != nil {
 		return refusal(id, "not_explained", err.Error())

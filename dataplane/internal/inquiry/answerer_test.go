@@ -1,6 +1,7 @@
 package inquiry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -230,5 +231,20 @@ func TestTheLatestErrorsAreRememberedNewestFirstAndBounded(t *testing.T) {
 	}
 	if latest[len(latest)-1].GetMessage() != "an old one lane=directory" {
 		t.Errorf("the oldest is %v", latest[len(latest)-1])
+	}
+}
+
+func TestAnExplanationThatPanicsCostsItsAnswerAndNotTheNode(t *testing.T) {
+	var logged bytes.Buffer
+	a := New(Config{
+		Logger:  slog.New(slog.NewTextHandler(&logged, nil)),
+		Explain: func(context.Context, *edgev1.ExplainQuestion) (*edgev1.Explanation, error) { panic("sp_secret") },
+	})
+	m := a.answer(t.Context(), &edgev1.Question{Id: 7, Question: &edgev1.Question_Explain{Explain: &edgev1.ExplainQuestion{}}})
+	if m.GetId() != 7 || m.GetRefusal().GetCode() != "not_explained" {
+		t.Errorf("answered with %v", m)
+	}
+	if text := logged.String() + m.String(); !strings.Contains(text, "panic") || strings.Contains(text, "sp_secret") {
+		t.Errorf("logged is %s", text)
 	}
 }

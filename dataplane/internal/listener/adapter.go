@@ -82,6 +82,7 @@ func fill(ex *pipeline.Exchange, r *http.Request, body *requestBody) *pipeline.R
 			in.Header.Add(name, value)
 		}
 	}
+	in.Header.DropConnection()
 	if refused := checkMethod(r); refused != nil {
 		return refused
 	}

@@ -7,4 +7,7 @@
 // Data flows: connection → Exchange.Request → Handler.Serve → Exchange.Response → connection → Handler.Finish.
 //
 // For now it stands on net/http, and is the only package of the edge, with upstream and admin, that names a type of it.
+//
+// What a client says of its connection alone (Connection, and the fields that it names) ends here: neither routes nor policies see a
+// field that the service won't get.
 package listener

@@ -173,6 +173,8 @@ func TestHeadsThatHTTPForbidsAreNotSent(t *testing.T) {
 		ex.Response.Body, ex.Response.ContentLength = io.NopCloser(strings.NewReader("x")), -1
 		ex.Response.Trailer.Add("Content-Length", "7")
 		ex.Response.Trailer.Add("set-cookie", "a=b")
+		ex.Response.Trailer.Add("X-Internal", "a stage withholds it")
+		ex.Response.Withheld = append(ex.Response.Withheld, func(name string) bool { return name == "X-Internal" })
 		ex.Response.Trailer.Add("Grpc-Status", "0")
 	}})
 	conn, err := net.Dial("tcp", address)

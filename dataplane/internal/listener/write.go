@@ -40,7 +40,7 @@ func write(w http.ResponseWriter, ex *pipeline.Exchange) bool {
 		return false
 	}
 	for _, field := range out.Trailer.Fields() {
-		if !notInTrailers[strings.ToLower(field.Name)] {
+		if !notInTrailers[strings.ToLower(field.Name)] && !out.Withholds(field.Name) {
 			header.Add(http.TrailerPrefix+field.Name, strings.Clone(field.Value))
 		}
 	}

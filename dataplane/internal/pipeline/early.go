@@ -22,7 +22,7 @@ func (s *Stages) respondEarly(ex *Exchange) {
 func (s *Stages) tellEarly(ex *Exchange, i int) (next int) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.refuse(ex, &s.list[i], &panicError{value: v, stack: debug.Stack()})
+			s.refuseAnswer(ex, &s.list[i], &panicError{value: v, stack: debug.Stack()})
 			next = i - 1
 		}
 	}()
@@ -30,7 +30,7 @@ func (s *Stages) tellEarly(ex *Exchange, i int) (next int) {
 		st := &s.list[i]
 		if responder, ok := st.responder.(EarlyResponder); ok {
 			if err := responder.RespondEarly(ex); err != nil {
-				s.refuse(ex, st, err)
+				s.refuseAnswer(ex, st, err)
 			}
 		}
 	}

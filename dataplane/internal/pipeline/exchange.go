@@ -141,12 +141,24 @@ type Response struct {
 	Header Header
 	// Trailer is filled once Body has been read to its end.
 	Trailer Header
+	// Withheld tell, each of them, which trailers the client doesn't get: stages have no other hand in what comes behind the body.
+	Withheld []func(name string) bool
 	// Body may be nil: none.
 	Body io.ReadCloser
 	// ContentLength in bytes; -1: unknown.
 	ContentLength int64
 	// BodyBytes counts what was written.
 	BodyBytes int64
+}
+
+// Withholds tells whether the client doesn't get a trailer.
+func (r *Response) Withholds(name string) bool {
+	for _, withheld := range r.Withheld {
+		if withheld(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Client is where the request came from.

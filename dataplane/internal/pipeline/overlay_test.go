@@ -55,9 +55,7 @@ func (w *world) with(stages *Stages, overlays *Overlays) *Exchange {
 	if ex.Rejection != nil {
 		ex.Answer()
 	}
-	if stages.Respond(ex) != nil {
-		ex.Answer()
-	}
+	_ = stages.Respond(ex)
 	ex.Stages = stages
 	ex.LetGo()
 	if ex.Stages != nil {

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"slices"
-
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
 )
@@ -52,20 +50,11 @@ type Attached struct {
 // Effective returns those of a route's policies that run, in the order in which they run. The package's documentation
 // says how they are merged and ordered. A policy that is attached on several levels of a route runs once, on the most
 // general of those that count.
-func Effective(all []Attached) []Attached { return once(policy.Running(all)) }
+func Effective(all []Attached) []Attached {
+	return policy.Once(policy.Running(all), func(a, b Attached) bool { return a.Policy == b.Policy })
+}
 
 // Place implements policy.Placed.
 func (a Attached) Place() policy.Place {
 	return policy.Place{Kind: a.Kind, Phase: a.Phase, Level: a.Level, Position: a.Position, Name: a.Name, Off: a.Mode == Off, Final: a.Final}
-}
-
-// once keeps the first of each policy.
-func once(list []Attached) []Attached {
-	kept := list[:0]
-	for _, a := range list {
-		if !slices.ContainsFunc(kept, func(k Attached) bool { return k.Policy == a.Policy }) {
-			kept = append(kept, a)
-		}
-	}
-	return kept
 }

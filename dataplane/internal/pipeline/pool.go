@@ -38,7 +38,7 @@ func (ex *Exchange) Reset() {
 	kept := Exchange{
 		Context:  context.Background(),
 		Request:  Request{Header: ex.Request.Header, Trailer: ex.Request.Trailer},
-		Response: Response{Header: ex.Response.Header, Trailer: ex.Response.Trailer},
+		Response: Response{Header: ex.Response.Header, Trailer: ex.Response.Trailer, Withheld: ex.Response.Withheld},
 		Params:   ex.Params, Quotas: ex.Quotas,
 		stripe: ex.stripe,
 		draft:  Rejection{Header: ex.draft.Header},
@@ -51,6 +51,8 @@ func (ex *Exchange) Reset() {
 	} {
 		h.Reset()
 	}
+	clear(kept.Response.Withheld)
+	kept.Response.Withheld = kept.Response.Withheld[:0]
 	clear(kept.Params)
 	clear(kept.Quotas)
 	kept.Params, kept.Quotas = kept.Params[:0], kept.Quotas[:0]

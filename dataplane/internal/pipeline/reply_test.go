@@ -63,7 +63,6 @@ func TestAResponderMayRefuseAReply(t *testing.T) {
 	if r := stages.Respond(ex); r == nil || r.Policy != "a" || ex.Verdict != problem.Forbidden {
 		t.Fatalf("%v %s", r, ex.Verdict)
 	}
-	ex.Answer()
 	if body, err := io.ReadAll(ex.Response.Body); err != nil || !strings.Contains(string(body), "forbidden") || ex.Response.Header.Get("X-A") != "" {
 		t.Errorf("%q %v %q", body, err, ex.Response.Header.Fields())
 	}
@@ -158,6 +157,37 @@ func TestAPreflightIsReadInOneWayOnly(t *testing.T) {
 		}
 		if got := ex.Preflight(); got != tt.want {
 			t.Errorf("%s %q announces %q", tt.method, tt.header, got)
+		}
+	}
+}
+
+// What marks every answer (CORS, headers of the whole environment) marks the refusal of an answer as well.
+func TestTheRefusalOfAnAnswerIsMarkedByTheRespondersInFrontOfIt(t *testing.T) {
+	mark := func(d *double) {
+		d.respond = func(ex *Exchange) error {
+			ex.Response.Header.Add("X-Mark", ex.Response.Header.Get("Content-Type"))
+			return nil
+		}
+	}
+	for name, refuse := range map[string]func(*double){
+		"refuses": func(d *double) {
+			d.respond = func(ex *Exchange) error { return ex.Reject(problem.Forbidden, "", "no") }
+		},
+		"panics": func(d *double) { d.respond = func(*Exchange) error { panic("no") } },
+	} {
+		w := newWorld()
+		ex := w.do(w.runner.Stages([]Attached{w.stage("a", Enforce, mark), w.stage("b", Enforce, refuse), w.stage("c", Enforce, mark)}))
+		if ex.Rejection == nil || ex.Rejection.Policy != "b" || ex.Response.Status != problem.New(ex.Rejection.Code, "").Status {
+			t.Errorf("%s: %+v with %d", name, ex.Rejection, ex.Response.Status)
+		}
+		var marks []string
+		for _, f := range ex.Response.Header.Fields() {
+			if f.Name == "X-Mark" {
+				marks = append(marks, f.Value)
+			}
+		}
+		if !slices.Equal(marks, []string{problem.ContentType}) {
+			t.Errorf("%s: marked %q", name, marks)
 		}
 	}
 }

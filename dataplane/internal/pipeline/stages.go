@@ -161,9 +161,9 @@ func (s *Stages) failClosed(ex *Exchange) {
 	}
 }
 
-// Respond calls Response in reverse order for every enforced stage whose Request ran. It returns a rejection when a
-// responder refuses the answer; Answer must then be called again. A request that was refused before stays refused as it
-// was, whatever its responders say.
+// Respond calls Response in reverse order for every enforced stage whose Request ran. When a responder refuses the answer, the problem
+// takes its place at once, so that the responders still to come mark it as they would any other, and the rejection comes back. A
+// request that was refused before stays refused as it was, whatever its responders say.
 func (s *Stages) Respond(ex *Exchange) *Rejection {
 	s = s.For(ex)
 	refusedBefore := ex.Rejection != nil
@@ -183,7 +183,7 @@ func (s *Stages) Respond(ex *Exchange) *Rejection {
 func (s *Stages) respond(ex *Exchange, i int) (next int) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.refuse(ex, &s.list[i], &panicError{value: v, stack: debug.Stack()})
+			s.refuseAnswer(ex, &s.list[i], &panicError{value: v, stack: debug.Stack()})
 			next = i - 1
 		}
 	}()
@@ -193,7 +193,7 @@ func (s *Stages) respond(ex *Exchange, i int) (next int) {
 			continue
 		}
 		if err := st.responder.Response(ex); err != nil {
-			s.refuse(ex, st, err)
+			s.refuseAnswer(ex, st, err)
 		}
 	}
 	return -1
@@ -241,6 +241,15 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 	ex.Refuse(r)
 	if first {
 		ex.Rejection.Policy, ex.Rejection.PolicyID = st.policy.Name, st.policy.ID
+	}
+}
+
+// refuseAnswer refuses an answer, in whose place the problem is from now on.
+func (s *Stages) refuseAnswer(ex *Exchange, st *step, err error) {
+	before := ex.Rejection
+	s.refuse(ex, st, err)
+	if before == nil {
+		ex.Answer()
 	}
 }
 

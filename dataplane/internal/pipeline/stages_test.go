@@ -94,9 +94,7 @@ func (w *world) do(stages *Stages) *Exchange {
 	} else {
 		ex.Response.Status = 200
 	}
-	if stages.Respond(ex) != nil {
-		ex.Answer()
-	}
+	_ = stages.Respond(ex)
 	stages.Finish(ex)
 	stages.Finish(ex) // must change nothing
 	return ex

@@ -16,8 +16,8 @@ func (w *world) traced(stages *Stages) string {
 	ex := w.pool.Get()
 	ex.Trace = NewTrace()
 	defer ex.Trace.Free()
-	if stages.Run(ex) == nil && stages.Respond(ex) != nil {
-		ex.Answer()
+	if stages.Run(ex) == nil {
+		_ = stages.Respond(ex)
 	}
 	var said []string
 	for _, s := range ex.Trace.Steps() {

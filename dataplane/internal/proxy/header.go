@@ -55,13 +55,10 @@ const longestName = 32
 func prepareRequest(ex *pipeline.Exchange) {
 	header := &ex.Request.Header
 	trailers := acceptsTrailers(header)
-	named := connectionOptions(header)
+	header.DropConnection()
 	header.DeleteFunc(func(f pipeline.Field) bool {
 		name, whole := folded(f.Name)
-		if name.isOwn() {
-			return true
-		}
-		return whole && (hopByHop[name.text()] || refusedNames[name.text()]) || named.has(f.Name)
+		return name.isOwn() || whole && (hopByHop[name.text()] || refusedNames[name.text()])
 	})
 	if trailers {
 		header.Add("Te", "trailers")
@@ -89,10 +86,10 @@ func prepareRequest(ex *pipeline.Exchange) {
 // prepareResponse leaves in the header what the client may see.
 func prepareResponse(ex *pipeline.Exchange) {
 	header := &ex.Response.Header
-	named := connectionOptions(header)
+	header.DropConnection()
 	header.DeleteFunc(func(f pipeline.Field) bool {
 		name, whole := folded(f.Name)
-		return whole && hopByHop[name.text()] && name.text() != "trailer" || named.has(f.Name)
+		return whole && hopByHop[name.text()] && name.text() != "trailer"
 	})
 }
 
@@ -130,34 +127,6 @@ func folded(name string) (buffer *nameBuffer, whole bool) {
 	}
 	buffer.length = min(len(name), longestName)
 	return buffer, len(name) <= longestName
-}
-
-// options are the names that Connection lists; nearly always none.
-type options []string
-
-func (o options) has(name string) bool {
-	for _, option := range o {
-		if pipeline.EqualFold(option, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func connectionOptions(header *pipeline.Header) options {
-	var named options
-	for _, f := range header.Fields() {
-		if !pipeline.EqualFold(f.Name, "Connection") {
-			continue
-		}
-		for option := range strings.SplitSeq(f.Value, ",") {
-			option = strings.TrimSpace(option)
-			if !pipeline.EqualFold(option, "close") && !pipeline.EqualFold(option, "keep-alive") {
-				named = append(named, option)
-			}
-		}
-	}
-	return named
 }
 
 // acceptsTrailers reports whether the client takes trailers (RFC 9110, section 10.1.4), which gRPC demands.

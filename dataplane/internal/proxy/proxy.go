@@ -88,8 +88,8 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 	} else {
 		prepareResponse(ex)
 	}
-	if stages != nil && stages.Respond(ex) != nil {
-		ex.Answer()
+	if stages != nil {
+		_ = stages.Respond(ex) // whoever refuses has answered
 	}
 	ex.Response.Header.Set(requestIDHeader, requestID(ex))
 	if !ex.Dry { // what a dry run has found out is still to be told

@@ -11,6 +11,8 @@ type Routing struct {
 	Route *Route
 	// Path of that route that matched, as it is written.
 	Path router.Path
+	// Method by which it was found: of a preflight that a policy of the route answers the one that it asks for, else the request's own.
+	Method string
 	// Misses are the routes that came nearest to being found, the nearest first.
 	Misses []NearMiss
 }
@@ -23,12 +25,12 @@ type NearMiss struct {
 	Info *pipeline.RouteInfo
 }
 
-// Routing tells how Route finds the route of a request, and which others come nearest. It looks at every route there is: it is
-// for explanations.
-func (s *Snapshot) Routing(req *pipeline.Request, most int) Routing {
-	var routing Routing
+// Routing tells how Route finds the route of an exchange, in which it changes nothing, and which others come nearest. It looks at every
+// route there is: it is for explanations.
+func (s *Snapshot) Routing(ex *pipeline.Exchange, most int) Routing {
 	var found *router.Rule
-	m := s.table.Match(req, nil)
+	m, by := s.match(ex, nil)
+	routing := Routing{Method: by}
 	if m.Found {
 		routing.Route = s.slots[m.Slot]
 	}
@@ -46,7 +48,9 @@ func (s *Snapshot) Routing(req *pipeline.Request, most int) Routing {
 			}
 		}
 	}
-	for _, miss := range router.NearMisses(req, rules, found, most) {
+	req := ex.Request
+	req.Method = by
+	for _, miss := range router.NearMisses(&req, rules, found, most) {
 		routing.Misses = append(routing.Misses, NearMiss{Miss: miss, Info: s.slots[miss.Rule.Slot].Info})
 	}
 	return routing

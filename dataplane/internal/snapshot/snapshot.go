@@ -73,7 +73,7 @@ func (s *Snapshot) Services(yield func(*Service) bool) {
 // method_not_allowed with its Allow header.
 func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
 	ex.Revision, ex.Overlays = s.Revision, s.overlays
-	m := s.match(ex)
+	m, _ := s.match(ex, ex.Params[:0])
 	if !m.Found {
 		return nil, s.notFound(ex, m.WrongMethod)
 	}

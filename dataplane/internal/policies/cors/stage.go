@@ -86,7 +86,7 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 	if !preflight || ex.InShadow() {
 		return nil
 	}
-	return s.answer(ex)
+	return ex.Reply(noContent, nil) // what it says is Response's to tell, as of any other answer
 }
 
 // allowed returns what the request's origin is told; "": nothing, also where there is none.
@@ -98,31 +98,17 @@ func (s *stage) allowed(ex *pipeline.Exchange) string {
 	return s.origins.allow(origin)
 }
 
-// answer answers a preflight. What origin it is for is Response's to tell, as of any other answer.
-func (s *stage) answer(ex *pipeline.Exchange) error {
-	replied := ex.Reply(noContent, nil)
-	if s.allowed(ex) == "" {
-		return replied
-	}
-	out := &ex.Response.Header
-	add(out, allowMethods, s.methods)
-	add(out, allowHeaders, s.headers)
-	out.Add(maxAge, s.maxAge)
-	if s.private && ex.Request.Header.Get(requestPrivate) == "true" {
-		out.Add(allowPrivate, "true")
-	}
-	return replied
-}
-
-// Response implements pipeline.Responder: it tells the browser whether the page may read the answer.
+// Response implements pipeline.Responder: it tells the browser whether the page may read the answer, and after a preflight what it may
+// ask. It is the last to speak: what the service or other policies have said goes, in the answer to a preflight too.
 func (s *stage) Response(ex *pipeline.Exchange) error {
 	out := &ex.Response.Header
 	preflight := ex.Preflight() != ""
-	if !preflight || !ex.Replied() {
-		out.DeleteFunc(isCORS)
-	}
+	out.DeleteFunc(isCORS)
 	s.vary(out, preflight)
 	allowed := s.allowed(ex)
+	if preflight && ex.Replied() && ex.Rejection == nil && allowed != "" {
+		s.permit(ex)
+	}
 	if s.origins.same() {
 		allowed = contract.Any // whoever asks, so that answers needn't vary
 	}
@@ -137,6 +123,17 @@ func (s *stage) Response(ex *pipeline.Exchange) error {
 		out.Set(exposeHeaders, s.exposed)
 	}
 	return nil
+}
+
+// permit tells a page that is allowed what it may ask.
+func (s *stage) permit(ex *pipeline.Exchange) {
+	out := &ex.Response.Header
+	add(out, allowMethods, s.methods)
+	add(out, allowHeaders, s.headers)
+	out.Add(maxAge, s.maxAge)
+	if s.private && ex.Request.Header.Get(requestPrivate) == "true" {
+		out.Add(allowPrivate, "true")
+	}
 }
 
 func (s *stage) vary(out *pipeline.Header, preflight bool) {

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/addressaccess"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -262,4 +263,25 @@ func TestNeitherPreflightNorAnswerAllocates(t *testing.T) {
 			t.Errorf("%v allocates %v times; failed: %v", r.Header, n, failed)
 		}
 	}
+}
+
+// Its answer is changed by all policies that change answers, which must not let a page in that the list doesn't.
+func TestNoOtherPolicySpeaksOfCORSInTheAnswerToAPreflight(t *testing.T) {
+	e := edgetest.New(t, apikey.Binding, cors.Binding, headers.Binding)
+	e.Configure(t, `{
+		"services": [{"name": "s", "upstream": {"targets": [{"address": "s.test:80"}]}}],
+		"routes": [{"name": "r", "service": "s", "paths": [{"prefix": "/"}], "methods": ["GET"]}],
+		"policies": [
+			{"name": "keys", "kind": "api-key", "config": {}, "attached_to": [{"environment": true}]},
+			{"name": "pages", "kind": "cors", "config": {"origins": ["https://app.example.com"], "methods": ["GET"]}, "attached_to": [{"environment": true}]},
+			{"name": "loose", "kind": "headers", "attached_to": [{"route": "r"}], "config": {"response": {
+				"remove": ["Access-Control-Allow-Me*", "Access-Control-Max-Age", "Vary"],
+				"set": [{"name": "Access-Control-Allow-Origin", "value": "{header.Origin}"}, {"name": "Access-Control-Allow-Credentials", "value": "true"}, {"name": "X-Set", "value": "1"}],
+				"add": [{"name": "access-control-allow-headers", "value": "*"}]}}}]}`)
+	ex := e.Do(preflight(app, "GET", "Access-Control-Request-Headers: x-any"))
+	wants(t, ex, 204, map[string]string{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "GET", "Access-Control-Allow-Headers": "Content-Type", "Access-Control-Max-Age": "600", "Vary": varyLong})
+	if ex.Response.Header.Get("X-Set") != "1" {
+		t.Error("what isn't of CORS is lost")
+	}
+	wants(t, e.Do(preflight("https://evil.example", "GET")), 204, map[string]string{"Vary": varyLong})
 }

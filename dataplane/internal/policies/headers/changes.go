@@ -2,6 +2,7 @@ package headers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -129,6 +130,23 @@ func (c *changes) removes(name string) bool {
 		}
 	}
 	return false
+}
+
+// withheld tells which trailers are taken out, as fields in front of the body are: those that are removed, and those that have one value
+// alone. nil: none.
+func (c *changes) withheld() func(name string) bool {
+	var own []string
+	for i := range c.fields {
+		if c.fields[i].how == set {
+			own = append(own, c.fields[i].name)
+		}
+	}
+	if len(own)+len(c.exact)+len(c.prefixes) == 0 {
+		return nil
+	}
+	return func(name string) bool {
+		return c.removes(name) || slices.ContainsFunc(own, func(set string) bool { return c.same(name, set) })
+	}
 }
 
 // write writes a value, "" when it couldn't be made.

@@ -6,5 +6,7 @@
 //
 // A value is made in the exchange's own memory. It is written only if it can do no harm: one that holds a control character (a
 // line break that a client managed to get into a parameter or field), is too long, or has nothing in it leaves its field out.
-// What is set is removed first in any case, so that the client's own field never stands in for a value that couldn't be made.
+// What is set is removed first in any case, so that the client's own field never stands in for a value that couldn't be made.//
+// Trailers of answers are not written, but what is removed or set is taken out of them too: a service can't say behind the body what it
+// mustn't say in front of it. Trailers of requests never reach a service.
 package headers

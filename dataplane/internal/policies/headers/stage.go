@@ -15,6 +15,7 @@ var Binding = pipeline.Bind(contract.Kind, compile)
 type stage struct {
 	request, response changes
 	onRejections      bool
+	withheld          func(name string) bool // trailers of answers; nil: none
 }
 
 func compile(_ pipeline.Env, config *policyv1.Headers) (pipeline.Stage, error) {
@@ -26,6 +27,7 @@ func compile(_ pipeline.Env, config *policyv1.Headers) (pipeline.Stage, error) {
 	if s.response, err = newChanges(contract.Response, config.GetResponse()); err != nil {
 		return nil, fmt.Errorf("response.%w", err)
 	}
+	s.withheld = s.response.withheld()
 	return s, nil
 }
 
@@ -40,6 +42,9 @@ func (s *stage) Response(ex *pipeline.Exchange) error {
 	switch {
 	case ex.Rejection == nil:
 		s.response.apply(ex, &ex.Response.Header)
+		if s.withheld != nil {
+			ex.Response.Withheld = append(ex.Response.Withheld, s.withheld)
+		}
 	case s.onRejections:
 		s.response.applyToRefusal(ex, &ex.Response.Header)
 	}

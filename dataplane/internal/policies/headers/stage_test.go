@@ -250,3 +250,21 @@ func TestChangesAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestWhatIsRemovedFromAnswersIsNotSaidBehindTheirBodyEither(t *testing.T) {
+	e := edge(t, `{"response": {"remove": ["Server", "X-Internal-*"], "set": [{"name": "X-Frame-Options", "value": "DENY"}], "add": [{"name": "X-Added", "value": "1"}]}}`)
+	out := &answered(t, e, edgetest.Get("/orders/1")).Response
+	for name, want := range map[string]bool{"server": true, "X-Internal-Node": true, "x-frame-options": true, "X-Added": false, "Grpc-Status": false} {
+		if out.Withholds(name) != want {
+			t.Errorf("the trailer %s is withheld: %v", name, !want)
+		}
+	}
+	ex := e.Exchange(edgetest.Get("/orders/1"))
+	if ex.Reset(); ex.Response.Withholds("Server") {
+		t.Error("the next request is withheld what only this one is")
+	}
+	open := edge(t, `{"response": {"add": [{"name": "X-Added", "value": "1"}]}}`)
+	if out := &answered(t, open, edgetest.Get("/orders/1")).Response; len(out.Withheld) != 0 {
+		t.Error("something is withheld although nothing is removed")
+	}
+}

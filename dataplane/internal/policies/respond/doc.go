@@ -6,5 +6,7 @@
 //
 // What of a request goes into a location is in its canonical form, which holds no control character, no delimiter and no second
 // reading; in a query it is escaped further, so that no value adds a parameter. A parameter that the route doesn't have fails the
-// request (policy_failed): a redirect to somewhere else than was meant is none.
+// request (policy_failed): a redirect to somewhere else than was meant is none.//
+// The query goes on as it came, but for keys of this gateway when the location names another host: before authentication they are still
+// in it, and who is asked there must not learn them.
 package respond

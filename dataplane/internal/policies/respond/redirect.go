@@ -3,9 +3,12 @@ package respond
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/proto/apikey"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
 	contract "github.com/sallyport/sallyport/proto/policy/respond"
 )
@@ -22,6 +25,7 @@ var (
 type redirect struct {
 	status int
 	parts  []contract.Part
+	host   string // that it leads to, as a request's Authority is written; "": the one that was asked
 }
 
 func newRedirect(config *policyv1.Redirect) (pipeline.Stage, error) {
@@ -32,7 +36,28 @@ func newRedirect(config *policyv1.Redirect) (pipeline.Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("location: %w", err)
 	}
-	return &redirect{status: int(config.GetStatus()), parts: parts}, nil
+	host, err := hostOf(config.GetLocation())
+	if err != nil {
+		return nil, fmt.Errorf("location: %w", err)
+	}
+	return &redirect{status: int(config.GetStatus()), parts: parts, host: host}, nil
+}
+
+// hostOf returns the host that a location names, which is literal; "" when it stays on the one that was asked.
+func hostOf(location string) (string, error) {
+	if strings.HasPrefix(location, "/") {
+		return "", nil
+	}
+	start := strings.Index(location, "://") + len("://")
+	authority := location[start:]
+	if end := strings.IndexAny(authority, "/?{"); end >= 0 {
+		authority = authority[:end]
+	}
+	to, err := url.Parse("//" + authority)
+	if err != nil {
+		return "", fmt.Errorf("its host: %w", err)
+	}
+	return strings.ToLower(strings.TrimSuffix(to.Hostname(), ".")), nil
 }
 
 // Request implements pipeline.Stage.
@@ -49,20 +74,26 @@ func (r *redirect) Request(ex *pipeline.Exchange) error {
 // location writes the location of a request into the exchange's memory.
 func (r *redirect) location(ex *pipeline.Exchange) (string, error) {
 	b := ex.TextBuffer()
+	mark := "" // that an empty query in front didn't need
 	for i := range r.parts {
 		part := &r.parts[i]
 		value := part.Text
 		switch part.Variable {
 		case contract.Literal:
+			if strings.HasPrefix(value, "&") && mark != "" {
+				b, value = append(b, mark...), value[1:]
+			}
+			mark = ""
 		case contract.Path:
 			value = ex.Request.Path
 		case contract.Host:
 			value = ex.Request.Authority
 		case contract.Query:
-			value = ex.Request.Query
-			if value == "" {
-				b = withoutMark(b)
+			before := len(b)
+			if b = r.appendQuery(b, ex); len(b) == before {
+				b, mark = withoutMark(b)
 			}
+			continue
 		case contract.Param:
 			var known bool
 			if value, known = ex.Param(part.Text); !known {
@@ -79,17 +110,56 @@ func (r *redirect) location(ex *pipeline.Exchange) (string, error) {
 	return ex.TextDone(b), nil
 }
 
-// withoutMark takes off the mark before a query that is empty.
-func withoutMark(b []byte) []byte {
-	if last := len(b) - 1; last >= 0 && (b[last] == '?' || b[last] == '&') {
-		return b[:last]
+// appendQuery appends the query as it is. To another host no key of ours goes with it: whoever is asked there could call here in the
+// caller's name. Behind Authenticate none is left in it; in front of it, and where Authenticate is in shadow, one may be.
+func (r *redirect) appendQuery(b []byte, ex *pipeline.Exchange) []byte {
+	query := ex.Request.Query
+	if r.host == "" || r.host == ex.Request.Authority {
+		return append(b, query...)
+	}
+	first := true
+	for more := query != ""; more; {
+		var pair string
+		pair, query, more = strings.Cut(query, "&")
+		if name, value, _ := strings.Cut(pair, "="); isKey(name) || isKey(value) {
+			continue
+		}
+		if !first {
+			b = append(b, '&')
+		}
+		b, first = append(b, pair...), false
 	}
 	return b
 }
 
-// appendPart appends a value. A query goes as it is behind its question mark; anything else that stands in a query loses what would end its parameter.
+// longestKey bounds how much text can stand for a key, each of its characters escaped.
+const longestKey = 3 * apikey.MaxLength
+
+// isKey tells whether text of a query is of a key's form. Keys hold nothing that must be escaped, but anything may be.
+func isKey(text string) bool {
+	if strings.IndexByte(text, '%') >= 0 && len(text) <= longestKey {
+		var plain [longestKey]byte
+		text = string(pipeline.AppendDecoded(plain[:0], text))
+	}
+	return apikey.Check(text)
+}
+
+// withoutMark takes off the mark before a query that is empty, and returns it.
+func withoutMark(b []byte) (rest []byte, mark string) {
+	last := len(b) - 1
+	switch {
+	case last < 0:
+	case b[last] == '?':
+		return b[:last], "?"
+	case b[last] == '&':
+		return b[:last], "&"
+	}
+	return b, ""
+}
+
+// appendPart appends a value. What stands in a query loses what would end its parameter.
 func appendPart(b []byte, part *contract.Part, value string) []byte {
-	if !part.InQuery || part.Variable == contract.Literal || part.Variable == contract.Query {
+	if !part.InQuery || part.Variable == contract.Literal {
 		return append(b, value...)
 	}
 	const hex = "0123456789ABCDEF"

@@ -108,6 +108,9 @@ func TestARedirectLeadsWhereItIsWritten(t *testing.T) {
 		{"https://new.example.com{path}?{query}", `{"prefix": "/"}`, "/a/b%20c?x=1&y=%2F", "https://new.example.com/a/b%20c?x=1&y=%2F"},
 		{"https://new.example.com{path}?{query}", `{"prefix": "/"}`, "/a", "https://new.example.com/a"},
 		{"https://new.example.com{path}?a=b&{query}", `{"prefix": "/"}`, "/a?", "https://new.example.com/a?a=b"},
+		{"/x?{query}&a=b", `{"prefix": "/"}`, "/a", "/x?a=b"},
+		{"/x?a=b&{query}&c=d", `{"prefix": "/"}`, "/a", "/x?a=b&c=d"},
+		{"/x?{query}&a=b", `{"prefix": "/"}`, "/a?q=1", "/x?q=1&a=b"},
 		{"/v2/orders/{param.id}", `{"template": "/orders/{id}"}`, "/orders/47%2011", "/v2/orders/47%2011"},
 		{"/v2?order={param.id}&from={host}", `{"template": "/orders/{id}"}`, "/orders/a&b=c+d", "/v2?order=a%26b%3Dc%2Bd&from=test"},
 		{"https://new.example.com/x?was={path}", `{"prefix": "/"}`, "/a&admin=1", "https://new.example.com/x?was=/a%26admin%3D1"},
@@ -222,5 +225,34 @@ func TestNoAnswerAllocates(t *testing.T) {
 		if n := testing.AllocsPerRun(100, run); n != 0 || failed {
 			t.Errorf("%s allocates %v times; failed: %v", config, n, failed)
 		}
+	}
+}
+
+// In front of authentication the key is still in the query, and so it is where authentication is in shadow.
+func TestNoKeyGoesToAnotherHostWithTheQuery(t *testing.T) {
+	inQuery := `{"name": "keys", "kind": "api-key", "mode": "%s", "config": {"locations": [{"query": "api_key"}]}, "attached_to": [{"environment": true}]}`
+	for name, tt := range map[string]struct{ location, mode, early, want string }{
+		"in front of authentication": {"https://new.example.com{path}?{query}", "enforce", "true", "https://new.example.com/a?x=1&y"},
+		"behind it in shadow":        {"https://new.example.com{path}?{query}", "shadow", "false", "https://new.example.com/a?x=1&y"},
+		"behind it":                  {"https://new.example.com{path}?{query}", "enforce", "false", "https://new.example.com/a?x=1&y"},
+		"on the same host":           {"/v2{path}?{query}", "enforce", "true", "/v2/a?x=1&api_key=KEY&y"},
+		"to the host that was asked": {"https://Test.:8443{path}?{query}", "enforce", "true", "https://Test.:8443/a?x=1&api_key=KEY&y"},
+	} {
+		e := edge(t, `{"redirect": {"location": "`+tt.location+`"}, "before_authentication": `+tt.early+`}`, public, fmt.Sprintf(inQuery, tt.mode))
+		key := e.Key(t, "alice", edgetest.Key{})
+		for _, sent := range []string{key, "%" + fmt.Sprintf("%x", key[0]) + key[1:]} {
+			ex := e.Do(edgetest.Get("/a?x=1&api_key=" + sent + "&y"))
+			if got := ex.Response.Header.Get("Location"); got != strings.Replace(tt.want, "KEY", sent, 1) || ex.Verdict != pipeline.Allowed {
+				t.Errorf("%s: %s to %q", name, ex.Verdict, got)
+			}
+		}
+	}
+	e := edge(t, `{"redirect": {"location": "https://new.example.com{path}?{query}"}, "before_authentication": true}`, public)
+	odd := edge(t, `{"redirect": {"location": "http://new.example.com/%zz?{query}"}, "before_authentication": true}`, public)
+	if got := odd.Do(edgetest.Get("/a?k=" + odd.Key(t, "alice", edgetest.Key{}))).Response.Header.Get("Location"); got != "http://new.example.com/%zz" {
+		t.Errorf("behind a path that isn't escaped well: %q", got)
+	}
+	if got := e.Do(edgetest.Get("/a?k=" + e.Key(t, "alice", edgetest.Key{}))).Response.Header.Get("Location"); got != "https://new.example.com/a" {
+		t.Errorf("a key alone leaves %q", got)
 	}
 }
