@@ -380,3 +380,33 @@ func TestAnEnvironmentHasABoundedNumberOfOpenProposals(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A team's author has new objects put into the team; the publisher, who isn't bound, would make something else of the same steps.
+func TestAProposalIsNotPlannedOrPublishedWithATeamsRights(t *testing.T) {
+	w := newWorld(t)
+	made, err := access.NewBooks(w.db, w.db.Shelf()).Teams.Create(access.WithActor(t.Context(), ada), w.env, []byte(`{"name":"a"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := access.Actor{ID: "usr_bound", Name: "Bound", Grants: access.Grants{
+		{Environment: w.env, Permissions: access.SetOf("proposals.read", "proposals.write", "proposals.publish")},
+		{Environment: w.env, Team: made.(*adminv1.Team).GetId(), Permissions: access.Everything()},
+	}}
+	wanted := &adminv1.ProposalRequest{Title: "t", Operations: []*adminv1.Operation{step(t, "create", "consumers", "", map[string]any{"name": "c"})}}
+	if _, err := w.proposals.File(access.WithActor(t.Context(), bound), w.env, bound, wanted, false); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a team's member files: %v", err)
+	}
+	filed, err := w.proposals.File(access.WithActor(t.Context(), ada), w.env, ada, wanted, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.proposals.Approve(t.Context(), w.env, filed.GetId(), grace, &adminv1.ApprovalRequest{Round: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.proposals.Publish(access.WithActor(t.Context(), bound), w.env, filed.GetId(), bound); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a team's member publishes: %v", err)
+	}
+	if _, _, err := w.proposals.Publish(t.Context(), w.env, filed.GetId(), grace); err != nil {
+		t.Errorf("who may publishes: %v", err)
+	}
+}

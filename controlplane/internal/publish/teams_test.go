@@ -135,3 +135,23 @@ func TestNothingComesToBelongToATeamThatGoes(t *testing.T) {
 		}
 	}
 }
+
+// Who may write all of the configuration may not yet lift its guardrails, whatever they may do for a team.
+func TestGuardrailsAreNotWrittenWithATeamsRights(t *testing.T) {
+	r := start(t)
+	r.must(create("guardrails", limited("refuse")))
+	pm, _ := access.BuiltIn(access.RoleProductManager)
+	lead := access.Actor{ID: "usr_l", Name: "Lead", Grants: access.Grants{
+		{Environment: r.env, Permissions: pm}, {Environment: r.env, Team: r.team("a"), Permissions: access.Everything()},
+	}}
+	for _, op := range []publish.Operation{
+		remove("guardrails", "limited"), patch("guardrails", "limited", `{"action":"warn"}`), create("guardrails", rail("mine", "routes", "true", "refuse")),
+	} {
+		for _, dry := range []bool{true, false} {
+			_, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Author: lead, DryRun: dry, Operations: []publish.Operation{create("services", service("s")), op}})
+			if problem.CodeOf(err) != problem.Forbidden {
+				t.Errorf("%s of a guardrail: %v", op.Verb, err)
+			}
+		}
+	}
+}
