@@ -208,9 +208,10 @@ func (p *Proposals) Publish(ctx context.Context, environment, proposal string, b
 // markStale remembers that something moved on. Nothing hangs on it: whether something did is looked at again behind the locks.
 func (p *Proposals) markStale(ctx context.Context, f *filed) {
 	f.record.State = Stale
-	ctx = audit.WithDraft(idempotency.Without(ctx), nil) // what was asked for is refused; this isn't it
+	ctx = audit.BySystem(idempotency.Without(ctx), "markProposalStale") // what was asked for is refused; this isn't it
 	err := f.store(false)
 	if err == nil {
+		p.note(ctx, "mark-stale", f)
 		err = p.Store.Update(ctx, f.record)
 	}
 	if err != nil && problem.CodeOf(err) != problem.Conflict {

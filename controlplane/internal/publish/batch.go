@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/effects"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -55,6 +56,8 @@ type Batch struct {
 	Prefixed bool
 	// RollbackTo is the revision that Publisher.Rollback brings back.
 	RollbackTo uint64
+
+	noted []audit.Change // what its author does beside: leads a proposal to its end
 }
 
 // Outcome is what one operation made.
