@@ -404,3 +404,25 @@ func TestWhatNobodyAskedForThroughTheAPIIsRecordedToo(t *testing.T) {
 		t.Errorf("the global chain has %v", operations)
 	}
 }
+
+// Nobody hides what they aren't allowed behind another mistake, and who tries to be their own second pair of eyes is told of.
+func TestWhatIsDeniedAmongOtherMistakesIsAnEventToo(t *testing.T) {
+	w := newTeamWorld(t)
+	mixed := `{"operations":[{"action":"create","collection":"policies","body":{"name":"p","kind":"rate-limit","attached_to":[{"environment":true}],
+		"config":{"by":[{"address":true}],"windows":[{"requests":3,"window":"1m"}]}}},{"action":"delete","collection":"services","key":"nothing"}]}`
+	want := map[string]string{
+		w.do(http.MethodPost, at("changes"), mixed, w.a).want(t, http.StatusBadRequest).header.Get("X-Request-Id"): string(problem.InvalidRequest),
+	}
+	own := at("proposals", w.make(http.MethodPost, at("proposals"), ordersProposal).text("id"))
+	want[w.do(http.MethodPost, own+"/approve", `{"round":1}`).want(t, http.StatusForbidden).header.Get("X-Request-Id")] = string(problem.ProposalOwn)
+	w.stop()
+	for _, e := range w.events(at("audit-events"), "filter[outcome]=denied") {
+		if code, expected := want[e.text("request_id")]; !expected || e.text("code") != code {
+			t.Errorf("got %v", e)
+		}
+		delete(want, e.text("request_id"))
+	}
+	if len(want) > 0 {
+		t.Errorf("without an event: %v", want)
+	}
+}
