@@ -426,3 +426,40 @@ func TestWhatIsDeniedAmongOtherMistakesIsAnEventToo(t *testing.T) {
 		t.Errorf("without an event: %v", want)
 	}
 }
+
+// What can't be recorded isn't done, and its idempotency key can be used again.
+func TestAWriteThatCannotBeRecordedIsNotDone(t *testing.T) {
+	w := newWorld(t)
+	w.make(http.MethodPost, at("services"), ordersService)
+	proposal := at("proposals", w.make(http.MethodPost, at("proposals"), `{"title":"t","operations":[{"action":"create","collection":"consumers","body":{"name":"later"}}]}`).text("id"))
+	conn := w.connect()
+	if _, err := conn.Exec(t.Context(), "ALTER TABLE audit_events ADD CONSTRAINT nothing CHECK (false) NOT VALID"); err != nil {
+		t.Fatal(err)
+	}
+	writes := []struct{ method, path, body, read string }{
+		{http.MethodPost, at("routes"), ordersRoute, at("routes", "orders")},
+		{http.MethodPost, at("consumers"), shopConsumer, at("consumers", "shop")},
+		{http.MethodPost, at("teams"), `{"name":"web"}`, at("teams", "web")},
+		{http.MethodPost, "/api/v1/users", `{"name":"ada"}`, "/api/v1/users/ada"},
+		{http.MethodPost, "/api/v1/roles", `{"name":"weak","permissions":["usage.read"]}`, "/api/v1/roles/weak"},
+		{http.MethodPost, "/api/v1/access-tokens", `{"name":"ci","role":"viewer"}`, "/api/v1/access-tokens/ci"},
+		{http.MethodPost, "/api/v1/environments", `{"name":"staging"}`, "/api/v1/environments/staging"},
+		{http.MethodPost, at("join-tokens"), `{"name":"join"}`, at("join-tokens", "join")},
+		{http.MethodPost, at("node-groups"), `{"name":"north"}`, at("node-groups", "north")},
+	}
+	for _, write := range writes {
+		w.do(write.method, write.path, write.body, under("k")).want(t, http.StatusInternalServerError)
+		w.do(http.MethodGet, write.read, "").want(t, http.StatusNotFound)
+	}
+	w.do(http.MethodPost, proposal+"/withdraw", "").want(t, http.StatusInternalServerError)
+	if state := w.make(http.MethodGet, proposal, "").text("state"); state != "open" {
+		t.Errorf("the proposal is %s", state)
+	}
+	if _, err := conn.Exec(t.Context(), "ALTER TABLE audit_events DROP CONSTRAINT nothing"); err != nil {
+		t.Fatal(err)
+	}
+	for _, write := range writes {
+		w.make(write.method, write.path, write.body, under("k"))
+		w.do(http.MethodGet, write.read, "").want(t, http.StatusOK)
+	}
+}
