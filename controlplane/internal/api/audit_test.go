@@ -124,7 +124,7 @@ const proposedConsumer = `{"title":"Another shop","operations":[{"action":"put",
 
 func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 	w := newWorld(t)
-	second := w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"second","role":"owner"}`).text("token")
+	second := w.alteredToken("second", "description = 'another person'")
 	made := map[string]string{"node": w.enrol("edge-1", "")}
 	steps := writingSteps()
 	theContract(t).operations(func(method, _ string, operation *openapi3.Operation) {
@@ -444,7 +444,7 @@ func TestAWriteThatCannotBeRecordedIsNotDone(t *testing.T) {
 		{http.MethodPost, "/api/v1/roles", `{"name":"weak","permissions":["usage.read"]}`, "/api/v1/roles/weak"},
 		{http.MethodPost, "/api/v1/access-tokens", `{"name":"ci","role":"viewer"}`, "/api/v1/access-tokens/ci"},
 		{http.MethodPost, "/api/v1/environments", `{"name":"staging"}`, "/api/v1/environments/staging"},
-		{http.MethodPost, at("join-tokens"), `{"name":"join"}`, at("join-tokens", "join")},
+		{http.MethodPost, at("join-tokens"), `{"name":"join","expires_at":"2099-01-01T00:00:00Z"}`, at("join-tokens", "join")},
 		{http.MethodPost, at("node-groups"), `{"name":"north"}`, at("node-groups", "north")},
 	}
 	for _, write := range writes {
