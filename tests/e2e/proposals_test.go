@@ -8,10 +8,15 @@ import (
 	"github.com/sallyport/sallyport/tests/harness"
 )
 
-// colleague returns the admin API as somebody else than the story.
+// colleague returns the admin API as somebody else than the story: a person, since a service token of the story's making is the story.
 func colleague(t *testing.T, s *harness.Story) *sallyport.ClientWithResponses {
 	t.Helper()
-	made, err := s.API.CreateAccessTokenWithResponse(t.Context(), sallyport.AccessToken{Name: s.Name("colleague"), Role: "owner"})
+	name := s.Name("colleague")
+	person, err := s.API.CreateUserWithResponse(t.Context(), sallyport.User{Name: name})
+	s.Must(person, err)
+	bound, err := s.API.CreateRoleBindingWithResponse(t.Context(), sallyport.RoleBinding{User: name, Role: "owner", Environment: s.Environment.Name})
+	s.Must(bound, err)
+	made, err := s.API.CreateAccessTokenWithResponse(t.Context(), sallyport.AccessToken{Name: name, User: name})
 	s.Must(made, err)
 	api, err := sallyport.New(s.Environment.Stack.URL(), made.JSON201.Token)
 	if err != nil {

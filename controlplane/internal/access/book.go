@@ -99,9 +99,6 @@ func (b *Book[M]) insert(ctx context.Context, environment string, m M) (proto.Me
 	if err := b.check(b.empty(), m); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(b.fixed(), func(f M) bool { return f.GetName() == m.GetName() }) {
-		return nil, problem.Errorf(problem.NameTaken, "the built-in %s has this name", b.words())
-	}
 	var none M
 	if err := b.settle(ctx, environment, none, m); err != nil {
 		return nil, err
@@ -287,12 +284,16 @@ func (b *Book[M]) fresh(m M, ifMatch string) error {
 	return problem.Errorf(problem.PreconditionFailed, "the %s is not at the version that If-Match names; read it again and reapply the change", b.words())
 }
 
-// check returns what is wrong with an object by itself.
+// check returns what is wrong with an object by itself. Nothing takes the name of what is built in, on its way through another one either:
+// bindings that say "owner" mean that.
 func (b *Book[M]) check(before, after M) error {
 	violations := resource.CheckName(after.GetName())
 	violations = append(violations, resource.CheckLabels(after.GetLabels())...)
 	violations = append(violations, validate.Message(after)...)
 	violations = append(violations, outputOnly(before, after)...)
+	if len(violations) == 0 && slices.ContainsFunc(b.fixed(), func(f M) bool { return f.GetName() == after.GetName() }) {
+		return problem.Errorf(problem.NameTaken, "the built-in %s has this name", b.words())
+	}
 	return problem.Invalid(violations...)
 }
 

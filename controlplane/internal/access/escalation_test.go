@@ -221,6 +221,9 @@ func TestNobodyMakesARoleThatAllowsMoreThanTheyMayEverywhere(t *testing.T) {
 		if _, err := o.books.Roles.Create(o.system, "", fmt.Appendf(nil, `{"name":%q}`, role)); problem.CodeOf(err) != problem.NameTaken {
 			t.Errorf("another %s was made: %v", role, err)
 		}
+		if _, err := o.books.Roles.Patch(o.system, "", "weak", fmt.Appendf(nil, `{"name":%q}`, role), ""); problem.CodeOf(err) != problem.NameTaken {
+			t.Errorf("another role was renamed to %s: %v", role, err)
+		}
 	}
 }
 

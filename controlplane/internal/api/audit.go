@@ -177,8 +177,8 @@ func (x *exchange) origin() audit.Origin {
 // else that isn't let in is noise.
 func (s *Server) recordDenial(x *exchange, err error) {
 	code := problem.CodeOf(err)
-	if code == problem.Forbidden {
-		s.Denied.Refused(x.origin(), s.environmentID(x), string(code), problem.From(err).Detail)
+	if detail, denied := denialIn(err); denied {
+		s.Denied.Refused(x.origin(), s.environmentID(x), string(code), detail)
 	}
 	if code != problem.Unauthenticated {
 		return
@@ -187,6 +187,20 @@ func (s *Server) recordDenial(x *exchange, err error) {
 	if id, ok := access.LooksLikeToken(token); malformed == nil && ok {
 		s.Denied.BadToken(x.origin(), peer(x.request().RemoteAddr), string(code), "a token that names "+id+", which isn't that token or has ended")
 	}
+}
+
+// denialIn returns what of a refusal says that somebody may not do this: all of it, or a part that they hid among other mistakes.
+func denialIn(err error) (detail string, denied bool) {
+	shown := problem.From(err)
+	if shown.Status == http.StatusForbidden {
+		return shown.Detail, true
+	}
+	for _, v := range shown.Errors {
+		if v.Code == string(problem.Forbidden) {
+			return v.Detail, true
+		}
+	}
+	return "", false
 }
 
 // environmentID returns the id of the environment in the path; "" if there is none such.

@@ -124,7 +124,7 @@ const proposedConsumer = `{"title":"Another shop","operations":[{"action":"put",
 
 func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 	w := newWorld(t)
-	second := w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"second","role":"owner"}`).text("token")
+	second := w.alteredToken("second", "description = 'another person'")
 	made := map[string]string{"node": w.enrol("edge-1", "")}
 	steps := writingSteps()
 	theContract(t).operations(func(method, _ string, operation *openapi3.Operation) {
@@ -402,5 +402,64 @@ func TestWhatNobodyAskedForThroughTheAPIIsRecordedToo(t *testing.T) {
 	}
 	if !slices.Equal(operations, []string{"bootstrap", "createEnvironment"}) {
 		t.Errorf("the global chain has %v", operations)
+	}
+}
+
+// Nobody hides what they aren't allowed behind another mistake, and who tries to be their own second pair of eyes is told of.
+func TestWhatIsDeniedAmongOtherMistakesIsAnEventToo(t *testing.T) {
+	w := newTeamWorld(t)
+	mixed := `{"operations":[{"action":"create","collection":"policies","body":{"name":"p","kind":"rate-limit","attached_to":[{"environment":true}],
+		"config":{"by":[{"address":true}],"windows":[{"requests":3,"window":"1m"}]}}},{"action":"delete","collection":"services","key":"nothing"}]}`
+	want := map[string]string{
+		w.do(http.MethodPost, at("changes"), mixed, w.a).want(t, http.StatusBadRequest).header.Get("X-Request-Id"): string(problem.InvalidRequest),
+	}
+	own := at("proposals", w.make(http.MethodPost, at("proposals"), ordersProposal).text("id"))
+	want[w.do(http.MethodPost, own+"/approve", `{"round":1}`).want(t, http.StatusForbidden).header.Get("X-Request-Id")] = string(problem.ProposalOwn)
+	w.stop()
+	for _, e := range w.events(at("audit-events"), "filter[outcome]=denied") {
+		if code, expected := want[e.text("request_id")]; !expected || e.text("code") != code {
+			t.Errorf("got %v", e)
+		}
+		delete(want, e.text("request_id"))
+	}
+	if len(want) > 0 {
+		t.Errorf("without an event: %v", want)
+	}
+}
+
+// What can't be recorded isn't done, and its idempotency key can be used again.
+func TestAWriteThatCannotBeRecordedIsNotDone(t *testing.T) {
+	w := newWorld(t)
+	w.make(http.MethodPost, at("services"), ordersService)
+	proposal := at("proposals", w.make(http.MethodPost, at("proposals"), `{"title":"t","operations":[{"action":"create","collection":"consumers","body":{"name":"later"}}]}`).text("id"))
+	conn := w.connect()
+	if _, err := conn.Exec(t.Context(), "ALTER TABLE audit_events ADD CONSTRAINT nothing CHECK (false) NOT VALID"); err != nil {
+		t.Fatal(err)
+	}
+	writes := []struct{ method, path, body, read string }{
+		{http.MethodPost, at("routes"), ordersRoute, at("routes", "orders")},
+		{http.MethodPost, at("consumers"), shopConsumer, at("consumers", "shop")},
+		{http.MethodPost, at("teams"), `{"name":"web"}`, at("teams", "web")},
+		{http.MethodPost, "/api/v1/users", `{"name":"ada"}`, "/api/v1/users/ada"},
+		{http.MethodPost, "/api/v1/roles", `{"name":"weak","permissions":["usage.read"]}`, "/api/v1/roles/weak"},
+		{http.MethodPost, "/api/v1/access-tokens", `{"name":"ci","role":"viewer"}`, "/api/v1/access-tokens/ci"},
+		{http.MethodPost, "/api/v1/environments", `{"name":"staging"}`, "/api/v1/environments/staging"},
+		{http.MethodPost, at("join-tokens"), `{"name":"join","expires_at":"2099-01-01T00:00:00Z"}`, at("join-tokens", "join")},
+		{http.MethodPost, at("node-groups"), `{"name":"north"}`, at("node-groups", "north")},
+	}
+	for _, write := range writes {
+		w.do(write.method, write.path, write.body, under("k")).want(t, http.StatusInternalServerError)
+		w.do(http.MethodGet, write.read, "").want(t, http.StatusNotFound)
+	}
+	w.do(http.MethodPost, proposal+"/withdraw", "").want(t, http.StatusInternalServerError)
+	if state := w.make(http.MethodGet, proposal, "").text("state"); state != "open" {
+		t.Errorf("the proposal is %s", state)
+	}
+	if _, err := conn.Exec(t.Context(), "ALTER TABLE audit_events DROP CONSTRAINT nothing"); err != nil {
+		t.Fatal(err)
+	}
+	for _, write := range writes {
+		w.make(write.method, write.path, write.body, under("k"))
+		w.do(http.MethodGet, write.read, "").want(t, http.StatusOK)
 	}
 }

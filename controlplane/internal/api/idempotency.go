@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -51,6 +52,9 @@ func (s *Server) once(x *exchange, h handler) error {
 		Lease: x.op.timeout() + leaseMargin,
 	})
 	if reply != nil {
+		if err := x.mayStillSee(reply); err != nil {
+			return err
+		}
 		return x.replay(reply)
 	}
 	if err == nil {
@@ -83,8 +87,38 @@ func (s *Server) carryOut(x *exchange, h handler, reservation *idempotency.Reser
 		return answer.send()
 	}
 	served = true
-	s.Idempotency.Keep(ctx, reservation, answer.reply())
+	reply := answer.reply()
+	reply.Held = x.held()
+	s.Idempotency.Keep(ctx, reservation, reply)
 	return answer.send()
+}
+
+// held is what the actor may do where the operation is.
+func (x *exchange) held() []idempotency.Held {
+	var all []idempotency.Held
+	for _, p := range x.actor.Me().GetPermissions() {
+		if x.environment == nil || p.GetEnvironment() == "" || p.GetEnvironment() == x.environment.GetId() {
+			all = append(all, idempotency.Held{Environment: p.GetEnvironment(), Team: p.GetTeam(), Permissions: p.GetPermissions()})
+		}
+	}
+	return all
+}
+
+// mayStillSee refuses a kept answer to whoever may do less than when it was given: roles are taken, and tokens of one user have scopes. It
+// may show what they are no longer shown.
+func (x *exchange) mayStillSee(reply *idempotency.Reply) error {
+	for _, h := range reply.Held {
+		place := access.Grant{Environment: h.Environment, Team: h.Team}
+		permissions := make([]access.Permission, len(h.Permissions))
+		for i, p := range h.Permissions {
+			permissions[i] = access.Permission(p)
+		}
+		place.Permissions = access.SetOf(permissions...)
+		if !x.actor.Grants.Cover(place) {
+			return problem.Errorf(problem.Forbidden, "the first request with this key was carried out when you might do more here than now; its answer isn't shown, and nothing was done again")
+		}
+	}
+	return nil
 }
 
 // replay answers as before.

@@ -100,3 +100,36 @@ func TestAPanicFreesItsKey(t *testing.T) {
 	w.environmentsPanic = false
 	w.do(http.MethodPost, "/api/v1/environments", `{"name":"staging"}`, under("k")).want(t, http.StatusCreated)
 }
+
+func TestAKeptAnswerIsNotShownToWhoMayDoLessByNow(t *testing.T) {
+	w := newWorld(t)
+	w.make(http.MethodPost, at("consumers"), shopConsumer)
+	const role = `{"permissions":["environments.read","changes.write","credentials.write"]}`
+	script := as(w.grantee("script", place{environment: "production"}, "environments.read", "changes.write", "credentials.write"))
+	const batch = `{"operations":[{"action":"create","collection":"api-keys","body":{"name":"web","consumer":"shop"}}]}`
+	key := w.do(http.MethodPost, at("changes"), batch, script, under("k")).want(t, http.StatusOK).object(t).list("results")[0]["object"].(map[string]any)["key"].(string)
+	again := w.do(http.MethodPost, at("changes"), batch, script, under("k")).want(t, http.StatusOK)
+	if key == "" || !strings.Contains(string(again.body), key) {
+		t.Fatalf("it isn't answered as it was: %s", again.body)
+	}
+	w.make(http.MethodPatch, "/api/v1/roles/script", `{"permissions":["environments.read","changes.write"]}`)
+	denied := w.do(http.MethodPost, at("changes"), batch, script, under("k")).want(t, http.StatusForbidden)
+	denied.wantProblem(t, problem.Forbidden)
+	if strings.Contains(string(denied.body), key) || denied.header.Get("Sallyport-Sequence") != "" {
+		t.Errorf("the refusal shows %s", denied.body)
+	}
+	w.make(http.MethodPatch, "/api/v1/roles/script", role)
+	w.do(http.MethodPost, at("changes"), batch, script, under("k")).want(t, http.StatusOK)
+
+	// The narrower token of the same user isn't shown what the wider one made.
+	user := w.make(http.MethodPost, "/api/v1/users", `{"name":"ada"}`).text("id")
+	w.make(http.MethodPost, "/api/v1/role-bindings", `{"user":"`+user+`","role":"admin","environment":"production"}`)
+	token := func(more string) option {
+		return as(w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"ada-`+strings.Repeat("x", len(more)+1)+`","user":"ada"`+more+`}`).text("token"))
+	}
+	wide, narrow := token(""), token(`,"scope":{"permissions":["changes.write"]}`)
+	const other = `{"operations":[{"action":"create","collection":"api-keys","body":{"name":"app","consumer":"shop"}}]}`
+	w.do(http.MethodPost, at("changes"), other, wide, under("k")).want(t, http.StatusOK)
+	w.do(http.MethodPost, at("changes"), other, narrow, under("k")).want(t, http.StatusForbidden)
+	w.do(http.MethodPost, at("changes"), other, wide, under("k")).want(t, http.StatusOK)
+}

@@ -83,3 +83,35 @@ func TestAnEnvironmentThatDemandsFourEyesRefusesEveryDirectWriteOfItsConfigurati
 		t.Errorf("the warning is missing: %s", forced.body)
 	}
 }
+
+// A service token is no second pair of eyes for whoever made it, directly or by another one, nor are they for it.
+func TestATokenOfTheAuthorsOwnMakingIsNotASecondPairOfEyes(t *testing.T) {
+	w := newWorld(t)
+	person := func(name string) option {
+		user := w.make(http.MethodPost, "/api/v1/users", `{"name":"`+name+`"}`).text("id")
+		w.make(http.MethodPost, "/api/v1/role-bindings", `{"user":"`+user+`","role":"owner"}`)
+		return as(w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"of-`+name+`","user":"`+name+`"}`).text("token"))
+	}
+	ada, grace := person("ada"), person("grace")
+	robot := func(name string, maker option) option {
+		return as(w.make(http.MethodPost, "/api/v1/access-tokens", `{"name":"`+name+`","role":"owner"}`, maker).text("token"))
+	}
+	adas := robot("adas", ada)
+	second := robot("second", adas)
+	for name, try := range map[string]struct{ author, by option }{
+		"a token of the author's": {ada, adas}, "one that this made": {ada, second}, "the author's, of whose token it is": {adas, ada},
+		"a token that the token made": {adas, second}, "the author's other token": {second, adas},
+	} {
+		one := at("proposals", w.make(http.MethodPost, at("proposals"), ordersProposal, try.author).text("id"))
+		w.do(http.MethodPost, one+"/approve", `{"round":1}`, try.by).want(t, http.StatusForbidden).wantProblem(t, problem.ProposalOwn)
+		w.make(http.MethodPost, one+"/approve", `{"round":1}`, grace)
+		if got := w.do(http.MethodPost, one+"/publish", "", try.by); got.status != http.StatusForbidden {
+			t.Errorf("%s publishes: %d", name, got.status)
+		}
+		w.make(http.MethodPost, one+"/reject", `{"comment":"no"}`, grace)
+	}
+	one := at("proposals", w.make(http.MethodPost, at("proposals"), ordersProposal, adas).text("id"))
+	graces := robot("graces", grace)
+	w.make(http.MethodPost, one+"/approve", `{"round":1}`, graces)
+	w.make(http.MethodPost, one+"/publish", "", graces)
+}

@@ -148,6 +148,9 @@ func TestATeamRefersToNothingOfAnother(t *testing.T) {
 	limit := func(attached string) string {
 		return `{"name":"mine","kind":"rate-limit","attached_to":[` + attached + `],"config":{"by":[{"address":true}],"windows":[{"requests":1,"window":"1m"}]}}`
 	}
+	acl := func(consumer string) string {
+		return `{"name":"mine","kind":"acl","attached_to":[],"config":{"allow":[{"consumers":["` + consumer + `"]}]}}`
+	}
 	b := map[string]string{}
 	for _, o := range w.of {
 		b[o.collection] = o.id
@@ -162,6 +165,11 @@ func TestATeamRefersToNothingOfAnother(t *testing.T) {
 		"a route to the environment's":       {"routes", `{"name":"r","service":"shared","paths":[{"prefix":"/x"}],"public":true}`, 400, "/service"},
 		"a policy on its route":              {"policies", limit(`{"route":"b-orders"}`), 400, "/attached_to/0/route"},
 		"a policy on its service":            {"policies", limit(`{"service":"` + b["services"] + `"}`), 400, "/attached_to/0/service"},
+		"a policy on its consumer":           {"policies", limit(`{"consumer":"b-shop"}`), 400, "/attached_to/0/consumer"},
+		"a policy on its consumer by id":     {"policies", limit(`{"consumer":"` + b["consumers"] + `"}`), 400, "/attached_to/0/consumer"},
+		"a policy on the environment's":      {"policies", limit(`{"consumer":"everybodys"}`), 400, "/attached_to/0/consumer"},
+		"a rule about its consumer":          {"policies", acl("b-shop"), 400, "/config/allow/0/consumers/0"},
+		"a rule about its consumer by id":    {"policies", acl(b["consumers"]), 400, "/config/allow/0/consumers/0"},
 		"a policy on all":                    {"policies", limit(`{"environment":true}`), 403, "/attached_to/0"},
 		"a key for its consumer":             {"api-keys", `{"consumer":"b-shop"}`, 400, "/consumer"},
 		"a key for its consumer by id":       {"api-keys", `{"consumer":"` + b["consumers"] + `"}`, 400, "/consumer"},

@@ -216,6 +216,13 @@ func resolve(values []string, find func(name string) (string, error)) []string {
 	return values
 }
 
+// Times that can be asked about, wherever they are written. The last day of the year 9999 is left out: rounded up to the end of a bucket, it
+// would be a time that JSON can't say.
+var (
+	earliestTime = time.Unix(0, 0)
+	latestTime   = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+)
+
 // time reads a query parameter that is a time (RFC 3339); zero when it is absent.
 func (x *exchange) time(name string, violations []problem.Violation) (time.Time, []problem.Violation) {
 	if !x.query.Has(name) {
@@ -223,7 +230,7 @@ func (x *exchange) time(name string, violations []problem.Violation) (time.Time,
 	}
 	text := x.query.Get(name)
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+	if err != nil || t.Before(earliestTime) || t.After(latestTime) {
 		violations = append(violations, invalidParameter(name, "This is no time.", text, "RFC 3339, as in 2026-01-31T00:00:00Z"))
 	}
 	return t, violations

@@ -224,3 +224,12 @@ func TestMinutesOfLongAgoAreRefusedAndDaysAreAnswered(t *testing.T) {
 		t.Errorf("%v", rows)
 	}
 }
+
+func TestATimeBeyondWhatCanBeToldIsRefused(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{at("usage"), at("usage", "credentials"), at("requests"), at("audit-events")} {
+		for _, to := range []string{"9999-12-31T23:59:59.999999999Z", "9999-12-31T01:00:00-12:00", "1970-01-01T00:00:00%2B14:00"} {
+			w.do(http.MethodGet, path+"?to="+to, "").want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/to")
+		}
+	}
+}

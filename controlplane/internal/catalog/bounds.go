@@ -11,6 +11,12 @@ import (
 // within the bounds too, before and after. Without it there are no bounds.
 func (c *Candidate) Bind(b access.Bounds) { c.bounds = b }
 
+// Bound tells whether the author may not know of everything.
+func (c *Candidate) Bound() bool { return !c.bounds.Whole }
+
+// Sees tells whether the author may know of an object.
+func (c *Candidate) Sees(collection, id string) bool { return c.sees(ref{collection, id}) }
+
 // sees tells whether an object is within the bounds, as it is committed. What the batch makes is its author's until it is checked.
 func (c *Candidate) sees(r ref) bool {
 	if c.bounds.Whole {

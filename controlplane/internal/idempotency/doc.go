@@ -9,4 +9,5 @@
 // an answer is, its face knows; SQL is package postgres's ([Store]).
 //
 // Data flows Request → Begin → Reservation (in the context of the operation) → Keep or Release; or → Reply of an earlier attempt.
+// A kept answer says what its caller might do where it was given; the face shows it only to that caller while they still may do all of it.
 package idempotency

@@ -51,6 +51,14 @@ type Reply struct {
 	Status int               `json:"status"`
 	Header map[string]string `json:"header"`
 	Body   []byte            `json:"body"`
+	Held   []Held            `json:"held"`
+}
+
+// Held is what its caller might do when an answer was given: it is for those who still may.
+type Held struct {
+	Environment string   `json:"environment"` // as in a grant
+	Team        string   `json:"team"`
+	Permissions []string `json:"permissions"`
 }
 
 // State is how far a key's request has come.

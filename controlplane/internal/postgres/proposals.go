@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
@@ -105,6 +107,17 @@ func (s *Proposals) Update(ctx context.Context, r proposals.Record) error {
 		}
 		return nil
 	})
+}
+
+// Maker implements proposals.Store. The record is what tells: it outlives the token, and nobody changes it unseen.
+func (s *Proposals) Maker(ctx context.Context, token string) (string, error) {
+	events, err := s.db.Audit().Events(ctx, "", audit.Question{
+		Operation: "createAccessToken", Outcome: audit.OutcomeDone, Objects: []string{access.AccessTokens, token}, Limit: 1,
+	})
+	if err != nil || len(events) == 0 {
+		return "", err
+	}
+	return events[0].Columns.Actor, nil
 }
 
 // Expire implements proposals.Store.

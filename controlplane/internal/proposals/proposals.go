@@ -105,9 +105,10 @@ func (p *Proposals) Approve(ctx context.Context, environment, proposal string, b
 	if err != nil {
 		return nil, err
 	}
+	if err := p.refuseOwn(ctx, f.record.AuthorID, by, "approve"); err != nil {
+		return nil, err
+	}
 	switch {
-	case samePerson(f.record.AuthorID, by):
-		return nil, problem.Errorf(problem.ProposalOwn, "you have filed this proposal: somebody else must approve it")
 	case f.message.GetRound() != wanted.GetRound():
 		return nil, problem.Errorf(problem.Conflict, "the proposal is at round %d, not %d: read it again, then approve what it is now", f.message.GetRound(), wanted.GetRound())
 	case f.approvedBy(by):
@@ -178,9 +179,10 @@ func (p *Proposals) Publish(ctx context.Context, environment, proposal string, b
 	if err != nil {
 		return nil, none, err
 	}
+	if err := p.refuseOwn(ctx, f.record.AuthorID, by, "publish"); err != nil {
+		return nil, none, err
+	}
 	switch {
-	case samePerson(f.record.AuthorID, by):
-		return nil, none, problem.Errorf(problem.ProposalOwn, "you have filed this proposal: somebody else must publish it")
 	case f.record.State == Stale:
 		return nil, none, problem.Errorf(problem.ProposalStale, "what the proposal touches has changed since it was planned; its author can refresh it")
 	case f.record.State != Approved || !f.approved():
@@ -208,9 +210,10 @@ func (p *Proposals) Publish(ctx context.Context, environment, proposal string, b
 // markStale remembers that something moved on. Nothing hangs on it: whether something did is looked at again behind the locks.
 func (p *Proposals) markStale(ctx context.Context, f *filed) {
 	f.record.State = Stale
-	ctx = audit.WithDraft(idempotency.Without(ctx), nil) // what was asked for is refused; this isn't it
+	ctx = audit.BySystem(idempotency.Without(ctx), "markProposalStale") // what was asked for is refused; this isn't it
 	err := f.store(false)
 	if err == nil {
+		p.note(ctx, "mark-stale", f)
 		err = p.Store.Update(ctx, f.record)
 	}
 	if err != nil && problem.CodeOf(err) != problem.Conflict {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
@@ -379,4 +380,75 @@ func TestAnEnvironmentHasABoundedNumberOfOpenProposals(t *testing.T) {
 	if err := w.db.Proposals().Insert(context.Background(), record, 1); err != nil {
 		t.Error(err)
 	}
+}
+
+// A team's author has new objects put into the team; the publisher, who isn't bound, would make something else of the same steps.
+func TestAProposalIsNotPlannedOrPublishedWithATeamsRights(t *testing.T) {
+	w := newWorld(t)
+	made, err := access.NewBooks(w.db, w.db.Shelf()).Teams.Create(access.WithActor(t.Context(), ada), w.env, []byte(`{"name":"a"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := access.Actor{ID: "usr_bound", Name: "Bound", Grants: access.Grants{
+		{Environment: w.env, Permissions: access.SetOf("proposals.read", "proposals.write", "proposals.publish")},
+		{Environment: w.env, Team: made.(*adminv1.Team).GetId(), Permissions: access.Everything()},
+	}}
+	wanted := &adminv1.ProposalRequest{Title: "t", Operations: []*adminv1.Operation{step(t, "create", "consumers", "", map[string]any{"name": "c"})}}
+	if _, err := w.proposals.File(access.WithActor(t.Context(), bound), w.env, bound, wanted, false); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a team's member files: %v", err)
+	}
+	filed, err := w.proposals.File(access.WithActor(t.Context(), ada), w.env, ada, wanted, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.proposals.Approve(t.Context(), w.env, filed.GetId(), grace, &adminv1.ApprovalRequest{Round: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.proposals.Publish(access.WithActor(t.Context(), bound), w.env, filed.GetId(), bound); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a team's member publishes: %v", err)
+	}
+	if _, _, err := w.proposals.Publish(t.Context(), w.env, filed.GetId(), grace); err != nil {
+		t.Errorf("who may publishes: %v", err)
+	}
+}
+
+// The event of a publication leads to the proposal, and that something moved on is recorded as the control plane's own doing.
+func TestTheRecordSaysWhichProposalWasPublishedAndWhichBecameStale(t *testing.T) {
+	w := newWorld(t)
+	p := w.file(step(t, "create", "services", "", service("orders")))
+	if _, err := w.proposals.Approve(t.Context(), w.env, p.GetId(), grace, &adminv1.ApprovalRequest{Round: 1}); err != nil {
+		t.Fatal(err)
+	}
+	ctx := audit.WithDraft(t.Context(), audit.NewDraft(audit.Origin{Actor: audit.Actor{ID: grace.ID}, Operation: "publishProposal"}))
+	if _, _, err := w.proposals.Publish(ctx, w.env, p.GetId(), grace); err != nil {
+		t.Fatal(err)
+	}
+	e := w.newestEvent()
+	if changes := e.GetChanges(); e.GetActor().GetId() != grace.ID || len(changes) != 2 || changes[0].GetCollection() != "proposals" || changes[0].GetId() != p.GetId() ||
+		changes[0].GetAction() != "publish" || changes[1].GetCollection() != "services" {
+		t.Errorf("the event of the publication is %v", e)
+	}
+
+	p = w.file(step(t, "patch", "services", "orders", map[string]any{"description": "x"}))
+	w.write(publish.Patch, "services", "orders", `{"description":"y"}`)
+	if _, err := w.proposals.Approve(t.Context(), w.env, p.GetId(), grace, &adminv1.ApprovalRequest{Round: 1}); problem.CodeOf(err) != problem.ProposalStale {
+		t.Fatal(err)
+	}
+	e = w.newestEvent()
+	if changes := e.GetChanges(); e.GetActor().GetId() != "system" || len(changes) != 1 || changes[0].GetId() != p.GetId() || changes[0].GetAction() != "mark-stale" {
+		t.Errorf("the event of the stale one is %v", e)
+	}
+}
+
+func (w *world) newestEvent() *adminv1.AuditEvent {
+	w.t.Helper()
+	events, err := w.db.Audit().Events(w.t.Context(), w.env, audit.Question{Limit: 1})
+	if err != nil || len(events) != 1 {
+		w.t.Fatalf("%d events, %v", len(events), err)
+	}
+	e, err := events[0].Event()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
 }

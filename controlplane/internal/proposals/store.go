@@ -58,6 +58,8 @@ type Store interface {
 	List(ctx context.Context, environment string, s Selection) ([]Record, error)
 	// Update changes one that still has the record's version and isn't closed; problem.Conflict else.
 	Update(ctx context.Context, r Record) error
+	// Maker returns who made an access token, by id, as the audit record says; "" when it doesn't.
+	Maker(ctx context.Context, token string) (string, error)
 	// Expire closes those whose time was over at a time, at most limit, and returns how many it closed.
 	Expire(ctx context.Context, at time.Time, limit int) (int, error)
 	// Forget removes those that were closed before a time without being published, at most limit, and returns how many it removed.

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/effects"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -55,6 +56,8 @@ type Batch struct {
 	Prefixed bool
 	// RollbackTo is the revision that Publisher.Rollback brings back.
 	RollbackTo uint64
+
+	noted []audit.Change // what its author does beside: leads a proposal to its end
 }
 
 // Outcome is what one operation made.
@@ -85,12 +88,16 @@ type Result struct {
 	candidate *catalog.Candidate // nil: the batch touches the directory alone
 }
 
-// Effects returns what the batch means for callers. It is found out when it is asked for: after the commit, with no lock held.
+// Effects returns what the batch means for callers, as far as its author may know of them. It is found out when it is asked for: after the commit, with no lock held.
 func (r Result) Effects() []effects.Effect {
 	if r.candidate == nil {
 		return nil
 	}
-	return effects.Of(r.candidate.Base(), r.candidate.Head(), r.candidate.Edits())
+	all := effects.Of(r.candidate.Base(), r.candidate.Head(), r.candidate.Edits())
+	if r.candidate.Bound() {
+		return effects.Masked(all, r.candidate.Sees)
+	}
+	return all
 }
 
 // origin returns where an operation stands in the caller's body.

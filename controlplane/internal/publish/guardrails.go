@@ -17,9 +17,13 @@ const maxGuardrailWarnings = 100
 func (w *writing) checkGuardrails(ctx context.Context) {
 	warnings := 0
 	for _, f := range w.guard.Check(ctx, w.candidate) {
+		given := f.Object.Name
+		if !w.candidate.Sees(f.Object.Collection, f.Object.ID) { // its author breaks it where they can't look
+			given, f.Text = "", fmt.Sprintf("guardrail %q: another team's object would break it", f.Guardrail.GetName())
+		}
 		forced := f.Untouched && w.batch.Force
 		if f.Refuses && !forced {
-			w.refuseFinding(f)
+			w.refuseFinding(f, given)
 			continue
 		}
 		if warnings++; warnings <= maxGuardrailWarnings {
@@ -31,13 +35,13 @@ func (w *writing) checkGuardrails(ctx context.Context) {
 	}
 }
 
-func (w *writing) refuseFinding(f guardrails.Finding) {
+func (w *writing) refuseFinding(f guardrails.Finding, given string) {
 	origin := w.candidate.Origin(f.Cause.Collection, f.Cause.ID)
 	pointer := origin.Body
 	if _, there := w.candidate.After(f.Cause.Collection, f.Cause.ID); !there {
 		pointer = origin.Operation
 	}
-	v := problem.Violation{Pointer: pointer, Code: string(problem.GuardrailViolated), Detail: "against the " + f.Text, Given: f.Object.Name}
+	v := problem.Violation{Pointer: pointer, Code: string(problem.GuardrailViolated), Detail: "against the " + f.Text, Given: given}
 	if f.Cause.Collection == catalog.Guardrails {
 		v.Pointer += "/rule"
 		v.Detail += "; mend that first, let the guardrail warn, or say force=true to let what is there be"

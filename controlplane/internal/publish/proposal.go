@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
-	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -81,7 +80,7 @@ func (w *writing) recordedAuthor() access.Actor {
 }
 
 // demandProposal refuses a direct write to a configuration that changes by proposals alone. A plan of one only tells.
-func (w *writing) demandProposal(ctx context.Context, head *catalog.Head) error {
+func (w *writing) demandProposal(head *catalog.Head) error {
 	if w.batch.Proposal != nil || !head.DemandsFourEyes() {
 		return nil
 	}
@@ -90,7 +89,7 @@ func (w *writing) demandProposal(ctx context.Context, head *catalog.Head) error 
 		w.notes = append(w.notes, "This environment demands four eyes: the change can be filed as a proposal, not applied.")
 	case w.batch.Override:
 		w.notes = append(w.notes, "This environment demands four eyes; the change was made without a proposal, by force.")
-		audit.Note(ctx, audit.Change{Action: "override-four-eyes", Collection: "environments", ID: w.batch.Environment, Name: w.environment.Name})
+		w.overridden = true
 	default:
 		return problem.Errorf(problem.ProposalRequired,
 			"this environment demands four eyes: file the change as a proposal, which somebody else approves and publishes")

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
@@ -41,11 +42,14 @@ func (b Batch) record(ctx context.Context) context.Context {
 	return ctx
 }
 
-// note tells the event what the attempt makes. What an attempt before it noted is forgotten.
+// note tells the event what the attempt makes, beside what was noted before it began. What an attempt before it noted is forgotten.
 func (w *writing) note(ctx context.Context) {
-	changes := make([]audit.Change, len(w.result.Changes))
-	for i, c := range w.result.Changes {
-		changes[i] = audit.Change{Action: c.Action, Collection: c.Collection, ID: c.ID, Name: c.Name, Fields: c.Fields, Before: c.Before, After: c.After}
+	changes := slices.Clone(w.batch.noted)
+	if w.overridden {
+		changes = append(changes, audit.Change{Action: "override-four-eyes", Collection: "environments", ID: w.batch.Environment, Name: w.environment.Name})
+	}
+	for _, c := range w.result.Changes {
+		changes = append(changes, audit.Change{Action: c.Action, Collection: c.Collection, ID: c.ID, Name: c.Name, Fields: c.Fields, Before: c.Before, After: c.After})
 	}
 	d := audit.DraftOf(ctx)
 	d.Replace(changes)

@@ -2,6 +2,7 @@ package publish_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
@@ -62,4 +63,29 @@ func TestAFailedBatchLeavesNoEventAndAPepperIsOne(t *testing.T) {
 	if len(events) != 1 || events[0].Columns.Operation != "rotatePepper" {
 		t.Fatalf("the events are %+v", events)
 	}
+}
+
+func TestAnEventSaysThatFourEyesWereOverridden(t *testing.T) {
+	r := start(t)
+	r.must(patch("settings", "settings", `{"four_eyes":true}`))
+	_, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Author: author, Override: true, Operations: []publish.Operation{create("services", service("a"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the event's changes", changesOf(t, r.events()[0]), []string{"create services", "override-four-eyes environments"})
+}
+
+// changesOf returns what an event says was done.
+func changesOf(t *testing.T, stored audit.Stored) []string {
+	t.Helper()
+	e, err := stored.Event()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, c := range e.GetChanges() {
+		all = append(all, c.GetAction()+" "+c.GetCollection())
+	}
+	slices.Sort(all)
+	return all
 }

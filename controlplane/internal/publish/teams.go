@@ -29,8 +29,14 @@ func authorize(batch Batch, rollback bool) error {
 		}
 		seen[p] = true
 		held := grants.Within(batch.Environment, p)
-		if batch.Force && held.Any() && !held.Whole { // what one team forces, all nodes and teams bear
+		switch {
+		case held.Whole || !held.Any():
+		case batch.Force: // what one team forces, all nodes and teams bear
 			return problem.Errorf(problem.Forbidden, "force is for those who hold %s throughout the environment", p)
+		case batch.Proposal != nil: // what is planned within one's bounds comes to something else within another's
+			return problem.Errorf(problem.Forbidden, "proposals are for those who hold %s throughout the environment; you hold it for a team", p)
+		case p != access.WriteConfiguration && !teamsHave(op.Collection): // the candidate is bound by the permission that most of it needs
+			return problem.Errorf(problem.Forbidden, "no team can have %s: this needs the permission %s throughout the environment", form.Given(op.Collection), p)
 		}
 		if held.Any() {
 			continue
@@ -40,6 +46,12 @@ func authorize(batch Batch, rollback bool) error {
 		return err
 	}
 	return nil
+}
+
+// teamsHave tells whether objects of a collection can belong to a team. What it doesn't know of is refused elsewhere.
+func teamsHave(collection string) bool {
+	t, ok := resource.ByCollection(collection)
+	return !ok || resource.HasTeam(t.New())
 }
 
 // bounds are for which objects of a collection the author holds what writing them needs.

@@ -3,6 +3,7 @@ package publish_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -133,5 +134,85 @@ func TestNothingComesToBelongToATeamThatGoes(t *testing.T) {
 		if gone != nil && problem.CodeOf(gone) != problem.Referenced {
 			t.Errorf("round %d: %v", i, gone)
 		}
+	}
+}
+
+// Who may write all of the configuration may not yet lift its guardrails, whatever they may do for a team.
+func TestGuardrailsAreNotWrittenWithATeamsRights(t *testing.T) {
+	r := start(t)
+	r.must(create("guardrails", limited("refuse")))
+	pm, _ := access.BuiltIn(access.RoleProductManager)
+	lead := access.Actor{ID: "usr_l", Name: "Lead", Grants: access.Grants{
+		{Environment: r.env, Permissions: pm}, {Environment: r.env, Team: r.team("a"), Permissions: access.Everything()},
+	}}
+	for _, op := range []publish.Operation{
+		remove("guardrails", "limited"), patch("guardrails", "limited", `{"action":"warn"}`), create("guardrails", rail("mine", "routes", "true", "refuse")),
+	} {
+		for _, dry := range []bool{true, false} {
+			_, err := r.publisher.Apply(t.Context(), publish.Batch{Environment: r.env, Author: lead, DryRun: dry, Operations: []publish.Operation{create("services", service("s")), op}})
+			if problem.CodeOf(err) != problem.Forbidden {
+				t.Errorf("%s of a guardrail: %v", op.Verb, err)
+			}
+		}
+	}
+}
+
+// planAs plans operations as somebody who may write all that a team of the environment has.
+func (r *replica) planAs(team string, ops ...publish.Operation) (publish.Result, error) {
+	actor := access.Actor{ID: "usr_a", Name: "Alice", Grants: access.Grants{{Environment: r.env, Team: team, Permissions: access.Everything()}}}
+	return r.publisher.Apply(r.t.Context(), publish.Batch{Environment: r.env, Author: actor, DryRun: true, Operations: ops})
+}
+
+// What a change means for callers is told to a team without what it may not know of.
+func TestEffectsAndGuardrailsDoNotNameWhatIsAnotherTeams(t *testing.T) {
+	r := start(t)
+	a, b := r.team("a"), r.team("b")
+	r.must(
+		create("services", `{"name":"ours","team":"a","upstream":{"targets":[{"address":"x:1"}]}}`),
+		create("services", `{"name":"hush-service","team":"b","upstream":{"targets":[{"address":"hush.internal:1"}]}}`),
+		create("routes", `{"name":"hush-route","team":"b","service":"hush-service","public":true,"paths":[{"prefix":"/"}]}`),
+		create("routes", `{"name":"hush-guest","team":"b","service":"ours","public":true,"paths":[{"prefix":"/guest"}]}`),
+		create("policies", strings.Replace(limitPolicy("hush-limit", `{"environment":true}`), `"requests":10`, `"requests":7531`, 1)),
+	)
+	quiet := func(what string, told ...any) {
+		t.Helper()
+		for _, secret := range []string{"hush", "7531", b} {
+			if text := fmt.Sprintf("%+v", told); strings.Contains(text, secret) {
+				t.Errorf("%s tells of %q: %s", what, secret, text)
+			}
+		}
+	}
+	route := create("routes", `{"name":"mine","team":"a","service":"ours","public":true,"paths":[{"prefix":"/mine"}]}`)
+	plan, err := r.planAs(a, route, create("policies", limitPolicy("mine-limit", `{"service":"ours"}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := plan.Effects()
+	quiet("a new route", all, plan.Warnings)
+	if codes := fmt.Sprintf("%+v", all); !strings.Contains(codes, "requests_taken") || !strings.Contains(codes, "route_added") || !strings.Contains(codes, "isn't your team's") {
+		t.Errorf("the effects are %+v", all)
+	}
+	plan, err = r.planAs(a, patch("services", "ours", `{"upstream":{"targets":[{"address":"y:1"}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet("a changed service", plan.Effects())
+
+	if err := r.as(a, route, create("policies", `{"name":"swap","team":"a","kind":"rate-limit","attached_to":[{"route":"mine"}],"config":{"by":[{"address":true}],"windows":[{"requests":5,"window":"1s"}]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	plan, err = r.planAs(a, remove("policies", "swap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet("a policy that gives way to the environment's", plan.Effects())
+
+	for _, action := range []string{"warn", "refuse"} {
+		r.must(publish.Operation{Verb: publish.Put, Collection: "guardrails", Key: "near", Body: []byte(rail("near", "routes", `!service.upstream.targets.exists(t, t.address.startsWith("far"))`, action))})
+		plan, err = r.planAs(a, patch("services", "ours", `{"upstream":{"targets":[{"address":"far:1"}]}}`))
+		if (err != nil) != (action == "refuse") {
+			t.Fatalf("a guardrail that may %s: %v", action, err)
+		}
+		quiet("a guardrail that may "+action, plan.Warnings, err)
 	}
 }

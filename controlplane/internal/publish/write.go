@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -31,6 +32,7 @@ func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Resu
 	}
 	ctx, cancel := context.WithTimeout(batch.record(ctx), writeTimeout)
 	defer cancel()
+	batch.noted = audit.DraftOf(ctx).Changes()
 	leave, err := p.enter(ctx, batch.Environment, rollback || batch.Recall || batch.touchesConfiguration())
 	if err != nil {
 		return Result{}, public(err)
@@ -104,6 +106,7 @@ type writing struct {
 	refusals    catalog.Refusals
 	lacking     map[uint32][]Lacking // nodes, by the capability that they lack
 	held        map[access.Permission]access.Bounds
+	overridden  bool     // it passes without the proposal that the environment demands
 	notes       []string // warnings that aren't about one object alone
 
 	result  Result
@@ -168,7 +171,7 @@ func (w *writing) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.demandProposal(ctx, head); err != nil {
+	if err := w.demandProposal(head); err != nil {
 		return err
 	}
 	bounds := w.bounds(catalog.Routes)
