@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// paceRate is how many requests a second one caller may go on making: more than the database takes writes, so that only
-	// a script that has run wild meets it.
-	paceRate = 1000
+	// paceRate is how many requests a second one caller may go on making: more than a tool that reads a whole environment one
+	// object at a time makes over a few connections, so that only a script that has run wild meets it.
+	paceRate = 5000
 	// paceBurst is how many it may make at once.
-	paceBurst = 2000
+	paceBurst = 10_000
 	// paceCallers bounds the memory: the caller that asked longest ago is forgotten first, and begins anew.
 	paceCallers = 8192
 )
