@@ -24,6 +24,7 @@ export async function fill(page: Page, field: Field, value: unknown, pointer: Po
     case "reference":
       return await pick(page, place, String(value));
     case "boolean":
+      await place.waitFor(); // a count doesn't wait for what unfolds
       if ((await place.getByRole("switch").count()) > 0) return await place.getByRole("switch").setChecked(value === true);
       return await place.getByText(value === true ? "On" : "Off", { exact: true }).click();
     case "choice": {
@@ -85,6 +86,7 @@ export async function fillParts(page: Page, parts: Part[], value: unknown, point
 async function choose(place: Locator, value: string, label: string): Promise<void> {
   const many = place.locator("select").first();
   const few = place.getByRole("radiogroup").first();
+  await few.or(many).first().waitFor();
   if ((await few.count()) > 0) await few.getByText(label, { exact: true }).click();
   else await many.selectOption(value);
 }
@@ -99,6 +101,8 @@ async function pick(page: Page, place: Locator, name: string): Promise<void> {
 async function unfold(page: Page, field: Field, pointer: Pointer): Promise<void> {
   if (!field.advanced || field.required) return;
   const button = page.locator(`[data-advanced="${quoted(pointer)}"]`);
+  const place = page.locator(`[data-pointer="${quoted(child(pointer, field.name))}"]`);
+  await button.or(place).first().waitFor({ state: "attached" });
   if ((await button.count()) > 0 && (await button.getAttribute("aria-expanded")) === "false") await button.click();
 }
 

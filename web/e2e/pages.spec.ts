@@ -36,6 +36,7 @@ test("a token that is deleted meanwhile leads to the sign-in", async ({ page }) 
   await page.getByLabel("Access token").fill(made.body.token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.locator("[data-route]").first()).toBeVisible();
+  await page.waitForLoadState("networkidle"); // else what the page still asks for leads there before the click
   await api("DELETE", "/access-tokens/short-lived");
   await page.getByRole("link", { name: "Policies" }).click();
   await expect(page.getByRole("heading", { name: "Sign in to Sallyport" })).toBeVisible();
