@@ -14,6 +14,7 @@ type row struct{ what, expected, measured string }
 
 func (r *report) add(what, expected, measured string) {
 	r.rows = append(r.rows, row{what, expected, measured})
+	say(what + ": " + measured) // a run that fails later has shown what it has
 }
 
 func (r *report) table() string {

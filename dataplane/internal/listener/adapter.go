@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,7 @@ func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// An answer may come before the upload has ended, and must not wait for it.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
+	defer watch(r.Context(), ex)()
 	a.serve(ex)
 	if a.leaving() || !body.atEnd() {
 		// Behind a body that wasn't read to its end net/http would look for the next request wherever it stopped reading: inside what
@@ -44,6 +46,20 @@ func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !write(w, ex) {
 		panic(http.ErrAbortHandler) // the only way to tell net/http that the answer is incomplete
+	}
+}
+
+// watch aborts the exchange when the client goes, until the function that it returns has returned.
+func watch(client context.Context, ex *pipeline.Exchange) (end func()) {
+	gone := make(chan struct{})
+	stop := context.AfterFunc(client, func() {
+		defer close(gone)
+		ex.Abort.Because(pipeline.ErrGone)
+	})
+	return func() {
+		if !stop() {
+			<-gone
+		}
 	}
 }
 
@@ -67,7 +83,6 @@ func (a *adapter) serve(ex *pipeline.Exchange) {
 func fill(ex *pipeline.Exchange, r *http.Request, body *requestBody) *pipeline.Rejection {
 	ex.ID = id.New(time.Now())
 	ex.Started = time.Now()
-	ex.Context = r.Context()
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		ex.Client.Peer = netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port())
 	}

@@ -71,7 +71,7 @@ func TestWhatIsCutOffAtTheEndIsFinishedBeforeRunReturns(t *testing.T) {
 	began := make(chan struct{})
 	handler := &echo{serve: func(ex *pipeline.Exchange) {
 		close(began)
-		<-ex.Context.Done()
+		<-aborted(ex)
 		ex.Response.Status = http.StatusOK
 	}}
 	address, stop, ended := running(t, handler, 10*time.Millisecond)
@@ -92,3 +92,14 @@ func TestWhatIsCutOffAtTheEndIsFinishedBeforeRunReturns(t *testing.T) {
 		t.Errorf("%d requests were finished and so counted, want 1", n)
 	}
 }
+
+// aborted returns what is closed once the exchange is aborted.
+func aborted(ex *pipeline.Exchange) <-chan struct{} {
+	cut := make(cutting)
+	_ = ex.Abort.Hold(cut)
+	return cut
+}
+
+type cutting chan struct{}
+
+func (c cutting) Cut() { close(c) }

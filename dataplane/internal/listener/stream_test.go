@@ -152,7 +152,7 @@ func TestAPauseBehindABodyIsNoSilenceInIt(t *testing.T) {
 		}
 		// Several times as long as a client may be silent in a body, and all the same it isn't gone.
 		select {
-		case <-ex.Context.Done():
+		case <-aborted(ex):
 			t.Error("a client that waits for its answer counts as gone")
 		case <-time.After(100 * time.Millisecond):
 		}

@@ -6,6 +6,23 @@ import (
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
+// Fronted is a body whose beginning may be in memory already, so that it can be sent together with the head. Its length is known.
+type Fronted interface {
+	io.Reader
+	// Front returns what is there, valid until the next Read; none: nothing is.
+	Front() []byte
+	// Discard takes n bytes of Front as read.
+	Discard(n int)
+}
+
+// Tunnel is the service's side of a connection that isn't HTTP any more. Reads and writes may go on at the same time.
+type Tunnel interface {
+	io.ReadWriteCloser
+	Cutter
+	// CloseWrite tells the service that nothing more comes.
+	CloseWrite() error
+}
+
 // LimitBody sees to it that the upstream gets no more than so many bytes of the request's body. What states a greater length must be refused by the
 // stage; a body of unknown length is counted as it streams, and what is beyond breaks it off with the refusal, by which the request to the upstream
 // ends too. A refusal outlives the exchange: it must be the stage's own, and name its policy. Several limits all hold.

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"io"
 	"net/netip"
 	"time"
@@ -38,12 +37,14 @@ type Exchange struct {
 	UpstreamStatus int
 	// Target that was asked, host:port; "": none was.
 	Target string
-	// Context ends when the client goes away or the edge gives up on the request.
-	Context context.Context
+	// Abort ends the exchange from outside.
+	Abort *Abort
 	// Seat is the exchange's place among those under way.
 	Seat streams.Seat
 	// Wire is the client's side, to be cut off; nil: there is none.
 	Wire streams.Wire
+	// Interim sends the client an interim answer of the service (103); nil: it takes none.
+	Interim func(status int, header *Header)
 
 	Request  Request
 	Response Response
@@ -119,11 +120,13 @@ type Request struct {
 	Query string
 	// Proto is "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0".
 	Proto string
+	// Upgrade is the protocol that the client asks to switch to: "websocket", or "" for none. Others don't come so far.
+	Upgrade string
 	// Header holds the fields in the order received.
 	Header Header
 	// Trailer is filled once Body has been read to its end.
 	Trailer Header
-	// Body is never nil.
+	// Body is never nil. It may be a Fronted one.
 	Body io.Reader
 	// ContentLength in bytes; -1: unknown, 0: none.
 	ContentLength int64
@@ -143,8 +146,10 @@ type Response struct {
 	Trailer Header
 	// Withheld tell, each of them, which trailers the client doesn't get: stages have no other hand in what comes behind the body.
 	Withheld []func(name string) bool
-	// Body may be nil: none.
+	// Body may be nil: none. It may be a Fronted one.
 	Body io.ReadCloser
+	// Tunnel is the service's side once it has switched protocols (Status is 101); nil: it hasn't. Whoever ends the exchange closes it.
+	Tunnel Tunnel
 	// ContentLength in bytes; -1: unknown.
 	ContentLength int64
 	// BodyBytes counts what was written.

@@ -41,7 +41,7 @@ func TestAPooledExchangeIsEmpty(t *testing.T) {
 	ex.Answer()
 	ex.Reset()
 	if ex.Request.Method != "" || ex.Request.Header.Len() != 0 || ex.Rejection != nil || ex.Verdict != "" || ex.Dry || ex.ran != 0 ||
-		len(ex.Params) != 0 || len(ex.Quotas) != 0 || ex.Response.Status != 0 || ex.Response.Body != nil || ex.Context == nil {
+		len(ex.Params) != 0 || len(ex.Quotas) != 0 || ex.Response.Status != 0 || ex.Response.Body != nil || ex.Abort == nil {
 		t.Fatalf("%+v", ex)
 	}
 	if fields[0].Value != "" {

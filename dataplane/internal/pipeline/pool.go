@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 )
@@ -35,8 +34,11 @@ func (ex *Exchange) Stripe() uint32 { return ex.stripe }
 
 // Reset empties the exchange and keeps its memory.
 func (ex *Exchange) Reset() {
+	if ex.Abort == nil {
+		ex.Abort = newAbort()
+	}
 	kept := Exchange{
-		Context:  context.Background(),
+		Abort:    ex.Abort,
 		Request:  Request{Header: ex.Request.Header, Trailer: ex.Request.Trailer},
 		Response: Response{Header: ex.Response.Header, Trailer: ex.Response.Trailer, Withheld: ex.Response.Withheld},
 		Params:   ex.Params, Quotas: ex.Quotas,
@@ -45,6 +47,7 @@ func (ex *Exchange) Reset() {
 		final:  Rejection{Header: ex.final.Header},
 		text:   ex.text, answer: ex.answer,
 	}
+	kept.Abort.reset()
 	for _, h := range [...]*Header{
 		&kept.Request.Header, &kept.Request.Trailer, &kept.Response.Header, &kept.Response.Trailer,
 		&kept.draft.Header, &kept.final.Header,

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -282,7 +283,7 @@ func (s *Stages) log(ex *Exchange, st *step, err error) {
 	if errors.As(err, &p) {
 		attributes = append(attributes, slog.String("stack", string(p.stack)))
 	}
-	s.runner.Logger.LogAttrs(ex.Context, slog.LevelError, "policy failed", attributes...)
+	s.runner.Logger.LogAttrs(context.Background(), slog.LevelError, "policy failed", attributes...)
 }
 
 // panicError is a panic of a stage.

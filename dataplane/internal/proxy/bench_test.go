@@ -81,7 +81,7 @@ func (e *edge) compiled(b *testing.B, perMillion string) *snapshot.Snapshot {
 // pass takes a request through the proxy, as a listener does.
 func (e *edge) pass(asked *pipeline.Exchange) {
 	ex := e.proxy.Acquire()
-	ex.ID, ex.Context, ex.Started, ex.Client = id.New(time.Now()), context.Background(), time.Now(), asked.Client
+	ex.ID, ex.Started, ex.Client = id.New(time.Now()), time.Now(), asked.Client
 	header := ex.Request.Header
 	ex.Request = asked.Request
 	ex.Request.Header = header

@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"context"
+	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -30,20 +30,24 @@ const protected = `{
 type slow struct{ silent bool }
 
 func (s slow) Send(ex *pipeline.Exchange) error {
+	body := waiting{make(chan struct{})}
+	_ = ex.Abort.Hold(body)
 	if s.silent {
-		<-ex.Context.Done()
+		<-body.cut
 		return &pipeline.Rejection{Code: problem.ClientGone, Reason: "given up"}
 	}
 	ex.Response.Status, ex.Response.ContentLength = 200, -1
-	ex.Response.Body = waiting{ex.Context}
+	ex.Response.Body = body
 	return nil
 }
 
-type waiting struct{ ctx context.Context }
+type waiting struct{ cut chan struct{} }
+
+func (w waiting) Cut() { close(w.cut) }
 
 func (w waiting) Read([]byte) (int, error) {
-	<-w.ctx.Done()
-	return 0, w.ctx.Err() //nolint:wrapcheck // a test's
+	<-w.cut
+	return 0, io.ErrUnexpectedEOF
 }
 
 func (waiting) Close() error { return nil }
@@ -97,7 +101,7 @@ func (e *edge) open(t *testing.T) *pipeline.Exchange {
 	t.Helper()
 	ex := e.proxy.Acquire()
 	asked := e.Exchange(edgetest.Get("/stream", "X-Api-Key: "+e.key))
-	ex.Context, ex.Started, ex.Request, ex.Client = context.Background(), time.Now(), asked.Request, asked.Client
+	ex.Started, ex.Request, ex.Client = time.Now(), asked.Request, asked.Client
 	e.proxy.Serve(ex)
 	return ex
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -168,15 +167,13 @@ func (p *Proxy) seat(ex *pipeline.Exchange) {
 	if ex.Identity.Known() {
 		caller.Digest, caller.Consumer = ex.Identity.Proof, ex.Identity.Consumer.ID
 	}
-	ctx, cancel := context.WithCancelCause(ex.Context)
-	ex.Context = ctx
-	p.streams.Enter(&ex.Seat, ex.Stripe(), caller, ex.Now, cancel, ex.Wire)
+	p.streams.Enter(&ex.Seat, ex.Stripe(), caller, ex.Now, ex.Abort.Func(), ex.Wire)
 }
 
 // endedBy returns a rejection if the exchange was ended before there was an answer.
 func endedBy(ex *pipeline.Exchange) *pipeline.Rejection {
 	var ended *streams.Ended
-	if !errors.As(context.Cause(ex.Context), &ended) {
+	if !errors.As(ex.Abort.Cause(), &ended) {
 		return nil
 	}
 	return ex.Reject(problem.StreamEnded, "", string(ended.Reason))

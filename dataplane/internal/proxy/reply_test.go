@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"strings"
@@ -49,7 +48,7 @@ func (e *edge) counted(kind string, verdict problem.Code) uint64 {
 func (e *edge) serve(r edgetest.Request, body string) *pipeline.Exchange {
 	ex := e.proxy.Acquire()
 	asked := e.Exchange(r)
-	ex.Context, ex.Started, ex.Request, ex.Client = context.Background(), time.Now(), asked.Request, asked.Client
+	ex.Started, ex.Request, ex.Client = time.Now(), asked.Request, asked.Client
 	ex.Request.Body, ex.Request.ContentLength = strings.NewReader(body), -1
 	e.proxy.Serve(ex)
 	return ex

@@ -73,7 +73,7 @@ func TestAStreamKeepsNoOldConfigurationAlive(t *testing.T) {
 		}
 		runtime.GC()
 	}
-	if ex.Context.Err() != nil {
+	if ex.Abort.Cause() != nil {
 		t.Error("the stream didn't survive the revision")
 	}
 }

@@ -34,7 +34,7 @@ func (e *edge) through(t *testing.T, target string, headers ...string) {
 	t.Helper()
 	ex := e.proxy.Acquire()
 	asked := e.Exchange(edgetest.Get(target+"?token=hidden-query", append(headers, "Cookie: session=hidden-cookie", "User-Agent: bench "+e.key)...))
-	ex.ID, ex.Context, ex.Started, ex.Request, ex.Client = id.New(time.Now()), context.Background(), time.Now(), asked.Request, asked.Client
+	ex.ID, ex.Started, ex.Request, ex.Client = id.New(time.Now()), time.Now(), asked.Request, asked.Client
 	e.proxy.Serve(ex)
 	e.proxy.Finish(ex)
 }

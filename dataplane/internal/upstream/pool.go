@@ -75,18 +75,22 @@ func (p *Pool) Send(ex *pipeline.Exchange) error {
 		return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: "no target has weight"}
 	}
 	ex.Target = address
-	answer, err := p.transport.RoundTrip(newRequest(ex, address))
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = ex.Abort.Hold(cutter(cancel))
+	answer, err := p.transport.RoundTrip(newRequest(ex, address).WithContext(ctx))
 	if err != nil {
+		cancel()
 		return rejection(ex, address, err)
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 599 {
 		_ = answer.Body.Close()
+		cancel()
 		return &pipeline.Rejection{
 			Code:   problem.UpstreamInvalidResponse,
 			Reason: fmt.Sprintf("target %s answered with status %d", address, answer.StatusCode),
 		}
 	}
-	fillResponse(&ex.Response, answer)
+	fillResponse(&ex.Response, answer, ex.Abort, cancel)
 	return nil
 }
 
@@ -130,14 +134,15 @@ func newRequest(ex *pipeline.Exchange, address string) *http.Request {
 	if _, named := out.Header["User-Agent"]; !named {
 		out.Header["User-Agent"] = nil // else net/http names itself
 	}
-	ctx := ex.Context
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return out.WithContext(ctx)
+	return out
 }
 
-func fillResponse(out *pipeline.Response, answer *http.Response) {
+// cutter gives up on a round trip.
+type cutter context.CancelFunc
+
+func (c cutter) Cut() { c() }
+
+func fillResponse(out *pipeline.Response, answer *http.Response, abort *pipeline.Abort, cancel context.CancelFunc) {
 	out.Status = answer.StatusCode
 	out.ContentLength = answer.ContentLength
 	out.Header.Reset()
@@ -146,13 +151,15 @@ func fillResponse(out *pipeline.Response, answer *http.Response) {
 			out.Header.Add(name, value)
 		}
 	}
-	out.Body = &body{answer: answer, trailer: &out.Trailer}
+	out.Body = &body{answer: answer, trailer: &out.Trailer, abort: abort, cancel: cancel}
 }
 
 // body hands over the trailers once the answer's body is at its end.
 type body struct {
 	answer  *http.Response
 	trailer *pipeline.Header
+	abort   *pipeline.Abort
+	cancel  context.CancelFunc
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -167,7 +174,12 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // io.EOF must stay what it is
 }
 
-func (b *body) Close() error { return b.answer.Body.Close() } //nolint:wrapcheck // nothing to add
+func (b *body) Close() error {
+	_ = b.abort.Hold(nil)
+	err := b.answer.Body.Close()
+	b.cancel()
+	return err //nolint:wrapcheck // nothing to add
+}
 
 // rejection finds whose fault a failed round trip was. net/http has no types for malformed answers; its text is the
 // only sign, and whatever is not recognised counts as unreachable.
@@ -178,7 +190,7 @@ func rejection(ex *pipeline.Exchange, address string, err error) error {
 	switch {
 	case errors.As(err, &clients):
 		return clients
-	case ex.Context != nil && ex.Context.Err() != nil:
+	case ex.Abort.Cause() != nil:
 		return &pipeline.Rejection{Code: problem.ClientGone, Reason: reason}
 	case errors.Is(err, ErrAddressRefused):
 		return &pipeline.Rejection{Code: problem.UpstreamAddressRefused, Reason: reason}

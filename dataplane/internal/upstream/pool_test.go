@@ -25,8 +25,8 @@ func spec(targets ...snapshot.Target) snapshot.Spec {
 }
 
 func request(ctx context.Context, path string) *pipeline.Exchange {
-	ex := new(pipeline.Exchange)
-	ex.Context = ctx
+	ex := new(pipeline.Pool).Get()
+	context.AfterFunc(ctx, func() { ex.Abort.Because(pipeline.ErrGone) })
 	ex.Request = pipeline.Request{Method: "GET", Host: "api.example", Path: path, ForwardPath: path, Body: strings.NewReader("")}
 	return ex
 }
