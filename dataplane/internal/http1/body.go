@@ -245,6 +245,7 @@ func (b *Body) trailers() (bool, error) {
 	window := r.buf[r.start:r.end]
 	if len(window) >= 2 && window[0] == '\r' && window[1] == '\n' {
 		r.start += 2
+		b.err = io.EOF
 		return true, io.EOF
 	}
 	if len(window) < 2 && (len(window) == 0 || window[0] == '\r') {
@@ -265,6 +266,7 @@ func (b *Body) trailers() (bool, error) {
 	if err := b.addTrailers(lines); err != nil {
 		return false, err
 	}
+	b.err = io.EOF
 	return true, io.EOF
 }
 
