@@ -11,4 +11,6 @@ package configsync
 //	               Hello.head, and the recall of what a database lost (Recall, Holdings)
 //	3  2026-11-22  everyday policies, policies on consumers, teams, guardrails, explain; heads of the audit record;
 //	               settings: four_eyes, traced_per_million
-const Capability uint32 = 3
+//	4  2026-11-22  the engine: certificates and ticket keys, TLS to clients and services, balancing, ejection, bounds on connections;
+//	               settings: paths, connections, tls
+const Capability uint32 = 4
