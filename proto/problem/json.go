@@ -7,7 +7,7 @@ const hexDigits = "0123456789abcdef"
 // appendMember writes a member's lead (separator, name and colon, as they go on the wire) and its
 // string value.
 func appendMember(dst []byte, lead, value string) []byte {
-	return appendString(append(dst, lead...), value)
+	return AppendString(append(dst, lead...), value)
 }
 
 // appendOptional is appendMember that leaves out an empty value.
@@ -33,9 +33,9 @@ func appendList[E interface{ append([]byte) []byte }](dst []byte, lead string, l
 	return append(dst, ']')
 }
 
-// appendString writes s as a JSON string (RFC 8259 §7). Beyond what JSON asks it escapes <, >, &,
+// AppendString writes s as a JSON string (RFC 8259 §7). Beyond what JSON asks it escapes <, >, &,
 // U+2028 and U+2029: a problem echoes what a stranger sent, and may end up inside a page.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	done := 0 // s[:done] is written
 	for i := 0; i < len(s); {

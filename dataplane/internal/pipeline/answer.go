@@ -1,7 +1,7 @@
 package pipeline
 
 import (
-	"bytes"
+	"io"
 
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -9,6 +9,14 @@ import (
 
 // RequestIDPrefix is the prefix of a request's id as text ("req_…").
 const RequestIDPrefix = id.Request
+
+// IDText is the request's id as text. It lives as long as the exchange.
+func (ex *Exchange) IDText() string {
+	if ex.idText == "" {
+		ex.idText = ex.TextDone(id.Append(ex.TextBuffer(), RequestIDPrefix, ex.ID))
+	}
+	return ex.idText
+}
 
 // Answer makes the exchange's Rejection its Response: an RFC 9457 problem with the request's id, and the fields that the
 // rejection asks for. An answer that is there already is closed and replaced.
@@ -18,12 +26,12 @@ func (ex *Exchange) Answer() {
 	}
 	r := ex.Rejection
 	p := problem.New(r.Code, r.Detail)
-	p.RequestID = id.Text(RequestIDPrefix, ex.ID)
+	p.RequestID = ex.IDText()
 	body := ex.answer.fill(p)
 
 	out := &ex.Response
 	out.Status = p.Status
-	out.Body, out.ContentLength = body, body.Size()
+	out.Body, out.ContentLength = body, int64(len(body.rest))
 	out.Trailer.Reset()
 	out.Header.Reset()
 	out.Header.Add("Content-Type", problem.ContentType)
@@ -33,19 +41,33 @@ func (ex *Exchange) Answer() {
 	}
 }
 
-// problemBody is a body whose memory is the exchange's.
-type problemBody struct {
-	bytes.Reader
+// ownBody is a body whose memory is the exchange's, or nobody's who changes it. It is all Front.
+type ownBody struct {
+	rest []byte
 	json []byte
 }
 
-func (b *problemBody) fill(p problem.Problem) *problemBody {
+func (b *ownBody) fill(p problem.Problem) *ownBody {
 	b.json = p.Append(b.json[:0])
-	b.Reset(b.json)
+	b.rest = b.json
 	return b
 }
 
-func (b *problemBody) reset() { b.Reset(nil) }
+// Read implements io.Reader.
+func (b *ownBody) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
 
-// Close does nothing: the memory lives with the exchange.
-func (b *problemBody) Close() error { return nil }
+// Front implements Fronted.
+func (b *ownBody) Front() []byte { return b.rest }
+
+// Discard implements Fronted.
+func (b *ownBody) Discard(n int) { b.rest = b.rest[n:] }
+
+// Close does nothing: nothing has to be given back.
+func (b *ownBody) Close() error { return nil }

@@ -101,7 +101,8 @@ type Exchange struct {
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on
 	text   []byte    // what TextBuffer lends from
-	answer problemBody
+	answer ownBody
+	idText string // once somebody has asked for it
 }
 
 // Request is what the client asked.

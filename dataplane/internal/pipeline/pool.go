@@ -59,7 +59,7 @@ func (ex *Exchange) Reset() {
 	clear(kept.Params)
 	clear(kept.Quotas)
 	kept.Params, kept.Quotas = kept.Params[:0], kept.Quotas[:0]
-	kept.answer.reset()
+	kept.answer.rest = nil
 	kept.text = kept.text[:0]
 	if cap(kept.text) > maxText {
 		kept.text = nil

@@ -39,7 +39,7 @@ func (ex *Exchange) Reply(status int, body []byte) error {
 	out.Trailer.Reset()
 	out.Body, out.ContentLength = nil, int64(len(body))
 	if len(body) > 0 {
-		ex.answer.Reset(body)
+		ex.answer.rest = body
 		out.Body = &ex.answer
 	}
 	return errReplied

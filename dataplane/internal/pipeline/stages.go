@@ -258,9 +258,18 @@ func (s *Stages) refuseAnswer(ex *Exchange, st *step, err error) {
 func rejectionOf(err error) *Rejection {
 	r, ok := err.(*Rejection) //nolint:errorlint // the common case, without the cost of errors.As
 	if !ok {
-		ok = errors.As(err, &r)
+		r = wrappedRejection(err)
 	}
-	if !ok || r == nil || !isDefined(r.Code) {
+	if r == nil || !isDefined(r.Code) {
+		return nil
+	}
+	return r
+}
+
+// wrappedRejection stands alone since errors.As makes what it fills escape.
+func wrappedRejection(err error) *Rejection {
+	var r *Rejection
+	if !errors.As(err, &r) {
 		return nil
 	}
 	return r

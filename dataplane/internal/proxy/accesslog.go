@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
+	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/problem"
 )
 
 const (
@@ -22,8 +24,8 @@ const (
 // disk or a terminal; what does not fit while the writer is slow, or what it refuses, is dropped and counted: a full disk must
 // not end a gateway.
 type AccessLog struct {
-	logger  *slog.Logger
 	out     io.Writer
+	lines   sync.Pool // *line
 	wake    chan struct{}
 	dropped atomic.Uint64
 
@@ -34,17 +36,7 @@ type AccessLog struct {
 
 // NewAccessLog returns a log that Run writes to out.
 func NewAccessLog(out io.Writer) *AccessLog {
-	l := &AccessLog{out: out, wake: make(chan struct{}, 1)}
-	l.logger = slog.New(slog.NewJSONHandler(buffer{l}, &slog.HandlerOptions{ReplaceAttr: dropLevel}))
-	return l
-}
-
-// dropLevel leaves out what is the same on every line.
-func dropLevel(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.LevelKey {
-		return slog.Attr{}
-	}
-	return a
+	return &AccessLog{out: out, wake: make(chan struct{}, 1), lines: sync.Pool{New: func() any { return new(line) }}}
 }
 
 // Dropped returns how many lines were dropped.
@@ -83,52 +75,50 @@ func (l *AccessLog) flush() {
 
 // write adds the line of a finished exchange. The path goes without its query, which may hold secrets.
 func (l *AccessLog) write(ex *pipeline.Exchange, now time.Time) {
-	attributes := make([]slog.Attr, 0, 16)
-	add := func(a slog.Attr) { attributes = append(attributes, a) }
-	add(slog.String("request_id", requestID(ex)))
-	add(slog.String("client", ex.Client.Address.String()))
-	add(slog.String("method", ex.Request.Method))
-	add(slog.String("host", ex.Request.Authority))
-	add(slog.String("path", ex.Request.Path))
-	add(slog.Int("status", ex.Response.Status))
-	add(slog.String("verdict", string(ex.Verdict)))
+	at, _ := l.lines.Get().(*line)
+	defer l.lines.Put(at)
+	at.begin(now)
+	at.text("request_id", ex.IDText())
+	at.address("client", ex.Client.Address)
+	at.text("method", ex.Request.Method)
+	at.text("host", ex.Request.Authority)
+	at.text("path", ex.Request.Path)
+	at.number("status", int64(ex.Response.Status))
+	at.text("verdict", string(ex.Verdict))
 	if ex.ShadowVerdict != "" {
-		add(slog.String("shadow_verdict", string(ex.ShadowVerdict)))
+		at.text("shadow_verdict", string(ex.ShadowVerdict))
 	}
 	if ex.Rejection != nil {
-		add(slog.String("policy", ex.Rejection.Policy))
-		add(slog.String("reason", ex.Rejection.Reason))
+		at.text("policy", ex.Rejection.Policy)
+		at.text("reason", ex.Rejection.Reason)
 	}
 	if ex.Replied() {
-		add(slog.String("answered_by", ex.AnsweredBy.Policy))
+		at.text("answered_by", ex.AnsweredBy.Policy)
 	}
 	if ex.Route != nil {
-		add(slog.String("route", ex.Route.Name))
-		add(slog.String("service", ex.Route.ServiceName))
+		at.text("route", ex.Route.Name)
+		at.text("service", ex.Route.ServiceName)
 	}
 	if ex.Identity.Known() {
-		add(slog.String("consumer", ex.Identity.Consumer.Name))
-		add(slog.String("credential", id.Text(credentialPrefix, ex.Identity.Credential)))
+		at.text("consumer", ex.Identity.Consumer.Name)
+		at.id("credential", credentialPrefix, ex.Identity.Credential)
 	}
 	if ex.Span != nil {
-		add(slog.String("trace_id", ex.Span.TraceID()))
+		at.text("trace_id", ex.Span.TraceID())
 	}
-	add(slog.Int64("request_bytes", ex.Request.BodyBytes))
-	add(slog.Int64("response_bytes", ex.Response.BodyBytes))
-	add(slog.Int64("duration_us", now.Sub(ex.Started).Microseconds()))
-	add(slog.Uint64("revision", ex.Revision))
-	l.logger.LogAttrs(context.Background(), slog.LevelInfo, "request", attributes...)
+	at.number("request_bytes", ex.Request.BodyBytes)
+	at.number("response_bytes", ex.Response.BodyBytes)
+	at.number("duration_us", now.Sub(ex.Started).Microseconds())
+	at.number("revision", int64(ex.Revision))
+	l.add(at.end())
 }
 
-// buffer is where the handler writes; one call is one line.
-type buffer struct{ log *AccessLog }
-
-func (b buffer) Write(line []byte) (int, error) {
-	l := b.log
+// add takes a line, unless what waits to be written is too much already.
+func (l *AccessLog) add(text []byte) {
 	l.mu.Lock()
-	fits := len(l.filling)+len(line) <= accessBufferBytes
+	fits := len(l.filling)+len(text) <= accessBufferBytes
 	if fits {
-		l.filling = append(l.filling, line...)
+		l.filling = append(l.filling, text...)
 	}
 	half := len(l.filling) > accessBufferBytes/2
 	l.mu.Unlock()
@@ -141,5 +131,48 @@ func (b buffer) Write(line []byte) (int, error) {
 		default:
 		}
 	}
-	return len(line), nil
+}
+
+// line is one line in the making: a JSON object.
+type line struct{ json []byte }
+
+func (l *line) begin(now time.Time) {
+	l.json = append(l.json[:0], `{"time":"`...)
+	l.json = now.AppendFormat(l.json, time.RFC3339Nano)
+	l.json = append(l.json, `","msg":"request"`...)
+}
+
+func (l *line) name(name string) {
+	l.json = append(l.json, `,"`...)
+	l.json = append(l.json, name...)
+	l.json = append(l.json, `":`...)
+}
+
+func (l *line) text(name, value string) {
+	l.name(name)
+	l.json = problem.AppendString(l.json, value)
+}
+
+func (l *line) number(name string, value int64) {
+	l.name(name)
+	l.json = strconv.AppendInt(l.json, value, 10)
+}
+
+func (l *line) address(name string, value netip.Addr) {
+	l.name(name)
+	l.json = append(l.json, '"')
+	l.json = value.AppendTo(l.json)
+	l.json = append(l.json, '"')
+}
+
+func (l *line) id(name, prefix string, value id.ID) {
+	l.name(name)
+	l.json = append(l.json, '"')
+	l.json = id.Append(l.json, prefix, value)
+	l.json = append(l.json, '"')
+}
+
+func (l *line) end() []byte {
+	l.json = append(l.json, "}\n"...)
+	return l.json
 }

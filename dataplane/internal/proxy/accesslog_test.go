@@ -57,3 +57,31 @@ func TestADiskThatIsFullCostsLinesNotTheNode(t *testing.T) {
 		t.Error("the log holds the query")
 	}
 }
+
+func TestALineIsOneObjectWhateverARequestHolds(t *testing.T) {
+	const hostile = "a\"b\\c\r\nd\x00e\u2028f\xff"
+	out := &disk{wrote: make(chan struct{}, 1)}
+	log := NewAccessLog(out)
+	ex := new(pipeline.Pool).Get()
+	ex.Request.Method, ex.Request.Authority, ex.Request.Path = "GET", hostile, hostile
+	ex.Refuse(&pipeline.Rejection{Code: "blocked", Reason: hostile, Policy: "p"})
+	log.write(ex, time.Now())
+	log.flush()
+	<-out.wrote
+	text := out.held.String()
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(text), &fields); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	if strings.Count(text, "\n") != 1 || !strings.HasSuffix(text, "}\n") {
+		t.Errorf("%q is not one line", text)
+	}
+	for _, name := range []string{"host", "path", "reason"} {
+		if fields[name] != strings.ToValidUTF8(hostile, "\ufffd") {
+			t.Errorf("%s is %q", name, fields[name])
+		}
+	}
+	if fields["verdict"] != "blocked" || fields["policy"] != "p" || fields["client"] != "" || fields["msg"] != "request" {
+		t.Errorf("the line holds %v", fields)
+	}
+}

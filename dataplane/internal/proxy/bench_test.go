@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -104,4 +105,38 @@ func processorTime(b *testing.B) time.Duration {
 func median(of []float64) float64 {
 	slices.Sort(of)
 	return of[len(of)/2]
+}
+
+// unguarded is the same route without policies.
+var unguarded = strings.NewReplacer(`"kind":`, `"mode": "off", "kind":`, `"name": "r",`, `"name": "r", "public": true,`).Replace(traced("0"))
+
+// What the gateway adds to a request besides the wire: from an exchange that is filled in to one that is counted.
+func BenchmarkPass(b *testing.B) {
+	for _, c := range []struct {
+		name         string
+		key, logging bool
+	}{{"open", false, false}, {"key-and-limit", true, false}, {"key-and-limit-logged", true, true}} {
+		b.Run(c.name, func(b *testing.B) {
+			e := newBenchEdge(b)
+			header := []string{"User-Agent: bench/1.0", "Accept: application/json"}
+			if c.key {
+				header = append(header, "X-Api-Key: "+e.key)
+				e.holder.Store(e.compiled(b, "0"))
+			} else {
+				e.configure(b, unguarded)
+			}
+			if c.logging {
+				e.proxy.log = NewAccessLog(io.Discard)
+				go func() { _ = e.proxy.log.Run(b.Context()) }()
+			}
+			asked := e.Exchange(edgetest.Get("/stream", header...))
+			if code := e.Do(edgetest.Get("/stream", header...)).Verdict; code != pipeline.Allowed {
+				b.Fatal(code)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				e.pass(asked)
+			}
+		})
+	}
 }

@@ -66,20 +66,20 @@ func prepareRequest(ex *pipeline.Exchange) {
 	if ex.Span != nil {
 		header.Set(tracing.ParentHeader, ex.Span.Parent())
 	}
-	header.Add(requestIDHeader, requestID(ex))
+	header.Add(requestIDHeader, ex.IDText())
 	header.Add(forwardedProtoHeader, ex.Request.Scheme)
 	if ex.Request.Host != "" {
 		header.Add(forwardedHostHeader, ex.Request.Host)
 	}
 	if ex.Client.Address.IsValid() {
-		address := ex.Client.Address.String()
+		address := ex.TextDone(ex.Client.Address.AppendTo(ex.TextBuffer()))
 		header.Add(forwardedForHeader, address)
 		header.Add(realIPHeader, address)
 	}
 	if ex.Identity.Known() {
-		header.Add(consumerHeader, id.Text(consumerPrefix, ex.Identity.Consumer.ID))
+		header.Add(consumerHeader, idText(ex, consumerPrefix, ex.Identity.Consumer.ID))
 		header.Add(consumerNameHeader, ex.Identity.Consumer.Name)
-		header.Add(credentialHeader, id.Text(credentialPrefix, ex.Identity.Credential))
+		header.Add(credentialHeader, idText(ex, credentialPrefix, ex.Identity.Credential))
 	}
 }
 
@@ -144,4 +144,7 @@ func acceptsTrailers(header *pipeline.Header) bool {
 	return false
 }
 
-func requestID(ex *pipeline.Exchange) string { return id.Text(pipeline.RequestIDPrefix, ex.ID) }
+// idText is an id as text, in the exchange's own memory.
+func idText(ex *pipeline.Exchange, prefix string, of id.ID) string {
+	return ex.TextDone(id.Append(ex.TextBuffer(), prefix, of))
+}

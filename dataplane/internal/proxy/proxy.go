@@ -90,7 +90,7 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 	if stages != nil {
 		_ = stages.Respond(ex) // whoever refuses has answered
 	}
-	ex.Response.Header.Set(requestIDHeader, requestID(ex))
+	ex.Response.Header.Set(requestIDHeader, ex.IDText())
 	if !ex.Dry { // what a dry run has found out is still to be told
 		p.retrace(ex, stages)
 		ex.LetGo()

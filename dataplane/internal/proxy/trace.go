@@ -159,7 +159,7 @@ func bytesOf(of id.ID) []byte {
 // endSpan says in the exchange's span what became of it, and hands it over to be sent.
 func endSpan(ex *pipeline.Exchange, now time.Time) {
 	r := &tracing.Request{
-		ID: requestID(ex), Method: ex.Request.Method, Scheme: ex.Request.Scheme,
+		ID: id.Text(pipeline.RequestIDPrefix, ex.ID), Method: ex.Request.Method, Scheme: ex.Request.Scheme,
 		Host: usage.Cut(ex.Request.Authority, maxPath), Path: usage.Cut(ex.Request.Path, maxPath),
 		Revision: ex.Revision, Status: ex.Response.Status, Verdict: string(ex.Verdict), ShadowVerdict: string(ex.ShadowVerdict),
 		RequestBytes: ex.Request.BodyBytes, ResponseBytes: ex.Response.BodyBytes,
