@@ -27,7 +27,8 @@ type Exchange struct {
 	ID id.ID
 	// Started is when the first byte of the request was read.
 	Started time.Time
-	// Now is when the first stage ran, wall clock and monotonic: the one time that all stages decide by.
+	// Now is when the first stage ran, wall clock and monotonic: the one time that all stages decide by. A listener that has had the whole head at
+	// once sets it to Started, which spares a look at the clock.
 	Now time.Time
 	// Asked is when the service was asked; zero: it wasn't.
 	Asked time.Time

@@ -86,7 +86,9 @@ func (s *Stages) Policies() []*Policy {
 //
 // When policies are attached to the consumer that the Authenticate stages find, the stages behind them are those of For.
 func (s *Stages) Run(ex *Exchange) *Rejection {
-	ex.Now = s.runner.Clock()
+	if ex.Now.IsZero() {
+		ex.Now = s.runner.Clock()
+	}
 	ex.ran, ex.overlaid = 0, nil
 	if ex.Overlays != nil {
 		s.runTo(ex, s.behind)

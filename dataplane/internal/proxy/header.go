@@ -27,29 +27,29 @@ const (
 )
 
 // ownPrefixes begin names that are the gateway's alone: what it says of the caller, and what proxies say of a request, be it
-// who the user is (X-Forwarded-User, -Email, -Groups, -Client-Cert, …). Lower case, with hyphens, at most longestName long.
+// who the user is (X-Forwarded-User, -Email, -Groups, -Client-Cert, …). Lower case, with hyphens.
 var ownPrefixes = [...]string{"x-sallyport-", "x-forwarded-"}
 
-// refusedNames never reach a service from a client: those that the gateway sets itself, and those by which some services let a
-// client speak of another path or method than the one that was decided on. Lower case, with hyphens.
-var refusedNames = map[string]bool{
-	"x-request-id": true, "forwarded": true, "x-forwarded": true, "x-real-ip": true,
-	"x-client-ip": true, "x-cluster-client-ip": true, "true-client-ip": true,
-	"x-original-url": true, "x-original-uri": true, "x-rewrite-url": true,
-	"x-http-method": true, "x-http-method-override": true, "x-method-override": true,
-	"remote-user": true, "x-remote-user": true,
-	"proxy": true, // CGI makes it HTTP_PROXY
-}
+// refused never reach a service from a client: those that the gateway sets itself, and those by which some services let a
+// client speak of another path or method than the one that was decided on.
+var refused = newNames(
+	"x-request-id", "forwarded", "x-forwarded", "x-real-ip",
+	"x-client-ip", "x-cluster-client-ip", "true-client-ip",
+	"x-original-url", "x-original-uri", "x-rewrite-url",
+	"x-http-method", "x-http-method-override", "x-method-override",
+	"remote-user", "x-remote-user",
+	"proxy", // CGI makes it HTTP_PROXY
+)
 
-// hopByHop are the fields of one connection (RFC 9110, section 7.6.1), besides what Connection names. Lower case.
-var hopByHop = map[string]bool{
-	"connection": true, "proxy-connection": true, "keep-alive": true, "te": true, "trailer": true,
-	"transfer-encoding": true, "upgrade": true, "proxy-authenticate": true, "proxy-authorization": true, "proxy-authentication-info": true,
-	"http2-settings": true, "expect": true, "content-length": true, // framing is told by ContentLength alone
-}
+// hopByHop are the fields of one connection (RFC 9110, section 7.6.1), besides what Connection names.
+var hopByHop = newNames(
+	"connection", "proxy-connection", "keep-alive", "te", "trailer",
+	"transfer-encoding", "upgrade", "proxy-authenticate", "proxy-authorization", "proxy-authentication-info",
+	"http2-settings", "expect", "content-length", // framing is told by ContentLength alone
+)
 
-// longestName is the longest name in the tables; a longer one can only be the gateway's by its prefix.
-const longestName = 32
+// trailerName says which trailers will come; a client may want to know.
+const trailerName = "trailer"
 
 // prepareRequest leaves in the header what the service may see, and adds what the gateway knows.
 func prepareRequest(ex *pipeline.Exchange) {
@@ -57,8 +57,7 @@ func prepareRequest(ex *pipeline.Exchange) {
 	trailers := acceptsTrailers(header)
 	header.DropConnection()
 	header.DeleteFunc(func(f pipeline.Field) bool {
-		name, whole := folded(f.Name)
-		return name.isOwn() || whole && (hopByHop[name.text()] || refusedNames[name.text()])
+		return isOwn(f.Name) || hopByHop.has(f.Name) || refused.has(f.Name)
 	})
 	if trailers {
 		header.Add("Te", "trailers")
@@ -88,45 +87,8 @@ func prepareResponse(ex *pipeline.Exchange) {
 	header := &ex.Response.Header
 	header.DropConnection()
 	header.DeleteFunc(func(f pipeline.Field) bool {
-		name, whole := folded(f.Name)
-		return whole && hopByHop[name.text()] && name.text() != "trailer"
+		return hopByHop.has(f.Name) && !reads(f.Name, trailerName)
 	})
-}
-
-// nameBuffer holds a folded name without allocating.
-type nameBuffer struct {
-	bytes  [longestName]byte
-	length int
-}
-
-func (n *nameBuffer) text() string { return string(n.bytes[:n.length]) }
-
-func (n *nameBuffer) isOwn() bool {
-	for _, prefix := range ownPrefixes {
-		if strings.HasPrefix(n.text(), prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// folded returns a name in lower case with hyphens for all that is neither letter nor digit: many services read
-// X_Forwarded_For as X-Forwarded-For, and those that make variables of names X.Forwarded.For as well. whole is false when the name
-// was cut.
-func folded(name string) (buffer *nameBuffer, whole bool) {
-	buffer = new(nameBuffer)
-	for i := range min(len(name), longestName) {
-		c := name[i]
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c |= 0x20
-		case (c < 'a' || c > 'z') && (c < '0' || c > '9'):
-			c = '-'
-		}
-		buffer.bytes[i] = c
-	}
-	buffer.length = min(len(name), longestName)
-	return buffer, len(name) <= longestName
 }
 
 // acceptsTrailers reports whether the client takes trailers (RFC 9110, section 10.1.4), which gRPC demands.
