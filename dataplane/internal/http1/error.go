@@ -37,12 +37,15 @@ var (
 	ErrHost            = &Error{badRequest, "the Host field is missing, repeated or malformed"}
 	ErrHostDisagrees   = &Error{badRequest, "the target names another host than the Host field"}
 	ErrLength          = &Error{badRequest, "Content-Length is repeated or no number"}
-	ErrCoding          = &Error{badRequest, "Transfer-Encoding is repeated, or comes in HTTP/1.0"}
-	ErrCodingUnknown   = &Error{notImplemented, "Transfer-Encoding is not chunked alone"}
+	ErrCoding          = &Error{badRequest, "Transfer-Encoding is repeated, or comes in HTTP/1.0, or doesn't end with chunked"}
+	ErrCodingUnknown   = &Error{notImplemented, "Transfer-Encoding has more than chunked"}
 	ErrLengthAndCoding = &Error{badRequest, "there are both Content-Length and Transfer-Encoding"}
 	ErrFramingTwin     = &Error{badRequest, "a field's name imitates one of framing"}
 	ErrExpect          = &Error{expectFailed, "something else than 100-continue is expected"}
+	ErrUpgrade         = &Error{badRequest, "Upgrade is repeated"}
+	ErrUpgradeH2C      = &Error{notImplemented, "HTTP/2 is not begun by Upgrade"}
 	ErrStatus          = &Error{badRequest, "the status is none"}
+	ErrInterimBody     = &Error{badRequest, "an interim answer states a body"}
 )
 
 // What is wrong with a body.

@@ -2,30 +2,42 @@ package http1
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
+var errReleased = errors.New("the message was released")
+
 // Limits bound a head. All are needed.
 type Limits struct {
-	// StartLine is the longest first line, in bytes.
+	// StartLine is the longest first line, in bytes, CRLF not counted.
 	StartLine int
-	// Head is the largest head, in bytes.
+	// Head is the largest head, in bytes, from its first to the empty line, that counted.
 	Head int
 	// Fields is how many there may be.
 	Fields int
 }
 
 // Reader reads messages off a connection, one behind the other. It belongs to one goroutine at a time. The zero value is to be Attached.
+//
+// The buffer holds, in this order: the head that strings share, what was read of the body and handed over (or nothing), what is unread, room.
 type Reader struct {
 	src        io.Reader
 	buf        []byte
-	start, end int // what is read and not taken yet: buf[start:end]
-	lent       int // buf[:lent] is the head that strings share
+	lent       int    // buf[:lent] holds the head that strings share
+	start, end int    // what is read and not taken yet: buf[start:end]; start >= lent
+	outgrown   []byte // the buffer before, if the lent head stayed in it
 	body       Body
 }
 
-// minWindow is how much room a body needs behind a head.
-const minWindow = 4 << 10
+const (
+	// minBuffer is the least that is allocated.
+	minBuffer = 4 << 10
+	// minRoom is the least room that is worth a read.
+	minRoom = 512
+	// ample is how large a caller's memory must be for the body to be read straight into it.
+	ample = 4 << 10
+)
 
 // Attach makes the reader read from src, into buf. Nothing of what it was attached to before remains.
 func (r *Reader) Attach(src io.Reader, buf []byte) {
@@ -35,7 +47,8 @@ func (r *Reader) Attach(src io.Reader, buf []byte) {
 // Buffered returns how many bytes were read that nobody has taken: those of a message that came too early, or of one under way.
 func (r *Reader) Buffered() int { return r.end - r.start }
 
-// Detach gives the buffer back, if nothing is in it and nothing is lent of it; nil: something is. Lend makes the reader usable again.
+// Detach gives the buffer back, if nothing is in it and nothing is lent of it; nil: something is. It is not always the one that was
+// lent: a head that didn't fit has made it larger. Lend makes the reader usable again.
 func (r *Reader) Detach() []byte {
 	if r.start != r.end || r.lent != 0 {
 		return nil
@@ -51,36 +64,42 @@ func (r *Reader) Lend(buf []byte) { r.buf = buf[:cap(buf)] }
 // Holds tells whether the reader has a buffer.
 func (r *Reader) Holds() bool { return r.buf != nil }
 
-// Release ends the lending of the last head, and of the body that came with it. What came behind is moved to the buffer's front.
+// Release ends the lending of the last head, and the body that came with it. What came behind stays for the next one.
 func (r *Reader) Release() {
 	r.poison()
-	r.lent = 0
-	r.end = copy(r.buf, r.buf[r.start:r.end])
-	r.start = 0
+	r.body.err = errReleased // who still holds it must not read the next message
+	r.lent, r.outgrown = 0, nil
+	switch {
+	case r.start == r.end:
+		r.start, r.end = 0, 0
+	case r.start > len(r.buf)/2: // seldom enough that pipelined requests aren't moved again and again
+		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.start = 0
+	}
 }
 
 // ReadHead returns the next head, from its first line to its empty line. io.EOF: the connection ended where no message had begun;
-// io.ErrUnexpectedEOF: inside one. Other errors are an *Error or the connection's own.
+// io.ErrUnexpectedEOF: inside one. Other errors are an *Error or the connection's own; after one of those, such as a deadline, it may be
+// called again.
 func (r *Reader) ReadHead(limits *Limits) ([]byte, error) {
-	searched := r.start
+	searched := 0 // of what is unread
 	for {
-		if end, err := headEnd(r.buf[r.start:r.end], searched-r.start); err != nil {
+		unread := r.buf[r.start:r.end]
+		end, err := headEnd(unread, searched)
+		if err != nil {
 			return nil, err
-		} else if end > 0 {
-			if end > limits.Head {
-				return nil, ErrHeadLarge
-			}
-			head := r.buf[r.start : r.start+end]
+		}
+		if err := exceeds(unread, end, limits); err != nil {
+			return nil, err
+		}
+		if end > 0 {
 			r.start += end
 			r.lent = r.start
-			return head, nil
+			return unread[:end:end], nil
 		}
-		if r.end-r.start >= limits.Head {
-			return nil, r.tooLarge(limits)
-		}
-		searched = max(r.start, r.end-len(emptyLine)+1)
+		searched = len(unread)
 		if r.end == len(r.buf) {
-			searched -= r.makeRoom(limits.Head)
+			r.makeRoom(limits.Head + minBuffer)
 		}
 		if err := r.fill(); err != nil {
 			if err == io.EOF && r.end > r.start { //nolint:errorlint // fill returns it bare
@@ -91,73 +110,90 @@ func (r *Reader) ReadHead(limits *Limits) ([]byte, error) {
 	}
 }
 
-var emptyLine = []byte("\r\n\r\n")
-
-// headEnd returns the length of the head that b begins with, 0 if its end isn't there yet. What lies before from was searched already.
+// headEnd returns the length of the head that b begins with, 0 if its end isn't there yet. No line ends before from.
 // A bare LF is refused as soon as it is seen: the end might never come.
 func headEnd(b []byte, from int) (int, error) {
-	if at := bytes.Index(b[from:], emptyLine); at >= 0 {
-		return from + at + len(emptyLine), nil
-	}
-	for i := from; i < len(b); {
+	for i := from; ; i++ {
 		lf := bytes.IndexByte(b[i:], '\n')
 		if lf < 0 {
-			break
+			return 0, nil
 		}
 		i += lf
 		if i == 0 || b[i-1] != '\r' {
 			return 0, ErrBareLF
 		}
-		i++
+		if i >= 3 && b[i-2] == '\n' { // which is behind a CR, as was seen before
+			return i + 1, nil
+		}
 	}
-	return 0, nil
 }
 
-// tooLarge says of a head without an end what is too long.
-func (r *Reader) tooLarge(limits *Limits) error {
-	if bytes.IndexByte(r.buf[r.start:r.end], '\n') < 0 && limits.StartLine <= limits.Head {
+// exceeds tells what of a head is too long: of one that ends there, or (0) of the beginning of one.
+func exceeds(unread []byte, end int, limits *Limits) error {
+	if end == 0 && len(unread) > limits.StartLine+len("\r") && bytes.IndexByte(unread[:limits.StartLine+len("\r\n")], '\n') < 0 {
 		return ErrTargetLong
 	}
-	return ErrHeadLarge
+	if end > limits.Head || end == 0 && len(unread) >= limits.Head {
+		return ErrHeadLarge
+	}
+	return nil
 }
 
-// makeRoom moves what isn't taken to the front of a buffer that has room for more, and returns by how much it has moved.
-func (r *Reader) makeRoom(most int) (moved int) {
-	moved = r.start
+// makeRoom moves what is unread to where the lent head ends. If the room behind it is still too small, all goes to a larger buffer of up
+// to most bytes, and the strings of the head keep the old one.
+func (r *Reader) makeRoom(most int) {
 	unread := r.buf[r.start:r.end]
-	if r.lent > 0 || r.start == 0 {
-		size := max(2*len(unread), minWindow)
-		if most > 0 {
-			size = min(size, max(most+minWindow, len(unread)+minWindow))
-		}
-		r.buf = make([]byte, size)
-		r.lent = 0 // the strings keep the old memory alive
+	if len(r.buf)-r.lent-len(unread) < minRoom {
+		r.outgrown = r.buf[:r.lent]
+		r.buf = make([]byte, min(max(2*len(unread), minBuffer), most))
+		r.lent = 0
 	}
-	r.end = copy(r.buf, unread)
-	r.start = 0
-	return moved
+	r.end = r.lent + copy(r.buf[r.lent:], unread)
+	r.start = r.lent
 }
 
-// fill reads once, behind what is there.
-func (r *Reader) fill() error {
-	n, err := r.src.Read(r.buf[r.end:])
-	r.end += n
-	if n > 0 {
-		return nil // an error comes again
-	}
-	if err == nil {
-		return io.ErrNoProgress
-	}
-	return err //nolint:wrapcheck // io.EOF must stay what it is
-}
-
-// refill reads once where nothing is left to take, behind what is lent.
-func (r *Reader) refill() error {
+// more reads behind what is unread.
+func (r *Reader) more() error {
 	if r.start == r.end {
 		r.start, r.end = r.lent, r.lent
 	}
-	if len(r.buf)-r.end < minWindow/2 {
-		r.makeRoom(0)
+	if len(r.buf)-r.end < minRoom {
+		r.makeRoom(maxTrailer + minBuffer)
 	}
 	return r.fill()
+}
+
+// fill reads once into the room that there is.
+func (r *Reader) fill() error {
+	n, err := r.read(r.buf[r.end:])
+	r.end += n
+	return err
+}
+
+// take hands over what is there; if nothing is, it reads, straight into p if that is ample.
+func (r *Reader) take(p []byte) (int, error) {
+	if r.start == r.end {
+		if len(p) >= ample {
+			return r.read(p)
+		}
+		if err := r.more(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, r.buf[r.start:r.end])
+	r.start += n
+	return n, nil
+}
+
+// read reads once. What comes with an error is taken first: the error comes again, as those of a connection do.
+func (r *Reader) read(p []byte) (int, error) {
+	n, err := r.src.Read(p)
+	switch {
+	case n > 0:
+		return n, nil
+	case err == nil:
+		return 0, io.ErrNoProgress
+	default:
+		return 0, err //nolint:wrapcheck // io.EOF must stay what it is
+	}
 }

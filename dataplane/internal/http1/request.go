@@ -2,8 +2,6 @@ package http1
 
 import (
 	"bytes"
-	"net/netip"
-	"strings"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 )
@@ -25,60 +23,94 @@ type Request struct {
 	Expects bool
 }
 
-// Parse reads a head as ReadHead returns it; fields are added to the header. The strings share the head's memory.
+// Parse reads a head as ReadHead returns it; fields are added to the header. The strings share the head's memory. What the request and the
+// header hold after an error is of no use.
 func (r *Request) Parse(head []byte, limits *Limits, into *pipeline.Header) *Error {
 	*r = Request{}
-	end := bytes.IndexByte(head, '\n')
-	if end < 1 || head[end-1] != '\r' {
-		return ErrBareLF
-	}
-	if end > limits.StartLine {
-		return ErrTargetLong
-	}
-	if err := r.startLine(head[:end-1]); err != nil {
+	// An empty line before the request is forgiven: old clients send one behind a body (RFC 9112, section 2.2).
+	line, rest, err := cutLine(bytes.TrimPrefix(head, []byte("\r\n")), limits)
+	if err != nil {
 		return err
 	}
-	if err := r.fields(head[end+1:], limits.Fields, into); err != nil {
+	if err := r.startLine(line); err != nil {
+		return err
+	}
+	if err := r.fields(rest, limits.Fields, into); err != nil {
 		return err
 	}
 	if err := r.settle(); err != nil {
 		return err
 	}
-	r.Expects = r.noted.expects && r.Minor == 1 && r.Framing != None
+	if err := r.settleExpect(); err != nil {
+		return err
+	}
+	if err := r.settleUpgrade(); err != nil {
+		return err
+	}
 	return r.settleHost()
 }
 
 // startLine reads "GET /path HTTP/1.1": single spaces, nothing else (RFC 9112, section 3).
 func (r *Request) startLine(line []byte) *Error {
-	first := bytes.IndexByte(line, ' ')
-	last := bytes.LastIndexByte(line, ' ')
-	if first < 0 || first == last {
-		return ErrStartLine // HTTP/0.9 among others
+	method := span(line, isToken)
+	if method == len(line) {
+		return ErrStartLine
 	}
-	method, target := line[:first], line[first+1:last]
-	minor, ok := version(line[last+1:])
-	if !ok {
-		return wrongVersion(line[last+1:])
-	}
-	if first == 0 || !allOf(method, isToken) {
+	if method == 0 || line[method] != ' ' {
 		return ErrMethod
 	}
-	if len(target) == 0 || !allOf(target, inTarget) {
+	rest := line[method+1:]
+	target := span(rest, inTarget)
+	if target == len(rest) {
+		return ErrStartLine // HTTP/0.9 among others
+	}
+	if target == 0 || rest[target] != ' ' {
 		return ErrTarget
 	}
-	r.Minor, r.Method, r.Target = minor, text(method), text(target)
+	minor, ok := version(rest[target+1:])
+	if !ok {
+		return wrongVersion(rest[target+1:])
+	}
+	r.Minor, r.Method, r.Target = minor, text(line[:method]), text(rest[:target])
 	return nil
 }
 
-// wrongVersion tells a version that isn't spoken from what is no version.
-func wrongVersion(b []byte) *Error {
-	if len(b) == len("HTTP/1.1") && string(b[:5]) == "HTTP/" && classes[b[5]]&isDigit != 0 && b[6] == '.' && classes[b[7]]&isDigit != 0 {
-		return ErrVersion
+// settleExpect judges Expect (RFC 9110, section 10.1.1). Of an HTTP/1.0 client it is to be ignored.
+func (r *Request) settleExpect() *Error {
+	n := &r.noted
+	if n.odd || n.expects > 1 {
+		return ErrExpect
 	}
-	return ErrStartLine
+	r.Expects = n.expects == 1 && r.Minor == 1 && r.Framing != None
+	return nil
 }
 
-// settleHost judges Host, and takes the authority off a target in absolute form.
+// settleUpgrade judges Upgrade (RFC 9110, section 7.8). One to h2c is refused whether Connection names it or not: behind a service that takes it
+// nobody would look at requests any more.
+func (r *Request) settleUpgrade() *Error {
+	n := &r.noted
+	if n.upgrades == 0 {
+		return nil
+	}
+	if n.upgrades > 1 {
+		return ErrUpgrade
+	}
+	first, rest, more := cutList(n.upgrade)
+	for protocol := first; ; protocol, rest, more = cutList(rest) {
+		if pipeline.EqualFold(protocol, "h2c") {
+			return ErrUpgradeH2C
+		}
+		if !more {
+			break
+		}
+	}
+	if r.Upgrade != "" {
+		r.Upgrade = first
+	}
+	return nil
+}
+
+// settleHost judges Host (RFC 9112, section 3.2), and takes the authority off a target in absolute form.
 func (r *Request) settleHost() *Error {
 	n := &r.noted
 	if n.hosts > 1 || n.hosts == 0 && r.Minor == 1 {
@@ -96,89 +128,4 @@ func (r *Request) settleHost() *Error {
 		return nil
 	}
 	return r.absolute()
-}
-
-// absolute takes a target in absolute form apart (RFC 9112, section 3.2.2). It must name the host that Host does.
-func (r *Request) absolute() *Error {
-	scheme, rest, ok := strings.Cut(r.Target, "://")
-	if !ok || !pipeline.EqualFold(scheme, "http") && !pipeline.EqualFold(scheme, "https") {
-		return ErrTarget
-	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
-	}
-	host := rest[:end]
-	if host == "" {
-		return ErrTarget
-	}
-	if r.noted.hosts == 1 && !pipeline.EqualFold(host, r.Host) {
-		return ErrHostDisagrees
-	}
-	authority, ok := Authority(host)
-	if !ok {
-		return ErrTarget
-	}
-	r.Host, r.Authority = host, authority
-	switch rest = rest[end:]; {
-	case rest == "":
-		r.Target = "/"
-	case rest[0] == '/':
-		r.Target = rest
-	case rest[0] == '?':
-		r.Target = "/" + rest
-	default:
-		return ErrTarget
-	}
-	return nil
-}
-
-// Authority returns the host of a Host field in lower case, without port, brackets and trailing dot.
-func Authority(host string) (string, bool) {
-	if host != "" && host[0] == '[' {
-		end := strings.IndexByte(host, ']')
-		if end < 0 || !isPort(host[end+1:]) {
-			return "", false
-		}
-		address, err := netip.ParseAddr(host[1:end])
-		return address.String(), err == nil && address.Is6() && address.Zone() == ""
-	}
-	name, port := host, ""
-	if colon := strings.IndexByte(host, ':'); colon >= 0 {
-		name, port = host[:colon], host[colon:]
-	}
-	const longest = 253 // RFC 1035, section 2.3.4, as text
-	if name == "" || name == "." || len(name) > longest || !isPort(port) {
-		return "", false
-	}
-	for i := range len(name) {
-		if c := name[i]; c != '-' && c != '.' && c != '_' && !isAlphanumeric(c) {
-			return "", false
-		}
-	}
-	// A trailing dot names the same host (RFC 1034, section 3.1): one host, one spelling.
-	return strings.ToLower(strings.TrimSuffix(name, ".")), true
-}
-
-func isAlphanumeric(c byte) bool {
-	return c|0x20 >= 'a' && c|0x20 <= 'z' || classes[c]&isDigit != 0
-}
-
-// isPort takes "", ":" and ":1" to ":65535" (RFC 3986, section 3.2.3).
-func isPort(port string) bool {
-	if port == "" {
-		return true
-	}
-	const most, digits = 65535, 5
-	if port[0] != ':' || len(port) > 1+digits {
-		return false
-	}
-	n := 0
-	for i := 1; i < len(port); i++ {
-		if classes[port[i]]&isDigit == 0 {
-			return false
-		}
-		n = 10*n + int(port[i]-'0')
-	}
-	return n <= most
 }

@@ -1,10 +1,6 @@
 package http1
 
-import (
-	"bytes"
-
-	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
-)
+import "github.com/sallyport/sallyport/dataplane/internal/pipeline"
 
 // Response is the head of an answer, but for its fields.
 type Response struct {
@@ -15,27 +11,23 @@ type Response struct {
 }
 
 // Parse reads a head as ReadHead returns it; fields are added to the header. The strings share the head's memory. toHead tells that
-// the request was one of HEAD, whose answers have no body.
+// the request was one of HEAD, whose answers have no body. What the answer and the header hold after an error is of no use.
 func (r *Response) Parse(head []byte, toHead bool, limits *Limits, into *pipeline.Header) *Error {
 	*r = Response{}
-	end := bytes.IndexByte(head, '\n')
-	if end < 1 || head[end-1] != '\r' {
-		return ErrBareLF
-	}
-	if end > limits.StartLine {
-		return ErrTargetLong
-	}
-	if err := r.statusLine(head[:end-1]); err != nil {
+	line, rest, err := cutLine(head, limits)
+	if err != nil {
 		return err
 	}
-	if err := r.fields(head[end+1:], limits.Fields, into); err != nil {
+	if err := r.statusLine(line); err != nil {
+		return err
+	}
+	if err := r.fields(rest, limits.Fields, into); err != nil {
 		return err
 	}
 	if err := r.settle(); err != nil {
 		return err
 	}
-	r.settleBody(toHead)
-	return nil
+	return r.settleBody(toHead)
 }
 
 // statusLine reads "HTTP/1.1 200 OK" (RFC 9112, section 4); the space before an absent reason may be missing, as it often is.
@@ -57,8 +49,8 @@ func (r *Response) statusLine(line []byte) *Error {
 	if r.Status < 100 || r.Status > 599 {
 		return ErrStatus
 	}
-	rest := line[afterStatus:]
-	if len(rest) > 0 && (rest[0] != ' ' || !allOf(rest, inValue)) {
+	reason := line[afterStatus:]
+	if len(reason) > 0 && (reason[0] != ' ' || valueSpan(reason) < len(reason)) {
 		return ErrStartLine
 	}
 	r.Minor = minor
@@ -67,16 +59,23 @@ func (r *Response) statusLine(line []byte) *Error {
 
 // settleBody tells where the body of an answer ends. ContentLength of an answer to HEAD, and of a 304, stays what it would be (RFC 9110,
 // section 8.6); -1 where it isn't said.
-func (r *Response) settleBody(toHead bool) {
+func (r *Response) settleBody(toHead bool) *Error {
+	states := r.Framing != None
 	switch {
-	case r.Status < 200 || r.Status == 204:
-		r.Framing, r.ContentLength = None, 0
+	case r.Status < 200:
+		if states {
+			return ErrInterimBody
+		}
+	case r.Status == 204:
+		// No body may come (RFC 9112, section 6.3). One does, from a service that states it: it must not be taken for the next answer.
+		r.Framing, r.ContentLength, r.Close = None, 0, r.Close || states
 	case toHead || r.Status == 304:
 		r.Framing = None
 		if !r.noted.hasLength {
 			r.ContentLength = -1
 		}
-	case r.Framing == None && !r.noted.hasLength:
+	case !states && !r.noted.hasLength:
 		r.Framing, r.ContentLength, r.Close = UntilClose, -1, true
 	}
+	return nil
 }
