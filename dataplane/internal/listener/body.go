@@ -23,9 +23,10 @@ type requestBody struct {
 	control  *http.ResponseController
 	patience time.Duration // with a client that is silent in the middle
 
-	mu    sync.Mutex
-	into  *pipeline.Request // nil: released
-	ended bool
+	mu      sync.Mutex
+	into    *pipeline.Request // nil: released
+	ended   bool
+	stopped bool
 }
 
 func newRequestBody(w http.ResponseWriter, r *http.Request, into *pipeline.Request, patience time.Duration) *requestBody {
@@ -49,7 +50,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 func (b *requestBody) expect() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.into == nil {
+	if b.into == nil || b.stopped {
 		return false
 	}
 	if !b.ended {
@@ -75,6 +76,17 @@ func (b *requestBody) note(n int, err error) {
 			b.into.Trailer.Add(name, value)
 		}
 	}
+}
+
+// StopReading implements pipeline.Stopper.
+func (b *requestBody) StopReading() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return
+	}
+	b.stopped = true
+	b.deadline(time.Unix(1, 0))
 }
 
 // atEnd tells whether the whole body has been read.
