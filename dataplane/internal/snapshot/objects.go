@@ -40,26 +40,6 @@ type Service struct {
 	Sender Sender
 }
 
-// Spec is all that a Sender is made from.
-type Spec struct {
-	// Targets that answer for the service.
-	Targets []Target
-	// Connect bounds opening a connection.
-	Connect time.Duration
-	// ResponseHead bounds the wait for the head of the answer.
-	ResponseHead time.Duration
-	// AllowedTargets may be connected to although they are special.
-	AllowedTargets []netip.Prefix
-}
-
-// Target is one address of a service.
-type Target struct {
-	// Address is host:port.
-	Address string
-	// Weight is its share of the requests; 0: none.
-	Weight uint32
-}
-
 // Sender asks an upstream, and leaves its answer in the exchange's Response.
 type Sender interface {
 	Send(*pipeline.Exchange) error
