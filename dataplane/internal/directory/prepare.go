@@ -36,7 +36,7 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 		blocking:  newBlocking(s.blocks.Load()),
 		peppers:   s.peppers.Load(), grownPeppers: s.peppers.Load(),
 		fleet: s.fleet.Load(), tickets: s.tickets.Load(),
-		tree:  s.tree.Clone(),
+		tree: s.tree.Clone(),
 	}
 	for at, edits := range byBucket(facts) {
 		if err := c.merge(at, edits); err != nil {
