@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	// NodeCertificateLife is how long a node's certificate lives, 10 s to 30 days; 0: 24 h. Nodes renew
 	// theirs at half of it.
 	NodeCertificateLife time.Duration
+	// TicketKeyLife is for how long TLS session tickets are sealed with one key, 1 s to 7 days; 0: 12 h. Three keys are taken, so that
+	// sessions can be resumed for two to three times as long.
+	TicketKeyLife time.Duration
 	// DataDir holds the bus's streams.
 	DataDir string
 
@@ -66,6 +70,9 @@ type Addresses struct {
 const (
 	leastNodeLife = 10 * time.Second
 	mostNodeLife  = 30 * 24 * time.Hour
+
+	leastTicketLife = time.Second
+	mostTicketLife  = 7 * 24 * time.Hour // as long as a client may keep a ticket (RFC 8446 section 4.6.1)
 )
 
 // check returns everything that is wrong with the configuration at once.
@@ -97,6 +104,12 @@ func (c *Config) check() error {
 	}
 	if life := c.NodeCertificateLife; life < leastNodeLife || life > mostNodeLife {
 		wrong = append(wrong, fmt.Errorf("a node's certificate can't live for %v: at least %v, at most %v", life, leastNodeLife, mostNodeLife))
+	}
+	if c.TicketKeyLife == 0 {
+		c.TicketKeyLife = publish.TicketLife
+	}
+	if life := c.TicketKeyLife; life < leastTicketLife || life > mostTicketLife {
+		wrong = append(wrong, fmt.Errorf("session tickets can't be sealed with one key for %v: at least %v, at most %v", life, leastTicketLife, mostTicketLife))
 	}
 	return errors.Join(append(wrong, c.checkStore())...)
 }

@@ -37,6 +37,20 @@ func (c *Commands) RotatePepper(ctx context.Context, environment string) (string
 	return fmt.Sprintf("new keys of %s are made with pepper %d from sequence %d on; retired: %v", found.GetName(), made.Version, made.Sequence, made.Retired), nil
 }
 
+// RotateTicketKeys makes a new key that an environment's (by id or name) session tickets are sealed with.
+func (c *Commands) RotateTicketKeys(ctx context.Context, environment string) (string, error) {
+	found, err := c.environments.Get(ctx, environment)
+	if err != nil {
+		return "", err
+	}
+	publisher := publish.New(c.core.db, catalog.New(c.core.db, c.core.log), c.core.vault, c.core.log)
+	made, err := publisher.RotateTickets(command(ctx, "rotateTicketKeys"), found.GetId())
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("session tickets of %s are sealed with key %d; those of the two before it are still taken", found.GetName(), made.Version), nil
+}
+
 // RotateRoot seals everything in the database under another root key: a text, or else a file that holds it.
 func (c *Commands) RotateRoot(ctx context.Context, text, file string) (string, error) {
 	next := Config{RootKey: text, RootKeyFile: file}

@@ -113,13 +113,14 @@ type node struct {
 	rates     *rates.Table
 	freshness *freshness.Freshness
 	streams   *streams.Registry
+	sweeper   *sweeper.Sweeper
+	upstreams *upstream.Registry
 	syncer    *configsync.Syncer
 	usage     *usage.Ledger
 	sender    *usage.Sender
 	shares    *shares.Even
 	proxy     *proxy.Proxy
 	explain   *explain.Explainer
-	sweeper   *sweeper.Sweeper
 	clients   atomic.Int64 // connections that are open
 	wire      listener.Counters
 	started   time.Time
@@ -141,9 +142,10 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 	n.freshness = freshness.New(n.started)
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
 	n.shares = shares.NewEven(n.directory)
+	n.upstreams = upstream.NewRegistry(upstream.Config{Sweeper: n.sweeper, Own: own, Logger: n.cfg.Logger})
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
-		NewSender: func(spec snapshot.Spec) snapshot.Sender { return upstream.New(spec, own) },
+		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
 	if cfg.AccessLog != nil {
 		n.accessLog = proxy.NewAccessLog(cfg.AccessLog)
@@ -219,10 +221,11 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	defer stop()
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
 
-	group.Go(func() error { return n.sweeper.Run(background) })
 	group.Go(func() error { return n.belong(background) })
 	group.Go(func() error { return n.state.Run(background) })
 	group.Go(func() error { return n.streams.Run(background) })
+	group.Go(func() error { return n.sweeper.Run(background) })
+	group.Go(func() error { return n.upstreams.Run(background) })
 	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
 	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
 	if n.accessLog != nil {

@@ -7,6 +7,7 @@ const (
 	APIKey      = "key"
 	AuditEvent  = "evt"
 	Block       = "blk"
+	Certificate = "crt"
 	Consumer    = "con"
 	Environment = "env"
 	Guardrail   = "gr"

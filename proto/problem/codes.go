@@ -69,6 +69,7 @@ const (
 	UpstreamAddressRefused  Code = "upstream_address_refused"
 	UpstreamInvalidResponse Code = "upstream_invalid_response"
 	UpstreamTimeout         Code = "upstream_timeout"
+	UpstreamBusy            Code = "upstream_busy"
 	ConfigurationStale      Code = "configuration_stale"
 	NotReady                Code = "not_ready"
 	ClientGone              Code = "client_gone"
@@ -135,6 +136,7 @@ var definitions = [...]Definition{
 	{UpstreamAddressRefused, 502, "Upstream address refused", "The service's name leads to an address that this environment doesn't allow (loopback, link-local, the gateway's own)."},
 	{UpstreamInvalidResponse, 502, "Invalid response from upstream", "The service behind this route answered with something that isn't valid HTTP."},
 	{UpstreamTimeout, 504, "Upstream timeout", "The service behind this route didn't answer in the time that it is given."},
+	{UpstreamBusy, 503, "Upstream busy", "The service behind this route has as many requests under way as it is given at a time, and as many more wait."},
 	{ConfigurationStale, 503, "Configuration stale", "This node hasn't heard from its control plane for longer than the environment allows, so it no longer vouches for credentials."},
 	{NotReady, 503, "Not ready", "This node has no configuration yet, or doesn't know yet whom to let in."},
 	{ClientGone, 408, "Client gone", "The client closed the connection before it was answered. Nobody sees this but the usage and the access log."},

@@ -40,6 +40,7 @@ var types = []*Type{
 		Collection: "settings", Singular: "settings", Prefix: id.Settings, Singleton: true,
 		New: newOf[configv1.EnvironmentSettings], Check: checked(checkSettings),
 	},
+	{Collection: "certificates", Singular: "certificate", Prefix: id.Certificate, New: newOf[configv1.Certificate], Check: checked(checkCertificate)},
 	{Collection: "guardrails", Singular: "guardrail", Prefix: id.Guardrail, New: newOf[configv1.Guardrail], Check: checked(checkGuardrail)},
 }
 

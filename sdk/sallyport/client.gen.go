@@ -38,6 +38,24 @@ func (e AuditFilterOutcome) Valid() bool {
 	}
 }
 
+// Defines values for ClientTLSMinVersion.
+const (
+	N12 ClientTLSMinVersion = "1.2"
+	N13 ClientTLSMinVersion = "1.3"
+)
+
+// Valid indicates whether the value is a known member of the ClientTLSMinVersion enum.
+func (e ClientTLSMinVersion) Valid() bool {
+	switch e {
+	case N12:
+		return true
+	case N13:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EnvironmentSettingsName.
 const (
 	EnvironmentSettingsNameSettings EnvironmentSettingsName = "settings"
@@ -203,6 +221,21 @@ const (
 func (e PutBlockParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutBlockParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutCertificateParamsIfNoneMatch.
+const (
+	PutCertificateParamsIfNoneMatchAsterisk PutCertificateParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutCertificateParamsIfNoneMatch enum.
+func (e PutCertificateParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutCertificateParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -824,6 +857,41 @@ type BlockList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
+// Certificate Certificate is what the gateway proves itself with, by TLS: to clients that ask for one of its hosts, or to services that name it. Its private key is no part of it: that is a secret.
+type Certificate struct {
+	// ID Identifier, set by the server ("crt_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's certificates.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What this certificate is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Hosts Hosts that clients are answered for with it ("api.example.com", "*.example.com"): each is one that the certificate itself is valid for, and no other certificate's. A host's own certificate goes before one with a wildcard. None: it is shown to services alone.
+	Hosts []string `json:"hosts,omitempty,omitzero"`
+
+	// Chain The certificate in PEM, and behind it those of the authorities that lead to its root, each issued by the next. The root itself may be left out. RSA from 2048 bits, ECDSA P-256 or P-384, or Ed25519.
+	Chain string `json:"chain"`
+
+	// PrivateKey Secret that holds its private key in PEM. It may hold several keys, of which the certificate's own is used.
+	PrivateKey string `json:"private_key"`
+
+	// Default Clients that name no host, or one that no certificate has, are answered with this one; without such a certificate they are refused. At most one in an environment.
+	Default bool `json:"default,omitempty,omitzero"`
+}
+
+// CertificateList A page of certificates.
+type CertificateList struct {
+	Data []Certificate `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
 // Change Change is what happened to one object.
 type Change struct {
 	// Action "create", "update" or "delete".
@@ -880,6 +948,28 @@ type ChangesResponse struct {
 	// Effects What it means for callers, the gravest first.
 	Effects []Effect `json:"effects,omitempty,omitzero"`
 }
+
+// ClientTLS ClientTls is how clients are spoken to over TLS.
+type ClientTLS struct {
+	// MinVersion Least version that is spoken ("1.2", "1.3").
+	//
+	// Examples: 1.2, 1.3
+	MinVersion *ClientTLSMinVersion `json:"min_version,omitempty"`
+
+	// RedirectHTTP Plain requests reach no route: they are answered 308, to the same host, path and query over https. Where a trusted proxy says by X-Forwarded-Proto that the client spoke https to it, the request isn't plain.
+	RedirectHTTP bool `json:"redirect_http,omitempty,omitzero"`
+
+	// RedirectPort Port that plain requests are sent to.
+	RedirectPort *int `json:"redirect_port,omitempty"`
+
+	// Hsts Hsts is for how long, and for which hosts, browsers keep to https.
+	Hsts Hsts `json:"hsts,omitempty,omitzero"`
+}
+
+// ClientTLSMinVersion Least version that is spoken ("1.2", "1.3").
+//
+// Examples: 1.2, 1.3
+type ClientTLSMinVersion string
 
 // Consumer Consumer is who calls an API: an application or a service account.
 type Consumer struct {
@@ -1055,6 +1145,12 @@ type EnvironmentSettings struct {
 
 	// TracedPerMillion Of a million requests that are let pass so many are kept with all that the gateway decided about them, as rejected ones always are; absent: 1000. A node keeps at most 200 of them a second.
 	TracedPerMillion int `json:"traced_per_million,omitempty,omitzero"`
+
+	// TLS ClientTls is how clients are spoken to over TLS.
+	TLS ClientTLS `json:"tls,omitempty,omitzero"`
+
+	// ProxyProtocolFrom Address ranges (CIDR) of load balancers that name the client by the PROXY protocol (version 1 or 2). A connection from inside one of them must begin with its header; from anywhere else none is read, and what looks like one is no request.
+	ProxyProtocolFrom []string `json:"proxy_protocol_from,omitempty,omitzero"`
 }
 
 // EnvironmentSettingsName Always "settings".
@@ -1443,6 +1539,20 @@ type HeldRole struct {
 
 	// Team Team of the environment, by id; absent: the whole of it.
 	Team string `json:"team,omitempty,omitzero"`
+}
+
+// Hsts Hsts is for how long, and for which hosts, browsers keep to https.
+type Hsts struct {
+	// MaxAge How long browsers keep to it, from each answer on; 0s ends it.
+	//
+	// Examples: 250ms, 1m30s
+	MaxAge *string `json:"max_age,omitempty"`
+
+	// IncludeSubdomains Hosts below the one that answered are meant too.
+	IncludeSubdomains bool `json:"include_subdomains,omitempty,omitzero"`
+
+	// Preload Browsers may build the host in. Asks for include_subdomains and a year: what is built in stays for long.
+	Preload bool `json:"preload,omitempty,omitzero"`
 }
 
 // HypotheticalCaller HypotheticalCaller is whose credential a request is taken to show.
@@ -3287,6 +3397,103 @@ type PutBlockParams struct {
 // PutBlockParamsIfNoneMatch defines parameters for PutBlock.
 type PutBlockParamsIfNoneMatch string
 
+// ListCertificatesParams defines parameters for ListCertificates.
+type ListCertificatesParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// CreateCertificateParams defines parameters for CreateCertificate.
+type CreateCertificateParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// DeleteCertificateParams defines parameters for DeleteCertificate.
+type DeleteCertificateParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PatchCertificateApplicationMergePatchPlusJSONBody defines parameters for PatchCertificate.
+type PatchCertificateApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// PatchCertificateParams defines parameters for PatchCertificate.
+type PatchCertificateParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutCertificateParams defines parameters for PutCertificate.
+type PutCertificateParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: the object must not exist yet; otherwise the answer is 412.
+	IfNoneMatch *PutCertificateParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutCertificateParamsIfNoneMatch defines parameters for PutCertificate.
+type PutCertificateParamsIfNoneMatch string
+
 // ApplyChangesParams defines parameters for ApplyChanges.
 type ApplyChangesParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
@@ -4297,6 +4504,15 @@ type PatchBlockApplicationMergePatchPlusJSONRequestBody = PatchBlockApplicationM
 // PutBlockJSONRequestBody defines body for PutBlock for application/json ContentType.
 type PutBlockJSONRequestBody = Block
 
+// CreateCertificateJSONRequestBody defines body for CreateCertificate for application/json ContentType.
+type CreateCertificateJSONRequestBody = Certificate
+
+// PatchCertificateApplicationMergePatchPlusJSONRequestBody defines body for PatchCertificate for application/merge-patch+json ContentType.
+type PatchCertificateApplicationMergePatchPlusJSONRequestBody = PatchCertificateApplicationMergePatchPlusJSONBody
+
+// PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
+type PutCertificateJSONRequestBody = Certificate
+
 // ApplyChangesJSONRequestBody defines body for ApplyChanges for application/json ContentType.
 type ApplyChangesJSONRequestBody = ChangesRequest
 
@@ -4776,6 +4992,75 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/blocks/{key}/revocation (the `GetBlockRevocation` operationId).
 	GetBlockRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListCertificates List certificates
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/certificates (the `ListCertificates` operationId).
+	ListCertificates(ctx context.Context, environment EnvironmentKey, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCertificateWithBody Create a certificate
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+	CreateCertificateWithBody(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCertificate Create a certificate
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+	CreateCertificate(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, body CreateCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteCertificate Delete a certificate
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/certificates/{key} (the `DeleteCertificate` operationId).
+	DeleteCertificate(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCertificate Read a certificate
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/certificates/{key} (the `GetCertificate` operationId).
+	GetCertificate(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchCertificateWithBody Change fields of a certificate
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+	PatchCertificateWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchCertificateWithApplicationMergePatchPlusJSONBody Change fields of a certificate
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+	PatchCertificateWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, body PatchCertificateApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutCertificateWithBody Create or replace a certificate
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+	PutCertificateWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutCertificate Create or replace a certificate
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+	PutCertificate(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ApplyChangesWithBody Apply a batch of operations
 	//
@@ -6589,6 +6874,165 @@ func (c *Client) PutBlock(ctx context.Context, environment EnvironmentKey, key O
 // Corresponds with GET /api/v1/environments/{environment}/blocks/{key}/revocation (the `GetBlockRevocation` operationId).
 func (c *Client) GetBlockRevocation(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetBlockRevocationRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListCertificates List certificates
+//
+// Corresponds with GET /api/v1/environments/{environment}/certificates (the `ListCertificates` operationId).
+func (c *Client) ListCertificates(ctx context.Context, environment EnvironmentKey, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListCertificatesRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCertificateWithBody Create a certificate
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+func (c *Client) CreateCertificateWithBody(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCertificateRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCertificate Create a certificate
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+func (c *Client) CreateCertificate(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, body CreateCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCertificateRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteCertificate Delete a certificate
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/certificates/{key} (the `DeleteCertificate` operationId).
+func (c *Client) DeleteCertificate(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteCertificateRequest(c.Server, environment, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCertificate Read a certificate
+//
+// Corresponds with GET /api/v1/environments/{environment}/certificates/{key} (the `GetCertificate` operationId).
+func (c *Client) GetCertificate(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCertificateRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchCertificateWithBody Change fields of a certificate
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+func (c *Client) PatchCertificateWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchCertificateRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchCertificateWithApplicationMergePatchPlusJSONBody Change fields of a certificate
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+func (c *Client) PatchCertificateWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, body PatchCertificateApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchCertificateRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutCertificateWithBody Create or replace a certificate
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+func (c *Client) PutCertificateWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutCertificateRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutCertificate Create or replace a certificate
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+func (c *Client) PutCertificate(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutCertificateRequest(c.Server, environment, key, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -11489,6 +11933,600 @@ func NewGetBlockRevocationRequest(server string, environment EnvironmentKey, key
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListCertificatesRequest constructs an http.Request for the ListCertificates method
+func NewListCertificatesRequest(server string, environment EnvironmentKey, params *ListCertificatesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/certificates", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateCertificateRequest calls the generic CreateCertificate builder with application/json body
+func NewCreateCertificateRequest(server string, environment EnvironmentKey, params *CreateCertificateParams, body CreateCertificateJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateCertificateRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewCreateCertificateRequestWithBody constructs an http.Request for the CreateCertificate method, with any body, and a specified content type
+func NewCreateCertificateRequestWithBody(server string, environment EnvironmentKey, params *CreateCertificateParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/certificates", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteCertificateRequest constructs an http.Request for the DeleteCertificate method
+func NewDeleteCertificateRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteCertificateParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/certificates/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetCertificateRequest constructs an http.Request for the GetCertificate method
+func NewGetCertificateRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/certificates/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchCertificateRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchCertificate builder with application/merge-patch+json body
+func NewPatchCertificateRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, body PatchCertificateApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchCertificateRequestWithBody(server, environment, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchCertificateRequestWithBody constructs an http.Request for the PatchCertificate method, with any body, and a specified content type
+func NewPatchCertificateRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/certificates/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutCertificateRequest calls the generic PutCertificate builder with application/json body
+func NewPutCertificateRequest(server string, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, body PutCertificateJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutCertificateRequestWithBody(server, environment, key, params, "application/json", bodyReader)
+}
+
+// NewPutCertificateRequestWithBody constructs an http.Request for the PutCertificate method, with any body, and a specified content type
+func NewPutCertificateRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/certificates/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -19754,6 +20792,81 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/environments/{environment}/blocks/{key}/revocation (the `GetBlockRevocation` operationId).
 	GetBlockRevocationWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetBlockRevocationResponse, error)
 
+	// ListCertificatesWithResponse List certificates
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/certificates (the `ListCertificates` operationId).
+	ListCertificatesWithResponse(ctx context.Context, environment EnvironmentKey, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*ListCertificatesResponse, error)
+
+	// CreateCertificateWithBodyWithResponse Create a certificate
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+	CreateCertificateWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCertificateResponse, error)
+
+	// CreateCertificateWithResponse Create a certificate
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+	CreateCertificateWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, body CreateCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCertificateResponse, error)
+
+	// DeleteCertificateWithResponse Delete a certificate
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/certificates/{key} (the `DeleteCertificate` operationId).
+	DeleteCertificateWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*DeleteCertificateResponse, error)
+
+	// GetCertificateWithResponse Read a certificate
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/certificates/{key} (the `GetCertificate` operationId).
+	GetCertificateWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetCertificateResponse, error)
+
+	// PatchCertificateWithBodyWithResponse Change fields of a certificate
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+	PatchCertificateWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchCertificateResponse, error)
+
+	// PatchCertificateWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a certificate
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+	PatchCertificateWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, body PatchCertificateApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchCertificateResponse, error)
+
+	// PutCertificateWithBodyWithResponse Create or replace a certificate
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+	PutCertificateWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error)
+
+	// PutCertificateWithResponse Create or replace a certificate
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+	PutCertificateWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error)
+
 	// ApplyChangesWithBodyWithResponse Apply a batch of operations
 	//
 	// All of it or nothing, in one transaction: at most one revision, and the directory's entries. Operations run in
@@ -22686,6 +23799,378 @@ func (r GetBlockRevocationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetBlockRevocationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListCertificatesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CertificateList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListCertificatesResponse) GetJSON200() *CertificateList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListCertificatesResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListCertificatesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListCertificatesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListCertificatesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListCertificatesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateCertificateResponse201Headers the declared response headers of an HTTP 201 response for CreateCertificate
+type CreateCertificateResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type CreateCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Certificate
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateCertificateResponse201Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r CreateCertificateResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateCertificateResponse) GetJSON201() *Certificate {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateCertificateResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteCertificateResponse204Headers the declared response headers of an HTTP 204 response for DeleteCertificate
+type DeleteCertificateResponse204Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type DeleteCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteCertificateResponse204Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r DeleteCertificateResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteCertificateResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetCertificateResponse200Headers the declared response headers of an HTTP 200 response for GetCertificate
+type GetCertificateResponse200Headers struct {
+	ETag string
+}
+
+type GetCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Certificate
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetCertificateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCertificateResponse) GetJSON200() *Certificate {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetCertificateResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchCertificateResponse200Headers the declared response headers of an HTTP 200 response for PatchCertificate
+type PatchCertificateResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PatchCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Certificate
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchCertificateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchCertificateResponse) GetJSON200() *Certificate {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PatchCertificateResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchCertificateResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutCertificateResponse200Headers the declared response headers of an HTTP 200 response for PutCertificate
+type PutCertificateResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+// PutCertificateResponse201Headers the declared response headers of an HTTP 201 response for PutCertificate
+type PutCertificateResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PutCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Certificate
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Certificate
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutCertificateResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutCertificateResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutCertificateResponse) GetJSON200() *Certificate {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PutCertificateResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutCertificateResponse) GetJSON201() *Certificate {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutCertificateResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutCertificateResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -29396,6 +30881,135 @@ func (c *ClientWithResponses) GetBlockRevocationWithResponse(ctx context.Context
 	return ParseGetBlockRevocationResponse(rsp)
 }
 
+// ListCertificatesWithResponse List certificates
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/certificates (the `ListCertificates` operationId).
+func (c *ClientWithResponses) ListCertificatesWithResponse(ctx context.Context, environment EnvironmentKey, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*ListCertificatesResponse, error) {
+	rsp, err := c.ListCertificates(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListCertificatesResponse(rsp)
+}
+
+// CreateCertificateWithBodyWithResponse Create a certificate
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+func (c *ClientWithResponses) CreateCertificateWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCertificateResponse, error) {
+	rsp, err := c.CreateCertificateWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCertificateResponse(rsp)
+}
+
+// CreateCertificateWithResponse Create a certificate
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/certificates (the `CreateCertificate` operationId).
+func (c *ClientWithResponses) CreateCertificateWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateCertificateParams, body CreateCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCertificateResponse, error) {
+	rsp, err := c.CreateCertificate(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCertificateResponse(rsp)
+}
+
+// DeleteCertificateWithResponse Delete a certificate
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/certificates/{key} (the `DeleteCertificate` operationId).
+func (c *ClientWithResponses) DeleteCertificateWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*DeleteCertificateResponse, error) {
+	rsp, err := c.DeleteCertificate(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteCertificateResponse(rsp)
+}
+
+// GetCertificateWithResponse Read a certificate
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/certificates/{key} (the `GetCertificate` operationId).
+func (c *ClientWithResponses) GetCertificateWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetCertificateResponse, error) {
+	rsp, err := c.GetCertificate(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCertificateResponse(rsp)
+}
+
+// PatchCertificateWithBodyWithResponse Change fields of a certificate
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+func (c *ClientWithResponses) PatchCertificateWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchCertificateResponse, error) {
+	rsp, err := c.PatchCertificateWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchCertificateResponse(rsp)
+}
+
+// PatchCertificateWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a certificate
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/certificates/{key} (the `PatchCertificate` operationId).
+func (c *ClientWithResponses) PatchCertificateWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchCertificateParams, body PatchCertificateApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchCertificateResponse, error) {
+	rsp, err := c.PatchCertificateWithApplicationMergePatchPlusJSONBody(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchCertificateResponse(rsp)
+}
+
+// PutCertificateWithBodyWithResponse Create or replace a certificate
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+func (c *ClientWithResponses) PutCertificateWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error) {
+	rsp, err := c.PutCertificateWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutCertificateResponse(rsp)
+}
+
+// PutCertificateWithResponse Create or replace a certificate
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/certificates/{key} (the `PutCertificate` operationId).
+func (c *ClientWithResponses) PutCertificateWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error) {
+	rsp, err := c.PutCertificate(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutCertificateResponse(rsp)
+}
+
 // ApplyChangesWithBodyWithResponse Apply a batch of operations
 //
 // All of it or nothing, in one transaction: at most one revision, and the directory's entries. Operations run in
@@ -33099,6 +34713,408 @@ func ParseGetBlockRevocationResponse(rsp *http.Response) (*GetBlockRevocationRes
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListCertificatesResponse parses an HTTP response from a ListCertificatesWithResponse call
+func ParseListCertificatesResponse(rsp *http.Response) (*ListCertificatesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListCertificatesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CertificateList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateCertificateResponse parses an HTTP response from a CreateCertificateWithResponse call
+func ParseCreateCertificateResponse(rsp *http.Response) (*CreateCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Certificate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateCertificateResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteCertificateResponse parses an HTTP response from a DeleteCertificateWithResponse call
+func ParseDeleteCertificateResponse(rsp *http.Response) (*DeleteCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteCertificateResponse204Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetCertificateResponse parses an HTTP response from a GetCertificateWithResponse call
+func ParseGetCertificateResponse(rsp *http.Response) (*GetCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Certificate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetCertificateResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchCertificateResponse parses an HTTP response from a PatchCertificateWithResponse call
+func ParsePatchCertificateResponse(rsp *http.Response) (*PatchCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Certificate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchCertificateResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutCertificateResponse parses an HTTP response from a PutCertificateWithResponse call
+func ParsePutCertificateResponse(rsp *http.Response) (*PutCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Certificate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Certificate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutCertificateResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutCertificateResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
 	}
 
 	return response, nil

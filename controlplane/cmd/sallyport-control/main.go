@@ -27,6 +27,8 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control rotate signing|authority|bus        announce a new key; the replicas put it in the old one's place
   sallyport-control rotate pepper -environment <id or name>
                                                         make new API keys with a new pepper
+  sallyport-control rotate ticket-keys -environment <id or name>
+                                                        seal TLS session tickets with a new key; those of the two before it are still taken
   sallyport-control rotate root                         seal everything under SALLYPORT_NEW_ROOT_KEY (or _FILE); stop all replicas first
   sallyport-control root lost                           go on under a new root key, without what the lost one sealed (see KEYS.md)
   sallyport-control rotate status                       say how far rotations are, and which nodes they wait for
@@ -89,6 +91,7 @@ func commands() []command {
 		{[]string{"rotate", "authority"}, rotateKey("authority")},
 		{[]string{"rotate", "bus"}, rotateKey("bus")},
 		{[]string{"rotate", "pepper"}, rotatePepper},
+		{[]string{"rotate", "ticket-keys"}, rotateTicketKeys},
 		{[]string{"rotate", "root"}, rotateRoot},
 		{[]string{"root", "lost"}, replaceLostRoot},
 		{[]string{"rotate", "status"}, rotationStatus},

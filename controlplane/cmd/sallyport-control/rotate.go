@@ -20,15 +20,24 @@ func rotateKey(kind string) func(ctx context.Context, t terminal, args []string)
 }
 
 func rotatePepper(ctx context.Context, t terminal, args []string) error {
-	flags := flag.NewFlagSet("rotate pepper", flag.ContinueOnError)
+	return rotateOfEnvironment(ctx, t, args, "pepper", (*controlplane.Commands).RotatePepper)
+}
+
+func rotateTicketKeys(ctx context.Context, t terminal, args []string) error {
+	return rotateOfEnvironment(ctx, t, args, "ticket-keys", (*controlplane.Commands).RotateTicketKeys)
+}
+
+// rotateOfEnvironment is the command that rotates what each environment has of its own.
+func rotateOfEnvironment(ctx context.Context, t terminal, args []string, what string, rotate func(c *controlplane.Commands, ctx context.Context, environment string) (string, error)) error {
+	flags := flag.NewFlagSet("rotate "+what, flag.ContinueOnError)
 	environment := flags.String("environment", "", "`id or name` of the environment")
 	if err := parse(flags, t, args); err != nil {
 		return err
 	}
 	if *environment == "" {
-		return errors.New("rotate pepper needs -environment")
+		return fmt.Errorf("rotate %s needs -environment", what)
 	}
-	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return c.RotatePepper(ctx, *environment) })
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) { return rotate(c, ctx, *environment) })
 }
 
 func rotateRoot(ctx context.Context, t terminal, args []string) error {

@@ -27,6 +27,7 @@ func (c *Candidate) Check() (Refusals, error) {
 	c.checkLimits()
 	c.checkRemovals()
 	c.checkMatches()
+	c.checkCertificates()
 	c.checkProtection()
 	c.next.settle()
 	return c.refusals, nil

@@ -34,6 +34,7 @@ type Head struct {
 	guards    table[ref, []guard]    // by place
 	policies  table[ref, []*Object]  // by place
 	rails     []*Object              // the guardrails
+	shown     []*Object              // the certificates
 	counts    map[string]uint64      // objects by collection, and the bytes of all under limits.ConfigurationBytes
 
 	lock    sync.Mutex // entries settles its sums when it is cloned
@@ -53,7 +54,7 @@ func (h *Head) edit() *Head {
 	return &Head{
 		Position: h.Position,
 		objects:  h.objects.edit(), names: h.names.edit(), referrers: h.referrers.edit(),
-		matches: h.matches.edit(), guards: h.guards.edit(), policies: h.policies.edit(), rails: h.rails, counts: maps.Clone(h.counts), entries: h.cloneEntries(),
+		matches: h.matches.edit(), guards: h.guards.edit(), policies: h.policies.edit(), rails: h.rails, shown: h.shown, counts: maps.Clone(h.counts), entries: h.cloneEntries(),
 	}
 }
 
@@ -97,6 +98,9 @@ func (h *Head) sort(collection string) []*Object {
 
 // Guardrails returns the guardrails, in the order in which they came. The slice is shared: don't change it.
 func (h *Head) Guardrails() []*Object { return h.rails }
+
+// Certificates returns the certificates, in the order in which they came. The slice is shared: don't change it.
+func (h *Head) Certificates() []*Object { return h.shown }
 
 // referrersOf lists who refers to an object, in the order of collections and names.
 func (h *Head) referrersOf(to ref) []problem.Reference {
@@ -145,8 +149,11 @@ func (h *Head) put(o *Object) {
 		policies, _ := h.policies.get(place)
 		h.policies.set(place, append(slices.Clip(policies), o))
 	}
-	if o.Collection == Guardrails {
+	switch o.Collection {
+	case Guardrails:
 		h.rails = append(slices.Clip(h.rails), o)
+	case Certificates:
+		h.shown = append(slices.Clip(h.shown), o)
 	}
 	h.entries.Put(o.key(), o.hash)
 }
@@ -175,8 +182,11 @@ func (h *Head) remove(r ref) {
 	for _, place := range o.places {
 		drop(&h.policies, place, func(other *Object) bool { return other.ID == o.ID })
 	}
-	if o.Collection == Guardrails {
+	switch o.Collection {
+	case Guardrails:
 		h.rails = slices.DeleteFunc(slices.Clone(h.rails), func(other *Object) bool { return other.ID == o.ID })
+	case Certificates:
+		h.shown = slices.DeleteFunc(slices.Clone(h.shown), func(other *Object) bool { return other.ID == o.ID })
 	}
 	h.entries.Delete(o.key())
 }

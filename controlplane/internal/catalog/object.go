@@ -11,10 +11,11 @@ import (
 
 // Collections of the configuration that the catalog knows more of than their form.
 const (
-	Services   = "services"
-	Routes     = "routes"
-	Policies   = "policies"
-	Guardrails = "guardrails"
+	Services     = "services"
+	Routes       = "routes"
+	Policies     = "policies"
+	Guardrails   = "guardrails"
+	Certificates = "certificates"
 )
 
 // MaxObject is the size that one object's stored bytes may have.

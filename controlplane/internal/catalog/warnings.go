@@ -22,6 +22,8 @@ func (c *Candidate) Warnings() []string {
 			warnings = append(warnings, policyWarnings(m)...)
 		case *configv1.Service:
 			warnings = append(warnings, serviceWarnings(m)...)
+		case *configv1.Certificate:
+			warnings = append(warnings, certificateWarnings(m, c.now)...)
 		case *configv1.Route:
 			if m.GetPublic() && c.next.protected(e.After) {
 				warnings = append(warnings, fmt.Sprintf("The route %q is marked public, but a policy authenticates its callers all the same.", m.GetName()))

@@ -1,5 +1,5 @@
 // Package directory is what is the case now in an environment: consumers, their API keys, secrets, the
-// peppers that key digests are made with, and the blocks on who is let in no more.
+// peppers that key digests are made with, the keys that session tickets are sealed with, and the blocks on who is let in no more.
 //
 // Each is a row that people see (an adminv1 message) and an entry that nodes hold (directoryv1). An
 // entry's bytes, hash and sequence are kept once, by its key; an entry that is gone stays as a

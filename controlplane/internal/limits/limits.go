@@ -25,6 +25,7 @@ var mosts = []struct {
 	{"services", 20_000},
 	{"routes", 100_000},
 	{"policies", 100_000},
+	{"certificates", 1000},
 	{"guardrails", 200},
 	{ConfigurationBytes, 256 << 20},
 	{"consumers", 2_000_000},

@@ -206,6 +206,9 @@ func (w *writing) resolveConsumer(s *row, key *adminv1.ApiKey) {
 // checkRows finds names that two have, refuses deletes of what others refer to, and makes rows and entries.
 func (w *writing) checkRows(ctx context.Context) error {
 	w.checkNames()
+	if err := w.checkPairs(ctx); err != nil {
+		return err
+	}
 	for _, s := range w.rows.order {
 		switch m := s.message.(type) {
 		case *adminv1.ApiKey:

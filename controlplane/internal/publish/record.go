@@ -15,6 +15,7 @@ const (
 	operationApply       = "applyChanges"
 	operationRecall      = "takeBackDenials"
 	operationPepper      = "rotatePepper"
+	operationTickets     = "rotateTicketKeys"
 	operationSettle      = "settleFleet"
 	operationLoseRootKey = "loseRoot"
 )

@@ -31,6 +31,7 @@ type Tx interface {
 	ProposalsTx
 	NodesTx
 	PepperTx
+	TicketTx
 }
 
 // Environment is what a writer needs to know of one.
@@ -53,6 +54,8 @@ type DirectoryTx interface {
 	NewestPepper(ctx context.Context, environment string) (directory.Pepper, error)
 	// WriteRows writes rows: deletes first, what others refer to before them.
 	WriteRows(ctx context.Context, environment string, rows []RowChange) error
+	// Entry returns the entry of a key; false when there is none, or it is gone.
+	Entry(ctx context.Context, environment string, key digest.Key) (directory.Entry, bool, error)
 	// LockDirectory locks the directory's counter until the end. Nothing may be locked after it.
 	LockDirectory(ctx context.Context, environment string) (directory.Head, error)
 	// CountObjects adds to the number of a collection's objects, behind the lock of LockDirectory, and returns what it is then.

@@ -213,7 +213,7 @@ func (w *writing) refuseCollection(i int, op Operation) {
 	w.refusals.Add(catalog.Refusal{Code: problem.InvalidRequest, Violation: problem.Violation{
 		Pointer: w.batch.origin(i).Operation + "/collection", Code: problem.ViolationInvalidValue,
 		Detail: "there is no such collection to write to", Given: op.Collection,
-		Allowed: "services, routes, policies, settings, guardrails, consumers, api-keys, secrets, blocks",
+		Allowed: "services, routes, policies, settings, certificates, guardrails, consumers, api-keys, secrets, blocks",
 	}})
 }
 
@@ -249,11 +249,11 @@ func (w *writing) plan(ctx context.Context) error {
 		w.result.Revision = w.environment.Configuration.Revision + 1
 	}
 	n := w.rows.assign(environment.Sequence)
-	fleet, err := w.missingFleet(ctx)
+	begun, err := w.firstEntries(ctx)
 	if err != nil {
 		return err
 	}
-	if n += uint64(len(fleet)); n > 0 {
+	if n += uint64(len(begun)); n > 0 {
 		w.result.Sequence = environment.Sequence + n
 	}
 	if err := w.countRows(ctx); err != nil {
@@ -297,7 +297,7 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 		}
 	}
 	entries := w.rows.entries()
-	if len(entries) == 0 && !w.sharesAmongFleet() {
+	if len(entries) == 0 && !w.sharesAmongFleet() && !w.speaksTLS() {
 		return nil
 	}
 	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)
@@ -307,11 +307,11 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 	if err := w.countRows(ctx); err != nil {
 		return err
 	}
-	fleet, err := w.missingFleet(ctx)
+	begun, err := w.firstEntries(ctx)
 	if err != nil {
 		return err
 	}
-	if entries = append(entries, fleet...); len(entries) == 0 {
+	if entries = append(entries, begun...); len(entries) == 0 {
 		return nil
 	}
 	step, err := w.appendEntries(ctx, w.tx, w.batch.Environment, head, entries)

@@ -15,6 +15,7 @@ const (
 	kindPepper
 	kindBlock
 	kindFleet
+	kindTicketKeys
 )
 
 // record is one entry, without a pointer: 80 bytes. API keys use what follows id, and blocks: a target's key lies in consumer,

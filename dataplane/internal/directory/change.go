@@ -23,6 +23,7 @@ type Change struct {
 	grownPeppers *peppers
 	peppers      *peppers
 	fleet        *Fleet
+	tickets      *TicketKeys
 	tree         *digest.Tree
 }
 
@@ -69,5 +70,6 @@ func (c *Change) swap() {
 	c.blocking.shrink(s)
 	s.peppers.Store(c.peppers)
 	s.fleet.Store(c.fleet)
+	s.tickets.Store(c.tickets)
 	s.tree = c.tree
 }

@@ -49,6 +49,7 @@ type fact struct {
 	target   target
 	until    int64 // of a block; 0: for ever
 	fleet    *Fleet
+	tickets  *TicketKeys
 }
 
 var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
@@ -122,6 +123,8 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 		return f.takeBlock(body.Block)
 	case *directoryv1.Entry_Fleet:
 		return f.takeFleet(body.Fleet)
+	case *directoryv1.Entry_TicketKeys:
+		return f.takeTicketKeys(body.TicketKeys)
 	default:
 		return digest.Key{}, fmt.Errorf("%w: none of the facts that this build knows", ErrMalformed)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/proto/id"
 )
 
-// Directory holds the entries of one environment. Its readers (Key, Consumer, Secret, Peppers,
+// Directory holds the entries of one environment. Its readers (Key, Consumer, Secret, Peppers, TicketKeys,
 // Admit, Denied, AddressBlocked, Head, Counts) may be called by any goroutine at any time; of its writers only one is at work at
 // a time.
 type Directory struct {
@@ -107,6 +107,10 @@ func (d *Directory) Peppers() []*apikey.Pepper {
 // Fleet returns the nodes that limits of the whole fleet are shared among, the same pointer until that changes; nil when
 // the directory doesn't say. It takes no lock.
 func (d *Directory) Fleet() *Fleet { return d.state.Load().fleet.Load() }
+
+// TicketKeys returns what TLS session tickets are sealed with, the same pointer until that changes; nil when the directory doesn't
+// say. It takes no lock.
+func (d *Directory) TicketKeys() *TicketKeys { return d.state.Load().tickets.Load() }
 
 // Head returns the sequence that the directory is at, and the digest of all its entries.
 func (d *Directory) Head() (sequence uint64, sum digest.Sum) {

@@ -29,7 +29,7 @@ func (d *Directory) BucketHashes(at uint16) []digest.Hash {
 }
 
 // Stored returns the bytes of the entries of a bucket that have one of these hashes, as they came. They aren't kept: they are made again
-// of what they said, and left out if that doesn't give the hash. Secrets, peppers and the fleet are left out too: nobody asks a node for
+// of what they said, and left out if that doesn't give the hash. Secrets, peppers, ticket keys and the fleet are left out too: nobody asks a node for
 // them.
 func (d *Directory) Stored(at uint16, wanted map[digest.Hash]bool) [][]byte {
 	d.writing.Lock()
@@ -67,7 +67,7 @@ func (s *state) stored(r *record) ([]byte, bool) {
 		}}
 	case kindBlock:
 		entry.Body = &directoryv1.Entry_Block{Block: r.block()}
-	case kindSecret, kindPepper, kindFleet:
+	case kindSecret, kindPepper, kindFleet, kindTicketKeys:
 		return nil, false
 	}
 	stored, err := proto.MarshalOptions{Deterministic: true}.Marshal(entry)

@@ -101,6 +101,8 @@ func (b *builder) add(key, stored []byte) error {
 		b.blocking.add(f.target, term{block: f.id, until: f.until})
 	case kindFleet:
 		b.state.fleet.Store(f.fleet)
+	case kindTicketKeys:
+		b.state.tickets.Store(f.tickets)
 	case kindKey:
 	}
 	return nil

@@ -15,6 +15,7 @@ type state struct {
 	peppers   atomic.Pointer[peppers]
 	blocks    atomic.Pointer[blocks] // nil: none
 	fleet     atomic.Pointer[Fleet]
+	tickets   atomic.Pointer[TicketKeys]
 	scopes    interned[scopes]
 	addresses interned[addresses]
 	head      atomic.Pointer[head]

@@ -28,6 +28,7 @@ func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
 type requestBody struct {
 	conn  *conn
 	ended atomic.Bool // the whole body was read
+	still atomic.Bool // nobody may read any more
 
 	mu    sync.Mutex // held while somebody reads
 	from  *http1.Body
@@ -51,7 +52,7 @@ func (c *conn) openBody(in *pipeline.Request) {
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.into == nil {
+	if b.into == nil || b.still.Load() {
 		return 0, errReleased
 	}
 	if err := b.invite(); err != nil {
@@ -158,16 +159,26 @@ func (b *requestBody) fault(err error) error {
 // atEnd tells whether all that the client sends of the request was read.
 func (b *requestBody) atEnd() bool { return b == nil || b.ended.Load() }
 
-// stop lets go of exchange and buffer. Whoever still reads is woken up first: the connection is of no use any more, since it isn't known
-// where in the body he is.
+// StopReading implements pipeline.Stopper. Behind a body that isn't at its end the connection is of no use any more.
+func (b *requestBody) StopReading() {
+	if b.ended.Load() {
+		return
+	}
+	b.still.Store(true)
+	if !b.mu.TryLock() {
+		_ = b.conn.clock.conn.SetReadDeadline(past) // of a closed connection nothing is read
+		return
+	}
+	b.mu.Unlock()
+}
+
+// stop lets go of exchange and buffer.
 func (b *requestBody) stop() {
 	if b == nil {
 		return
 	}
-	if !b.mu.TryLock() {
-		_ = b.conn.clock.conn.SetReadDeadline(past) // of a closed connection nothing is read
-		b.mu.Lock()
-	}
+	b.StopReading()
+	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.into, b.from = nil, nil
 }

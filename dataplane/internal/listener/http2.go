@@ -163,9 +163,10 @@ type http2Body struct {
 	control  *http.ResponseController
 	patience time.Duration // with a client that is silent in the middle
 
-	mu    sync.Mutex
-	into  *pipeline.Request // nil: released
-	ended bool
+	mu      sync.Mutex
+	into    *pipeline.Request // nil: released
+	ended   bool
+	stopped bool
 }
 
 func newHTTP2Body(w http.ResponseWriter, r *http.Request, into *pipeline.Request, patience time.Duration) *http2Body {
@@ -189,7 +190,7 @@ func (b *http2Body) Read(p []byte) (int, error) {
 func (b *http2Body) expect() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.into == nil {
+	if b.into == nil || b.stopped {
 		return false
 	}
 	if !b.ended {
@@ -214,6 +215,16 @@ func (b *http2Body) note(n int, err error) {
 		for _, value := range values {
 			b.into.Trailer.Add(name, value)
 		}
+	}
+}
+
+// StopReading implements pipeline.Stopper.
+func (b *http2Body) StopReading() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended {
+		b.stopped = true
+		b.deadline(past)
 	}
 }
 

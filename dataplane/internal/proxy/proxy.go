@@ -81,7 +81,9 @@ func (p *Proxy) UnderWay() int64 { return p.underWay.Load() }
 // Serve leaves an answer in ex.Response: the upstream's, or the reason why there is none. In a dry run no service is asked: the
 // answer of a request that would reach one has no status, and holds what the gateway would add to the service's.
 func (p *Proxy) Serve(ex *pipeline.Exchange) {
-	stages := p.ask(ex)
+	current := p.snapshots.Load()
+	keepToTLS := strictTransport(ex, current) // of the request as it came
+	stages := p.ask(ex, current)
 	if ex.Rejection != nil {
 		ex.Answer()
 	} else {
@@ -91,6 +93,9 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 		_ = stages.Respond(ex) // whoever refuses has answered
 	}
 	ex.Response.Header.Set(requestIDHeader, ex.IDText())
+	if keepToTLS != "" {
+		ex.Response.Header.Set(strictTransportHeader, keepToTLS)
+	}
 	if !ex.Dry { // what a dry run has found out is still to be told
 		p.retrace(ex, stages)
 		ex.LetGo()
@@ -99,8 +104,7 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 
 // ask takes the request to its upstream; ex.Rejection says what it failed at. It returns the stages that are to see the
 // answer, which are kept for Finish.
-func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
-	current := p.snapshots.Load()
+func (p *Proxy) ask(ex *pipeline.Exchange, current *snapshot.Snapshot) *pipeline.Stages {
 	if current == nil {
 		ex.Client.Address = ex.Client.Peer.Addr() // nobody is known to be trusted
 		ex.Refuse(ex.Reject(problem.NotReady, "", "no configuration yet"))
@@ -113,6 +117,10 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 	}
 	if p.directory.AddressBlocked(ex.Client.Address, ex.Started) {
 		ex.Refuse(ex.Reject(problem.Blocked, "", "the client's address is blocked"))
+		return nil
+	}
+	if https := &current.Settings.HTTPS; https.Redirect && !isSecure(ex, current.Settings) {
+		redirect(ex, https)
 		return nil
 	}
 	route, err := current.Route(ex)

@@ -33,6 +33,8 @@ func (c *compilation) change(s *Source) {
 	switch m := m.(type) {
 	case *configv1.EnvironmentSettings:
 		err = c.putSettings(s, m)
+	case *configv1.Certificate:
+		err = c.putCertificate(s, self, m)
 	case *configv1.Service:
 		c.putService(s, self, m)
 	case *configv1.Policy:
@@ -152,6 +154,8 @@ func (c *compilation) remove(s *Source) {
 		if c.next.settings != nil && c.next.settings.id == s.ID {
 			c.setSettings(nil)
 		}
+	case certificatesCollection:
+		delete(c.certificates(), s.ID)
 	case servicesCollection:
 		delete(c.services(), s.ID)
 		c.touched[s.ID] = true

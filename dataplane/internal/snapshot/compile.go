@@ -14,11 +14,16 @@ import (
 
 // Collections of the configuration.
 const (
-	settingsCollection = "settings"
-	servicesCollection = "services"
-	policiesCollection = "policies"
-	routesCollection   = "routes"
+	settingsCollection     = "settings"
+	servicesCollection     = "services"
+	policiesCollection     = "policies"
+	routesCollection       = "routes"
+	certificatesCollection = "certificates"
 )
+
+// collections are those that snapshots are made of, in the order in which their changes are taken: services take their senders by the
+// settings, what is linked is linked at the end.
+var collections = [...]string{settingsCollection, certificatesCollection, servicesCollection, policiesCollection, routesCollection}
 
 // ignored are collections that bind who writes the configuration, not the requests that a node serves: they are in the digest, and in
 // no snapshot. Nothing of them is read, so that what they hold asks for no capability of a node that knows the collection.
@@ -67,7 +72,7 @@ type ref struct{ collection, id string }
 // update sorts changes.
 func update(env *Env, revision uint64, changes []Source, previous *Snapshot) (*Snapshot, []*edgev1.ObjectError) {
 	c := newCompilation(env, revision, previous)
-	// Services take their senders by the settings, what goes makes room for what comes, what is linked is linked at the end.
+	// What goes makes room for what comes.
 	slices.SortStableFunc(changes, func(a, b Source) int {
 		return cmp.Or(cmp.Compare(rankOf(a.Collection), rankOf(b.Collection)), cmp.Compare(min(len(a.Data), 1), min(len(b.Data), 1)))
 	})
@@ -75,6 +80,7 @@ func update(env *Env, revision uint64, changes []Source, previous *Snapshot) (*S
 		c.change(&changes[i])
 	}
 	c.next.attached = previous.attached.with(c.removed, c.added)
+	c.settleCertificates()
 	c.checkReferences()
 	c.link()
 	c.overlay()
@@ -86,7 +92,7 @@ func update(env *Env, revision uint64, changes []Source, previous *Snapshot) (*S
 }
 
 func rankOf(collection string) int {
-	return slices.Index([]string{settingsCollection, servicesCollection, policiesCollection, routesCollection}, collection)
+	return slices.Index(collections[:], collection)
 }
 
 // difference returns what leads from previous to sources.
@@ -103,7 +109,7 @@ func difference(sources []Source, previous *Snapshot) (changes []Source, errs []
 			changes = append(changes, s)
 		}
 	}
-	for _, collection := range [...]string{settingsCollection, servicesCollection, policiesCollection, routesCollection} {
+	for _, collection := range collections {
 		for _, id := range previous.ids(collection) {
 			if _, kept := seen[ref{collection, id}]; !kept {
 				changes = append(changes, Source{Collection: collection, ID: id})
@@ -128,6 +134,10 @@ func (s *Snapshot) data(collection, id string) []byte {
 		if o := s.services[id]; o != nil {
 			return o.data
 		}
+	case certificatesCollection:
+		if o := s.certificates[id]; o != nil {
+			return o.data
+		}
 	case settingsCollection:
 		if s.settings != nil && s.settings.id == id {
 			return s.settings.data
@@ -144,6 +154,8 @@ func (s *Snapshot) ids(collection string) []string {
 		return slices.Collect(maps.Keys(s.policies))
 	case servicesCollection:
 		return slices.Collect(maps.Keys(s.services))
+	case certificatesCollection:
+		return slices.Collect(maps.Keys(s.certificates))
 	}
 	if s.settings == nil {
 		return nil
@@ -160,7 +172,7 @@ type compilation struct {
 	errs     []*edgev1.ObjectError
 
 	// What is the next snapshot's own already, and not shared with the previous one.
-	ownServices, ownPolicies, ownRoutes, ownSlots bool
+	ownServices, ownPolicies, ownRoutes, ownSlots, ownCertificates bool
 
 	removed, added []*policyObject // policies, for the attachments
 	// What is to be linked anew: routes, those of services, or all.

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -15,7 +14,7 @@ func (c *compilation) connect(s *Service) {
 	if c.env.config.NewSender == nil {
 		return
 	}
-	sender, err := pipeline.Part(c.env.parts, "upstream", fmt.Sprintf("%+v", s.Spec), func() (*sharedSender, error) {
+	sender, err := pipeline.Part(c.env.parts, "upstream", s.Spec.key(), func() (*sharedSender, error) {
 		return &sharedSender{c.env.config.NewSender(s.Spec)}, nil
 	})
 	if err != nil {

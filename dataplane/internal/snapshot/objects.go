@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/router"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
@@ -25,6 +26,12 @@ type Settings struct {
 	MaxStaleness time.Duration
 	// TracedPerMillion of the requests that are let pass are kept with all that was decided about them.
 	TracedPerMillion uint32
+	// TLS is how clients are spoken to over it.
+	TLS certificates.Policy
+	// HTTPS is what plain requests and browsers are told.
+	HTTPS HTTPS
+	// ProxyProtocolFrom name clients by the PROXY protocol.
+	ProxyProtocolFrom ranges.Set
 }
 
 // tracedPerMillion is the share where the settings name none.
@@ -38,26 +45,6 @@ type Service struct {
 	Spec Spec
 	// Sender speaks to it. Services of equal specs share one, through all revisions.
 	Sender Sender
-}
-
-// Spec is all that a Sender is made from.
-type Spec struct {
-	// Targets that answer for the service.
-	Targets []Target
-	// Connect bounds opening a connection.
-	Connect time.Duration
-	// ResponseHead bounds the wait for the head of the answer.
-	ResponseHead time.Duration
-	// AllowedTargets may be connected to although they are special.
-	AllowedTargets []netip.Prefix
-}
-
-// Target is one address of a service.
-type Target struct {
-	// Address is host:port.
-	Address string
-	// Weight is its share of the requests; 0: none.
-	Weight uint32
 }
 
 // Sender asks an upstream, and leaves its answer in the exchange's Response.
@@ -113,6 +100,12 @@ func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	}
 	s := &Settings{
 		TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration(), TracedPerMillion: tracedPerMillion,
+	}
+	if s.ProxyProtocolFrom, err = parseRanges(m.GetProxyProtocolFrom()); err != nil {
+		return nil, fmt.Errorf("proxy_protocol_from: %w", err)
+	}
+	if err := s.speak(m.GetTls()); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
 	}
 	if m.TracedPerMillion != nil {
 		s.TracedPerMillion = m.GetTracedPerMillion()

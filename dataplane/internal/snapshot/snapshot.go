@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/router"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -15,6 +16,8 @@ type Snapshot struct {
 	Revision uint64
 	// Settings of the environment.
 	Settings *Settings
+	// Certificates are what clients are answered with over TLS; nil: none.
+	Certificates *certificates.Set
 
 	table *router.Table
 	slots []*Route // by the table's slot numbers; nil: free
@@ -24,6 +27,9 @@ type Snapshot struct {
 	services map[string]*serviceObject
 	policies map[string]*policyObject
 	routes   map[string]*routeObject
+
+	certificates map[string]*certificateObject
+
 	attached attachments
 	overlays *pipeline.Overlays // nil: nothing is attached to a consumer
 }

@@ -1,223 +1,129 @@
 package upstream
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
-	"net/http"
-	"net/netip"
-	"net/url"
-	"os"
-	"runtime"
-	"slices"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
-	"github.com/sallyport/sallyport/dataplane/internal/stall"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
-const (
-	idleConnectionsPerTarget = 512
-	idleTimeout              = 60 * time.Second
-	maxResponseHeadBytes     = 64 << 10
-	stallTimeout             = 60 * time.Second // that a target may take nothing of a request
-)
-
-// Pool holds the connections to one service's targets. It is safe for concurrent use, and closes its idle connections
-// once nothing refers to it.
+// Pool asks the targets of one service. It is safe for concurrent use.
 type Pool struct {
-	targets   []snapshot.Target
-	total     uint64
-	transport *http.Transport
+	spec     snapshot.Spec
+	registry *Registry
+	guard    *Guard
+	members  []member
+	picker   picker
 }
 
-// New returns a pool of the connections to a service. It opens nothing until a request comes, and never connects to own,
-// the edge's listeners, unless the environment allows exactly their address.
-func New(spec snapshot.Spec, own []netip.AddrPort) *Pool {
-	dialer := &net.Dialer{
-		Timeout: spec.Connect,
-		Control: NewGuard(spec.AllowedTargets, own).control,
-	}
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err //nolint:wrapcheck // net's own words, and types
-			}
-			return stall.NewConn(conn, stallTimeout), nil
-		},
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    idleConnectionsPerTarget,
-		IdleConnTimeout:        idleTimeout,
-		ResponseHeaderTimeout:  spec.ResponseHead,
-		MaxResponseHeaderBytes: maxResponseHeadBytes,
-		ExpectContinueTimeout:  time.Second,
-	}
-	pool := &Pool{targets: slices.Clone(spec.Targets), transport: transport}
-	for _, target := range pool.targets {
-		pool.total += uint64(target.Weight)
-	}
-	runtime.AddCleanup(pool, (*http.Transport).CloseIdleConnections, transport)
-	return pool
+// member is a target with its part in a pool.
+type member struct {
+	target *target
+	weight uint64
 }
 
-// Send asks one target and leaves its answer in ex.Response; the body must be closed. On failure it returns a
-// *pipeline.Rejection that says in whose hands the request was.
+// attempt is what is tried to get one request answered.
+type attempt struct {
+	pool   *Pool
+	ex     *pipeline.Exchange
+	stripe uint32
+	out    outgoing
+	end    bound // of this try, and of the request
+	fresh  bool  // only a new connection will do
+}
+
+// Send asks one target and leaves its answer in ex.Response; body or tunnel must be closed, once head and body have gone to the client:
+// strings of the head live no longer. On failure it returns a *pipeline.Rejection that says in whose hands the request was.
 func (p *Pool) Send(ex *pipeline.Exchange) error {
-	address, ok := p.pick()
-	if !ok {
+	m := p.picker.pick(ex.Stripe(), p.registry.cfg.Sweeper.Now())
+	if m == nil {
 		return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: "no target has weight"}
 	}
-	ex.Target = address
-	ctx, cancel := context.WithCancel(context.Background())
-	_ = ex.Abort.Hold(cutter(cancel))
-	answer, err := p.transport.RoundTrip(newRequest(ex, address).WithContext(ctx))
-	if err != nil {
-		cancel()
-		return rejection(ex, address, err)
+	t := m.target
+	ex.Target = t.key.address
+	a := attempt{pool: p, ex: ex, stripe: ex.Stripe()}
+	if err := a.out.prepare(ex); err != nil {
+		a.out.free()
+		return err
 	}
-	if answer.StatusCode < 200 || answer.StatusCode > 599 {
-		_ = answer.Body.Close()
-		cancel()
-		return &pipeline.Rejection{
-			Code:   problem.UpstreamInvalidResponse,
-			Reason: fmt.Sprintf("target %s answered with status %d", address, answer.StatusCode),
+	fault, err := a.run(t)
+	if err == nil {
+		t.health.answered(p, t, ex.Response.Status)
+		return nil
+	}
+	_ = ex.Abort.Hold(nil)
+	a.out.taken(&ex.Request)
+	a.out.free()
+	ex.Response.Header.Reset()
+	ex.Response.Trailer.Reset()
+	return p.rejection(ex, t, fault, err)
+}
+
+// deadOnes is how many connections that ended while they idled are met before only a new one will do.
+const deadOnes = 3
+
+// run tries until there is an answer, or it must not try again. fault is the client's own.
+func (a *attempt) run(t *target) (fault, _ error) {
+	retried := false
+	for dead := 0; ; {
+		a.end = a.bounds()
+		c, err := t.take(a)
+		if err != nil {
+			return nil, err
+		}
+		c.ex, c.out, c.end, c.responseHead = a.ex, a.out, a.end, a.pool.spec.ResponseHead
+		if err = c.exchange(); err == nil {
+			return nil, nil
+		}
+		a.out = c.out
+		again := c.reused && !c.came && died(err) && a.ex.Abort.Cause() == nil
+		begun, late := c.begun, c.late.Load()
+		if fault := c.fail(); fault != nil {
+			return fault, err
+		}
+		switch {
+		case late != 0:
+			return nil, &lateError{late}
+		case again && !begun: // it was dead before anything was asked of it
+			t.counts.foundDead.Add(1)
+			dead++
+			a.fresh = dead >= deadOnes
+		case again && !retried && a.out.whole && idempotent(a.ex.Request.Method):
+			t.counts.retries.Add(1)
+			retried, a.fresh = true, true
+		default:
+			return nil, err
 		}
 	}
-	fillResponse(&ex.Response, answer, ex.Abort, cancel)
-	return nil
 }
 
-// pick draws a target by weight. A random draw shares no state between requests, where a round-robin counter would.
-func (p *Pool) pick() (string, bool) {
-	if p.total == 0 {
-		return "", false
+// bounds returns when a try that begins now must have ended.
+func (a *attempt) bounds() (end bound) {
+	spec := &a.pool.spec
+	if spec.Try > 0 {
+		end = bound{at: a.pool.registry.cfg.Sweeper.Now().Add(spec.Try), what: lateTry}
 	}
-	if len(p.targets) == 1 {
-		return p.targets[0].Address, true
-	}
-	draw := rand.Uint64N(p.total) //nolint:gosec // nothing depends on that nobody foresees it
-	for _, target := range p.targets {
-		if draw < uint64(target.Weight) {
-			return target.Address, true
+	if spec.Request > 0 {
+		begun := a.ex.Asked
+		if begun.IsZero() {
+			begun = a.pool.registry.cfg.Sweeper.Now()
 		}
-		draw -= uint64(target.Weight)
+		end = end.sooner(bound{at: begun.Add(spec.Request), what: lateRequest})
 	}
-	return "", false
+	return end
 }
 
-// newRequest says the exchange's request in net/http's words. Opaque carries the path byte for byte: URL.Path would be
-// encoded anew, and the upstream would see another spelling than the one that was decided on. Nothing lies in the exchange's
-// memory: a target may answer before it has been sent all, and net/http then goes on sending while the exchange serves another request.
-func newRequest(ex *pipeline.Exchange, address string) *http.Request {
-	in := &ex.Request
-	out := &http.Request{
-		Method:        in.Method,
-		URL:           &url.URL{Scheme: "http", Host: address, Opaque: strings.Clone(in.ForwardPath), RawQuery: strings.Clone(in.Query)},
-		Host:          in.Host,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        make(http.Header, in.Header.Len()),
-		ContentLength: in.ContentLength,
-	}
-	in.Header.CopyTo(out.Header)
-	if in.ContentLength != 0 {
-		out.Body = io.NopCloser(in.Body)
-	}
-	if _, named := out.Header["User-Agent"]; !named {
-		out.Header["User-Agent"] = nil // else net/http names itself
-	}
-	return out
+// left returns how long the try may still take; false: any time.
+func (a *attempt) left() (time.Duration, bool) {
+	return a.end.left(a.pool.registry.cfg.Sweeper.Now())
 }
 
-// cutter gives up on a round trip.
-type cutter context.CancelFunc
-
-func (c cutter) Cut() { c() }
-
-func fillResponse(out *pipeline.Response, answer *http.Response, abort *pipeline.Abort, cancel context.CancelFunc) {
-	out.Status = answer.StatusCode
-	out.ContentLength = answer.ContentLength
-	out.Header.Reset()
-	for name, values := range answer.Header {
-		for _, value := range values {
-			out.Header.Add(name, value)
-		}
-	}
-	out.Body = &body{answer: answer, trailer: &out.Trailer, abort: abort, cancel: cancel}
-}
-
-// body hands over the trailers once the answer's body is at its end.
-type body struct {
-	answer  *http.Response
-	trailer *pipeline.Header
-	abort   *pipeline.Abort
-	cancel  context.CancelFunc
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.answer.Body.Read(p)
-	if errors.Is(err, io.EOF) && b.trailer.Len() == 0 {
-		for name, values := range b.answer.Trailer {
-			for _, value := range values {
-				b.trailer.Add(name, value)
-			}
-		}
-	}
-	return n, err //nolint:wrapcheck // io.EOF must stay what it is
-}
-
-func (b *body) Close() error {
-	_ = b.abort.Hold(nil)
-	err := b.answer.Body.Close()
-	b.cancel()
-	return err //nolint:wrapcheck // nothing to add
-}
-
-// rejection finds whose fault a failed round trip was. net/http has no types for malformed answers; its text is the
-// only sign, and whatever is not recognised counts as unreachable.
-func rejection(ex *pipeline.Exchange, address string, err error) error {
-	reason := fmt.Sprintf("target %s: %v", address, err)
-	var timeout interface{ Timeout() bool }
-	var clients *pipeline.Rejection // the listener's word on a body that it could not read
-	switch {
-	case errors.As(err, &clients):
-		return clients
-	case ex.Abort.Cause() != nil:
-		return &pipeline.Rejection{Code: problem.ClientGone, Reason: reason}
-	case errors.Is(err, ErrAddressRefused):
-		return &pipeline.Rejection{Code: problem.UpstreamAddressRefused, Reason: reason}
-	case isDial(err):
-		return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: reason}
-	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
-		return &pipeline.Rejection{Code: problem.UpstreamTimeout, Reason: reason}
-	case soundsInvalid(err.Error()):
-		return &pipeline.Rejection{Code: problem.UpstreamInvalidResponse, Reason: reason}
-	}
-	return &pipeline.Rejection{Code: problem.UpstreamUnreachable, Reason: reason}
-}
-
-// soundsInvalid recognises what net/http says of answers that break the rules of HTTP.
-func soundsInvalid(text string) bool {
-	for _, sign := range [...]string{
-		"malformed", "bad ", "invalid", "headers exceeded", "transport protocol",
-		"message cannot contain multiple", "unsupported transfer encoding", "too many transfer encodings",
-	} {
-		if strings.Contains(text, sign) {
-			return true
-		}
-	}
-	return false
-}
-
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+// died tells of errors by which a connection says that it is no more.
+func died(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, errUnasked) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
 }

@@ -10,13 +10,34 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
 	"github.com/sallyport/sallyport/proto/problem"
 )
+
+// node returns a registry that works as that of a node does, until the test ends.
+func node(t testing.TB, config Config) *Registry {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	config.Sweeper = sweeper.New()
+	r := NewRegistry(config)
+	var running sync.WaitGroup
+	running.Go(func() { _ = config.Sweeper.Run(ctx) })
+	running.Go(func() { _ = r.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	return r
+}
+
+// one returns a pool of a node of its own.
+func one(t testing.TB, spec snapshot.Spec) *Pool {
+	t.Helper()
+	return node(t, Config{}).Pool(spec)
+}
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
@@ -58,8 +79,7 @@ func TestTheServiceSeesThePathByteForByte(t *testing.T) {
 	var saw string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { saw = r.RequestURI + " " + r.Host }))
 	defer server.Close()
-	pool := New(spec(snapshot.Target{Address: server.Listener.Addr().String(), Weight: 1}), nil)
-	defer pool.transport.CloseIdleConnections()
+	pool := one(t, spec(snapshot.Target{Address: server.Listener.Addr().String(), Weight: 1}))
 	for _, path := range []string{"/", "/a%20b", "/a%3Fb", "/a!$&'()*+,=:@b", "/%E2%82%AC"} {
 		ex := request(t.Context(), path)
 		ex.Request.Query = "x=%2F&y"
@@ -96,7 +116,7 @@ func TestFailuresNameWhoseTheyAre(t *testing.T) {
 		{"unknown coding", talker(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"status out of range", talker(t, "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"switches protocols unasked", talker(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
-		{"endless head", talker(t, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("a", 2*maxResponseHeadBytes)+"\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
+		{"endless head", talker(t, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("a", 2*answerLimits.Head)+"\r\n\r\n"), nil, problem.UpstreamInvalidResponse},
 		{"loopback is not allowed", talker(t, "HTTP/1.1 200 OK\r\n\r\n"), func(s *snapshot.Spec) { s.AllowedTargets = nil }, problem.UpstreamAddressRefused},
 		{"loopback by name", "localhost:1", func(s *snapshot.Spec) { s.AllowedTargets = nil }, problem.UpstreamAddressRefused},
 	}
@@ -106,7 +126,7 @@ func TestFailuresNameWhoseTheyAre(t *testing.T) {
 			if tt.spec != nil {
 				tt.spec(&s)
 			}
-			err := New(s, nil).Send(request(t.Context(), "/"))
+			err := one(t, s).Send(request(t.Context(), "/"))
 			var rejection *pipeline.Rejection
 			if !errors.As(err, &rejection) || rejection.Code != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
@@ -123,54 +143,20 @@ func TestASilentServiceIsGivenUp(t *testing.T) {
 	s := spec(snapshot.Target{Address: server.Listener.Addr().String(), Weight: 1})
 	s.ResponseHead = 20 * time.Millisecond
 	var rejection *pipeline.Rejection
-	if err := New(s, nil).Send(request(t.Context(), "/")); !errors.As(err, &rejection) || rejection.Code != problem.UpstreamTimeout {
+	if err := one(t, s).Send(request(t.Context(), "/")); !errors.As(err, &rejection) || rejection.Code != problem.UpstreamTimeout {
 		t.Errorf("got %v, want %s", err, problem.UpstreamTimeout)
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if err := New(s, nil).Send(request(gone, "/")); !errors.As(err, &rejection) || rejection.Code != problem.ClientGone {
+	if err := one(t, s).Send(request(gone, "/")); !errors.As(err, &rejection) || rejection.Code != problem.ClientGone {
 		t.Errorf("got %v, want %s", err, problem.ClientGone)
-	}
-}
-
-func TestTargetsAreChosenByWeight(t *testing.T) {
-	pool := New(spec(snapshot.Target{Address: "a", Weight: 3}, snapshot.Target{Address: "b", Weight: 1}, snapshot.Target{Address: "out"}), nil)
-	chosen := map[string]int{}
-	for range 40_000 {
-		address, ok := pool.pick()
-		if !ok {
-			t.Fatal("no target")
-		}
-		chosen[address]++
-	}
-	// A fair draw strays from 30,000 by more than 600 (7 standard deviations) practically never.
-	if chosen["out"] != 0 || chosen["a"] < 29_400 || chosen["a"] > 30_600 {
-		t.Errorf("chosen: %v, want 3 to 1 and none for weight 0", chosen)
-	}
-	if _, ok := New(spec(snapshot.Target{Address: "out"}), nil).pick(); ok {
-		t.Error("a target without weight was chosen")
-	}
-}
-
-// A target may answer before it has been sent all; net/http then sends on while the exchange serves another request.
-func TestWhatIsSentStaysThoughTheExchangeServesAnother(t *testing.T) {
-	ex := request(t.Context(), "/")
-	lent := func(text string) string { return ex.TextDone(append(ex.TextBuffer(), text...)) }
-	ex.Request.ForwardPath, ex.Request.Query = lent("/mine"), lent("a=mine")
-	ex.Request.Header.Add("Cookie", lent("mine"))
-	out := newRequest(ex, "192.0.2.1:80")
-	ex.Reset()
-	lent(strings.Repeat("another caller's ", 10))
-	if out.URL.RequestURI() != "/mine?a=mine" || out.Header.Get("Cookie") != "mine" {
-		t.Errorf("would send %q with Cookie %q", out.URL.RequestURI(), out.Header.Get("Cookie"))
 	}
 }
 
 func TestABodyThatTheClientBreaksIsNotTheServicesFault(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	defer server.Close()
-	pool := New(spec(snapshot.Target{Address: server.Listener.Addr().String(), Weight: 1}), nil)
-	defer pool.transport.CloseIdleConnections()
+	pool := one(t, spec(snapshot.Target{Address: server.Listener.Addr().String(), Weight: 1}))
 	for _, length := range []int64{-1, 100} {
 		for _, code := range []problem.Code{problem.BadRequest, problem.RequestTimeout, problem.ClientGone} {
 			ex := request(t.Context(), "/")

@@ -437,6 +437,14 @@ type Team struct {
 	UpdatedAt   time.Time
 }
 
+type TicketKey struct {
+	Environment string
+	Version     int32
+	Epoch       int64
+	EntryKey    []byte
+	RotatedAt   time.Time
+}
+
 type TrustLink struct {
 	Version   int64
 	Bundle    []byte

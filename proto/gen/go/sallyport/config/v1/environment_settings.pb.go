@@ -51,8 +51,13 @@ type EnvironmentSettings struct {
 	// Of a million requests that are let pass so many are kept with all that the gateway decided about them, as rejected ones always are;
 	// absent: 1000. A node keeps at most 200 of them a second.
 	TracedPerMillion *uint32 `protobuf:"varint,15,opt,name=traced_per_million,json=tracedPerMillion,proto3,oneof" json:"traced_per_million,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How clients are spoken to over TLS, and what those without are told; absent: TLS from version 1.2, and nothing.
+	Tls *ClientTls `protobuf:"bytes,18,opt,name=tls,proto3,oneof" json:"tls,omitempty"`
+	// Address ranges (CIDR) of load balancers that name the client by the PROXY protocol (version 1 or 2). A connection from inside
+	// one of them must begin with its header; from anywhere else none is read, and what looks like one is no request.
+	ProxyProtocolFrom []string `protobuf:"bytes,19,rep,name=proxy_protocol_from,json=proxyProtocolFrom,proto3" json:"proxy_protocol_from,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *EnvironmentSettings) Reset() {
@@ -155,11 +160,163 @@ func (x *EnvironmentSettings) GetTracedPerMillion() uint32 {
 	return 0
 }
 
+func (x *EnvironmentSettings) GetTls() *ClientTls {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *EnvironmentSettings) GetProxyProtocolFrom() []string {
+	if x != nil {
+		return x.ProxyProtocolFrom
+	}
+	return nil
+}
+
+// ClientTls is how clients are spoken to over TLS.
+type ClientTls struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least version that is spoken ("1.2", "1.3").
+	MinVersion *string `protobuf:"bytes,1,opt,name=min_version,json=minVersion,proto3,oneof" json:"min_version,omitempty"`
+	// Plain requests reach no route: they are answered 308, to the same host, path and query over https. Where a trusted proxy says
+	// by X-Forwarded-Proto that the client spoke https to it, the request isn't plain.
+	RedirectHttp bool `protobuf:"varint,2,opt,name=redirect_http,json=redirectHttp,proto3" json:"redirect_http,omitempty"`
+	// Port that plain requests are sent to.
+	RedirectPort *uint32 `protobuf:"varint,3,opt,name=redirect_port,json=redirectPort,proto3,oneof" json:"redirect_port,omitempty"`
+	// Tells browsers to speak to these hosts over https alone (RFC 6797); absent: they aren't told.
+	Hsts          *Hsts `protobuf:"bytes,4,opt,name=hsts,proto3,oneof" json:"hsts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientTls) Reset() {
+	*x = ClientTls{}
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientTls) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientTls) ProtoMessage() {}
+
+func (x *ClientTls) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientTls.ProtoReflect.Descriptor instead.
+func (*ClientTls) Descriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ClientTls) GetMinVersion() string {
+	if x != nil && x.MinVersion != nil {
+		return *x.MinVersion
+	}
+	return ""
+}
+
+func (x *ClientTls) GetRedirectHttp() bool {
+	if x != nil {
+		return x.RedirectHttp
+	}
+	return false
+}
+
+func (x *ClientTls) GetRedirectPort() uint32 {
+	if x != nil && x.RedirectPort != nil {
+		return *x.RedirectPort
+	}
+	return 0
+}
+
+func (x *ClientTls) GetHsts() *Hsts {
+	if x != nil {
+		return x.Hsts
+	}
+	return nil
+}
+
+// Hsts is for how long, and for which hosts, browsers keep to https.
+type Hsts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long browsers keep to it, from each answer on; 0s ends it.
+	MaxAge *durationpb.Duration `protobuf:"bytes,1,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// Hosts below the one that answered are meant too.
+	IncludeSubdomains bool `protobuf:"varint,2,opt,name=include_subdomains,json=includeSubdomains,proto3" json:"include_subdomains,omitempty"`
+	// Browsers may build the host in. Asks for include_subdomains and a year: what is built in stays for long.
+	Preload       bool `protobuf:"varint,3,opt,name=preload,proto3" json:"preload,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hsts) Reset() {
+	*x = Hsts{}
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hsts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hsts) ProtoMessage() {}
+
+func (x *Hsts) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hsts.ProtoReflect.Descriptor instead.
+func (*Hsts) Descriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Hsts) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *Hsts) GetIncludeSubdomains() bool {
+	if x != nil {
+		return x.IncludeSubdomains
+	}
+	return false
+}
+
+func (x *Hsts) GetPreload() bool {
+	if x != nil {
+		return x.Preload
+	}
+	return false
+}
+
 var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x97\x05\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xa1\x06\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
@@ -172,12 +329,30 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\xaa\xbb\x18\x02H\x02R\fmaxStaleness\x12;\n" +
 	"\x0fremoval_percent\x18\r \x01(\rB\r\xbaH\x04*\x02\x18d\xaa\xbb\x18\x02H\x02H\x00R\x0eremovalPercent\x88\x01\x01\x12#\n" +
 	"\tfour_eyes\x18\x0e \x01(\bB\x06\xaa\xbb\x18\x02H\x03R\bfourEyes\x12B\n" +
-	"\x12traced_per_million\x18\x0f \x01(\rB\x0f\xbaH\x06*\x04\x18\xc0\x84=\xaa\xbb\x18\x02H\x03H\x01R\x10tracedPerMillion\x88\x01\x01\x1a9\n" +
+	"\x12traced_per_million\x18\x0f \x01(\rB\x0f\xbaH\x06*\x04\x18\xc0\x84=\xaa\xbb\x18\x02H\x03H\x01R\x10tracedPerMillion\x88\x01\x01\x12=\n" +
+	"\x03tls\x18\x12 \x01(\v2\x1e.sallyport.config.v1.ClientTlsB\x06\xaa\xbb\x18\x02H\x04H\x02R\x03tls\x88\x01\x01\x12A\n" +
+	"\x13proxy_protocol_from\x18\x13 \x03(\tB\x11\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01\xaa\xbb\x18\x02H\x04R\x11proxyProtocolFrom\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x12\n" +
 	"\x10_removal_percentB\x15\n" +
-	"\x13_traced_per_millionBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
+	"\x13_traced_per_millionB\x06\n" +
+	"\x04_tls\"\x9b\x02\n" +
+	"\tClientTls\x12J\n" +
+	"\vmin_version\x18\x01 \x01(\tB$\xbaH\fr\n" +
+	"R\x031.2R\x031.3\xaa\xbb\x18\x11\"\x05\"1.2\":\x031.2:\x031.3H\x00R\n" +
+	"minVersion\x88\x01\x01\x12#\n" +
+	"\rredirect_http\x18\x02 \x01(\bR\fredirectHttp\x12>\n" +
+	"\rredirect_port\x18\x03 \x01(\rB\x14\xbaH\b*\x06\x18\xff\xff\x03(\x01\xaa\xbb\x18\x05\"\x03443H\x01R\fredirectPort\x88\x01\x01\x122\n" +
+	"\x04hsts\x18\x04 \x01(\v2\x19.sallyport.config.v1.HstsH\x02R\x04hsts\x88\x01\x01B\x0e\n" +
+	"\f_min_versionB\x10\n" +
+	"\x0e_redirect_portB\a\n" +
+	"\x05_hsts\"\xa6\x01\n" +
+	"\x04Hsts\x12U\n" +
+	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationB!\xbaH\r\xaa\x01\n" +
+	"\"\x06\b\x80\x86\xb0\x96\x012\x00\xaa\xbb\x18\r\"\v\"31536000s\"R\x06maxAge\x12-\n" +
+	"\x12include_subdomains\x18\x02 \x01(\bR\x11includeSubdomains\x12\x18\n" +
+	"\apreload\x18\x03 \x01(\bR\apreloadBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
 
 var (
 	file_sallyport_config_v1_environment_settings_proto_rawDescOnce sync.Once
@@ -191,20 +366,25 @@ func file_sallyport_config_v1_environment_settings_proto_rawDescGZIP() []byte {
 	return file_sallyport_config_v1_environment_settings_proto_rawDescData
 }
 
-var file_sallyport_config_v1_environment_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_sallyport_config_v1_environment_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_sallyport_config_v1_environment_settings_proto_goTypes = []any{
 	(*EnvironmentSettings)(nil), // 0: sallyport.config.v1.EnvironmentSettings
-	nil,                         // 1: sallyport.config.v1.EnvironmentSettings.LabelsEntry
-	(*durationpb.Duration)(nil), // 2: google.protobuf.Duration
+	(*ClientTls)(nil),           // 1: sallyport.config.v1.ClientTls
+	(*Hsts)(nil),                // 2: sallyport.config.v1.Hsts
+	nil,                         // 3: sallyport.config.v1.EnvironmentSettings.LabelsEntry
+	(*durationpb.Duration)(nil), // 4: google.protobuf.Duration
 }
 var file_sallyport_config_v1_environment_settings_proto_depIdxs = []int32{
-	1, // 0: sallyport.config.v1.EnvironmentSettings.labels:type_name -> sallyport.config.v1.EnvironmentSettings.LabelsEntry
-	2, // 1: sallyport.config.v1.EnvironmentSettings.max_staleness:type_name -> google.protobuf.Duration
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 0: sallyport.config.v1.EnvironmentSettings.labels:type_name -> sallyport.config.v1.EnvironmentSettings.LabelsEntry
+	4, // 1: sallyport.config.v1.EnvironmentSettings.max_staleness:type_name -> google.protobuf.Duration
+	1, // 2: sallyport.config.v1.EnvironmentSettings.tls:type_name -> sallyport.config.v1.ClientTls
+	2, // 3: sallyport.config.v1.ClientTls.hsts:type_name -> sallyport.config.v1.Hsts
+	4, // 4: sallyport.config.v1.Hsts.max_age:type_name -> google.protobuf.Duration
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_config_v1_environment_settings_proto_init() }
@@ -213,13 +393,14 @@ func file_sallyport_config_v1_environment_settings_proto_init() {
 		return
 	}
 	file_sallyport_config_v1_environment_settings_proto_msgTypes[0].OneofWrappers = []any{}
+	file_sallyport_config_v1_environment_settings_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_config_v1_environment_settings_proto_rawDesc), len(file_sallyport_config_v1_environment_settings_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

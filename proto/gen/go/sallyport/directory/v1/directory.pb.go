@@ -37,6 +37,7 @@ type Entry struct {
 	//	*Entry_Pepper
 	//	*Entry_Block
 	//	*Entry_Fleet
+	//	*Entry_TicketKeys
 	Body          isEntry_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -133,6 +134,15 @@ func (x *Entry) GetFleet() *Fleet {
 	return nil
 }
 
+func (x *Entry) GetTicketKeys() *TicketKeys {
+	if x != nil {
+		if x, ok := x.Body.(*Entry_TicketKeys); ok {
+			return x.TicketKeys
+		}
+	}
+	return nil
+}
+
 type isEntry_Body interface {
 	isEntry_Body()
 }
@@ -167,6 +177,11 @@ type Entry_Fleet struct {
 	Fleet *Fleet `protobuf:"bytes,6,opt,name=fleet,proto3,oneof"`
 }
 
+type Entry_TicketKeys struct {
+	// What session tickets are sealed with; one in an environment.
+	TicketKeys *TicketKeys `protobuf:"bytes,7,opt,name=ticket_keys,json=ticketKeys,proto3,oneof"`
+}
+
 func (*Entry_Consumer) isEntry_Body() {}
 
 func (*Entry_ApiKey) isEntry_Body() {}
@@ -178,6 +193,8 @@ func (*Entry_Pepper) isEntry_Body() {}
 func (*Entry_Block) isEntry_Body() {}
 
 func (*Entry_Fleet) isEntry_Body() {}
+
+func (*Entry_TicketKeys) isEntry_Body() {}
 
 // Consumer is who calls an API.
 type Consumer struct {
@@ -631,18 +648,130 @@ func (x *Fleet) GetNodes() [][]byte {
 	return nil
 }
 
+// TicketKeys are what the fleet seals TLS session tickets with, so that a session begun at one node goes on at another.
+type TicketKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first, at most three: the first seals, all open.
+	Keys          []*TicketKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketKeys) Reset() {
+	*x = TicketKeys{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketKeys) ProtoMessage() {}
+
+func (x *TicketKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketKeys.ProtoReflect.Descriptor instead.
+func (*TicketKeys) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TicketKeys) GetKeys() []*TicketKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// TicketKey is one of them.
+type TicketKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version; the highest is the newest.
+	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// 32 random bytes.
+	Value []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// When it was made, in milliseconds since 1970.
+	CreatedAtMs   int64 `protobuf:"varint,3,opt,name=created_at_ms,json=createdAtMs,proto3" json:"created_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketKey) Reset() {
+	*x = TicketKey{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketKey) ProtoMessage() {}
+
+func (x *TicketKey) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketKey.ProtoReflect.Descriptor instead.
+func (*TicketKey) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TicketKey) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TicketKey) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *TicketKey) GetCreatedAtMs() int64 {
+	if x != nil {
+		return x.CreatedAtMs
+	}
+	return 0
+}
+
 var File_sallyport_directory_v1_directory_proto protoreflect.FileDescriptor
 
 const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xec\x02\n" +
+	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xb3\x03\n" +
 	"\x05Entry\x12>\n" +
 	"\bconsumer\x18\x01 \x01(\v2 .sallyport.directory.v1.ConsumerH\x00R\bconsumer\x129\n" +
 	"\aapi_key\x18\x02 \x01(\v2\x1e.sallyport.directory.v1.ApiKeyH\x00R\x06apiKey\x128\n" +
 	"\x06secret\x18\x03 \x01(\v2\x1e.sallyport.directory.v1.SecretH\x00R\x06secret\x128\n" +
 	"\x06pepper\x18\x04 \x01(\v2\x1e.sallyport.directory.v1.PepperH\x00R\x06pepper\x125\n" +
 	"\x05block\x18\x05 \x01(\v2\x1d.sallyport.directory.v1.BlockH\x00R\x05block\x125\n" +
-	"\x05fleet\x18\x06 \x01(\v2\x1d.sallyport.directory.v1.FleetH\x00R\x05fleetB\x06\n" +
+	"\x05fleet\x18\x06 \x01(\v2\x1d.sallyport.directory.v1.FleetH\x00R\x05fleet\x12E\n" +
+	"\vticket_keys\x18\a \x01(\v2\".sallyport.directory.v1.TicketKeysH\x00R\n" +
+	"ticketKeysB\x06\n" +
 	"\x04body\"\xd6\x02\n" +
 	"\bConsumer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -677,7 +806,14 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\rexpires_at_ms\x18\x05 \x01(\x03R\vexpiresAtMsB\b\n" +
 	"\x06target\"\x1d\n" +
 	"\x05Fleet\x12\x14\n" +
-	"\x05nodes\x18\x01 \x03(\fR\x05nodesBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
+	"\x05nodes\x18\x01 \x03(\fR\x05nodes\"C\n" +
+	"\n" +
+	"TicketKeys\x125\n" +
+	"\x04keys\x18\x01 \x03(\v2!.sallyport.directory.v1.TicketKeyR\x04keys\"_\n" +
+	"\tTicketKey\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12\"\n" +
+	"\rcreated_at_ms\x18\x03 \x01(\x03R\vcreatedAtMsBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
 
 var (
 	file_sallyport_directory_v1_directory_proto_rawDescOnce sync.Once
@@ -691,32 +827,36 @@ func file_sallyport_directory_v1_directory_proto_rawDescGZIP() []byte {
 	return file_sallyport_directory_v1_directory_proto_rawDescData
 }
 
-var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_sallyport_directory_v1_directory_proto_goTypes = []any{
-	(*Entry)(nil),    // 0: sallyport.directory.v1.Entry
-	(*Consumer)(nil), // 1: sallyport.directory.v1.Consumer
-	(*ApiKey)(nil),   // 2: sallyport.directory.v1.ApiKey
-	(*Secret)(nil),   // 3: sallyport.directory.v1.Secret
-	(*Pepper)(nil),   // 4: sallyport.directory.v1.Pepper
-	(*Block)(nil),    // 5: sallyport.directory.v1.Block
-	(*Fleet)(nil),    // 6: sallyport.directory.v1.Fleet
-	nil,              // 7: sallyport.directory.v1.Consumer.LabelsEntry
-	nil,              // 8: sallyport.directory.v1.Consumer.MetadataEntry
+	(*Entry)(nil),      // 0: sallyport.directory.v1.Entry
+	(*Consumer)(nil),   // 1: sallyport.directory.v1.Consumer
+	(*ApiKey)(nil),     // 2: sallyport.directory.v1.ApiKey
+	(*Secret)(nil),     // 3: sallyport.directory.v1.Secret
+	(*Pepper)(nil),     // 4: sallyport.directory.v1.Pepper
+	(*Block)(nil),      // 5: sallyport.directory.v1.Block
+	(*Fleet)(nil),      // 6: sallyport.directory.v1.Fleet
+	(*TicketKeys)(nil), // 7: sallyport.directory.v1.TicketKeys
+	(*TicketKey)(nil),  // 8: sallyport.directory.v1.TicketKey
+	nil,                // 9: sallyport.directory.v1.Consumer.LabelsEntry
+	nil,                // 10: sallyport.directory.v1.Consumer.MetadataEntry
 }
 var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
-	1, // 0: sallyport.directory.v1.Entry.consumer:type_name -> sallyport.directory.v1.Consumer
-	2, // 1: sallyport.directory.v1.Entry.api_key:type_name -> sallyport.directory.v1.ApiKey
-	3, // 2: sallyport.directory.v1.Entry.secret:type_name -> sallyport.directory.v1.Secret
-	4, // 3: sallyport.directory.v1.Entry.pepper:type_name -> sallyport.directory.v1.Pepper
-	5, // 4: sallyport.directory.v1.Entry.block:type_name -> sallyport.directory.v1.Block
-	6, // 5: sallyport.directory.v1.Entry.fleet:type_name -> sallyport.directory.v1.Fleet
-	7, // 6: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
-	8, // 7: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	1,  // 0: sallyport.directory.v1.Entry.consumer:type_name -> sallyport.directory.v1.Consumer
+	2,  // 1: sallyport.directory.v1.Entry.api_key:type_name -> sallyport.directory.v1.ApiKey
+	3,  // 2: sallyport.directory.v1.Entry.secret:type_name -> sallyport.directory.v1.Secret
+	4,  // 3: sallyport.directory.v1.Entry.pepper:type_name -> sallyport.directory.v1.Pepper
+	5,  // 4: sallyport.directory.v1.Entry.block:type_name -> sallyport.directory.v1.Block
+	6,  // 5: sallyport.directory.v1.Entry.fleet:type_name -> sallyport.directory.v1.Fleet
+	7,  // 6: sallyport.directory.v1.Entry.ticket_keys:type_name -> sallyport.directory.v1.TicketKeys
+	9,  // 7: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
+	10, // 8: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
+	8,  // 9: sallyport.directory.v1.TicketKeys.keys:type_name -> sallyport.directory.v1.TicketKey
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_directory_v1_directory_proto_init() }
@@ -731,6 +871,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 		(*Entry_Pepper)(nil),
 		(*Entry_Block)(nil),
 		(*Entry_Fleet)(nil),
+		(*Entry_TicketKeys)(nil),
 	}
 	file_sallyport_directory_v1_directory_proto_msgTypes[5].OneofWrappers = []any{
 		(*Block_Consumer)(nil),
@@ -743,7 +884,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_directory_v1_directory_proto_rawDesc), len(file_sallyport_directory_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
