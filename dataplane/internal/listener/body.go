@@ -141,7 +141,7 @@ func (b *requestBody) fault(err error) error {
 	switch counters := b.conn.engine.counters; {
 	case errors.As(err, &malformed):
 		counters.protocolError(malformed)
-		return &pipeline.Rejection{Code: codeOf(malformed.Status), Detail: "The request body is malformed.", Reason: malformed.Reason}
+		return &pipeline.Rejection{Code: codeOf(malformed), Detail: "The request body is malformed.", Reason: malformed.Reason}
 	case err == errSlowBody: //nolint:errorlint,err113 // the very value
 		counters.timedOut(inBody)
 		return &pipeline.Rejection{Code: problem.RequestTimeout, Reason: err.Error()}
