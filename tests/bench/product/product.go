@@ -1,18 +1,15 @@
-// Command bench measures what the product promises, on the built programs, and prints a Markdown table of what is expected
-// and what was measured. Every figure is the median of several runs.
+// Package product measures what the product promises of itself, on the built programs and inside its packages: how long a write takes to
+// reach the fleet, a revocation, a start with a million keys, a decision.
 //
-// It owns what is measured and how; the stack is package harness's, with a database that keeps its promises (fsync). It
-// judges nothing: a machine that others use too measures them as well, and says so by its load.
-package main
+// It owns what is measured and how; the stack is package harness's, with a database that keeps its promises (fsync). How the gateway
+// compares with others is package scenarios' matter.
+package product
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
-	"runtime"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/tests/harness"
@@ -25,19 +22,10 @@ const (
 	bound = 30 * time.Minute
 )
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+// Run measures everything, and writes a table of what is expected and what was measured.
+func Run(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	busy := load()
 	var report report
 	if err := product(ctx, &report); err != nil {
 		return err
@@ -45,8 +33,7 @@ func run() error {
 	if err := packages(ctx, &report); err != nil {
 		return err
 	}
-	fmt.Printf("\n%s, %d processors, %s; medians of %d runs; load before %s\n\n", runtime.Version(), runtime.NumCPU(), processor(), runs, busy)
-	fmt.Print(report.table())
+	fmt.Fprintf(out, "Medians of %d runs.\n\n%s", runs, report.table())
 	return nil
 }
 
@@ -101,26 +88,3 @@ func product(ctx context.Context, into *report) (failed error) {
 }
 
 func say(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }
-
-// load returns how busy the machine is, where the system tells.
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	return strings.Join(strings.Fields(string(text))[:3], " ")
-}
-
-// processor names the processor, where the system tells.
-func processor() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
-}
