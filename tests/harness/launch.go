@@ -56,7 +56,9 @@ func (e *Edge) PID() int {
 }
 
 // Operate asks the edge's admin listener.
-func (e *Edge) Operate(ctx context.Context, path string) (Response, error) { return e.operator(ctx, path) }
+func (e *Edge) Operate(ctx context.Context, path string) (Response, error) {
+	return e.operator(ctx, path)
+}
 
 // FreeAddress returns an address on loopback on which nobody listens.
 func FreeAddress() (string, error) {

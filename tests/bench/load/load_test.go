@@ -52,14 +52,14 @@ func TestAPercentileIsTheSmallestTimeThatSoManyDoNotExceed(t *testing.T) {
 	if got := (Latencies{7}).Percentile(99); got != 7 {
 		t.Errorf("p99 of one is %d", got)
 	}
-	if got := (Latencies(nil)).Percentile(99); got != 0 {
+	if got := Latencies(nil).Percentile(99); got != 0 {
 		t.Errorf("p99 of none is %d", got)
 	}
 }
 
 func TestAHeadIsReadForItsStatusAndLength(t *testing.T) {
 	for head, want := range map[string][2]int{
-		"HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n":                    {200, 64},
+		"HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n":                     {200, 64},
 		"HTTP/1.1 429 Too Many\r\nA: b\r\ncONTENT-lENGTH:0\r\nC: d\r\n\r\n": {429, 0},
 		"HTTP/1.1 200\r\nX-Content-Length: 9\r\nContent-Length: 5 \r\n\r\n": {200, 5},
 	} {

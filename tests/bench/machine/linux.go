@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,24 @@ func Become(processors []int, program string, args []string) error {
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
 		return fmt.Errorf("pin to processors %v: %w", processors, err)
 	}
+	mayOpenMany()
 	return fmt.Errorf("become %s: %w", program, unix.Exec(path, append([]string{program}, args...), os.Environ()))
+}
+
+// manyFiles are enough for 10,000 clients, and a relay's connections behind them.
+const manyFiles = 65_536
+
+// mayOpenMany lets this process, and what it becomes or starts, have many connections: as many as the system's limit is where raising that isn't allowed.
+func mayOpenMany() {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return
+	}
+	raised := syscall.Rlimit{Cur: max(limit.Max, manyFiles), Max: max(limit.Max, manyFiles)}
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised) != nil {
+		limit.Cur = limit.Max
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // then connections fail, and say so
+	}
 }
 
 // Stay keeps this process, and all that it starts from now on, on these processors.
@@ -54,6 +72,7 @@ func Stay(processors []int) error {
 		}
 	}
 	runtime.GOMAXPROCS(len(processors))
+	mayOpenMany()
 	return nil
 }
 

@@ -64,6 +64,9 @@ type Usage struct {
 	Memory int64
 }
 
+// OwnTime is the processor time of this process alone.
+func OwnTime() (time.Duration, error) { return processorTime(os.Getpid()) }
+
 // UsageOf looks at a process and all below it.
 func UsageOf(pid int) (Usage, error) {
 	all, err := tree(pid)

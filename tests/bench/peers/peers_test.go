@@ -81,8 +81,8 @@ func TestConfigurationsAreTakenByTheProgramsThatAreHere(t *testing.T) {
 func TestMapsHaveALineForEachKeyAndRoute(t *testing.T) {
 	of, _ := sample(t)
 	for want, m := range map[string]mapFile{
-		"key-a consumer-0;\nkey-b consumer-1;\n": programs(of)[0].maps[0],
-		"key-a consumer-0\nkey-b consumer-1\n":   programs(of)[1].maps[0],
+		"key-a consumer-0;\nkey-b consumer-1;\n":                       programs(of)[0].maps[0],
+		"key-a consumer-0\nkey-b consumer-1\n":                         programs(of)[1].maps[0],
 		"/service-0/ origin\n/service-1/ origin\n/service-2/ origin\n": programs(of)[1].maps[1],
 	} {
 		if got := string(m.text(of)); got != want {

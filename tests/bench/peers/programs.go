@@ -206,7 +206,10 @@ func (p *program) Start(ctx context.Context, setup Setup) (Running, error) {
 // relayPeer is the floor.
 type relayPeer struct{ of *Fixture }
 
-func (r *relayPeer) Name() string { return "TCP relay" }
+// Relay is the TCP relay's name.
+const Relay = "TCP relay"
+
+func (r *relayPeer) Name() string { return Relay }
 
 func (r *relayPeer) Lacks(site Site) string {
 	if site == Plain || site == Sockets {
@@ -245,7 +248,7 @@ const (
 )
 
 // start starts a process, and returns once it listens.
-func start(ctx context.Context, addresses map[Site]string, spec process.Spec, dir string) (*running, error) {
+func start(ctx context.Context, addresses map[Site]string, spec process.Spec, dir string) (Running, error) {
 	output, err := os.Create(filepath.Join(dir, "output.log"))
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
@@ -294,4 +297,24 @@ func (r *running) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopBound)
 	defer cancel()
 	return errors.Join(r.process.Stop(ctx), r.output.Close())
+}
+
+// versions are asked for like this.
+func versionArgs() map[string]string {
+	return map[string]string{"nginx": "-v", "haproxy": "-v", "caddy": "version"}
+}
+
+// Versions says what the peers that are there say of their versions.
+func Versions(ctx context.Context) (said []string) {
+	for _, p := range programs(nil) {
+		if _, err := exec.LookPath(p.binary); err != nil {
+			continue
+		}
+		out, err := exec.CommandContext(ctx, p.binary, versionArgs()[p.binary]).CombinedOutput()
+		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		if err == nil && first != "" {
+			said = append(said, p.name+": "+first)
+		}
+	}
+	return said
 }
