@@ -39,7 +39,7 @@ WEB_MADE_OF := $(shell find web/client web/ui web/console -type f -not -name sch
 
 # Black-box packages of tests/ run the built programs; the rest of tests/ are unit tests.
 BLACK_BOX := e2e chaos compat
-NOT_UNIT  := /(e2e|chaos|conformance|compat|bench|soak)(/|$$)
+NOT_UNIT  := /(e2e|chaos|conformance|compat|soak)(/|$$)
 
 # The commit whose programs and contract this build must get on with: the end of the issue before.
 BASE := $(shell cat tests/compat/BASE)
@@ -50,6 +50,12 @@ LONG_TIMEOUT      ?= 4h
 FUZZTIME          ?= 2m
 BENCH             ?= .
 BENCH_COUNT       ?= 5
+SUITE             ?= all
+BENCH_RESULTS     ?= bench-results
+BENCH_FLAGS       ?=
+
+# go build takes a file of this name beside a program's main package for its profile.
+PGO_PROFILE := dataplane/cmd/sallyport-edge/default.pgo
 
 say = @printf '\n==> %s\n' $(1)
 
@@ -179,9 +185,18 @@ fmt: $(TOOLS_STAMP) ## Format Go and protobuf
 	cd proto && $(BIN)/buf format --write --exclude-path .deps
 
 .PHONY: bench
-bench: build ## Measure the promises: the built programs, and the hot path
-	$(call say,"the built programs and the hot path")
-	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench
+bench: build ## Measure what is promised (SUITE=gateway|product|all, BENCH_FLAGS="-quick -only plain")
+	$(call say,"measuring: $(SUITE)")
+	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench -suite $(SUITE) -out "$(BENCH_RESULTS)" $(BENCH_FLAGS)
+
+.PHONY: bench-peers
+bench-peers: ## Measure the gateway beside nginx, HAProxy and Caddy, into bench-results/
+	@$(MAKE) bench SUITE=gateway
+
+.PHONY: pgo
+pgo: build ## Profile the edge under load, for the compiler: from then on build takes it into account
+	$(call say,"where the edge's time goes$(,) into $(PGO_PROFILE)")
+	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench -profile $(PGO_PROFILE) $(BENCH_FLAGS)
 
 .PHONY: bench-micro
 bench-micro: ## Run every micro-benchmark (BENCH, BENCH_COUNT)

@@ -29,6 +29,8 @@ type Config struct {
 	Listen string
 	// AdminListen is where the operator looks, on loopback.
 	AdminListen string
+	// Profiles lets the operator look where processor time goes and who waits for a mutex (/debug/pprof).
+	Profiles bool
 	// AccessLog takes a JSON line per request; nil: none.
 	AccessLog io.Writer
 	// Tracing sends spans of requests.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -212,6 +213,14 @@ func (n *node) closeState() error {
 	return n.state.Close() //nolint:wrapcheck // says what
 }
 
+// operatorHandler answers the operator.
+func (n *node) operatorHandler() http.Handler {
+	if n.cfg.Profiles {
+		return admin.Profiled(admin.Handler(n))
+	}
+	return admin.Handler(n)
+}
+
 // run serves. What requests need goes on until the last of them has ended; usage goes last.
 func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -227,7 +236,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	group.Go(func() error { return n.sweeper.Run(background) })
 	group.Go(func() error { return n.upstreams.Run(background) })
 	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
-	group.Go(func() error { return admin.Run(background, operator, n, n.cfg.Logger) })
+	group.Go(func() error { return admin.Run(background, operator, n.operatorHandler(), n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })
 	}

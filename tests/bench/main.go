@@ -1,106 +1,201 @@
-// Command bench measures what the product promises, on the built programs, and prints a Markdown table of what is expected
-// and what was measured. Every figure is the median of several runs.
+// Command bench measures what the product promises, and prints Markdown tables of what is expected and what was measured.
 //
-// It owns what is measured and how; the stack is package harness's, with a database that keeps its promises (fsync). It
-// judges nothing: a machine that others use too measures them as well, and says so by its load.
+// Its suites are the gateway beside its peers (package scenarios) and what the product promises of itself (package product). It judges nothing: a machine that
+// others use too measures them as well, and says so by its load. README.md says how it measures.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/sallyport/sallyport/tests/harness"
+	"github.com/sallyport/sallyport/tests/bench/machine"
+	"github.com/sallyport/sallyport/tests/bench/peers"
+	"github.com/sallyport/sallyport/tests/bench/product"
+	"github.com/sallyport/sallyport/tests/bench/relay"
+	"github.com/sallyport/sallyport/tests/bench/scenarios"
+)
+
+// Suites.
+const (
+	gatewaySuite = "gateway"
+	productSuite = "product"
+	everySuite   = "all"
 )
 
 const (
-	// runs of each measurement, of which the median counts.
-	runs = 5
-	// bound ends everything: a measurement that hangs is none.
-	bound = 30 * time.Minute
+	// bound is how long the gateways are measured at most, and quickBound with -quick. What is left out then is named.
+	bound      = 12 * time.Minute
+	quickBound = 2 * time.Minute
+	rounds     = 3
 )
 
 func main() {
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, bound)
+// command is a suite, or what suites start gateways by.
+func command(ctx context.Context, args []string) error {
+	if len(args) > 2 && args[0] == scenarios.PinCommand {
+		processors, err := numbers(args[1])
+		if err != nil {
+			return err
+		}
+		return machine.Become(processors, args[2], args[3:]) //nolint:wrapcheck // says what
+	}
+	if len(args) == 3 && args[0] == scenarios.RelayCommand {
+		return relay.Run(ctx, args[1], args[2]) //nolint:wrapcheck // says what
+	}
+	return suites(ctx, args)
+}
+
+// options are what the command line says.
+type options struct {
+	suite, out, only, profile string
+	rounds                    int
+	quick, install            bool
+}
+
+func parse(args []string) (o options, _ error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&o.suite, "suite", everySuite, "what to measure: gateway (beside its peers), product, or all")
+	flags.StringVar(&o.out, "out", "bench-results", "`folder` for the gateways' table and chart")
+	flags.StringVar(&o.only, "only", "", "`names` of the gateways' scenarios, with commas between; none: all")
+	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of the edge under load to a `file`, and measure nothing")
+	flags.IntVar(&o.rounds, "rounds", rounds, "rounds in which the gateways take turns")
+	flags.BoolVar(&o.quick, "quick", false, "one short round of little, to see that everything works: its figures mean nothing")
+	flags.BoolVar(&o.install, "install", false, "install the peers' Debian packages first, as root")
+	if err := flags.Parse(args); err != nil {
+		return o, err //nolint:wrapcheck // flag has said it
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("no argument %q is taken", flags.Arg(0))
+	}
+	if o.suite != gatewaySuite && o.suite != productSuite && o.suite != everySuite {
+		return o, fmt.Errorf("-suite %q: %s, %s or %s", o.suite, gatewaySuite, productSuite, everySuite)
+	}
+	if o.rounds < 1 {
+		return o, fmt.Errorf("-rounds %d: at least 1", o.rounds)
+	}
+	if o.quick {
+		o.rounds = 1
+	}
+	return o, nil
+}
+
+func suites(ctx context.Context, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if o.install {
+		if err := peers.Install(ctx, os.Stderr); err != nil {
+			return err //nolint:wrapcheck // says what
+		}
+	}
+	if o.profile != "" {
+		cfg, err := o.scenarios()
+		if err != nil {
+			return err
+		}
+		return scenarios.Profile(ctx, cfg, o.profile) //nolint:wrapcheck // says what
+	}
+	if o.suite != gatewaySuite { // it is the other that keeps this process on some of the processors
+		fmt.Printf("\n%s\n\n", where())
+		if err := product.Run(ctx, os.Stdout); err != nil {
+			return err //nolint:wrapcheck // says what
+		}
+	}
+	if o.suite != productSuite {
+		return gateways(ctx, o)
+	}
+	return nil
+}
+
+func (o options) scenarios() (scenarios.Config, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return scenarios.Config{}, fmt.Errorf("find this program: %w", err)
+	}
+	cfg := scenarios.Config{Rounds: o.rounds, Quick: o.quick, Self: self, Say: func(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }}
+	if o.only != "" {
+		cfg.Only = strings.Split(o.only, ",")
+	}
+	return cfg, nil
+}
+
+// Names of what is written.
+const (
+	pageName  = "gateways.md"
+	chartName = "gateways.svg"
+)
+
+// gateways measures the gateway beside its peers.
+func gateways(ctx context.Context, o options) error {
+	cfg, err := o.scenarios()
+	if err != nil {
+		return err
+	}
+	most := bound
+	if o.quick {
+		most = quickBound
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	busy := load()
-	var report report
-	if err := product(ctx, &report); err != nil {
-		return err
+	on, before, began := where(), machine.StolenNow(), time.Now()
+	made, err := scenarios.Run(ctx, cfg)
+	if err != nil {
+		return err //nolint:wrapcheck // says what
 	}
-	if err := packages(ctx, &report); err != nil {
-		return err
+	made.Machine = fmt.Sprintf("%s; medians of %d rounds; %s in all, %.1f %% of the processors taken by other machines meanwhile",
+		on, o.rounds, time.Since(began).Round(time.Second), 100*machine.StolenNow().Since(before))
+	if o.quick {
+		made.Notes = append([]string{"**Measured quickly, to see that everything works: the figures mean nothing.**"}, made.Notes...)
 	}
-	fmt.Printf("\n%s, %d processors, %s; medians of %d runs; load before %s\n\n", runtime.Version(), runtime.NumCPU(), processor(), runs, busy)
-	fmt.Print(report.table())
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return fmt.Errorf("write what was measured: %w", err)
+	}
+	page := made.Markdown(chartName)
+	for name, text := range map[string]string{pageName: page, chartName: made.Chart()} {
+		if err := os.WriteFile(filepath.Join(o.out, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("write what was measured: %w", err)
+		}
+	}
+	fmt.Printf("\n%s\n", page)
 	return nil
 }
 
-// product measures the built programs.
-func product(ctx context.Context, into *report) (failed error) {
-	say("starting a stack")
-	stack, err := harness.Start(ctx, harness.Config{Edges: 0, Durable: true})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err := stack.Close(); err != nil && failed == nil {
-			failed = err
+// numbers reads "0,3".
+func numbers(text string) (all []int, _ error) {
+	for part := range strings.SplitSeq(text, ",") {
+		number, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, fmt.Errorf("a processor's number: %w", err)
 		}
-		_ = os.Remove(stack.LogFile()) // scratch
-	}()
-	upstream, err := harness.StartUpstream(nil)
-	if err != nil {
-		return err
+		all = append(all, number)
 	}
-	defer upstream.Close()
-	environment, err := stack.NewEnvironment(ctx, 2, harness.Loopback)
-	if err != nil {
-		return err
-	}
-	b := &bench{environment: environment, api: stack.API, stack: stack, report: into}
-	defer func() {
-		if err := environment.Close(); err != nil && failed == nil {
-			failed = err
-		}
-	}()
-	if err := b.prepare(ctx, upstream.Address); err != nil {
-		return err
-	}
-	steps := []struct {
-		name    string
-		measure func(context.Context) error
-	}{
-		{"commit to ack", b.commitToAck},
-		{"revocation", b.revocation},
-		{"explain", b.explain},
-		{"one route of 10,000", b.oneRouteOfMany},
-		{"a million keys", b.millionKeys},
-	}
-	for _, step := range steps {
-		say(step.name)
-		if err := step.measure(ctx); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
-		}
-	}
-	return nil
+	return all, nil
 }
 
-func say(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }
+// where says what is measured on.
+func where() string {
+	return fmt.Sprintf("%s, %d processors, %s, load before %s", runtime.Version(), runtime.NumCPU(), processor(), load())
+}
 
 // load returns how busy the machine is, where the system tells.
 func load() string {

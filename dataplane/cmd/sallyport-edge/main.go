@@ -76,6 +76,7 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	flags.StringVar(&cfg.Name, "name", hostname, "`name` of the node, for people")
 	flags.StringVar(&cfg.Tracing.Endpoint, "otlp-endpoint", os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), "`URL` of the OpenTelemetry collector that takes spans of requests, http://host:4318 for instance; none: no spans")
 	ratio := flags.String("trace-ratio", cmp.Or(os.Getenv("SALLYPORT_TRACE_RATIO"), "0.01"), "`share` of the requests that become spans, 0 to 1")
+	flags.BoolVar(&cfg.Profiles, "profiles", false, "answer /debug/pprof/… on the operator's address: where processor time goes, who waits for a mutex")
 	accessLog := flags.Bool("access-log", true, "write a line per request to standard output")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {

@@ -70,10 +70,10 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Run serves until ctx ends.
-func Run(ctx context.Context, listener net.Listener, source Source, log *slog.Logger) error {
+// Run serves what a handler answers, that of [Handler] or [Profiled], until ctx ends.
+func Run(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           Handler(source),
+		Handler:           handler,
 		ReadHeaderTimeout: headTimeout,
 		WriteTimeout:      writeTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),

@@ -1,0 +1,117 @@
+package peers
+
+import (
+	"bytes"
+	"crypto/tls"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// sample is a small measurement.
+func sample(t *testing.T) (*Fixture, settings) {
+	t.Helper()
+	certificate, err := NewCertificate(Host(Secure))
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &Fixture{Origin: "127.0.0.1:7000", Keys: []string{"key-a", "key-b"}, Routes: 3, Certificate: certificate}
+	s := settings{Dir: "/measured", Origin: of.Origin, Threads: 1, Routes: []int{0, 1, 2}, addresses: map[Site]string{
+		Plain: "127.0.0.1:7001", Keyed: "127.0.0.1:7002", Secure: "127.0.0.1:7003", Sockets: "127.0.0.1:7004", Routed: "127.0.0.1:7005",
+	}}
+	return of, s
+}
+
+func TestConfigurationsAreAsReviewed(t *testing.T) {
+	of, quiet := sample(t)
+	for _, p := range programs(of) {
+		for name, s := range map[string]settings{"": quiet, "logged-": func() settings { s := quiet; s.AccessLog, s.Root = true, true; return s }()} {
+			got, err := p.configuration(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", name+p.file)
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("the configuration of %s isn't %s (%v); -update writes it:\n%s", p.name, golden, err, got)
+			}
+		}
+	}
+}
+
+func TestConfigurationsAreTakenByTheProgramsThatAreHere(t *testing.T) {
+	check := map[string][]string{
+		"nginx":   {"-t", "-q", "-c", "nginx.conf"},
+		"haproxy": {"-c", "-q", "-f", "haproxy.cfg"},
+		"caddy":   {"validate", "--adapter", "caddyfile", "--config", "Caddyfile"},
+	}
+	of, s := sample(t)
+	for _, p := range programs(of) {
+		t.Run(p.name, func(t *testing.T) {
+			path, err := exec.LookPath(p.binary)
+			if err != nil {
+				t.Skipf("%s isn't installed", p.binary)
+			}
+			s := s
+			s.Dir, s.AccessLog, s.Root = t.TempDir(), true, os.Geteuid() == 0
+			if err := p.write(s); err != nil {
+				t.Fatal(err)
+			}
+			args := slices.Clone(check[p.binary])
+			args[len(args)-1] = filepath.Join(s.Dir, args[len(args)-1])
+			cmd := exec.CommandContext(t.Context(), path, args...)
+			cmd.Dir = s.Dir
+			if said, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", p.name, err, said)
+			}
+		})
+	}
+}
+
+func TestMapsHaveALineForEachKeyAndRoute(t *testing.T) {
+	of, _ := sample(t)
+	for want, m := range map[string]mapFile{
+		"key-a consumer-0;\nkey-b consumer-1;\n":                       programs(of)[0].maps[0],
+		"key-a consumer-0\nkey-b consumer-1\n":                         programs(of)[1].maps[0],
+		"/service-0/ origin\n/service-1/ origin\n/service-2/ origin\n": programs(of)[1].maps[1],
+	} {
+		if got := string(m.text(of)); got != want {
+			t.Errorf("%s is %q, want %q", m.name, got, want)
+		}
+	}
+}
+
+func TestTheCertificateIsOneOfItsKeyAndHost(t *testing.T) {
+	of, _ := sample(t)
+	pair, err := tls.X509KeyPair([]byte(of.Certificate.Chain), []byte(of.Certificate.Key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pair.Leaf.VerifyHostname(Host(Secure)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatAPeerCannotDoItSays(t *testing.T) {
+	of, _ := sample(t)
+	for _, p := range programs(of) {
+		for _, site := range []Site{Plain, Secure, Sockets} {
+			if why := p.Lacks(site); why != "" {
+				t.Errorf("%s lacks %s: %s", p.name, site, why)
+			}
+		}
+	}
+	if why := (&relayPeer{}).Lacks(Keyed); why == "" {
+		t.Error("the relay is said to know keys")
+	}
+}

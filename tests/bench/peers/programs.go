@@ -1,0 +1,320 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/sallyport/sallyport/deploy/local/process"
+	"github.com/sallyport/sallyport/tests/harness"
+)
+
+//go:embed templates
+var templates embed.FS
+
+// program is a peer that is a program of this machine.
+type program struct {
+	name, binary string
+	// template of its configuration, and the file that it is written to.
+	template, file string
+	// args that make it run in the foreground with the configuration in a folder.
+	args func(dir string) []string
+	// maps are further files with a line for each key or route.
+	maps  []mapFile
+	lacks map[Site]string
+	of    *Fixture
+}
+
+// mapFile has a line for each key or route.
+type mapFile struct {
+	name   string
+	routes bool // else keys
+	line   string
+}
+
+const (
+	noLimits   = "has no limits of requests in its package"
+	slowRoutes = "tries its routes one after the other"
+)
+
+func programs(of *Fixture) []*program {
+	return []*program{
+		{
+			name: "nginx", binary: "nginx", template: "nginx.conf.tmpl", file: "nginx.conf", of: of,
+			maps: []mapFile{{name: "keys.map", line: "%s consumer-%d;\n"}},
+			args: func(dir string) []string { return []string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf")} },
+		},
+		{
+			name: "HAProxy", binary: "haproxy", template: "haproxy.cfg.tmpl", file: "haproxy.cfg", of: of,
+			maps: []mapFile{{name: "keys.list", line: "%s consumer-%d\n"}, {name: "routes.list", routes: true, line: "/service-%d/ origin\n"}},
+			args: func(dir string) []string { return []string{"-db", "-f", filepath.Join(dir, "haproxy.cfg")} },
+		},
+		{
+			name: "Caddy", binary: "caddy", template: "Caddyfile.tmpl", file: "Caddyfile", of: of,
+			lacks: map[Site]string{Keyed: noLimits, Routed: slowRoutes},
+			args: func(dir string) []string {
+				return []string{"run", "--adapter", "caddyfile", "--config", filepath.Join(dir, "Caddyfile")}
+			},
+		},
+	}
+}
+
+// Found returns the peers that are there, and says of the others why they aren't.
+func Found(of *Fixture) (found []Gateway, missing []string) {
+	for _, p := range programs(of) {
+		if _, err := exec.LookPath(p.binary); err != nil {
+			missing = append(missing, fmt.Sprintf("%s isn't installed and left out (Debian: apt-get install %s, or -install).", p.name, packageOf(p.binary)))
+			continue
+		}
+		found = append(found, p)
+	}
+	found = append(found, &relayPeer{of: of})
+	missing = append(missing, "Traefik is left out: Debian doesn't package it, and its go.mod replaces modules, which go install refuses.")
+	return found, missing
+}
+
+// packageOf names the Debian package of a program.
+func packageOf(binary string) string {
+	if binary == "nginx" {
+		return "nginx-light"
+	}
+	return binary
+}
+
+// Install installs the peers' packages, as root on Debian. Their services aren't meant to run: who has a policy-rc.d keeps them from it.
+func Install(ctx context.Context, out io.Writer) error {
+	args := []string{"install", "-y", "--no-install-recommends"}
+	for _, p := range programs(nil) {
+		args = append(args, packageOf(p.binary))
+	}
+	for _, step := range [][]string{{"update"}, args} {
+		cmd := exec.CommandContext(ctx, "apt-get", step...)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1") // services stay down
+		cmd.Stdout, cmd.Stderr = out, out
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("apt-get %s: %w", strings.Join(step, " "), err)
+		}
+	}
+	return nil
+}
+
+func (p *program) Name() string { return p.name }
+
+func (p *program) Lacks(site Site) string { return p.lacks[site] }
+
+// settings are what a template is filled with.
+type settings struct {
+	Dir, Origin string
+	Threads     int
+	AccessLog   bool
+	Root        bool
+	Routes      []int
+	addresses   map[Site]string
+}
+
+// At is where a site listens.
+func (s settings) At(site Site) string { return s.addresses[site] }
+
+// Port is where a site listens on loopback.
+func (s settings) Port(site Site) (string, error) {
+	_, port, err := net.SplitHostPort(s.addresses[site])
+	return port, err //nolint:wrapcheck // says what
+}
+
+func (p *program) configuration(s settings) ([]byte, error) {
+	parsed, err := template.ParseFS(templates, "templates/"+p.template)
+	if err != nil {
+		return nil, fmt.Errorf("configuration of %s: %w", p.name, err)
+	}
+	var text bytes.Buffer
+	if err := parsed.Execute(&text, s); err != nil {
+		return nil, fmt.Errorf("configuration of %s: %w", p.name, err)
+	}
+	return text.Bytes(), nil
+}
+
+// write writes everything that the program reads.
+func (p *program) write(s settings) error {
+	text, err := p.configuration(s)
+	if err != nil {
+		return err
+	}
+	certificate := p.of.Certificate
+	files := map[string][]byte{
+		p.file: text, "chain.pem": []byte(certificate.Chain), "key.pem": []byte(certificate.Key), "both.pem": []byte(certificate.Chain + certificate.Key),
+	}
+	for _, m := range p.maps {
+		files[m.name] = m.text(p.of)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(s.Dir, name), text, 0o600); err != nil {
+			return fmt.Errorf("configuration of %s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+func (m mapFile) text(of *Fixture) []byte {
+	var text bytes.Buffer
+	if m.routes {
+		for n := range of.Routes {
+			fmt.Fprintf(&text, m.line, n)
+		}
+		return text.Bytes()
+	}
+	for n, key := range of.Keys {
+		fmt.Fprintf(&text, m.line, key, n)
+	}
+	return text.Bytes()
+}
+
+func (p *program) Start(ctx context.Context, setup Setup) (Running, error) {
+	dir, err := os.MkdirTemp(p.of.Dir, p.binary+"-")
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.name, err)
+	}
+	s := settings{Dir: dir, Origin: p.of.Origin, Threads: setup.Threads, AccessLog: setup.AccessLog, Root: os.Geteuid() == 0, addresses: map[Site]string{}}
+	for n := range p.of.Routes {
+		s.Routes = append(s.Routes, n)
+	}
+	for _, site := range []Site{Plain, Keyed, Secure, Sockets, Routed} {
+		if s.addresses[site], err = harness.FreeAddress(); err != nil {
+			return nil, fmt.Errorf("start %s: %w", p.name, err)
+		}
+	}
+	if err := p.write(s); err != nil {
+		return nil, err
+	}
+	command := append(p.of.Pinned(setup.Processors), p.binary)
+	return start(ctx, s.addresses, process.Spec{
+		Name: p.name, Path: command[0], Args: append(command[1:], p.args(dir)...),
+		Env: []string{"GOMAXPROCS=" + strconv.Itoa(setup.Threads), "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir},
+	}, dir)
+}
+
+// relayPeer is the floor.
+type relayPeer struct{ of *Fixture }
+
+// Relay is the TCP relay's name.
+const Relay = "TCP relay"
+
+func (r *relayPeer) Name() string { return Relay }
+
+func (r *relayPeer) Lacks(site Site) string {
+	if site == Plain || site == Sockets {
+		return ""
+	}
+	return "reads nothing of what it passes on"
+}
+
+func (r *relayPeer) Start(ctx context.Context, setup Setup) (Running, error) {
+	dir, err := os.MkdirTemp(r.of.Dir, "relay-")
+	if err != nil {
+		return nil, fmt.Errorf("start the relay: %w", err)
+	}
+	listen, err := harness.FreeAddress()
+	if err != nil {
+		return nil, fmt.Errorf("start the relay: %w", err)
+	}
+	command := append(append(r.of.Pinned(setup.Processors), r.of.Relay...), listen, r.of.Origin)
+	return start(ctx, map[Site]string{Plain: listen, Sockets: listen}, process.Spec{
+		Name: r.Name(), Path: command[0], Args: command[1:], Env: []string{"GOMAXPROCS=" + strconv.Itoa(setup.Threads)},
+	}, dir)
+}
+
+// running is a process that listens.
+type running struct {
+	process   *process.Process
+	addresses map[Site]string
+	output    *os.File
+}
+
+const (
+	// readyBound is how long a peer may take to listen: nginx sorts its keys first.
+	readyBound   = 30 * time.Second
+	readyLook    = 10 * time.Millisecond
+	outputLooked = 2000
+)
+
+// start starts a process, and returns once it listens.
+func start(ctx context.Context, addresses map[Site]string, spec process.Spec, dir string) (Running, error) {
+	output, err := os.Create(filepath.Join(dir, "output.log"))
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	spec.Output = output
+	child, err := process.Start(spec)
+	if err != nil {
+		return nil, errors.Join(err, output.Close())
+	}
+	r := &running{process: child, addresses: addresses, output: output}
+	if err := r.await(ctx); err != nil {
+		said, _ := os.ReadFile(output.Name()) // what it says is extra
+		return nil, errors.Join(fmt.Errorf("start %s: %w: %s", spec.Name, err, said[max(len(said)-outputLooked, 0):]), r.Stop(ctx))
+	}
+	return r, nil
+}
+
+// await returns once somebody listens where clients go.
+func (r *running) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyBound)
+	defer cancel()
+	look := time.NewTicker(readyLook)
+	defer look.Stop()
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.addresses[Plain])
+		if err == nil {
+			return conn.Close() //nolint:wrapcheck // says what
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it doesn't listen: %w", err)
+		case <-r.process.Done():
+			return fmt.Errorf("it ended: %w", errors.Join(r.process.Err(), err))
+		case <-look.C:
+		}
+	}
+}
+
+func (r *running) PID() int { return r.process.PID() }
+
+func (r *running) At(site Site) string { return r.addresses[site] }
+
+const stopBound = 10 * time.Second
+
+func (r *running) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopBound)
+	defer cancel()
+	return errors.Join(r.process.Stop(ctx), r.output.Close())
+}
+
+// versions are asked for like this.
+func versionArgs() map[string]string {
+	return map[string]string{"nginx": "-v", "haproxy": "-v", "caddy": "version"}
+}
+
+// Versions says what the peers that are there say of their versions.
+func Versions(ctx context.Context) (said []string) {
+	for _, p := range programs(nil) {
+		if _, err := exec.LookPath(p.binary); err != nil {
+			continue
+		}
+		out, err := exec.CommandContext(ctx, p.binary, versionArgs()[p.binary]).CombinedOutput()
+		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		if err == nil && first != "" {
+			said = append(said, p.name+": "+first)
+		}
+	}
+	return said
+}
