@@ -140,7 +140,7 @@ func TestWhatTheGatewayDoesNotDoIsRefused(t *testing.T) {
 	s.Route(sallyport.Route{Name: s.Name("route"), Service: s.Service("service", upstream.Address).Name, Paths: harness.Below("/"), Public: true})
 	head := " / HTTP/1.1\r\nHost: " + s.Host + "\r\n"
 	for request, status := range map[string]int{
-		"GET" + head + "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n\r\n": http.StatusNotImplemented,
+		"GET" + head + "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n\r\n":                                                 http.StatusNotImplemented,
 		"GET" + head + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n": http.StatusNotImplemented,
 		"TRACE" + head + "\r\n": http.StatusMethodNotAllowed,
 		"CONNECT " + s.Host + ":443 HTTP/1.1\r\nHost: " + s.Host + ":443\r\n\r\n": http.StatusMethodNotAllowed,
