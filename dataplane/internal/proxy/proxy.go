@@ -146,7 +146,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange, current *snapshot.Snapshot) *pipeline
 	}
 	p.seat(ex)
 	ex.Asked = time.Now()
-	if err := route.Service.Sender.Send(ex); err != nil {
+	if err := send(ex, route.Service.Sender); err != nil {
 		if ended := endedBy(ex); ended != nil {
 			err = ended
 		}
