@@ -80,7 +80,7 @@ func TestACertificateAndItsKeyRotateInOneBatch(t *testing.T) {
 	made := r.must(create("secrets", secretBody(t, "key-1", first.Key)), create("certificates", certificate(t, "api", first.Chain, "key-1", "api.test")))
 	equal(t, "warnings", len(made.Warnings), 0)
 	patched := patch("certificates", "api", text(t, map[string]any{"chain": second.Chain, "private_key": "key-2"}))
-	r.refused(patched)
+	equal(t, "another key", r.refused(patched).Code, problem.InvalidRequest)
 	rotated := r.must(create("secrets", secretBody(t, "key-2", second.Key)), patched)
 	if rotated.Revision == 0 || rotated.Sequence == 0 {
 		t.Errorf("%+v", rotated)

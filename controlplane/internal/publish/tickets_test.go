@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"sync"
@@ -132,7 +133,7 @@ func TestOfAnEpochThatHasEndedNoTicketKeyIsKept(t *testing.T) {
 		t.Fatalf("kept %v", versions(after))
 	}
 	for _, k := range before {
-		if string(k.GetValue()) == string(after[0].GetValue()) {
+		if bytes.Equal(k.GetValue(), after[0].GetValue()) {
 			t.Error("a key of the epoch before is there again")
 		}
 	}
@@ -184,7 +185,7 @@ func TestTicketKeysOfALostRootKeyAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := r.tickets()
-	if !slices.Equal(versions(after), []uint32{2}) || string(after[0].GetValue()) == string(before[0].GetValue()) {
+	if !slices.Equal(versions(after), []uint32{2}) || bytes.Equal(after[0].GetValue(), before[0].GetValue()) {
 		t.Errorf("kept %v", versions(after))
 	}
 	if _, err := r.publisher.RotateTickets(t.Context(), r.env); err != nil {

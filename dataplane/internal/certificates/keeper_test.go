@@ -196,7 +196,7 @@ func TestASessionOfOneCertificateIsNoneOfAnother(t *testing.T) {
 		t.Fatalf("no session: %v", err)
 	}
 	config.ServerName = "bank.test"
-	config.InsecureSkipVerify = true //nolint:gosec // or the client itself would refuse to try
+	config.InsecureSkipVerify = true // or the client itself would refuse to try
 	if state, err := n.connect(config); err != nil || state.DidResume {
 		t.Errorf("resumed %v, %v", state.DidResume, err)
 	}

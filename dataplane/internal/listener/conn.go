@@ -108,15 +108,24 @@ func (c *conn) open(secure *tls.Config) bool {
 		}
 	}
 	c.peer = addressOf(c.conn)
-	if tcp, ok := c.conn.(*net.TCPConn); ok {
+	if tcp, ok := beneath(c.conn).(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			c.gone.open(raw, secure != nil)
 			if secure == nil {
+				c.replace(tcp) // whom it is from is known
 				c.bare(raw)
 			}
 		}
 	}
 	return secure == nil || c.secure(secure)
+}
+
+// beneath returns the connection under one that only says whom it is from, and that keeps nothing of what was sent.
+func beneath(conn net.Conn) net.Conn {
+	if introduced, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return introduced.NetConn()
+	}
+	return conn
 }
 
 // replace puts another connection in the place of the one that it reads.

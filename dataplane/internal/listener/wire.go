@@ -252,7 +252,7 @@ func (w *wire) reset() {
 		below = secured.NetConn()
 	}
 	if t, ok := below.(*tracked); ok {
-		below = t.Conn
+		below = beneath(t.Conn)
 	}
 	if tcp, ok := below.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // it is closed already

@@ -66,7 +66,14 @@ func (c *Conn) RemoteAddr() net.Addr { return c.client }
 // NetConn returns the connection itself, which knows the balancer's address. Nothing that it has to say is kept here.
 func (c *Conn) NetConn() net.Conn { return c.Conn }
 
-var _ interface{ NetConn() net.Conn } = (*Conn)(nil)
+// CloseWrite tells the peer that nothing more comes, where the connection can.
+func (c *Conn) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite() //nolint:wrapcheck // the connection's own
+}
 
 // none is what a header names that names nobody.
 var none netip.AddrPort

@@ -179,7 +179,7 @@ func readBlock(r io.Reader) (netip.AddrPort, error) {
 // parseAddresses returns whom a block names, and what is behind the addresses.
 func parseAddresses(family byte, block []byte) (client netip.AddrPort, rest []byte, err error) {
 	const four, six, ports = 4, 16, 4
-	size := 0
+	var size int
 	switch family {
 	case overTCP4:
 		size = four
