@@ -27,6 +27,8 @@ type Config struct {
 	Name string
 	// Listen is where clients connect, host:port.
 	Listen string
+	// ListenTLS is where clients connect over TLS, host:port; empty: nowhere. What they are shown are the environment's certificates.
+	ListenTLS string
 	// AdminListen is where the operator looks, on loopback.
 	AdminListen string
 	// Profiles lets the operator look where processor time goes and who waits for a mutex (/debug/pprof).

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
+	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/datadir"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
@@ -28,6 +29,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
 	"github.com/sallyport/sallyport/dataplane/internal/proxy"
+	"github.com/sallyport/sallyport/dataplane/internal/proxyprotocol"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/shares"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
@@ -56,6 +58,13 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer clients.Close()
 	defer operator.Close()
+	secure, err := listenSecure(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if secure != nil {
+		defer secure.Close()
+	}
 	file, err := openSnapshotFile(cfg)
 	if err != nil {
 		return err
@@ -65,7 +74,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	own, err := ownAddresses(clients, operator)
+	own, err := ownAddresses(clients, secure, operator)
 	if err != nil {
 		return err
 	}
@@ -76,7 +85,7 @@ func Run(ctx context.Context, cfg Config) error {
 		err = n.take(file)
 	}
 	if err == nil {
-		err = n.run(ctx, clients, operator)
+		err = n.run(ctx, clients, secure, operator)
 	}
 	// Not deferred: a panic on its way is no stop in good order. A start that fails is one: no revision is to be blamed for it.
 	return errors.Join(err, n.closeState())
@@ -122,6 +131,10 @@ type node struct {
 	shares    *shares.Even
 	proxy     *proxy.Proxy
 	explain   *explain.Explainer
+	gate      *proxyprotocol.Gate
+
+	certificates *certificates.Keeper
+
 	clients   atomic.Int64 // connections that are open
 	wire      listener.Counters
 	started   time.Time
@@ -155,6 +168,7 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 		return n, err
 	}
 	n.openUsage()
+	n.openTLS()
 	n.proxy = proxy.New(proxy.Config{
 		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), Rates: n.rates,
 		Tracer: n.tracer, AccessLog: n.accessLog,
@@ -222,7 +236,7 @@ func (n *node) operatorHandler() http.Handler {
 }
 
 // run serves. What requests need goes on until the last of them has ended; usage goes last.
-func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
+func (n *node) run(ctx context.Context, clients, secure, operator net.Listener) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	group, background := errgroup.WithContext(background)
@@ -249,7 +263,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 			"node", n.nodeID(), "environment", n.home.name, "build", n.cfg.Build)
 		defer n.sayGoodbye(ctx) // after the last request
 		return listener.Run(serving, listener.Config{
-			Plain: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Sweeper: n.sweeper,
+			Plain: clients, Secure: secure, TLS: n.certificates.TLS(), Introduce: n.gate.Introduce, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Sweeper: n.sweeper,
 			Open: &n.clients, Counters: &n.wire,
 		})
 	})

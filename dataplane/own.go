@@ -6,11 +6,14 @@ import (
 	"net/netip"
 )
 
-// ownAddresses returns where the node can be reached at its listeners, which no service may be: requests would go in circles.
+// ownAddresses returns, of the listeners that there are (nil: there is none), where the node can be reached at its listeners, which no service may be: requests would go in circles.
 // A listener bound to every address is reached at each of the machine's; one that the machine gets later isn't known.
 func ownAddresses(listeners ...net.Listener) ([]netip.AddrPort, error) {
 	var own []netip.AddrPort
 	for _, listener := range listeners {
+		if listener == nil {
+			continue
+		}
 		bound, err := netip.ParseAddrPort(listener.Addr().String())
 		if err != nil {
 			return nil, fmt.Errorf("address of a listener: %w", err)

@@ -39,7 +39,7 @@ func (n *node) Status() admin.Status {
 		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
 		DirectoryDigest:      hex.EncodeToString(directoryDigest[:]),
 		ConfirmedAt:          confirmed,
-		CertificateExpiresAt: expires,
+		CertificateExpiresAt: expires, Certificates: n.servedCertificates(),
 	}
 }
 
@@ -75,6 +75,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.usageSamples(one)
 	n.memberSamples(one)
 	n.tracingSamples(one)
+	n.tlsSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}

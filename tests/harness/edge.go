@@ -26,6 +26,8 @@ type Edge struct {
 	Name string
 	// URL is where it serves.
 	URL string
+	// SecureAddress is where it serves over TLS, host:port; of edges that the harness starts, of this build and in the test's own network.
+	SecureAddress string
 	// AdminURL is where its operator looks.
 	AdminURL string
 	// DataDir is where it keeps its identity and state; of edges that the harness starts.
@@ -223,6 +225,8 @@ type Status struct {
 	Sequence  uint64 `json:"sequence"`
 	// CertificateExpiresAt is when the node's certificate ends.
 	CertificateExpiresAt time.Time `json:"certificate_expires_at"`
+	// Certificates are those that it shows to clients.
+	Certificates []ShownCertificate `json:"certificates"`
 }
 
 // Status asks the edge what it serves.

@@ -127,6 +127,13 @@ func (e *Environment) startEdgeAt(ctx context.Context, at place, name, joinToken
 	if err != nil {
 		return nil, err
 	}
+	secure := ""
+	if at.program == "" && at.network == nil { // an older build doesn't know the flag
+		if secure, _, err = freePorts(); err != nil {
+			return nil, err
+		}
+		args = append([]string{"--listen-tls", secure}, args...)
+	}
 	dir := filepath.Join(e.Stack.dir, name)
 	program := at.program
 	if program == "" {
@@ -146,7 +153,7 @@ func (e *Environment) startEdgeAt(ctx context.Context, at place, name, joinToken
 		return nil, err
 	}
 	edge := newEdge(name, "http://"+serve, "http://"+operate, child)
-	edge.DataDir = dir
+	edge.DataDir, edge.SecureAddress = dir, secure
 	if err := edge.Start(ctx); err != nil {
 		return nil, errors.Join(err, edge.Kill())
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/proto/certificate/certificatetest"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -27,7 +28,11 @@ type step struct {
 }
 
 // writingSteps are a successful call of each operation that writes, in an order in which all succeed.
-func writingSteps() []step {
+func writingSteps(t *testing.T) []step {
+	t.Helper()
+	leaf := certificatetest.NewAuthority(t).Issue(t, "api.test")
+	quoted := func(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
+	certificate := `"chain":"` + quoted(leaf.Chain) + `","private_key":"api-tls","hosts":["api.test"]}`
 	in := func(operation, method, path, body string) step {
 		return step{operation: operation, method: method, path: at(path), body: body, environment: true}
 	}
@@ -76,6 +81,11 @@ func writingSteps() []step {
 		in("putGuardrail", put, "guardrails/described", `{"applies_to":"routes","rule":"object.description != ''","message":"describe {name}"}`),
 		in("patchGuardrail", patch, "guardrails/described", `{"action":"warn"}`),
 		in("deleteGuardrail", remove, "guardrails/described", ""),
+		in("createSecret", post, "secrets", `{"name":"api-tls","value":"`+quoted(leaf.Key)+`"}`),
+		in("createCertificate", post, "certificates", `{"name":"api",`+certificate),
+		in("putCertificate", put, "certificates/api", `{"description":"the API",`+certificate),
+		in("patchCertificate", patch, "certificates/api", `{"description":"of the API"}`),
+		in("deleteCertificate", remove, "certificates/api", ""),
 		in("putSettings", put, "settings", `{}`),
 		in("patchSettings", patch, "settings", `{"removal_percent":50}`),
 		in("rollbackRevision", post, "revisions/6/rollback", `{"message":"back"}`),
@@ -126,7 +136,7 @@ func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 	w := newWorld(t)
 	second := w.alteredToken("second", "description = 'another person'")
 	made := map[string]string{"node": w.enrol("edge-1", "")}
-	steps := writingSteps()
+	steps := writingSteps(t)
 	theContract(t).operations(func(method, _ string, operation *openapi3.Operation) {
 		writes := method != http.MethodGet && operation.OperationID != "explain" && operation.Extensions["x-permission"] != string(access.Public)
 		if writes && !slices.ContainsFunc(steps, func(s step) bool { return s.operation == operation.OperationID }) {
@@ -197,7 +207,7 @@ func (w *world) events(path string, filters ...string) []object {
 // wantNoSecrets looks for secrets in all that is stored of events.
 func (w *world) wantNoSecrets(made map[string]string, labels ...string) {
 	w.t.Helper()
-	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", w.token}
+	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", "PRIVATE KEY", w.token}
 	for _, label := range labels {
 		if made[label] == "" {
 			w.t.Errorf("no secret %q was made", label)

@@ -60,6 +60,8 @@ var comparers = map[string]func(*comparison, catalog.Edit){
 	catalog.Routes:   (*comparison).compareRoute,
 	catalog.Policies: (*comparison).compareElsewhere,
 	catalog.Settings: (*comparison).compareSettings,
+
+	catalog.Certificates: (*comparison).compareCertificate,
 }
 
 // comparison is two heads being compared.

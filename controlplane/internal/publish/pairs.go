@@ -60,10 +60,9 @@ func (w *writing) checkPair(ctx context.Context, o *catalog.Object) error {
 
 func pairFlaw(m *configv1.Certificate, secret []byte) error {
 	chain, err := certificate.Parse(m.GetChain())
-	if err != nil {
-		return nil // its chain is refused
+	if err == nil { // else its chain is refused
+		_, err = chain.Pair(secret)
 	}
-	_, err = chain.Pair(secret)
 	return err
 }
 

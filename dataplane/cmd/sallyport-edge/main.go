@@ -70,6 +70,7 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	flags.SetOutput(problems)
 	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "`address` at which the control plane serves nodes; of several replicas, with commas between")
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:8000", "`address` for clients")
+	flags.StringVar(&cfg.ListenTLS, "listen-tls", "", "`address` for clients over TLS, with the environment's certificates; none: no TLS")
 	flags.StringVar(&cfg.AdminListen, "admin-listen", "127.0.0.1:9000", "`address` for the operator; loopback only")
 	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity and state")
 	flags.StringVar(&cfg.Snapshot, "snapshot", "", "snapshot `file` to start from, as sallyport-control export writes it; opened with SALLYPORT_SNAPSHOT_KEY")

@@ -62,6 +62,10 @@ const (
 	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
 	CertificateRenewals  = "sallyport_edge_certificate_renewals_total"
 	Spans                = "sallyport_edge_spans_total"
+	Handshakes           = "sallyport_edge_tls_handshakes_total"
+	ServedCertificates   = "sallyport_edge_served_certificates"
+	ServedRemaining      = "sallyport_edge_served_certificate_remaining_seconds"
+	ProxyProtocol        = "sallyport_edge_proxy_protocol_connections_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -106,6 +110,10 @@ func Metrics() []Metric {
 		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
 		{Name: CertificateRenewals, Help: "Attempts to renew the node's certificate, by outcome.", Labels: []string{"outcome"}},
 		{Name: Spans, Help: "Spans of sampled requests, begun and by whether the collector took them. What was begun and is neither waits, or found no room.", Labels: []string{"outcome"}},
+		{Name: Handshakes, Help: "TLS handshakes with clients: done (full, resumed), and refused since nobody has a certificate for the host (unknown_host) or its key is missing (no_key).", Labels: []string{"outcome"}},
+		{Name: ServedCertificates, Help: "The environment's certificates, by whether their private keys are there; any that is unusable is one too many.", Labels: []string{"state"}, Gauge: true},
+		{Name: ServedRemaining, Help: "Until the environment's certificates end.", Labels: []string{"certificate"}, Gauge: true},
+		{Name: ProxyProtocol, Help: "Connections from where a header of the PROXY protocol is demanded: that named their client (named), that named nobody (unnamed), and refused ones.", Labels: []string{"outcome"}},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}
 }

@@ -42,6 +42,18 @@ type Status struct {
 	ConfirmedAt time.Time `json:"confirmed_at"`
 	// CertificateExpiresAt is when the node's certificate ends.
 	CertificateExpiresAt time.Time `json:"certificate_expires_at"`
+	// Certificates are those that clients and services are shown.
+	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// Certificate is how one of the environment's certificates is.
+type Certificate struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Hosts     []string  `json:"hosts,omitempty"`
+	ExpiresAt time.Time `json:"expires_at"`
+	// Trouble is why it can't be used: handshakes for its hosts are refused. Empty: it can.
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // Source knows the node.

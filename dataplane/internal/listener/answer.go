@@ -60,7 +60,7 @@ func (c *conn) answer(ex *pipeline.Exchange) {
 		// for the body.
 		c.closing, c.unread = true, true
 	}
-	if c.engine.leaving.Load() {
+	if c.engine.leaving.Load() || c.cut.Load() {
 		c.closing = true
 	}
 	c.body.decided()
@@ -102,7 +102,12 @@ func (c *conn) fault(ex *pipeline.Exchange, reason string) {
 }
 
 // breakOff ends the connection behind an answer that isn't whole.
-func (c *conn) breakOff() { c.closing, c.broken = true, true }
+func (c *conn) breakOff() {
+	c.closing, c.broken = true, true
+	if c.isStalled() {
+		c.engine.counters.stalls.Add(1)
+	}
+}
 
 // finish ends the exchange, once. Whatever of its answer is still to be sent lies in the connection's own buffer by now.
 func (c *conn) finish() {

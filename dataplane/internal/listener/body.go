@@ -61,7 +61,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	b.note(n)
 	if err == nil {
-		err = b.judgeRate(n)
+		err = b.judgeRate()
 	}
 	return n, b.fault(err)
 }
@@ -117,14 +117,14 @@ func (b *requestBody) decided() {
 }
 
 // judgeRate refuses a body that comes too slowly, by the time that was spent on waiting for it.
-func (b *requestBody) judgeRate(n int) error {
+func (b *requestBody) judgeRate() error {
 	c := b.conn
 	if c.waited < rateWindow || c.limits.BodyRate <= 0 {
 		return nil
 	}
 	slow := float64(b.bytes) < float64(c.limits.BodyRate)*c.waited.Seconds()
 	b.bytes, c.waited = 0, 0
-	if slow && n >= 0 {
+	if slow {
 		return errSlowBody
 	}
 	return nil

@@ -149,6 +149,13 @@ func (c *clock) overdue() phase {
 	return c.passed
 }
 
+// isStalled tells whether the client took nothing for too long.
+func (c *clock) isStalled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stalled
+}
+
 // idle tells whether nothing of a request has come; with leave the connection ends if so.
 func (c *clock) idle(leave bool) bool {
 	c.mu.Lock()

@@ -3,9 +3,11 @@ package listener
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -69,6 +71,7 @@ func newConn(e *engine, raw net.Conn) *conn {
 // serve is the life of a connection.
 func (c *conn) serve(secure *tls.Config) {
 	defer c.end()
+	defer c.survive()
 	if !c.open(secure) {
 		return
 	}
@@ -78,6 +81,17 @@ func (c *conn) serve(secure *tls.Config) {
 	if c.unread && !c.broken {
 		c.linger()
 	}
+}
+
+// survive keeps a fault of ours from ending more than the connection.
+func (c *conn) survive() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	c.engine.log.Error("a connection failed by a panic", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+	c.breakOff()
+	c.finish()
 }
 
 // open finds out who is there, and makes the connection a secure one.
@@ -94,15 +108,24 @@ func (c *conn) open(secure *tls.Config) bool {
 		}
 	}
 	c.peer = addressOf(c.conn)
-	if tcp, ok := c.conn.(*net.TCPConn); ok {
+	if tcp, ok := beneath(c.conn).(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			c.gone.open(raw, secure != nil)
 			if secure == nil {
+				c.replace(tcp) // whom it is from is known
 				c.bare(raw)
 			}
 		}
 	}
 	return secure == nil || c.secure(secure)
+}
+
+// beneath returns the connection under one that only says whom it is from, and that keeps nothing of what was sent.
+func beneath(conn net.Conn) net.Conn {
+	if introduced, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return introduced.NetConn()
+	}
+	return conn
 }
 
 // replace puts another connection in the place of the one that it reads.
@@ -115,7 +138,7 @@ func (c *conn) replace(by net.Conn) {
 // next serves one request; false: the connection ends.
 func (c *conn) next() bool {
 	if c.reader.Buffered() == 0 {
-		if err := c.await(); err != nil {
+		if c.await() != nil && !c.spared() {
 			c.silence()
 			return false
 		}
@@ -138,6 +161,15 @@ func (c *conn) next() bool {
 	c.limits = c.engine.limits()
 	c.at, c.timed = inIdle, false
 	return !c.closing
+}
+
+// spared tells whether a request has come in the very moment in which the connection was to end since the node goes.
+func (c *conn) spared() bool {
+	if !c.engine.leaving.Load() || c.overdue() != quiet || c.conn.SetReadDeadline(time.Time{}) != nil || !c.readableNow() {
+		return false
+	}
+	c.wire.begun()
+	return true
 }
 
 // noHead ends a connection on which no head came, with an answer if one had begun.

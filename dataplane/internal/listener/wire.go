@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -69,6 +70,19 @@ func (w *wire) isReadable(fd uintptr) bool {
 	}
 	w.begun()
 	return true
+}
+
+// readableNow tells whether bytes are there, without waiting.
+func (w *wire) readableNow() (there bool) {
+	if w.raw == nil {
+		return false
+	}
+	err := w.raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, err := peek(fd, one[:])
+		there = n > 0 && err == nil
+	})
+	return there && err == nil
 }
 
 // Read implements io.Reader.
@@ -230,9 +244,18 @@ func (w *wire) closeWrite() error {
 	return half.CloseWrite() //nolint:wrapcheck // goes nowhere
 }
 
-// reset makes the connection's end look like the fault that it is, to a client who would take it for the end of an answer.
+// reset makes the connection's end look like the fault that it is, to a client who would take it for the end of an answer: TLS isn't
+// told, and TCP says that the connection broke.
 func (w *wire) reset() {
-	if tcp, ok := w.conn.(*net.TCPConn); ok {
+	below := w.conn
+	if secured, ok := below.(*tls.Conn); ok {
+		below = secured.NetConn()
+	}
+	if t, ok := below.(*tracked); ok {
+		below = beneath(t.Conn)
+	}
+	if tcp, ok := below.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // it is closed already
 	}
+	_ = below.Close() // as above
 }

@@ -82,7 +82,10 @@ func TestATrustedProxyAloneSaysThatItsClientSpokeTLS(t *testing.T) {
 		peer, proto string
 		status      int
 	}{
-		{"192.0.2.1", "https", 200}, {"192.0.2.1", "http, HTTPS", 200}, {"192.0.2.1", "https, http", 308}, {"192.0.2.1", "", 308},
+		{"192.0.2.1", "https", 200},
+		{"192.0.2.1", "http, HTTPS", 200},
+		{"192.0.2.1", "https, http", 308},
+		{"192.0.2.1", "", 308},
 		{"198.51.100.1", "https", 308},
 	} {
 		status, header := e.askOver("http", edgetest.Request{Target: "/a", Address: c.peer, Header: []pipeline.Field{{Name: "X-Forwarded-Proto", Value: c.proto}}})
