@@ -10,9 +10,11 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/router"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/path"
 	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/policy/kinds"
 	"github.com/sallyport/sallyport/proto/ranges"
+	"github.com/sallyport/sallyport/proto/resource"
 )
 
 // Settings are what holds for the whole environment.
@@ -25,6 +27,10 @@ type Settings struct {
 	MaxStaleness time.Duration
 	// TracedPerMillion of the requests that are let pass are kept with all that was decided about them.
 	TracedPerMillion uint32
+	// Path is how paths are read.
+	Path path.Form
+	// Connections bound those of clients.
+	Connections Connections
 }
 
 // tracedPerMillion is the share where the settings name none.
@@ -100,7 +106,9 @@ type place struct {
 }
 
 // withoutSettings are those of an environment without any.
-func withoutSettings() *Settings { return &Settings{TracedPerMillion: tracedPerMillion} }
+func withoutSettings() *Settings {
+	return &Settings{TracedPerMillion: tracedPerMillion, Connections: connectionsOf(resource.Defaulted(new(configv1.ClientConnections)))}
+}
 
 func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	trusted, err := parseRanges(m.GetTrustedProxies())
@@ -113,6 +121,7 @@ func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	}
 	s := &Settings{
 		TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration(), TracedPerMillion: tracedPerMillion,
+		Path: formOf(m.GetPath()), Connections: connectionsOf(m.GetConnections()),
 	}
 	if m.TracedPerMillion != nil {
 		s.TracedPerMillion = m.GetTracedPerMillion()
