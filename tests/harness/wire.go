@@ -22,6 +22,18 @@ type Wire struct {
 
 	// In is what the other end says.
 	In *bufio.Reader
+	// Done is closed at the test's end; nil: this is the client's side.
+	Done <-chan struct{}
+}
+
+// Wait returns true once something came from a channel, and false when the test ends before: a service waits for nothing longer.
+func (w *Wire) Wait(on <-chan struct{}) bool {
+	select {
+	case <-on:
+		return true
+	case <-w.Done:
+		return false
+	}
 }
 
 // Wire opens a connection to the edge.
@@ -126,7 +138,7 @@ func NewWireUpstream(t testing.TB, serve func(*Wire)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &wireUpstream{open: map[net.Conn]bool{}}
+	u := &wireUpstream{open: map[net.Conn]bool{}, done: make(chan struct{})}
 	u.served.Go(func() { u.accept(listener, serve) })
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -137,6 +149,7 @@ func NewWireUpstream(t testing.TB, serve func(*Wire)) string {
 
 type wireUpstream struct {
 	served sync.WaitGroup
+	done   chan struct{}
 
 	mu    sync.Mutex
 	open  map[net.Conn]bool
@@ -154,6 +167,7 @@ func (u *wireUpstream) accept(listener net.Listener, serve func(*Wire)) {
 			_ = conn.Close()
 			continue
 		}
+		w.Done = u.done
 		u.served.Go(func() {
 			defer func() {
 				_ = conn.Close()
@@ -182,6 +196,7 @@ func (u *wireUpstream) forget(conn net.Conn) {
 func (u *wireUpstream) end() {
 	u.mu.Lock()
 	u.ended = true
+	close(u.done)
 	for conn := range u.open {
 		_ = conn.Close()
 	}
