@@ -32,6 +32,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/state"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
+	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
 	"github.com/sallyport/sallyport/dataplane/internal/tracing"
 	"github.com/sallyport/sallyport/dataplane/internal/upstream"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
@@ -118,7 +119,9 @@ type node struct {
 	shares    *shares.Even
 	proxy     *proxy.Proxy
 	explain   *explain.Explainer
+	sweeper   *sweeper.Sweeper
 	clients   atomic.Int64 // connections that are open
+	wire      listener.Counters
 	started   time.Time
 	troubles  inquiry.Troubles
 	accessLog *proxy.AccessLog
@@ -131,6 +134,7 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 	kinds := policies.All()
 	n := &node{
 		cfg: cfg, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
+		sweeper:   sweeper.New(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
 	}
 	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
@@ -215,6 +219,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 	defer stop()
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
 
+	group.Go(func() error { return n.sweeper.Run(background) })
 	group.Go(func() error { return n.belong(background) })
 	group.Go(func() error { return n.state.Run(background) })
 	group.Go(func() error { return n.streams.Run(background) })
@@ -232,7 +237,8 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 			"node", n.nodeID(), "environment", n.home.name, "build", n.cfg.Build)
 		defer n.sayGoodbye(ctx) // after the last request
 		return listener.Run(serving, listener.Config{
-			Listener: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Open: &n.clients,
+			Plain: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Sweeper: n.sweeper,
+			Open: &n.clients, Counters: &n.wire,
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what

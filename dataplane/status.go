@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
+	"github.com/sallyport/sallyport/dataplane/internal/listener"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
@@ -33,6 +34,7 @@ func (n *node) Status() admin.Status {
 		Ready:     n.ready(),
 		Stale:     n.stale(time.Now()),
 		Connected: configuration.Connected && directory.Connected,
+		Clients:   n.clients.Load(),
 		Epoch:     at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
 		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
 		DirectoryDigest:      hex.EncodeToString(directoryDigest[:]),
@@ -56,6 +58,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 		yield(admin.Sample{Metric: metric, Labels: labels, Value: value})
 	}
 	n.rateSamples(yield)
+	wireSamples(one, n.wire.Stats())
 	for series, count := range n.metrics.All() {
 		one(admin.StageVerdicts, float64(count), series.Kind, series.Mode.String(), string(series.Verdict))
 	}
@@ -86,6 +89,23 @@ func (n *node) rateSamples(yield func(admin.Sample)) {
 		}
 		yield(admin.Sample{Metric: admin.RequestSeconds, Labels: []string{service}, Histogram: &counts.Whole, Examples: counts.Samples})
 		yield(admin.Sample{Metric: admin.UpstreamSeconds, Labels: []string{service}, Histogram: &counts.Upstream})
+	}
+}
+
+// wireSamples are of the clients' connections.
+func wireSamples(one func(string, float64, ...string), s listener.Stats) {
+	one(admin.ClientConnections, float64(s.Idle), "idle")
+	one(admin.ClientConnections, float64(s.Tunnels), "tunnel")
+	one(admin.ClientConnections, float64(max(s.Open-s.Idle-s.Tunnels, 0)), "busy")
+	for why, count := range s.Refused {
+		one(admin.ClientRefusals, float64(count), why)
+	}
+	for over, count := range s.Timeouts {
+		one(admin.ClientTimeouts, float64(count), over)
+	}
+	one(admin.ClientCuts, float64(s.Cut))
+	for rule, count := range s.ProtocolErrors {
+		one(admin.ProtocolErrors, float64(count), rule)
 	}
 }
 

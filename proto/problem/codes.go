@@ -61,7 +61,10 @@ const (
 	TargetTooLong           Code = "target_too_long"
 	HeadersTooLarge         Code = "headers_too_large"
 	PolicyFailed            Code = "policy_failed"
+	ExpectationFailed       Code = "expectation_failed"
 	UpgradeNotSupported     Code = "upgrade_not_supported"
+	CodingNotSupported      Code = "coding_not_supported"
+	VersionNotSupported     Code = "version_not_supported"
 	UpstreamUnreachable     Code = "upstream_unreachable"
 	UpstreamAddressRefused  Code = "upstream_address_refused"
 	UpstreamInvalidResponse Code = "upstream_invalid_response"
@@ -124,7 +127,10 @@ var definitions = [...]Definition{
 	{TargetTooLong, 414, "Request target too long", "The path and query are longer, or have more parameters, than the gateway or this route takes."},
 	{HeadersTooLarge, 431, "Headers too large", "The request headers are larger, or more, than the gateway or this route takes."},
 	{PolicyFailed, 500, "Policy failed", "A policy could not reach its verdict, so the request was refused. The request id finds the cause in the node's log."},
-	{UpgradeNotSupported, 501, "Upgrade not supported", "The request asks to switch to another protocol, which the gateway doesn't do."},
+	{ExpectationFailed, 417, "Expectation failed", "The Expect header asks for something else than 100-continue."},
+	{UpgradeNotSupported, 501, "Upgrade not supported", "The request asks to switch to another protocol than WebSocket, or to that in another way than RFC 6455 says."},
+	{CodingNotSupported, 501, "Transfer coding not supported", "The request's Transfer-Encoding is not chunked alone."},
+	{VersionNotSupported, 505, "HTTP version not supported", "The request's version is neither HTTP/1.0 nor HTTP/1.1; HTTP/2 is spoken over TLS alone."},
 	{UpstreamUnreachable, 502, "Upstream unreachable", "No connection to the service behind this route could be made, or it broke before an answer."},
 	{UpstreamAddressRefused, 502, "Upstream address refused", "The service's name leads to an address that this environment doesn't allow (loopback, link-local, the gateway's own)."},
 	{UpstreamInvalidResponse, 502, "Invalid response from upstream", "The service behind this route answered with something that isn't valid HTTP."},

@@ -27,6 +27,11 @@ const (
 	Requests             = "sallyport_edge_requests_total"
 	RequestSeconds       = "sallyport_edge_request_duration_seconds"
 	UpstreamSeconds      = "sallyport_edge_upstream_duration_seconds"
+	ClientConnections    = "sallyport_edge_client_connections"
+	ClientRefusals       = "sallyport_edge_client_connections_refused_total"
+	ClientTimeouts       = "sallyport_edge_client_timeouts_total"
+	ClientCuts           = "sallyport_edge_client_connections_cut_total"
+	ProtocolErrors       = "sallyport_edge_protocol_errors_total"
 	StageVerdicts        = "sallyport_edge_stage_verdicts_total"
 	PolicyParts          = "sallyport_edge_policy_parts"
 	LaneNumber           = "sallyport_edge_lane_number"
@@ -66,6 +71,11 @@ func Metrics() []Metric {
 		{Name: Requests, Help: "Requests, by the service of their route, the class of the status and whether the gateway refused them.", Labels: []string{"service", "status_class", "refused"}},
 		{Name: RequestSeconds, Help: "From first byte in to last byte out.", Labels: []string{"service"}, Histogram: true},
 		{Name: UpstreamSeconds, Help: "Until the service's answer began; of requests that reached it.", Labels: []string{"service"}, Histogram: true},
+		{Name: ClientConnections, Help: "Connections of clients, by what is under way on them: nothing (idle), a request (busy), WebSocket (tunnel).", Labels: []string{"state"}, Gauge: true},
+		{Name: ClientRefusals, Help: "Connections that were closed as soon as they had come, by why.", Labels: []string{"reason"}},
+		{Name: ClientTimeouts, Help: "Connections that were given up since the client took too long, by over what.", Labels: []string{"over"}},
+		{Name: ClientCuts, Help: "Connections that were cut off at the end of a drain; any is one too many."},
+		{Name: ProtocolErrors, Help: "Requests that break the rules of HTTP, by which.", Labels: []string{"reason"}},
 		{Name: StageVerdicts, Help: "Verdicts of stages.", Labels: []string{"kind", "mode", "verdict"}},
 		{Name: PolicyParts, Help: "Parts kept over revisions (tables of limits, pools of connections).", Gauge: true},
 		{Name: LaneNumber, Help: "Revision or sequence in force.", Labels: []string{"lane"}, Gauge: true},

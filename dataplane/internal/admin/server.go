@@ -29,6 +29,8 @@ type Status struct {
 	Stale bool `json:"stale"`
 	// Connected: both streams to the control plane are open.
 	Connected bool `json:"connected"`
+	// Clients are the connections of clients that are open.
+	Clients int64 `json:"clients"`
 	// Epoch, Revision and Sequence are the node's position.
 	Epoch    uint64 `json:"epoch"`
 	Revision uint64 `json:"revision"`

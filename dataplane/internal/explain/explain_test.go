@@ -171,7 +171,7 @@ func TestWhatComesBeforeRoutesAndStagesIsExplained(t *testing.T) {
 	}{
 		"two readings":  {asked("GET", "/orders/../x"), 400, "path_refused"},
 		"a method":      {asked("TRACE", "/"), 405, "method_not_allowed"},
-		"an upgrade":    {asked("GET", "/", "Connection: upgrade", "Upgrade: websocket"), 501, "upgrade_not_supported"},
+		"an upgrade":    {asked("GET", "/", "Connection: upgrade", "Upgrade: h2c"), 501, "upgrade_not_supported"},
 		"a blocked one": {blocked, 403, "blocked"},
 		"two hosts":     {hostless, 400, "bad_request"},
 		"a long head":   {asked("GET", "/", "X-Long: "+strings.Repeat("x", 50_000)), 401, "credential_missing"},

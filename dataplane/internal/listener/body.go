@@ -3,11 +3,12 @@ package listener
 import (
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"sync"
-	"time"
+	"sync/atomic"
+	"syscall"
 
+	"github.com/sallyport/sallyport/dataplane/internal/http1"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -15,104 +16,158 @@ import (
 // errReleased is what is read of a body whose request has ended.
 var errReleased = errors.New("the request has ended")
 
-// requestBody hands over what the client sends, counts it, and adds the trailers at its end. A transport may go on reading on a
-// goroutine of its own while the answer is written, and even after that, when the exchange belongs to another request:
-// after release nothing is read, and nothing touches the exchange.
-type requestBody struct {
-	request  *http.Request
-	control  *http.ResponseController
-	patience time.Duration // with a client that is silent in the middle
+// noBody is the body of a request that has none.
+type noBody struct{}
 
-	mu    sync.Mutex
+// Read implements io.Reader.
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+
+// requestBody hands over what the client sends, and counts it. An upload may go on reading on a goroutine of its own while the answer is
+// written, and even after that, when the exchange, the buffer and the connection serve another request: so each body is a value of its own, and
+// after release nothing is read, and nothing touches either.
+type requestBody struct {
+	conn  *conn
+	ended atomic.Bool // the whole body was read
+
+	mu    sync.Mutex // held while somebody reads
+	from  *http1.Body
 	into  *pipeline.Request // nil: released
-	ended bool
+	bytes int64             // since its rate was judged
+
+	turn    sync.Mutex // of what is written before the final answer
+	expects bool       // the client waits for 100 Continue
 }
 
-func newRequestBody(w http.ResponseWriter, r *http.Request, into *pipeline.Request, patience time.Duration) *requestBody {
-	return &requestBody{
-		request: r, control: http.NewResponseController(w), patience: patience,
-		into: into, ended: r.ContentLength == 0,
+// openBody makes the body of the request what comes behind its head.
+func (c *conn) openBody(in *pipeline.Request) {
+	c.body = &requestBody{
+		conn: c, from: c.reader.Body(&c.request.Head, &in.Trailer), into: in, expects: c.request.Expects,
 	}
+	c.at, c.waited = inBody, 0
+	in.Body, in.ContentLength = c.body, c.request.ContentLength
 }
 
 // Read implements io.Reader. Its errors but for io.EOF are rejections: they are the client's fault.
 func (b *requestBody) Read(p []byte) (int, error) {
-	if !b.expect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.into == nil {
 		return 0, errReleased
 	}
-	n, err := b.request.Body.Read(p)
-	b.note(n, err)
-	return n, clientsFault(err)
+	if err := b.invite(); err != nil {
+		return 0, b.fault(err)
+	}
+	n, err := b.from.Read(p)
+	b.note(n)
+	if err == nil {
+		err = b.judgeRate()
+	}
+	return n, b.fault(err)
 }
 
-// expect bounds how long the next bytes may take; false: nobody waits for them any more.
-func (b *requestBody) expect() bool {
+// Front implements pipeline.Fronted. Of a client that waits for 100 Continue nothing is there.
+func (b *requestBody) Front() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.into == nil {
-		return false
+		return nil
 	}
-	if !b.ended {
-		b.deadline(time.Now().Add(b.patience))
-	}
-	return true
+	return b.from.Front()
 }
 
-func (b *requestBody) note(n int, err error) {
+// Discard implements pipeline.Fronted.
+func (b *requestBody) Discard(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.into == nil {
+	if b.into == nil || n == 0 {
 		return
 	}
+	b.from.Discard(n)
+	b.note(n)
+}
+
+func (b *requestBody) note(n int) {
 	b.into.BodyBytes += int64(n)
-	if !errors.Is(err, io.EOF) || b.ended {
+	b.bytes += int64(n)
+	if b.from.AtEnd() {
+		b.ended.Store(true)
+	}
+}
+
+// invite tells a client that waits for it that its body is wanted (RFC 9110, section 10.1.1).
+func (b *requestBody) invite() error {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	if !b.expects {
+		return nil
+	}
+	b.expects = false
+	return b.conn.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+}
+
+// decided tells that the final answer is about to be written, behind which no interim one may come.
+func (b *requestBody) decided() {
+	if b == nil {
 		return
 	}
-	b.ended = true
-	b.deadline(time.Time{}) // from here on net/http waits for the client to go away, which may take its time
-	for name, values := range b.request.Trailer {
-		for _, value := range values {
-			b.into.Trailer.Add(name, value)
-		}
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	b.expects = false
+}
+
+// judgeRate refuses a body that comes too slowly, by the time that was spent on waiting for it.
+func (b *requestBody) judgeRate() error {
+	c := b.conn
+	if c.waited < rateWindow || c.limits.BodyRate <= 0 {
+		return nil
 	}
-}
-
-// atEnd tells whether the whole body has been read.
-func (b *requestBody) atEnd() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.ended
-}
-
-// release lets go of the exchange. What the client still sends is waited for by net/http, but not for long.
-func (b *requestBody) release() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.into = nil
-	if !b.ended {
-		b.deadline(time.Now().Add(min(b.patience, lingerTimeout)))
+	slow := float64(b.bytes) < float64(c.limits.BodyRate)*c.waited.Seconds()
+	b.bytes, c.waited = 0, 0
+	if slow {
+		return errSlowBody
 	}
+	return nil
 }
 
-// Cut implements streams.Wire. Reads and writes under way fail; the stall's own deadline of a later write takes the place of this one.
-func (b *requestBody) Cut() {
-	past := time.Unix(1, 0)
-	b.deadline(past)
-	_ = b.control.SetWriteDeadline(past) // of a closed connection there is nothing to cut
-}
+var errSlowBody = errors.New("the body comes too slowly")
 
-// deadline fails on closed connections alone, of which the next read tells.
-func (b *requestBody) deadline(at time.Time) { _ = b.control.SetReadDeadline(at) }
-
-// clientsFault says why a body can't be read.
-func clientsFault(err error) error {
-	switch {
-	case err == nil || errors.Is(err, io.EOF):
+// fault says why a body can't be read.
+func (b *requestBody) fault(err error) error {
+	if err == nil || err == io.EOF { //nolint:errorlint // the readers below return it bare
 		return err
+	}
+	var malformed *http1.Error
+	switch counters := b.conn.engine.counters; {
+	case errors.As(err, &malformed):
+		counters.protocolError(malformed)
+		return &pipeline.Rejection{Code: codeOf(malformed.Status), Detail: "The request body is malformed.", Reason: malformed.Reason}
+	case err == errSlowBody: //nolint:errorlint,err113 // the very value
+		counters.timedOut(inBody)
+		return &pipeline.Rejection{Code: problem.RequestTimeout, Reason: err.Error()}
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		if b.conn.overdue() == inBody {
+			counters.timedOut(inBody)
+		}
 		return &pipeline.Rejection{Code: problem.RequestTimeout, Reason: "the client fell silent in the middle of the body"}
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return &pipeline.Rejection{Code: problem.ClientGone, Reason: "the client left in the middle of the body"}
 	}
-	return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The request body is malformed.", Reason: "read the body: " + err.Error()}
+	return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The request body can't be read.", Reason: "read the body: " + err.Error()}
+}
+
+// atEnd tells whether all that the client sends of the request was read.
+func (b *requestBody) atEnd() bool { return b == nil || b.ended.Load() }
+
+// stop lets go of exchange and buffer. Whoever still reads is woken up first: the connection is of no use any more, since it isn't known
+// where in the body he is.
+func (b *requestBody) stop() {
+	if b == nil {
+		return
+	}
+	if !b.mu.TryLock() {
+		_ = b.conn.clock.conn.SetReadDeadline(past) // of a closed connection nothing is read
+		b.mu.Lock()
+	}
+	defer b.mu.Unlock()
+	b.into, b.from = nil, nil
 }

@@ -84,7 +84,7 @@ func TestOnlyHTTPTargetsWithAHostAreTaken(t *testing.T) {
 			t.Errorf("%q: %d %q, want 400", target, status, body)
 		}
 	}
-	if status, body := raw(t, address, "GET HTTPS://real/x HTTP/1.1\r\nHost: x\r\n\r\n"); status != http.StatusOK || !strings.Contains(body, "GET real /x") {
+	if status, body := raw(t, address, "GET HTTPS://real/x HTTP/1.1\r\nHost: real\r\n\r\n"); status != http.StatusOK || !strings.Contains(body, "GET real /x") {
 		t.Errorf("%d %q, want 200", status, body)
 	}
 }

@@ -3,6 +3,7 @@ package listener
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -11,20 +12,27 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
 )
 
-// running starts a listener, and returns how to stop it and where its end is told.
-func running(t *testing.T, h Handler, drain time.Duration) (address string, stop context.CancelFunc, ended <-chan error) {
+// running starts a listener, with a sweeper of its own, and returns how to stop it and where its end is told.
+func running(t *testing.T, cfg Config) (address string, stop context.CancelFunc, ended <-chan error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Plain, cfg.Logger, cfg.Sweeper = listener, slog.New(slog.DiscardHandler), sweeper.New()
+	sweeping, rest := context.WithCancel(context.Background())
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
 	end := make(chan error, 1)
+	swept := make(chan error, 1)
+	go func() { swept <- cfg.Sweeper.Run(sweeping) }()
 	go func() {
-		end <- Run(ctx, Config{Listener: listener, Handler: h, Logger: slog.New(slog.DiscardHandler), DrainTimeout: drain})
+		err := Run(ctx, cfg)
+		rest()
+		end <- errors.Join(err, <-swept)
 	}()
 	return listener.Addr().String(), stop, end
 }
@@ -47,7 +55,7 @@ func exchange(t *testing.T, conn net.Conn, reader *bufio.Reader) *http.Response 
 }
 
 func TestAStoppingListenerAnswersOnOpenConnectionsAndAsksForNoMore(t *testing.T) {
-	address, stop, ended := running(t, new(echo), 10*time.Second)
+	address, stop, ended := running(t, Config{Handler: new(echo), DrainTimeout: 10 * time.Second})
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +82,7 @@ func TestWhatIsCutOffAtTheEndIsFinishedBeforeRunReturns(t *testing.T) {
 		<-aborted(ex)
 		ex.Response.Status = http.StatusOK
 	}}
-	address, stop, ended := running(t, handler, 10*time.Millisecond)
+	address, stop, ended := running(t, Config{Handler: handler, DrainTimeout: 10 * time.Millisecond})
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)

@@ -2,10 +2,8 @@ package listener
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -52,22 +50,30 @@ func (e *echo) Finish(ex *pipeline.Exchange) {
 // start serves with a handler, and returns the address.
 func start(t *testing.T, h Handler) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return startWith(t, Config{Handler: h})
+}
+
+// startWith serves by a configuration, and returns the address.
+func startWith(t *testing.T, cfg Config) string {
+	t.Helper()
+	if cfg.DrainTimeout == 0 {
+		cfg.DrainTimeout = 5 * time.Second
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- Run(ctx, Config{Listener: listener, Handler: h, Logger: slog.New(slog.DiscardHandler), DrainTimeout: 5 * time.Second})
-	}()
+	address, stop, ended := running(t, cfg)
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	return listener.Addr().String()
+	return address
+}
+
+// impatient are limits that tests can wait for.
+func impatient() *Limits {
+	limits := DefaultLimits()
+	limits.Head, limits.BodyStall, limits.WriteStall = 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond
+	return limits
 }
 
 // raw sends bytes as they are, and returns the first answer.
@@ -106,7 +112,8 @@ func TestRequestsBecomeExchangesOrAreRefused(t *testing.T) {
 		{"GET /a?b=c HTTP/1.1\r\nHost: Api.Example.com:8080\r\n\r\n", 200, "GET api.example.com /a b=c"},
 		{"GET /a HTTP/1.1\r\nHost: api.example.com.\r\n\r\n", 200, "GET api.example.com /a "},
 		{"GET /%61/../b HTTP/1.1\r\nHost: x\r\n\r\n", 200, "GET x /%61/../b "},
-		{"GET http://real.example/a?q HTTP/1.1\r\nHost: other\r\n\r\n", 200, "GET real.example /a q"},
+		{"GET http://real.example/a?q HTTP/1.1\r\nHost: real.example\r\n\r\n", 200, "GET real.example /a q"},
+		{"GET http://real.example/a?q HTTP/1.1\r\nHost: other\r\n\r\n", 400, "bad_request"},
 		{"GET http://real.example HTTP/1.1\r\nHost: real.example\r\n\r\n", 200, "GET real.example / "},
 		{"GET / HTTP/1.1\r\nHost: [2001:DB8::1]:80\r\n\r\n", 200, "GET 2001:db8::1 / "},
 		{"GET /?a\x80 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
@@ -115,7 +122,11 @@ func TestRequestsBecomeExchangesOrAreRefused(t *testing.T) {
 		{"GET / HTTP/1.1\r\nHost: x:port\r\n\r\n", 400, "bad_request"},
 		{"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", 405, "method_not_allowed"},
 		{"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", 405, "method_not_allowed"},
-		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501, "upgrade_not_supported"},
+		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 501, "upgrade_not_supported"},
+		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", 501, "upgrade_not_supported"},
+		{"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", 501, "upgrade_not_supported"},
+		{"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501, "upgrade_not_supported"},
+		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400, "bad_request"},
 	}
 	for _, tt := range tests {
 		status, body := raw(t, address, tt.request)

@@ -1,20 +1,18 @@
 package listener
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 
+	"github.com/sallyport/sallyport/dataplane/internal/http1"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
 )
 
 // Rehearsed is what a client would have got.
@@ -31,50 +29,25 @@ type Rehearsed struct {
 // request up to its empty line, as a client would send it; of a body that it announces nothing comes. The handler is asked
 // unless HTTP itself forbids the request, and has finished when Rehearse returns.
 func Rehearse(ctx context.Context, head []byte, peer netip.AddrPort, handler Handler, logger *slog.Logger, maxBody int64) (Rehearsed, error) {
-	client, wire := net.Pipe()
+	client, side := net.Pipe()
 	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
 	defer stop()
-	asked := &tracked{Handler: handler, finished: make(chan struct{})}
-	adapted := &adapter{
-		handler: asked, log: logger, patience: defaultStallTimeout,
-		leaving: func() bool { return true }, // so that the connection ends with the answer
-	}
-	server := newServer(adapted, log.New(io.Discard, "", 0)) // what it says might hold something of the request
-	closed := make(chan struct{})
-	server.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateClosed {
-			close(closed)
-		}
-	}
-	_ = server.Serve(&single{conn: &from{Conn: wire, peer: net.TCPAddrFromAddrPort(peer)}}) // returns at once: there is one connection
+	e := newEngine(Config{Handler: handler, Logger: logger, Sweeper: sweeper.New()}) // which nobody runs: ctx is the deadline
+	e.leaving.Store(true)                                                            // so that the connection ends with the answer
+	c := newConn(e, &from{Conn: side, peer: net.TCPAddrFromAddrPort(peer)})
+	e.remember(c)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		c.serve(nil)
+	}()
 	answer, err := converse(client, head, maxBody)
 	_ = client.Close()
+	<-served // the handler, if it was ever asked, has finished before that
 	if err != nil {
-		<-closed // the handler, if it was ever asked, has finished before that
 		return Rehearsed{}, errors.Join(err, context.Cause(ctx))
 	}
-	if asked.begun.Load() { // else it won't be: the server itself has answered
-		<-asked.finished // net/http keeps the connection for another moment if a large body wasn't read
-	}
 	return answer, nil
-}
-
-// tracked is a handler of one request that tells when it has finished.
-type tracked struct {
-	Handler
-
-	begun    atomic.Bool
-	finished chan struct{}
-}
-
-func (t *tracked) Acquire() *pipeline.Exchange {
-	t.begun.Store(true)
-	return t.Handler.Acquire()
-}
-
-func (t *tracked) Finish(ex *pipeline.Exchange) {
-	defer close(t.finished)
-	t.Handler.Finish(ex)
 }
 
 // converse sends a head and reads the answer.
@@ -89,43 +62,49 @@ func converse(client net.Conn, head []byte, maxBody int64) (Rehearsed, error) {
 		<-sent
 	}()
 	method, _, _ := strings.Cut(string(head[:min(len(head), maxMethod)]), " ") // that of HEAD has no body
-	answer, err := http.ReadResponse(bufio.NewReader(client), &http.Request{Method: method})
+	answer, err := hear(client, method, maxBody)
 	if err != nil {
 		return Rehearsed{}, fmt.Errorf("read the answer of a rehearsal: %w", err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	return answer, nil
+}
+
+// hear reads an answer.
+func hear(client net.Conn, method string, maxBody int64) (Rehearsed, error) {
+	limits := http1.Limits{StartLine: writeBufferBytes, Head: maxAnswerHead, Fields: maxAnswerFields}
+	var (
+		reader          http1.Reader
+		answer          http1.Response
+		header, trailer pipeline.Header
+	)
+	reader.Attach(client, make([]byte, writeBufferBytes))
+	head, err := reader.ReadHead(&limits)
 	if err != nil {
-		return Rehearsed{}, fmt.Errorf("read the answer of a rehearsal: %w", err)
+		return Rehearsed{}, err //nolint:wrapcheck // the caller does
 	}
-	out := Rehearsed{Status: answer.StatusCode, Body: string(body)}
-	for name, values := range answer.Header {
-		for _, value := range values {
-			if name != "Connection" {
-				out.Header = append(out.Header, pipeline.Field{Name: name, Value: value})
-			}
+	if malformed := answer.Parse(head, method == "HEAD", &limits, &header); malformed != nil {
+		return Rehearsed{}, malformed
+	}
+	body, err := io.ReadAll(io.LimitReader(reader.Body(&answer.Head, &trailer), maxBody))
+	if err != nil {
+		return Rehearsed{}, err //nolint:wrapcheck // as above
+	}
+	out := Rehearsed{Status: answer.Status, Body: string(body)}
+	for _, f := range header.Fields() {
+		if !pipeline.EqualFold(f.Name, "Connection") {
+			out.Header = append(out.Header, pipeline.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)})
 		}
 	}
 	return out, nil
 }
 
-// maxMethod is how far a method is looked for.
-const maxMethod = 16
-
-// single is a listener that accepts one connection.
-type single struct{ conn net.Conn }
-
-func (s *single) Accept() (net.Conn, error) {
-	if s.conn == nil {
-		return nil, net.ErrClosed
-	}
-	conn := s.conn
-	s.conn = nil
-	return conn, nil
-}
-
-func (s *single) Close() error   { return nil }
-func (s *single) Addr() net.Addr { return &net.TCPAddr{} }
+const (
+	// maxMethod is how far a method is looked for.
+	maxMethod = 16
+	// maxAnswerHead and maxAnswerFields bound what the gateway itself answers.
+	maxAnswerHead   = 1 << 20
+	maxAnswerFields = 10_000
+)
 
 // from is a connection that says where it comes from.
 type from struct {
@@ -134,4 +113,5 @@ type from struct {
 	peer net.Addr
 }
 
+// RemoteAddr implements net.Conn.
 func (f *from) RemoteAddr() net.Addr { return f.peer }

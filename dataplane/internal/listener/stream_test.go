@@ -2,10 +2,8 @@ package listener
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -70,24 +68,7 @@ func TestABodyReadTooLateTouchesNoOtherRequest(t *testing.T) {
 // stalling starts a listener with little patience.
 func stalling(t *testing.T, h Handler) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- Run(ctx, Config{
-			Listener: listener, Handler: h, Logger: slog.New(slog.DiscardHandler), DrainTimeout: 5 * time.Second, StallTimeout: 20 * time.Millisecond,
-		})
-	}()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return listener.Addr().String()
+	return startWith(t, Config{Handler: h, Limits: impatient})
 }
 
 func TestAClientThatFallsSilentInABodyIsGivenUp(t *testing.T) {

@@ -15,6 +15,13 @@ type Fronted interface {
 	Discard(n int)
 }
 
+// Prompt is a body of unknown length that tells whether its next Read has something to hand over without waiting. Of one that doesn't tell the head is
+// sent first: a client may wait for that alone.
+type Prompt interface {
+	io.Reader
+	Prompt() bool
+}
+
 // Tunnel is the service's side of a connection that isn't HTTP any more. Reads and writes may go on at the same time.
 type Tunnel interface {
 	io.ReadWriteCloser

@@ -18,26 +18,34 @@ func (h *Header) DropConnection() {
 	if !h.Has(connectionField) {
 		return
 	}
-	named := h.connectionOptions()
-	h.DeleteFunc(func(f Field) bool {
-		if EqualFold(f.Name, connectionField) {
-			return true
+	var room [8]string
+	named := h.connectionOptions(room[:0])
+	kept := h.fields[:0]
+	for _, f := range h.fields {
+		if !EqualFold(f.Name, connectionField) && !isNamed(f.Name, named) {
+			kept = append(kept, f)
 		}
-		for _, option := range named {
-			if EqualFold(f.Name, option) {
-				return !EqualFold(option, teField) && !isOfProxies(option)
-			}
+	}
+	clear(h.fields[len(kept):])
+	h.fields = kept
+}
+
+// isNamed tells whether a field is one of those that Connection lists.
+func isNamed(name string, named []string) bool {
+	for _, option := range named {
+		if EqualFold(name, option) {
+			return !EqualFold(option, teField) && !isOfProxies(option)
 		}
-		return false
-	})
+	}
+	return false
 }
 
 func isOfProxies(name string) bool {
 	return len(name) >= len(ofProxies) && EqualFold(name[:len(ofProxies)], ofProxies)
 }
 
-// connectionOptions returns what Connection lists.
-func (h *Header) connectionOptions() (named []string) {
+// connectionOptions adds what Connection lists.
+func (h *Header) connectionOptions(named []string) []string {
 	for _, f := range h.Fields() {
 		if !EqualFold(f.Name, connectionField) {
 			continue

@@ -63,6 +63,9 @@ func prepareRequest(ex *pipeline.Exchange) {
 	if trailers {
 		header.Add("Te", "trailers")
 	}
+	if ex.Request.Upgrade != "" {
+		addUpgrade(header, ex.Request.Upgrade)
+	}
 	if ex.Span != nil {
 		header.Set(tracing.ParentHeader, ex.Span.Parent())
 	}

@@ -143,7 +143,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange) *pipeline.Stages {
 	}
 	p.seat(ex)
 	ex.Asked = time.Now()
-	if err := route.Service.Sender.Send(ex); err != nil {
+	if err := send(ex, route.Service.Sender); err != nil {
 		if ended := endedBy(ex); ended != nil {
 			err = ended
 		}

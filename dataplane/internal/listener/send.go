@@ -1,0 +1,174 @@
+package listener
+
+import (
+	"errors"
+	"io"
+
+	"github.com/sallyport/sallyport/dataplane/internal/http1"
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+)
+
+const (
+	// sizeRoom is what the line in front of a chunk takes: four digits are enough for a buffer.
+	sizeRoom = len("7fff\r\n")
+	// endRoom is kept for what ends a chunk, and a body.
+	endRoom = len("\r\n0\r\n\r\n")
+	// leastRoom is what a piece of a body is read into at the least.
+	leastRoom = 4 << 10
+)
+
+var errIncomplete = errors.New("the answer can't be sent whole")
+
+// send writes head and body, and finishes the exchange before the client can have the end of it.
+func (c *conn) send(ex *pipeline.Exchange, how framing, head []byte) error {
+	switch how {
+	case byLength:
+		return c.sendLength(ex, head)
+	case byChunks:
+		return c.sendStream(ex, head, true)
+	case byClose:
+		return c.sendStream(ex, head, false)
+	case bodyless:
+	}
+	return c.sendEnd(head)
+}
+
+// sendEnd writes the end of an answer: the exchange is over, and counted.
+func (c *conn) sendEnd(b []byte) error {
+	c.finish()
+	return c.write(b)
+}
+
+// sendLength writes a body of a known length: each piece at once, the first one behind the head.
+func (c *conn) sendLength(ex *pipeline.Exchange, b []byte) error {
+	out := &ex.Response
+	left := lengthOf(out)
+	if left == 0 {
+		return c.sendEnd(b)
+	}
+	if front, ok := out.Body.(pipeline.Fronted); ok {
+		if here := front.Front(); len(here) > 0 && len(here) <= cap(b)-len(b) && int64(len(here)) <= left {
+			b = append(b, here...)
+			out.BodyBytes += int64(len(here))
+			left -= int64(len(here))
+			front.Discard(len(here))
+		}
+	}
+	for left > 0 {
+		if cap(b)-len(b) < leastRoom {
+			if err := c.write(b); err != nil {
+				return err
+			}
+			b = b[:0]
+		}
+		room := b[len(b):cap(b)]
+		n, err := out.Body.Read(room[:min(int64(len(room)), left)])
+		b = b[:len(b)+n]
+		if left -= int64(n); left == 0 {
+			out.BodyBytes += int64(n)
+			break
+		}
+		if n > 0 {
+			if failed := c.write(b); failed != nil {
+				return failed
+			}
+			b = b[:0]
+			out.BodyBytes += int64(n)
+		}
+		if err != nil {
+			return errIncomplete // by whatever: the client sees that it isn't whole
+		}
+	}
+	return c.sendEnd(b)
+}
+
+// sendStream writes a body of unknown length. It may be one whose reader waits for each piece: it is written at once, and so is a head
+// behind which nothing comes yet.
+func (c *conn) sendStream(ex *pipeline.Exchange, head []byte, chunked bool) error {
+	out := &ex.Response
+	b := head
+	if !isPrompt(out.Body) || cap(b)-len(b) < leastRoom {
+		if err := c.write(b); err != nil {
+			return err
+		}
+		b = b[:0]
+	}
+	for {
+		at := len(b) + sizeRoom
+		room := b[at : cap(b)-endRoom]
+		n, err := out.Body.Read(room)
+		from := 0
+		if n > 0 {
+			b, from = appendPiece(b, n, chunked)
+		}
+		if err == io.EOF { //nolint:errorlint // bodies return it bare
+			out.BodyBytes += int64(n)
+			if chunked {
+				b = appendLastChunk(b, out)
+			}
+			return c.sendEnd(b[from:])
+		}
+		if n > 0 {
+			if failed := c.write(b[from:]); failed != nil {
+				return failed
+			}
+			out.BodyBytes += int64(n)
+			b = b[:0]
+		}
+		if err != nil {
+			return errIncomplete
+		}
+	}
+}
+
+// appendPiece takes n bytes that lie sizeRoom behind b for its next piece. What is in front of it moves up to where it begins; from is where
+// that is.
+func appendPiece(b []byte, n int, chunked bool) (_ []byte, from int) {
+	had, at := len(b), len(b)+sizeRoom
+	if !chunked {
+		copy(b[sizeRoom:at], b[:had])
+		return b[:at+n], sizeRoom
+	}
+	var line [sizeRoom]byte
+	size := http1.AppendChunkSize(line[:0], n)
+	from = sizeRoom - len(size)
+	if from > 0 && had > 0 {
+		copy(b[from:from+had], b[:had])
+	}
+	b = b[:at+n]
+	copy(b[from+had:], size)
+	return append(b, http1.ChunkEnd...), from
+}
+
+// isPrompt tells whether the next piece of a body is there already.
+func isPrompt(body io.Reader) bool {
+	prompt, ok := body.(pipeline.Prompt)
+	return ok && prompt.Prompt()
+}
+
+// appendLastChunk ends a chunked body, with the trailers that the client gets.
+func appendLastChunk(b []byte, out *pipeline.Response) []byte {
+	b = append(b, "0\r\n"...)
+	for _, f := range out.Trailer.Fields() {
+		if mayFollow(f.Name) && !out.Withholds(f.Name) {
+			b, _ = http1.AppendField(b, f.Name, f.Value) // one that can't be sent is left out
+		}
+	}
+	return append(b, "\r\n"...)
+}
+
+// notInTrailers are fields that a recipient which merges trailers into the header would take for framing, routing or
+// identity (RFC 9110, section 6.5.1).
+var notInTrailers = [...]string{
+	"Content-Length", "Transfer-Encoding", "Trailer", "Connection", "Keep-Alive", "Upgrade", "Te", "Host", "Content-Type",
+	"Content-Encoding", "Content-Range", "Location", "Set-Cookie", "Cache-Control", "Www-Authenticate", "Proxy-Authenticate", "X-Request-Id",
+}
+
+func mayFollow(name string) bool {
+	for _, not := range notInTrailers {
+		if pipeline.EqualFold(name, not) {
+			return false
+		}
+	}
+	return true
+}

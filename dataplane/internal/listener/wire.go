@@ -1,0 +1,261 @@
+package listener
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// wire is the bytes of a connection, in and out, under the deadlines of its clock. Reading and writing are for one goroutine each at a time.
+//
+// Of a bare TCP connection the system calls are its own, through the runtime's poller: so it knows when something has to wait, and only
+// then is anything timed.
+type wire struct {
+	clock
+
+	raw    syscall.RawConn // nil: not a bare TCP connection
+	limits *Limits
+
+	at     phase // what is read
+	timed  bool  // the deadline for it runs
+	asleep bool  // it is waited for without a buffer
+	waited time.Duration
+
+	in      []byte
+	inCount int
+	inErr   error
+	since   time.Time // reading has waited; zero: it doesn't
+
+	out       []byte
+	outErr    error
+	outWaited bool
+
+	receive, readable, send func(fd uintptr) bool
+	release                 func() // gives up the buffer while the connection idles
+
+	cut       atomic.Bool
+	tunnelled atomic.Pointer[tunnel] // nil: this is HTTP
+}
+
+// bare makes the wire use the system calls of a TCP connection. What they are called with is made once.
+func (w *wire) bare(raw syscall.RawConn) {
+	w.raw = raw
+	w.receive, w.readable, w.send = w.received, w.isReadable, w.sent
+}
+
+// await waits for bytes where none are expected to be under way. While it waits the buffer is given back.
+func (w *wire) await() error {
+	if w.raw == nil {
+		w.time() // the next Read waits, with the buffer
+		return nil
+	}
+	w.asleep = false
+	return w.raw.Read(w.readable) //nolint:wrapcheck // goes nowhere
+}
+
+// isReadable is called once, and again when the connection has become readable. An end, or an error, is left for Read to find.
+func (w *wire) isReadable(fd uintptr) bool {
+	if !w.asleep {
+		var one [1]byte
+		if _, err := peek(fd, one[:]); err == syscall.EAGAIN { //nolint:errorlint // an errno, bare
+			w.asleep = true
+			w.release()
+			w.time()
+			return false
+		}
+	}
+	w.begun()
+	return true
+}
+
+// readableNow tells whether bytes are there, without waiting.
+func (w *wire) readableNow() (there bool) {
+	if w.raw == nil {
+		return false
+	}
+	err := w.raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, err := peek(fd, one[:])
+		there = n > 0 && err == nil
+	})
+	return there && err == nil
+}
+
+// Read implements io.Reader.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.raw == nil {
+		return w.readThrough(p)
+	}
+	w.in, w.since = p, time.Time{}
+	err := w.raw.Read(w.receive)
+	w.in = nil
+	if err == nil {
+		err = w.inErr
+	}
+	if err != nil {
+		return 0, err //nolint:wrapcheck // its kind matters, not its text
+	}
+	w.arrived()
+	if w.inCount == 0 {
+		return 0, io.EOF
+	}
+	return w.inCount, nil
+}
+
+// received reads what is there; false: nothing is.
+func (w *wire) received(fd uintptr) bool {
+	for {
+		w.inCount, w.inErr = syscall.Read(int(fd), w.in)
+		switch w.inErr {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			if w.since.IsZero() {
+				w.since = w.sweeper.Now()
+				w.time()
+			}
+			return false
+		}
+		return true
+	}
+}
+
+// readThrough reads off a connection that isn't a bare one: nothing tells whether it will wait.
+func (w *wire) readThrough(p []byte) (int, error) {
+	w.since = w.sweeper.Now()
+	w.time()
+	n, err := w.conn.Read(p)
+	w.arrived()
+	return n, err //nolint:wrapcheck // its kind matters, not its text
+}
+
+// time bounds how long the bytes that are waited for may take. A head as a whole is bounded, of a body each silence.
+func (w *wire) time() {
+	switch w.at {
+	case inIdle:
+		if !w.timed {
+			w.expect(inIdle, w.limits.Idle)
+		}
+	case inHead:
+		if !w.timed {
+			w.expect(inHead, w.limits.Head)
+		}
+	case inBody:
+		w.expect(inBody, w.limits.BodyStall)
+	case quiet, inFirst, inServe, inTunnel:
+	}
+	w.timed = true
+}
+
+// arrived notes that bytes have come.
+func (w *wire) arrived() {
+	if w.at == inBody && !w.since.IsZero() {
+		w.waited += w.sweeper.Now().Sub(w.since)
+		w.resume()
+	}
+	w.begun()
+}
+
+// begun notes that a head has begun. That of a first request goes on under the deadline which the connection began with.
+func (w *wire) begun() {
+	switch w.at {
+	case inFirst:
+		w.enter(inHead)
+		w.at, w.timed = inHead, true
+	case inIdle:
+		w.enter(inHead)
+		w.at, w.timed = inHead, false
+	case quiet, inHead, inBody, inServe, inTunnel:
+	}
+}
+
+// write sends all of b.
+func (w *wire) write(b []byte) error {
+	w.gone.moved.Store(true)
+	if w.raw == nil {
+		return w.writeThrough(b)
+	}
+	w.out, w.outWaited = b, false
+	err := w.raw.Write(w.send)
+	if w.outWaited {
+		w.expectWrite(0)
+	}
+	w.out = nil
+	if err == nil {
+		err = w.outErr
+	}
+	return err //nolint:wrapcheck // goes nowhere
+}
+
+// sent writes what the connection takes; false: it takes no more for now. Each byte taken gives the client its time anew.
+func (w *wire) sent(fd uintptr) bool {
+	for {
+		n, err := syscall.Write(int(fd), w.out)
+		w.out = w.out[max(n, 0):]
+		w.outErr = nil
+		switch {
+		case err == syscall.EINTR: //nolint:errorlint // an errno, bare
+		case err == syscall.EAGAIN: //nolint:errorlint // an errno, bare
+			w.outWaited = true
+			w.expectWrite(w.limits.WriteStall)
+			return false
+		case err != nil:
+			w.outErr = err
+			return true
+		case len(w.out) == 0:
+			return true
+		}
+	}
+}
+
+func (w *wire) writeThrough(b []byte) error {
+	w.expectWrite(w.limits.WriteStall)
+	_, err := w.conn.Write(b)
+	w.expectWrite(0)
+	return err //nolint:wrapcheck // goes nowhere
+}
+
+// Cut implements streams.Wire: what waits for the client fails.
+func (w *wire) Cut() {
+	if w.tunnelled.Load() != nil {
+		return // it was told by the exchange's Abort, and says so to both sides before it ends
+	}
+	w.cut.Store(true)
+	_ = w.conn.SetDeadline(past) // of a closed connection there is nothing to cut
+}
+
+// mend lets an answer be written to a client who was cut off while his request was read.
+func (w *wire) mend() {
+	if w.cut.Load() {
+		_ = w.conn.SetWriteDeadline(time.Time{})
+	}
+}
+
+// closeWrite tells the client that nothing more comes, where the connection can.
+func (w *wire) closeWrite() error {
+	half, ok := w.conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite() //nolint:wrapcheck // goes nowhere
+}
+
+// reset makes the connection's end look like the fault that it is, to a client who would take it for the end of an answer: TLS isn't
+// told, and TCP says that the connection broke.
+func (w *wire) reset() {
+	below := w.conn
+	if secured, ok := below.(*tls.Conn); ok {
+		below = secured.NetConn()
+	}
+	if t, ok := below.(*tracked); ok {
+		below = t.Conn
+	}
+	if tcp, ok := below.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // it is closed already
+	}
+	_ = below.Close() // as above
+}
