@@ -122,6 +122,7 @@ type node struct {
 	sweeper   *sweeper.Sweeper
 	clients   atomic.Int64 // connections that are open
 	wire      listener.Counters
+	limits    limits
 	started   time.Time
 	troubles  inquiry.Troubles
 	accessLog *proxy.AccessLog
@@ -137,6 +138,7 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 		sweeper:   sweeper.New(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
 	}
+	n.limits.snapshots = &n.snapshots
 	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
 	n.freshness = freshness.New(n.started)
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
@@ -238,7 +240,7 @@ func (n *node) run(ctx context.Context, clients, operator net.Listener) error {
 		defer n.sayGoodbye(ctx) // after the last request
 		return listener.Run(serving, listener.Config{
 			Plain: clients, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Sweeper: n.sweeper,
-			Open: &n.clients, Counters: &n.wire,
+			Open: &n.clients, Counters: &n.wire, Limits: n.limits.inForce,
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what
