@@ -76,16 +76,16 @@ func (w *Wire) OpenWebSocket(host, path string, fields ...string) error {
 }
 
 // TakeWebSocket reads a request for a WebSocket, as a service does, and switches.
-func (w *Wire) TakeWebSocket() error {
+func (w *Wire) TakeWebSocket() (Recorded, error) {
 	request, err := w.Request()
 	if err != nil {
-		return err
+		return Recorded{}, err
 	}
 	key := request.Header.Get("Sec-Websocket-Key")
 	if key == "" || request.Header.Get("Upgrade") != "websocket" {
-		return fmt.Errorf("no WebSocket was asked for: %v", request.Header) //nolint:err113 // for the test's log
+		return Recorded{}, fmt.Errorf("no WebSocket was asked for: %v", request.Header) //nolint:err113 // for the test's log
 	}
-	return w.Say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + acceptOf(key) + "\r\n\r\n")
+	return request, w.Say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + acceptOf(key) + "\r\n\r\n")
 }
 
 // SendFrame sends a frame, masked as a client must.
