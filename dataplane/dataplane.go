@@ -137,6 +137,7 @@ type node struct {
 
 	clients   atomic.Int64 // connections that are open
 	wire      listener.Counters
+	limits    limits
 	started   time.Time
 	troubles  inquiry.Troubles
 	accessLog *proxy.AccessLog
@@ -152,6 +153,7 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 		sweeper:   sweeper.New(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
 	}
+	n.limits.snapshots = &n.snapshots
 	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
 	n.freshness = freshness.New(n.started)
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
@@ -263,8 +265,9 @@ func (n *node) run(ctx context.Context, clients, secure, operator net.Listener) 
 			"node", n.nodeID(), "environment", n.home.name, "build", n.cfg.Build)
 		defer n.sayGoodbye(ctx) // after the last request
 		return listener.Run(serving, listener.Config{
-			Plain: clients, Secure: secure, TLS: n.certificates.TLS(), Introduce: n.gate.Introduce, Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout, Handler: n.proxy, Sweeper: n.sweeper,
-			Open: &n.clients, Counters: &n.wire,
+			Plain: clients, Secure: secure, TLS: n.certificates.TLS(), Introduce: n.gate.Introduce, Limits: n.limits.inForce,
+			Handler: n.proxy, Sweeper: n.sweeper, Open: &n.clients, Counters: &n.wire,
+			Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
 		})
 	})
 	return group.Wait() //nolint:wrapcheck // says what

@@ -1,58 +1,15 @@
 package path
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "unicode/utf8"
+
+// escapeWidth is how long an escape is.
+const escapeWidth = len("%2F")
 
 // Canonical returns the canonical form of a path: the part of a request target before its query,
 // percent-encoded as received. What can be read in two ways is refused with an *Error. Canonical of
 // a result is that result. It allocates nothing when raw is canonical already, and then returns raw.
-func Canonical(raw string) (string, error) {
-	changes, refusal := scan(raw)
-	if refusal.Reason != 0 {
-		return "", &Error{Reason: refusal.Reason, Offset: refusal.Offset}
-	}
-	if !changes {
-		return raw, nil
-	}
-	return rewrite(raw), nil
-}
-
-// scan judges a raw path, and tells whether its canonical form differs.
-func scan(raw string) (changes bool, refusal Error) {
-	if raw == "" || raw[0] != '/' {
-		return false, Error{Reason: NotAbsolute}
-	}
-	start := 1 // of the segment
-	for i := 1; i < len(raw); {
-		switch kind := class[raw[i]]; kind {
-		case unreserved, plain:
-			i++
-		case slash:
-			if reason := judgeSegment(raw[start:i]); reason != 0 {
-				return false, Error{Reason: reason, Offset: start}
-			}
-			i++
-			start = i
-		case percent:
-			width, rewritten, reason := judgeEscape(raw[i:])
-			if reason != 0 {
-				return false, Error{Reason: reason, Offset: i}
-			}
-			changes = changes || rewritten
-			i += width
-		default:
-			return false, Error{Reason: rawReasons[kind], Offset: i}
-		}
-	}
-	if start < len(raw) { // else it ends with a slash, which is kept
-		if reason := judgeSegment(raw[start:]); reason != 0 {
-			return false, Error{Reason: reason, Offset: start}
-		}
-	}
-	return changes, Error{}
-}
+// A [Form] says what is given one reading instead.
+func Canonical(raw string) (string, error) { return Form{}.Canonical(raw) }
 
 // judgeSegment refuses a segment for what it is as a whole.
 func judgeSegment(segment string) Reason {
@@ -138,7 +95,7 @@ func decoded(s string) (c byte, width int) {
 	if !isEscape(s) {
 		return s[0], 1
 	}
-	return hexValues[s[1]]<<4 | hexValues[s[2]], 3
+	return hexValues[s[1]]<<4 | hexValues[s[2]], escapeWidth
 }
 
 func isEscape(s string) bool {
@@ -152,23 +109,4 @@ func hasLowerCase(escapes string) bool {
 		}
 	}
 	return false
-}
-
-// rewrite writes the canonical form of a path that scan has let pass.
-func rewrite(raw string) string {
-	const upperHex = "0123456789ABCDEF"
-	var b strings.Builder
-	b.Grow(len(raw))
-	for i := 0; i < len(raw); {
-		c, width := decoded(raw[i:])
-		if width == 1 || class[c] == unreserved || class[c] == plain {
-			b.WriteByte(c)
-		} else {
-			b.WriteByte('%')
-			b.WriteByte(upperHex[c>>4])
-			b.WriteByte(upperHex[c&15])
-		}
-		i += width
-	}
-	return b.String()
 }

@@ -97,16 +97,16 @@ func (e GuardrailAppliesTo) Valid() bool {
 
 // Defines values for GuardrailAction.
 const (
-	Refuse GuardrailAction = "refuse"
-	Warn   GuardrailAction = "warn"
+	GuardrailActionRefuse GuardrailAction = "refuse"
+	GuardrailActionWarn   GuardrailAction = "warn"
 )
 
 // Valid indicates whether the value is a known member of the GuardrailAction enum.
 func (e GuardrailAction) Valid() bool {
 	switch e {
-	case Refuse:
+	case GuardrailActionRefuse:
 		return true
-	case Warn:
+	case GuardrailActionWarn:
 		return true
 	default:
 		return false
@@ -155,6 +155,96 @@ func (e OperationAction) Valid() bool {
 	case Put:
 		return true
 	case Rotate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PathReadingDotSegments.
+const (
+	PathReadingDotSegmentsNormalise PathReadingDotSegments = "normalise"
+	PathReadingDotSegmentsRefuse    PathReadingDotSegments = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the PathReadingDotSegments enum.
+func (e PathReadingDotSegments) Valid() bool {
+	switch e {
+	case PathReadingDotSegmentsNormalise:
+		return true
+	case PathReadingDotSegmentsRefuse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PathReadingEmptySegments.
+const (
+	PathReadingEmptySegmentsNormalise PathReadingEmptySegments = "normalise"
+	PathReadingEmptySegmentsRefuse    PathReadingEmptySegments = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the PathReadingEmptySegments enum.
+func (e PathReadingEmptySegments) Valid() bool {
+	switch e {
+	case PathReadingEmptySegmentsNormalise:
+		return true
+	case PathReadingEmptySegmentsRefuse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PathReadingBackslashes.
+const (
+	PathReadingBackslashesNormalise PathReadingBackslashes = "normalise"
+	PathReadingBackslashesRefuse    PathReadingBackslashes = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the PathReadingBackslashes enum.
+func (e PathReadingBackslashes) Valid() bool {
+	switch e {
+	case PathReadingBackslashesNormalise:
+		return true
+	case PathReadingBackslashesRefuse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PathReadingEncodedSlashes.
+const (
+	PathReadingEncodedSlashesNormalise PathReadingEncodedSlashes = "normalise"
+	PathReadingEncodedSlashesRefuse    PathReadingEncodedSlashes = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the PathReadingEncodedSlashes enum.
+func (e PathReadingEncodedSlashes) Valid() bool {
+	switch e {
+	case PathReadingEncodedSlashesNormalise:
+		return true
+	case PathReadingEncodedSlashesRefuse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PathReadingParameters.
+const (
+	PathReadingParametersNormalise PathReadingParameters = "normalise"
+	PathReadingParametersRefuse    PathReadingParameters = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the PathReadingParameters enum.
+func (e PathReadingParameters) Valid() bool {
+	switch e {
+	case PathReadingParametersNormalise:
+		return true
+	case PathReadingParametersRefuse:
 		return true
 	default:
 		return false
@@ -949,6 +1039,47 @@ type ChangesResponse struct {
 	Effects []Effect `json:"effects,omitempty,omitzero"`
 }
 
+// ClientConnections ClientConnections bound what a client's connection may cost: time, memory, and how many there are.
+type ClientConnections struct {
+	// HeadTimeout For a request's head, from its first byte (of a connection's first request: from the connection's beginning).
+	//
+	// Examples: 250ms, 1m30s
+	HeadTimeout *string `json:"head_timeout,omitempty"`
+
+	// IdleTimeout Between two requests on a connection.
+	//
+	// Examples: 250ms, 1m30s
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// BodyStall That a client may send nothing in the middle of a body.
+	//
+	// Examples: 250ms, 1m30s
+	BodyStall *string `json:"body_stall,omitempty"`
+
+	// BodyRate Bytes a second that a body must bring at the least, after some grace; 0: any rate, as long as it doesn't stall.
+	BodyRate *int `json:"body_rate,omitempty"`
+
+	// WriteStall That a client may take nothing of an answer.
+	//
+	// Examples: 250ms, 1m30s
+	WriteStall *string `json:"write_stall,omitempty"`
+
+	// MaxConnections Connections open at once; 0: as many as the machine takes. One beyond is closed as soon as it is there.
+	MaxConnections *int `json:"max_connections,omitempty"`
+
+	// MaxConnectionsPerAddress Of them from one address (of IPv6: from one /64); 0: no limit of its own. A balancer that says whose connections it passes on by PROXY protocol counts as those, any other as one address.
+	MaxConnectionsPerAddress *int `json:"max_connections_per_address,omitempty"`
+
+	// HeadBytes Size of a request's head; a larger one is refused with 431.
+	HeadBytes *int `json:"head_bytes,omitempty"`
+
+	// StartLineBytes Size of its first line; a longer one is refused with 414.
+	StartLineBytes *int `json:"start_line_bytes,omitempty"`
+
+	// Fields How many fields a head may have; more are refused with 431.
+	Fields *int `json:"fields,omitempty"`
+}
+
 // ClientTLS ClientTls is how clients are spoken to over TLS.
 type ClientTLS struct {
 	// MinVersion Least version that is spoken ("1.2", "1.3").
@@ -1145,6 +1276,12 @@ type EnvironmentSettings struct {
 
 	// TracedPerMillion Of a million requests that are let pass so many are kept with all that the gateway decided about them, as rejected ones always are; absent: 1000. A node keeps at most 200 of them a second.
 	TracedPerMillion int `json:"traced_per_million,omitempty,omitzero"`
+
+	// Path PathReading says what becomes of paths that software reads in two ways: they are refused, or given the one reading that routes, policies and services then all see. Always refused are control characters (some readers end a path at a NUL), escapes that aren't UTF-8 (decoders replace or drop them), what is escaped twice (nobody knows how often a service decodes), broken escapes, and bytes that a path can't hold: no reading of them is safe.
+	Path PathReading `json:"path,omitempty,omitzero"`
+
+	// Connections ClientConnections bound what a client's connection may cost: time, memory, and how many there are.
+	Connections ClientConnections `json:"connections,omitempty,omitzero"`
 
 	// TLS ClientTls is how clients are spoken to over TLS.
 	TLS ClientTLS `json:"tls,omitempty,omitzero"`
@@ -1973,6 +2110,39 @@ type PathMatch struct {
 	// Template Segments, some of them parameters: "/orders/{id}/lines".
 	Template string `json:"template,omitempty,omitzero"`
 }
+
+// PathReading PathReading says what becomes of paths that software reads in two ways: they are refused, or given the one reading that routes, policies and services then all see. Always refused are control characters (some readers end a path at a NUL), escapes that aren't UTF-8 (decoders replace or drop them), what is escaped twice (nobody knows how often a service decodes), broken escapes, and bytes that a path can't hold: no reading of them is safe.
+type PathReading struct {
+	// DotSegments "." and "..", their dots encoded or not. Normalised they are resolved (RFC 3986, section 5.2.4). A ".." that would lead above the root, or take back an empty segment or one with an encoded slash, is refused all the same.
+	DotSegments *PathReadingDotSegments `json:"dot_segments,omitempty"`
+
+	// EmptySegments Slashes in a row. Normalised, one is left of them.
+	EmptySegments *PathReadingEmptySegments `json:"empty_segments,omitempty"`
+
+	// Backslashes Backslashes. Normalised they become slashes. An encoded one counts as an encoded slash.
+	Backslashes *PathReadingBackslashes `json:"backslashes,omitempty"`
+
+	// EncodedSlashes Encoded slashes and backslashes (%2F, %5C). Normalised they stay what they are, bytes of a segment. A service may still read a slash: so such a path is let pass only where that reading finds the same route, which a prefix sees to and a parameter of a template doesn't, and never with an empty or dot segment between.
+	EncodedSlashes *PathReadingEncodedSlashes `json:"encoded_slashes,omitempty"`
+
+	// Parameters Parameters: a semicolon, and what follows it in its segment. Normalised they are taken off, and the service doesn't get them. Encoded semicolons, and segments that have nothing else or are a dot segment without ("/..;/"), are refused all the same.
+	Parameters *PathReadingParameters `json:"parameters,omitempty"`
+}
+
+// PathReadingDotSegments "." and "..", their dots encoded or not. Normalised they are resolved (RFC 3986, section 5.2.4). A ".." that would lead above the root, or take back an empty segment or one with an encoded slash, is refused all the same.
+type PathReadingDotSegments string
+
+// PathReadingEmptySegments Slashes in a row. Normalised, one is left of them.
+type PathReadingEmptySegments string
+
+// PathReadingBackslashes Backslashes. Normalised they become slashes. An encoded one counts as an encoded slash.
+type PathReadingBackslashes string
+
+// PathReadingEncodedSlashes Encoded slashes and backslashes (%2F, %5C). Normalised they stay what they are, bytes of a segment. A service may still read a slash: so such a path is let pass only where that reading finds the same route, which a prefix sees to and a parameter of a template doesn't, and never with an empty or dot segment between.
+type PathReadingEncodedSlashes string
+
+// PathReadingParameters Parameters: a semicolon, and what follows it in its segment. Normalised they are taken off, and the service doesn't get them. Encoded semicolons, and segments that have nothing else or are a dot segment without ("/..;/"), are refused all the same.
+type PathReadingParameters string
 
 // Policy Policy is a configured instance of a kind, and says itself what it is attached to.
 type Policy struct {

@@ -127,6 +127,15 @@ func (s *Story) Revoke(key sallyport.APIKey) {
 	s.Applied(gone.HTTPResponse)
 }
 
+// Settings changes settings of the story's environment, as a merge patch. It is for stories that have one to themselves.
+func (s *Story) Settings(changes map[string]any) {
+	s.t.Helper()
+	patched, err := s.API.PatchSettingsWithApplicationMergePatchPlusJSONBodyWithResponse(s.t.Context(), s.Environment.Name,
+		&sallyport.PatchSettingsParams{Wait: longWait()}, changes)
+	s.Must(patched, err)
+	s.Applied(patched.HTTPResponse)
+}
+
 // Wait is what a write of the story's own is asked to wait for the edges.
 func (s *Story) Wait() *sallyport.Wait { return longWait() }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/shares"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/proto/id"
-	"github.com/sallyport/sallyport/proto/path"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -94,7 +93,7 @@ func Get(target string, fields ...string) Request {
 	return r
 }
 
-// Exchange returns the request as a listener would fill it.
+// Exchange returns the request as a listener would fill it, its path made by the settings in force.
 func (e *Edge) Exchange(r Request) *pipeline.Exchange {
 	ex := e.pool.Get()
 	ex.ID = id.New(e.Now)
@@ -113,12 +112,14 @@ func (e *Edge) Exchange(r Request) *pipeline.Exchange {
 	}
 	ex.Client.Address = netip.MustParseAddr(or(r.Address, "192.0.2.1"))
 	ex.Client.Peer = netip.AddrPortFrom(ex.Client.Address, 4711)
-	canonical, err := path.Canonical(raw)
-	if err != nil {
-		ex.Refuse(ex.Reject(problem.PathRefused, "", err.Error()))
-		return ex
+	ex.Request.RawPath = raw
+	settings := new(snapshot.Settings)
+	if current := e.Holder.Load(); current != nil {
+		settings = current.Settings
 	}
-	ex.Request.Path, ex.Request.ForwardPath = canonical, canonical
+	if refused := settings.Locate(ex); refused != nil {
+		ex.Refuse(refused)
+	}
 	return ex
 }
 

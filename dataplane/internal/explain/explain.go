@@ -112,7 +112,7 @@ func (r *rehearsal) Serve(ex *pipeline.Exchange) {
 	var routing snapshot.Routing
 	sequence, _ := r.config.Directory.Head()
 	current := r.config.Snapshots.Load()
-	if current != nil && ex.Rejection == nil {
+	if current != nil && ex.Rejection == nil && current.Settings.Locate(ex) == nil {
 		routing = current.Routing(ex, maxMisses) // before stages take anything out of the request
 	}
 	asked := textOf(&ex.Request, routing.Method)

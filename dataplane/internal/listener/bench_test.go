@@ -31,7 +31,7 @@ func (*plainBody) Close() error    { return nil }
 
 type plainExchange struct{ body plainBody }
 
-func (p *plain) Acquire() *pipeline.Exchange { return p.pool.Get() }
+func (p *plain) Acquire() *pipeline.Exchange  { return p.pool.Get() }
 func (p *plain) Finish(ex *pipeline.Exchange) { p.pool.Put(ex) }
 
 func (p *plain) Serve(ex *pipeline.Exchange) {

@@ -146,7 +146,7 @@ func TestAPauseBehindABodyIsNoSilenceInIt(t *testing.T) {
 
 func TestHeadsThatHTTPForbidsAreNotSent(t *testing.T) {
 	address := start(t, &echo{serve: func(ex *pipeline.Exchange) {
-		if ex.Request.Path == "/304" {
+		if ex.Request.RawPath == "/304" {
 			ex.Response.Status = http.StatusNotModified // net/http says of a 304 that its length is 0
 			return
 		}
@@ -189,7 +189,7 @@ func TestHeadsThatHTTPForbidsAreNotSent(t *testing.T) {
 }
 
 func TestAPanicIsAnsweredAndCounted(t *testing.T) {
-	handler := &echo{serve: func(ex *pipeline.Exchange) { panic("of " + ex.Request.Path) }}
+	handler := &echo{serve: func(ex *pipeline.Exchange) { panic("of " + ex.Request.RawPath) }}
 	address := start(t, handler)
 	if status, body := raw(t, address, "GET /secret HTTP/1.1\r\nHost: x\r\n\r\n"); status != http.StatusInternalServerError || strings.Contains(body, "secret") {
 		t.Errorf("got %d %q, want 500 without a word of what happened", status, body)

@@ -1,16 +1,15 @@
 package listener
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
-	"github.com/sallyport/sallyport/proto/path"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
-// fillTarget takes the request target apart (RFC 9112, section 3.2). Only what net/http leaves is to be done: origin form and the
-// absolute form, whose authority net/http has already made the Host.
+// fillTarget takes the request target apart (RFC 9112, section 3.2): origin form, and the absolute form, whose authority is already the
+// Host. The path stays as it was sent: how it is read is for the settings to say, which are known with the snapshot alone
+// (snapshot.Settings.Locate).
 func fillTarget(in *pipeline.Request, target string) *pipeline.Rejection {
 	if !strings.HasPrefix(target, "/") {
 		scheme, rest, absolute := strings.Cut(target, "://")
@@ -27,25 +26,11 @@ func fillTarget(in *pipeline.Request, target string) *pipeline.Rejection {
 		}
 	}
 	raw, query, _ := strings.Cut(target, "?")
-	in.Query = query
-	canonical, err := path.Canonical(raw)
-	if err != nil {
-		return pathRefused(err)
-	}
+	in.RawPath, in.Query = raw, query
 	if !printable(query) {
 		return &pipeline.Rejection{Code: problem.BadRequest, Detail: "The query has bytes that must be percent-encoded.", Reason: "raw bytes in the query"}
 	}
-	in.Path, in.ForwardPath = canonical, canonical
 	return nil
-}
-
-func pathRefused(err error) *pipeline.Rejection {
-	refused := &pipeline.Rejection{Code: problem.PathRefused, Reason: err.Error()}
-	var reason *path.Error
-	if errors.As(err, &reason) {
-		refused.Detail = "The path can be read in two ways: " + reason.Reason.String() + "."
-	}
-	return refused
 }
 
 // printable reports whether a query holds visible ASCII alone, and no fragment (RFC 3986, section 3.4).

@@ -116,6 +116,8 @@ type Request struct {
 	Authority string
 	// Host is the Host header (or :authority) as sent.
 	Host string
+	// RawPath is the path as sent. Nobody decides by it: it is what Path is made of, once the settings are known by which that is done.
+	RawPath string
 	// Path is the canonical path (proto/path): the only one that routes, policies and upstreams see.
 	Path string
 	// Query is the raw query, without '?'.

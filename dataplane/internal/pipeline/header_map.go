@@ -5,24 +5,28 @@ import (
 	"strings"
 )
 
-// CopyTo adds the fields to m by their canonical names, values in memory of their own. A value may lie in the exchange's
-// memory, which another request writes to once this one is finished, while a transport may write the map even later than that.
+// CopyTo adds the fields to m by their canonical names, names and values in memory of their own. Both may lie in the exchange's
+// memory, which another request writes to once this one is finished, while a transport may write the map even later than that, and
+// the encoder of an HTTP/2 connection keeps names for as long as the connection lasts.
 func (h *Header) CopyTo(m map[string][]string) {
 	total := 0
 	for i := range h.fields {
-		total += len(h.fields[i].Value)
+		total += len(h.fields[i].Name) + len(h.fields[i].Value)
 	}
 	var text strings.Builder
 	text.Grow(total)
 	for i := range h.fields {
+		text.WriteString(h.fields[i].Name)
 		text.WriteString(h.fields[i].Value)
 	}
 	rest := text.String()
 	values := make([]string, len(h.fields))
 	for i := range h.fields {
+		name := rest[:len(h.fields[i].Name)]
+		rest = rest[len(name):]
 		length := len(h.fields[i].Value)
 		values[i], rest = rest[:length], rest[length:]
-		name := textproto.CanonicalMIMEHeaderKey(h.fields[i].Name)
+		name = textproto.CanonicalMIMEHeaderKey(name) // which returns its argument when that is canonical
 		if several := m[name]; several != nil {
 			m[name] = append(several, values[i])
 			continue

@@ -107,12 +107,17 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 func (p *Proxy) ask(ex *pipeline.Exchange, current *snapshot.Snapshot) *pipeline.Stages {
 	if current == nil {
 		ex.Client.Address = ex.Client.Peer.Addr() // nobody is known to be trusted
+		_ = new(snapshot.Settings).Locate(ex)     // for who reads of the request: it is refused whatever its path
 		ex.Refuse(ex.Reject(problem.NotReady, "", "no configuration yet"))
 		return nil
 	}
 	ex.Client.Address = clientAddress(ex, current.Settings.TrustedProxies.Contains)
 	p.watch(ex, current.Settings)
 	if ex.Rejection != nil { // the listener refused it
+		return nil
+	}
+	if refused := current.Settings.Locate(ex); refused != nil {
+		ex.Refuse(refused)
 		return nil
 	}
 	if p.directory.AddressBlocked(ex.Client.Address, ex.Started) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,12 +29,44 @@ func TestANodeWithoutConfigurationRefusesAndKnowsWhom(t *testing.T) {
 	defer p.Finish(ex)
 	ex.Client.Peer = netip.MustParseAddrPort("203.0.113.9:1")
 	ex.Request.Header.Add(forwardedForHeader, "198.51.100.7")
+	ex.Request.RawPath = "/%61"
 	p.Serve(ex)
+	if ex.Request.Path != "/a" {
+		t.Errorf("the log is told of %q, want /a", ex.Request.Path)
+	}
 	if ex.Response.Status != http.StatusServiceUnavailable || ex.Verdict != problem.NotReady {
 		t.Errorf("answered %d %s, want 503 %s", ex.Response.Status, ex.Verdict, problem.NotReady)
 	}
 	if want := netip.MustParseAddr("203.0.113.9"); ex.Client.Address != want {
 		t.Errorf("the client is %v, want its peer %v", ex.Client.Address, want)
+	}
+}
+
+// How a path is read is for the settings to say. One that isn't to be read comes to nobody who decides by paths.
+func TestThePathIsMadeByTheSettingsInForce(t *testing.T) {
+	var asked []string
+	e := newEdge(t, noting{&asked, new([]string)})
+	for _, tt := range []struct {
+		rules, raw, path string
+		want             problem.Code
+	}{
+		{``, "/x/../a", "", problem.PathRefused},
+		{`"dot_segments": "normalise"`, "/x/../a", "/a", pipeline.Allowed},
+		{`"dot_segments": "normalise"`, "//a", "", problem.PathRefused},
+		{``, "/%61", "/a", pipeline.Allowed},
+	} {
+		e.configure(t, strings.Replace(protected, "{", `{"settings": [{"name": "settings", "path": {`+tt.rules+`}}],`, 1))
+		for _, acquire := range []func() *pipeline.Exchange{e.proxy.Acquire, e.proxy.AcquireDry} {
+			ex := acquire()
+			request := e.Exchange(edgetest.Get("/", "X-Api-Key: "+e.key))
+			ex.ID, ex.Started, ex.Request, ex.Client = id.New(time.Now()), time.Now(), request.Request, request.Client
+			ex.Request.RawPath, ex.Request.Path, ex.Request.ForwardPath = tt.raw, "", ""
+			e.proxy.Serve(ex)
+			if ex.Verdict != tt.want || ex.Request.Path != tt.path || ex.Request.ForwardPath != tt.path || (ex.Route == nil) != (tt.path == "") {
+				t.Errorf("%s, dry %v: %s: %s, %q, forwarded as %q", tt.rules, ex.Dry, tt.raw, ex.Verdict, ex.Request.Path, ex.Request.ForwardPath)
+			}
+			e.proxy.Finish(ex)
+		}
 	}
 }
 
@@ -65,7 +98,7 @@ func TestABlockedAddressIsRefusedBeforeARouteIsLookedFor(t *testing.T) {
 		if !ask.at.IsZero() {
 			ex.Started = ask.at
 		}
-		ex.Request.Method, ex.Request.Authority, ex.Request.Path = "GET", "test", "/"
+		ex.Request.Method, ex.Request.Authority, ex.Request.RawPath = "GET", "test", "/"
 		ex.Client.Peer = netip.MustParseAddrPort(ask.peer)
 		if ask.forwarded != "" {
 			ex.Request.Header.Add(forwardedForHeader, ask.forwarded)

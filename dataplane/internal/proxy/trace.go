@@ -156,10 +156,11 @@ func bytesOf(of id.ID) []byte {
 	return of[:]
 }
 
-// endSpan says in the exchange's span what became of it, and hands it over to be sent.
+// endSpan says in the exchange's span what became of it, and hands it over to be sent: later than the exchange's memory lasts, so that all
+// texts of the request are copied.
 func endSpan(ex *pipeline.Exchange, now time.Time) {
 	r := &tracing.Request{
-		ID: id.Text(pipeline.RequestIDPrefix, ex.ID), Method: ex.Request.Method, Scheme: ex.Request.Scheme,
+		ID: id.Text(pipeline.RequestIDPrefix, ex.ID), Method: usage.Cut(ex.Request.Method, maxName), Scheme: ex.Request.Scheme,
 		Host: usage.Cut(ex.Request.Authority, maxPath), Path: usage.Cut(ex.Request.Path, maxPath),
 		Revision: ex.Revision, Status: ex.Response.Status, Verdict: string(ex.Verdict), ShadowVerdict: string(ex.ShadowVerdict),
 		RequestBytes: ex.Request.BodyBytes, ResponseBytes: ex.Response.BodyBytes,

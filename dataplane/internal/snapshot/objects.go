@@ -11,9 +11,11 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/router"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/path"
 	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/policy/kinds"
 	"github.com/sallyport/sallyport/proto/ranges"
+	"github.com/sallyport/sallyport/proto/resource"
 )
 
 // Settings are what holds for the whole environment.
@@ -32,6 +34,10 @@ type Settings struct {
 	HTTPS HTTPS
 	// ProxyProtocolFrom name clients by the PROXY protocol.
 	ProxyProtocolFrom ranges.Set
+	// Path is how paths are read.
+	Path path.Form
+	// Connections bound those of clients.
+	Connections ClientConnections
 }
 
 // tracedPerMillion is the share where the settings name none.
@@ -87,7 +93,9 @@ type place struct {
 }
 
 // withoutSettings are those of an environment without any.
-func withoutSettings() *Settings { return &Settings{TracedPerMillion: tracedPerMillion} }
+func withoutSettings() *Settings {
+	return &Settings{TracedPerMillion: tracedPerMillion, Connections: connectionsOf(resource.Defaulted(new(configv1.ClientConnections)))}
+}
 
 func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	trusted, err := parseRanges(m.GetTrustedProxies())
@@ -100,6 +108,7 @@ func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	}
 	s := &Settings{
 		TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration(), TracedPerMillion: tracedPerMillion,
+		Path: formOf(m.GetPath()), Connections: connectionsOf(m.GetConnections()),
 	}
 	if s.ProxyProtocolFrom, err = parseRanges(m.GetProxyProtocolFrom()); err != nil {
 		return nil, fmt.Errorf("proxy_protocol_from: %w", err)

@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/router"
+	"github.com/sallyport/sallyport/proto/path"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -75,11 +76,16 @@ func (s *Snapshot) Services(yield func(*Service) bool) {
 }
 
 // Route finds the route of an exchange, of a CORS preflight the one of the method that it asks for, and fills Route, Params,
-// ParamNames, Revision, Overlays and Request.ForwardPath. Without one the error is a *pipeline.Rejection: route_not_found, or
-// method_not_allowed with its Allow header.
+// ParamNames, Revision, Overlays and Request.ForwardPath. Without one the error is a *pipeline.Rejection: route_not_found,
+// method_not_allowed with its Allow header, or path_refused where an encoded slash would lead elsewhere if it were one.
 func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
 	ex.Revision, ex.Overlays = s.Revision, s.overlays
 	m, _ := s.match(ex, ex.Params[:0])
+	if s.readTwice(ex, m) {
+		refused := pathRefused(ex, errReadTwice)
+		refused.Detail = "The path can be read in two ways: " + path.EncodedSlash.String() + "."
+		return nil, refused
+	}
 	if !m.Found {
 		return nil, s.notFound(ex, m.WrongMethod)
 	}

@@ -24,6 +24,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// PathRule is what becomes of one sort of paths.
+type PathRule int32
+
+const (
+	// Not stated.
+	PathRule_PATH_RULE_UNSPECIFIED PathRule = 0
+	// Requests are refused with 400 path_refused.
+	PathRule_PATH_RULE_REFUSE PathRule = 1
+	// The path is given its one reading, and the request goes on by that.
+	PathRule_PATH_RULE_NORMALISE PathRule = 2
+)
+
+// Enum value maps for PathRule.
+var (
+	PathRule_name = map[int32]string{
+		0: "PATH_RULE_UNSPECIFIED",
+		1: "PATH_RULE_REFUSE",
+		2: "PATH_RULE_NORMALISE",
+	}
+	PathRule_value = map[string]int32{
+		"PATH_RULE_UNSPECIFIED": 0,
+		"PATH_RULE_REFUSE":      1,
+		"PATH_RULE_NORMALISE":   2,
+	}
+)
+
+func (x PathRule) Enum() *PathRule {
+	p := new(PathRule)
+	*p = x
+	return p
+}
+
+func (x PathRule) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PathRule) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_config_v1_environment_settings_proto_enumTypes[0].Descriptor()
+}
+
+func (PathRule) Type() protoreflect.EnumType {
+	return &file_sallyport_config_v1_environment_settings_proto_enumTypes[0]
+}
+
+func (x PathRule) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PathRule.Descriptor instead.
+func (PathRule) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{0}
+}
+
 // EnvironmentSettings are the settings that hold for a whole environment. There is exactly one, named "settings".
 type EnvironmentSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -51,6 +104,10 @@ type EnvironmentSettings struct {
 	// Of a million requests that are let pass so many are kept with all that the gateway decided about them, as rejected ones always are;
 	// absent: 1000. A node keeps at most 200 of them a second.
 	TracedPerMillion *uint32 `protobuf:"varint,15,opt,name=traced_per_million,json=tracedPerMillion,proto3,oneof" json:"traced_per_million,omitempty"`
+	// What becomes of paths that software reads in two ways.
+	Path *PathReading `protobuf:"bytes,16,opt,name=path,proto3" json:"path,omitempty"`
+	// Bounds on the connections of clients. They hold on each node for itself.
+	Connections *ClientConnections `protobuf:"bytes,17,opt,name=connections,proto3" json:"connections,omitempty"`
 	// How clients are spoken to over TLS, and what those without are told; absent: TLS from version 1.2, and nothing.
 	Tls *ClientTls `protobuf:"bytes,18,opt,name=tls,proto3,oneof" json:"tls,omitempty"`
 	// Address ranges (CIDR) of load balancers that name the client by the PROXY protocol (version 1 or 2). A connection from inside
@@ -160,6 +217,20 @@ func (x *EnvironmentSettings) GetTracedPerMillion() uint32 {
 	return 0
 }
 
+func (x *EnvironmentSettings) GetPath() *PathReading {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *EnvironmentSettings) GetConnections() *ClientConnections {
+	if x != nil {
+		return x.Connections
+	}
+	return nil
+}
+
 func (x *EnvironmentSettings) GetTls() *ClientTls {
 	if x != nil {
 		return x.Tls
@@ -172,6 +243,223 @@ func (x *EnvironmentSettings) GetProxyProtocolFrom() []string {
 		return x.ProxyProtocolFrom
 	}
 	return nil
+}
+
+// PathReading says what becomes of paths that software reads in two ways: they are refused, or given the one reading that routes, policies and
+// services then all see. Always refused are control characters (some readers end a path at a NUL), escapes that aren't UTF-8 (decoders replace or
+// drop them), what is escaped twice (nobody knows how often a service decodes), broken escapes, and bytes that a path can't hold: no
+// reading of them is safe.
+type PathReading struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "." and "..", their dots encoded or not. Normalised they are resolved (RFC 3986, section 5.2.4). A ".." that would lead above the root, or take back an
+	// empty segment or one with an encoded slash, is refused all the same.
+	DotSegments *PathRule `protobuf:"varint,1,opt,name=dot_segments,json=dotSegments,proto3,enum=sallyport.config.v1.PathRule,oneof" json:"dot_segments,omitempty"`
+	// Slashes in a row. Normalised, one is left of them.
+	EmptySegments *PathRule `protobuf:"varint,2,opt,name=empty_segments,json=emptySegments,proto3,enum=sallyport.config.v1.PathRule,oneof" json:"empty_segments,omitempty"`
+	// Backslashes. Normalised they become slashes. An encoded one counts as an encoded slash.
+	Backslashes *PathRule `protobuf:"varint,3,opt,name=backslashes,proto3,enum=sallyport.config.v1.PathRule,oneof" json:"backslashes,omitempty"`
+	// Encoded slashes and backslashes (%2F, %5C). Normalised they stay what they are, bytes of a segment. A service may still read a slash: so such a path
+	// is let pass only where that reading finds the same route, which a prefix sees to and a parameter of a template doesn't, and never with an empty
+	// or dot segment between.
+	EncodedSlashes *PathRule `protobuf:"varint,4,opt,name=encoded_slashes,json=encodedSlashes,proto3,enum=sallyport.config.v1.PathRule,oneof" json:"encoded_slashes,omitempty"`
+	// Parameters: a semicolon, and what follows it in its segment. Normalised they are taken off, and the service doesn't get them. Encoded semicolons, and
+	// segments that have nothing else or are a dot segment without ("/..;/"), are refused all the same.
+	Parameters    *PathRule `protobuf:"varint,5,opt,name=parameters,proto3,enum=sallyport.config.v1.PathRule,oneof" json:"parameters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathReading) Reset() {
+	*x = PathReading{}
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathReading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathReading) ProtoMessage() {}
+
+func (x *PathReading) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathReading.ProtoReflect.Descriptor instead.
+func (*PathReading) Descriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PathReading) GetDotSegments() PathRule {
+	if x != nil && x.DotSegments != nil {
+		return *x.DotSegments
+	}
+	return PathRule_PATH_RULE_UNSPECIFIED
+}
+
+func (x *PathReading) GetEmptySegments() PathRule {
+	if x != nil && x.EmptySegments != nil {
+		return *x.EmptySegments
+	}
+	return PathRule_PATH_RULE_UNSPECIFIED
+}
+
+func (x *PathReading) GetBackslashes() PathRule {
+	if x != nil && x.Backslashes != nil {
+		return *x.Backslashes
+	}
+	return PathRule_PATH_RULE_UNSPECIFIED
+}
+
+func (x *PathReading) GetEncodedSlashes() PathRule {
+	if x != nil && x.EncodedSlashes != nil {
+		return *x.EncodedSlashes
+	}
+	return PathRule_PATH_RULE_UNSPECIFIED
+}
+
+func (x *PathReading) GetParameters() PathRule {
+	if x != nil && x.Parameters != nil {
+		return *x.Parameters
+	}
+	return PathRule_PATH_RULE_UNSPECIFIED
+}
+
+// ClientConnections bound what a client's connection may cost: time, memory, and how many there are.
+type ClientConnections struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For a request's head, from its first byte (of a connection's first request: from the connection's beginning).
+	HeadTimeout *durationpb.Duration `protobuf:"bytes,1,opt,name=head_timeout,json=headTimeout,proto3" json:"head_timeout,omitempty"`
+	// Between two requests on a connection.
+	IdleTimeout *durationpb.Duration `protobuf:"bytes,2,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
+	// That a client may send nothing in the middle of a body.
+	BodyStall *durationpb.Duration `protobuf:"bytes,3,opt,name=body_stall,json=bodyStall,proto3" json:"body_stall,omitempty"`
+	// Bytes a second that a body must bring at the least, after some grace; 0: any rate, as long as it doesn't stall.
+	BodyRate *uint32 `protobuf:"varint,4,opt,name=body_rate,json=bodyRate,proto3,oneof" json:"body_rate,omitempty"`
+	// That a client may take nothing of an answer.
+	WriteStall *durationpb.Duration `protobuf:"bytes,5,opt,name=write_stall,json=writeStall,proto3" json:"write_stall,omitempty"`
+	// Connections open at once; 0: as many as the machine takes. One beyond is closed as soon as it is there.
+	MaxConnections *uint32 `protobuf:"varint,6,opt,name=max_connections,json=maxConnections,proto3,oneof" json:"max_connections,omitempty"`
+	// Of them from one address (of IPv6: from one /64); 0: no limit of its own. A balancer that says whose connections it passes on by PROXY protocol counts as those,
+	// any other as one address.
+	MaxConnectionsPerAddress *uint32 `protobuf:"varint,7,opt,name=max_connections_per_address,json=maxConnectionsPerAddress,proto3,oneof" json:"max_connections_per_address,omitempty"`
+	// Size of a request's head; a larger one is refused with 431.
+	HeadBytes *uint32 `protobuf:"varint,8,opt,name=head_bytes,json=headBytes,proto3,oneof" json:"head_bytes,omitempty"`
+	// Size of its first line; a longer one is refused with 414.
+	StartLineBytes *uint32 `protobuf:"varint,9,opt,name=start_line_bytes,json=startLineBytes,proto3,oneof" json:"start_line_bytes,omitempty"`
+	// How many fields a head may have; more are refused with 431.
+	Fields        *uint32 `protobuf:"varint,10,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientConnections) Reset() {
+	*x = ClientConnections{}
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientConnections) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientConnections) ProtoMessage() {}
+
+func (x *ClientConnections) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientConnections.ProtoReflect.Descriptor instead.
+func (*ClientConnections) Descriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ClientConnections) GetHeadTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.HeadTimeout
+	}
+	return nil
+}
+
+func (x *ClientConnections) GetIdleTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.IdleTimeout
+	}
+	return nil
+}
+
+func (x *ClientConnections) GetBodyStall() *durationpb.Duration {
+	if x != nil {
+		return x.BodyStall
+	}
+	return nil
+}
+
+func (x *ClientConnections) GetBodyRate() uint32 {
+	if x != nil && x.BodyRate != nil {
+		return *x.BodyRate
+	}
+	return 0
+}
+
+func (x *ClientConnections) GetWriteStall() *durationpb.Duration {
+	if x != nil {
+		return x.WriteStall
+	}
+	return nil
+}
+
+func (x *ClientConnections) GetMaxConnections() uint32 {
+	if x != nil && x.MaxConnections != nil {
+		return *x.MaxConnections
+	}
+	return 0
+}
+
+func (x *ClientConnections) GetMaxConnectionsPerAddress() uint32 {
+	if x != nil && x.MaxConnectionsPerAddress != nil {
+		return *x.MaxConnectionsPerAddress
+	}
+	return 0
+}
+
+func (x *ClientConnections) GetHeadBytes() uint32 {
+	if x != nil && x.HeadBytes != nil {
+		return *x.HeadBytes
+	}
+	return 0
+}
+
+func (x *ClientConnections) GetStartLineBytes() uint32 {
+	if x != nil && x.StartLineBytes != nil {
+		return *x.StartLineBytes
+	}
+	return 0
+}
+
+func (x *ClientConnections) GetFields() uint32 {
+	if x != nil && x.Fields != nil {
+		return *x.Fields
+	}
+	return 0
 }
 
 // ClientTls is how clients are spoken to over TLS.
@@ -192,7 +480,7 @@ type ClientTls struct {
 
 func (x *ClientTls) Reset() {
 	*x = ClientTls{}
-	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[1]
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -204,7 +492,7 @@ func (x *ClientTls) String() string {
 func (*ClientTls) ProtoMessage() {}
 
 func (x *ClientTls) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[1]
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -217,7 +505,7 @@ func (x *ClientTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientTls.ProtoReflect.Descriptor instead.
 func (*ClientTls) Descriptor() ([]byte, []int) {
-	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ClientTls) GetMinVersion() string {
@@ -263,7 +551,7 @@ type Hsts struct {
 
 func (x *Hsts) Reset() {
 	*x = Hsts{}
-	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[2]
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +563,7 @@ func (x *Hsts) String() string {
 func (*Hsts) ProtoMessage() {}
 
 func (x *Hsts) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[2]
+	mi := &file_sallyport_config_v1_environment_settings_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +576,7 @@ func (x *Hsts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hsts.ProtoReflect.Descriptor instead.
 func (*Hsts) Descriptor() ([]byte, []int) {
-	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_config_v1_environment_settings_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Hsts) GetMaxAge() *durationpb.Duration {
@@ -316,7 +604,7 @@ var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescrip
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xa1\x06\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xb1\a\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
@@ -329,7 +617,9 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\xaa\xbb\x18\x02H\x02R\fmaxStaleness\x12;\n" +
 	"\x0fremoval_percent\x18\r \x01(\rB\r\xbaH\x04*\x02\x18d\xaa\xbb\x18\x02H\x02H\x00R\x0eremovalPercent\x88\x01\x01\x12#\n" +
 	"\tfour_eyes\x18\x0e \x01(\bB\x06\xaa\xbb\x18\x02H\x03R\bfourEyes\x12B\n" +
-	"\x12traced_per_million\x18\x0f \x01(\rB\x0f\xbaH\x06*\x04\x18\xc0\x84=\xaa\xbb\x18\x02H\x03H\x01R\x10tracedPerMillion\x88\x01\x01\x12=\n" +
+	"\x12traced_per_million\x18\x0f \x01(\rB\x0f\xbaH\x06*\x04\x18\xc0\x84=\xaa\xbb\x18\x02H\x03H\x01R\x10tracedPerMillion\x88\x01\x01\x12<\n" +
+	"\x04path\x18\x10 \x01(\v2 .sallyport.config.v1.PathReadingB\x06\xaa\xbb\x18\x02H\x04R\x04path\x12P\n" +
+	"\vconnections\x18\x11 \x01(\v2&.sallyport.config.v1.ClientConnectionsB\x06\xaa\xbb\x18\x02H\x04R\vconnections\x12=\n" +
 	"\x03tls\x18\x12 \x01(\v2\x1e.sallyport.config.v1.ClientTlsB\x06\xaa\xbb\x18\x02H\x04H\x02R\x03tls\x88\x01\x01\x12A\n" +
 	"\x13proxy_protocol_from\x18\x13 \x03(\tB\x11\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01\xaa\xbb\x18\x02H\x04R\x11proxyProtocolFrom\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
@@ -337,7 +627,47 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x12\n" +
 	"\x10_removal_percentB\x15\n" +
 	"\x13_traced_per_millionB\x06\n" +
-	"\x04_tls\"\x9b\x02\n" +
+	"\x04_tls\"\xcf\x04\n" +
+	"\vPathReading\x12_\n" +
+	"\fdot_segments\x18\x01 \x01(\x0e2\x1d.sallyport.config.v1.PathRuleB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +
+	"\"\b\"refuse\"H\x00R\vdotSegments\x88\x01\x01\x12c\n" +
+	"\x0eempty_segments\x18\x02 \x01(\x0e2\x1d.sallyport.config.v1.PathRuleB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +
+	"\"\b\"refuse\"H\x01R\remptySegments\x88\x01\x01\x12^\n" +
+	"\vbackslashes\x18\x03 \x01(\x0e2\x1d.sallyport.config.v1.PathRuleB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +
+	"\"\b\"refuse\"H\x02R\vbackslashes\x88\x01\x01\x12e\n" +
+	"\x0fencoded_slashes\x18\x04 \x01(\x0e2\x1d.sallyport.config.v1.PathRuleB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +
+	"\"\b\"refuse\"H\x03R\x0eencodedSlashes\x88\x01\x01\x12\\\n" +
+	"\n" +
+	"parameters\x18\x05 \x01(\x0e2\x1d.sallyport.config.v1.PathRuleB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +
+	"\"\b\"refuse\"H\x04R\n" +
+	"parameters\x88\x01\x01B\x0f\n" +
+	"\r_dot_segmentsB\x11\n" +
+	"\x0f_empty_segmentsB\x0e\n" +
+	"\f_backslashesB\x12\n" +
+	"\x10_encoded_slashesB\r\n" +
+	"\v_parameters\"\x85\a\n" +
+	"\x11ClientConnections\x12X\n" +
+	"\fhead_timeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x1a\xbaH\f\xaa\x01\t\"\x03\b\xac\x022\x02\b\x01\xaa\xbb\x18\a\"\x05\"10s\"R\vheadTimeout\x12X\n" +
+	"\fidle_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x1a\xbaH\f\xaa\x01\t\"\x03\b\x90\x1c2\x02\b\x01\xaa\xbb\x18\a\"\x05\"75s\"R\vidleTimeout\x12T\n" +
+	"\n" +
+	"body_stall\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x1a\xbaH\f\xaa\x01\t\"\x03\b\x90\x1c2\x02\b\x01\xaa\xbb\x18\a\"\x05\"60s\"R\tbodyStall\x12;\n" +
+	"\tbody_rate\x18\x04 \x01(\rB\x19\xbaH\x06*\x04\x18\x80\x80@\xaa\xbb\x18\f\x1a\x05bytes\"\x03100H\x00R\bbodyRate\x88\x01\x01\x12V\n" +
+	"\vwrite_stall\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x1a\xbaH\f\xaa\x01\t\"\x03\b\x90\x1c2\x02\b\x01\xaa\xbb\x18\a\"\x05\"60s\"R\n" +
+	"writeStall\x12D\n" +
+	"\x0fmax_connections\x18\x06 \x01(\rB\x16\xbaH\a*\x05\x18\x80\xad\xe2\x04\xaa\xbb\x18\b\"\x06100000H\x01R\x0emaxConnections\x88\x01\x01\x12U\n" +
+	"\x1bmax_connections_per_address\x18\a \x01(\rB\x11\xbaH\a*\x05\x18\x80\xad\xe2\x04\xaa\xbb\x18\x03\"\x010H\x02R\x18maxConnectionsPerAddress\x88\x01\x01\x12B\n" +
+	"\n" +
+	"head_bytes\x18\b \x01(\rB\x1e\xbaH\t*\a\x18\x80\x80@(\x80\b\xaa\xbb\x18\x0e\x1a\x05bytes\"\x0565536H\x03R\theadBytes\x88\x01\x01\x12M\n" +
+	"\x10start_line_bytes\x18\t \x01(\rB\x1e\xbaH\t*\a\x18\x80\x80@(\x80\x02\xaa\xbb\x18\x0e\x1a\x05bytes\"\x0516384H\x04R\x0estartLineBytes\x88\x01\x01\x120\n" +
+	"\x06fields\x18\n" +
+	" \x01(\rB\x13\xbaH\a*\x05\x18\x80\b(\x10\xaa\xbb\x18\x05\"\x03200H\x05R\x06fields\x88\x01\x01B\f\n" +
+	"\n" +
+	"_body_rateB\x12\n" +
+	"\x10_max_connectionsB\x1e\n" +
+	"\x1c_max_connections_per_addressB\r\n" +
+	"\v_head_bytesB\x13\n" +
+	"\x11_start_line_bytesB\t\n" +
+	"\a_fields\"\x9b\x02\n" +
 	"\tClientTls\x12J\n" +
 	"\vmin_version\x18\x01 \x01(\tB$\xbaH\fr\n" +
 	"R\x031.2R\x031.3\xaa\xbb\x18\x11\"\x05\"1.2\":\x031.2:\x031.3H\x00R\n" +
@@ -352,7 +682,11 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationB!\xbaH\r\xaa\x01\n" +
 	"\"\x06\b\x80\x86\xb0\x96\x012\x00\xaa\xbb\x18\r\"\v\"31536000s\"R\x06maxAge\x12-\n" +
 	"\x12include_subdomains\x18\x02 \x01(\bR\x11includeSubdomains\x12\x18\n" +
-	"\apreload\x18\x03 \x01(\bR\apreloadBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
+	"\apreload\x18\x03 \x01(\bR\apreload*T\n" +
+	"\bPathRule\x12\x19\n" +
+	"\x15PATH_RULE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10PATH_RULE_REFUSE\x10\x01\x12\x17\n" +
+	"\x13PATH_RULE_NORMALISE\x10\x02BJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
 
 var (
 	file_sallyport_config_v1_environment_settings_proto_rawDescOnce sync.Once
@@ -366,25 +700,40 @@ func file_sallyport_config_v1_environment_settings_proto_rawDescGZIP() []byte {
 	return file_sallyport_config_v1_environment_settings_proto_rawDescData
 }
 
-var file_sallyport_config_v1_environment_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_sallyport_config_v1_environment_settings_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_sallyport_config_v1_environment_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_sallyport_config_v1_environment_settings_proto_goTypes = []any{
-	(*EnvironmentSettings)(nil), // 0: sallyport.config.v1.EnvironmentSettings
-	(*ClientTls)(nil),           // 1: sallyport.config.v1.ClientTls
-	(*Hsts)(nil),                // 2: sallyport.config.v1.Hsts
-	nil,                         // 3: sallyport.config.v1.EnvironmentSettings.LabelsEntry
-	(*durationpb.Duration)(nil), // 4: google.protobuf.Duration
+	(PathRule)(0),               // 0: sallyport.config.v1.PathRule
+	(*EnvironmentSettings)(nil), // 1: sallyport.config.v1.EnvironmentSettings
+	(*PathReading)(nil),         // 2: sallyport.config.v1.PathReading
+	(*ClientConnections)(nil),   // 3: sallyport.config.v1.ClientConnections
+	(*ClientTls)(nil),           // 4: sallyport.config.v1.ClientTls
+	(*Hsts)(nil),                // 5: sallyport.config.v1.Hsts
+	nil,                         // 6: sallyport.config.v1.EnvironmentSettings.LabelsEntry
+	(*durationpb.Duration)(nil), // 7: google.protobuf.Duration
 }
 var file_sallyport_config_v1_environment_settings_proto_depIdxs = []int32{
-	3, // 0: sallyport.config.v1.EnvironmentSettings.labels:type_name -> sallyport.config.v1.EnvironmentSettings.LabelsEntry
-	4, // 1: sallyport.config.v1.EnvironmentSettings.max_staleness:type_name -> google.protobuf.Duration
-	1, // 2: sallyport.config.v1.EnvironmentSettings.tls:type_name -> sallyport.config.v1.ClientTls
-	2, // 3: sallyport.config.v1.ClientTls.hsts:type_name -> sallyport.config.v1.Hsts
-	4, // 4: sallyport.config.v1.Hsts.max_age:type_name -> google.protobuf.Duration
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6,  // 0: sallyport.config.v1.EnvironmentSettings.labels:type_name -> sallyport.config.v1.EnvironmentSettings.LabelsEntry
+	7,  // 1: sallyport.config.v1.EnvironmentSettings.max_staleness:type_name -> google.protobuf.Duration
+	2,  // 2: sallyport.config.v1.EnvironmentSettings.path:type_name -> sallyport.config.v1.PathReading
+	3,  // 3: sallyport.config.v1.EnvironmentSettings.connections:type_name -> sallyport.config.v1.ClientConnections
+	4,  // 4: sallyport.config.v1.EnvironmentSettings.tls:type_name -> sallyport.config.v1.ClientTls
+	0,  // 5: sallyport.config.v1.PathReading.dot_segments:type_name -> sallyport.config.v1.PathRule
+	0,  // 6: sallyport.config.v1.PathReading.empty_segments:type_name -> sallyport.config.v1.PathRule
+	0,  // 7: sallyport.config.v1.PathReading.backslashes:type_name -> sallyport.config.v1.PathRule
+	0,  // 8: sallyport.config.v1.PathReading.encoded_slashes:type_name -> sallyport.config.v1.PathRule
+	0,  // 9: sallyport.config.v1.PathReading.parameters:type_name -> sallyport.config.v1.PathRule
+	7,  // 10: sallyport.config.v1.ClientConnections.head_timeout:type_name -> google.protobuf.Duration
+	7,  // 11: sallyport.config.v1.ClientConnections.idle_timeout:type_name -> google.protobuf.Duration
+	7,  // 12: sallyport.config.v1.ClientConnections.body_stall:type_name -> google.protobuf.Duration
+	7,  // 13: sallyport.config.v1.ClientConnections.write_stall:type_name -> google.protobuf.Duration
+	5,  // 14: sallyport.config.v1.ClientTls.hsts:type_name -> sallyport.config.v1.Hsts
+	7,  // 15: sallyport.config.v1.Hsts.max_age:type_name -> google.protobuf.Duration
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_config_v1_environment_settings_proto_init() }
@@ -394,18 +743,21 @@ func file_sallyport_config_v1_environment_settings_proto_init() {
 	}
 	file_sallyport_config_v1_environment_settings_proto_msgTypes[0].OneofWrappers = []any{}
 	file_sallyport_config_v1_environment_settings_proto_msgTypes[1].OneofWrappers = []any{}
+	file_sallyport_config_v1_environment_settings_proto_msgTypes[2].OneofWrappers = []any{}
+	file_sallyport_config_v1_environment_settings_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_config_v1_environment_settings_proto_rawDesc), len(file_sallyport_config_v1_environment_settings_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   4,
+			NumEnums:      1,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_sallyport_config_v1_environment_settings_proto_goTypes,
 		DependencyIndexes: file_sallyport_config_v1_environment_settings_proto_depIdxs,
+		EnumInfos:         file_sallyport_config_v1_environment_settings_proto_enumTypes,
 		MessageInfos:      file_sallyport_config_v1_environment_settings_proto_msgTypes,
 	}.Build()
 	File_sallyport_config_v1_environment_settings_proto = out.File
