@@ -30,10 +30,11 @@ func (n *node) Status() admin.Status {
 	}
 	return admin.Status{
 		Node: n.nodeID(), Environment: n.home.environment, Boot: n.boot,
-		Ready:     n.ready(),
-		Stale:     n.stale(time.Now()),
-		Connected: configuration.Connected && directory.Connected,
-		Epoch:     at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
+		Ready:       n.ready(),
+		Stale:       n.stale(time.Now()),
+		HandingOver: n.handing.under.Load(),
+		Connected:   configuration.Connected && directory.Connected,
+		Epoch:       at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
 		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
 		DirectoryDigest:      hex.EncodeToString(directoryDigest[:]),
 		ConfirmedAt:          confirmed,
@@ -71,6 +72,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	one(admin.StreamsEnded, float64(long.Ended))
 	n.usageSamples(one)
 	n.memberSamples(one)
+	n.handoverSamples(one)
 	n.tracingSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))

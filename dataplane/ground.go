@@ -1,0 +1,148 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+
+	"github.com/sallyport/sallyport/dataplane/internal/admin"
+	"github.com/sallyport/sallyport/dataplane/internal/datadir"
+	"github.com/sallyport/sallyport/dataplane/internal/handover"
+)
+
+// Names of what is handed over, and of the sockets of a service manager.
+const (
+	clientsSocket  = "clients"
+	operatorSocket = "operator"
+	directoryLock  = "lock"
+)
+
+// ground is what a process stands on: the data directory, which it holds, and the sockets it listens on.
+type ground struct {
+	lock              *datadir.Lock
+	writer            *datadir.Writer // nil: another process of the node writes
+	clients, operator net.Listener
+	// taking is the process that this one takes over from; nil: there is none.
+	taking *handover.Taking
+}
+
+// takeGround holds the data directory and listens: by itself, or with what the process that runs there hands over.
+func takeGround(ctx context.Context, cfg Config) (_ *ground, err error) {
+	at := new(ground)
+	defer func() {
+		if err != nil {
+			at.close()
+		}
+	}()
+	passed := make(map[string]net.Listener)
+	activated, err := cfg.Activation.Listeners(clientsSocket, operatorSocket)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what
+	}
+	maps.Copy(passed, activated)
+	defer func() { err = errors.Join(err, closeRest(passed)) }()
+	at.lock, err = datadir.Hold(cfg.DataDir)
+	if cfg.TakeOver && errors.Is(err, datadir.ErrInUse) {
+		err = at.takeOver(ctx, cfg, passed)
+	}
+	if err == nil && at.taking == nil {
+		at.writer, err = at.lock.Write()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if at.clients, err = listenOr(passed, clientsSocket, func() (net.Listener, error) { return new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen) }); err != nil {
+		return nil, fmt.Errorf("listen for clients: %w", err)
+	}
+	if at.operator, err = listenOr(passed, operatorSocket, func() (net.Listener, error) { return admin.Listen(ctx, cfg.AdminListen) }); err != nil {
+		return nil, err
+	}
+	return at, admin.Check(at.operator)
+}
+
+// listenOr takes a listener that was passed on, or makes one.
+func listenOr(passed map[string]net.Listener, name string, listen func() (net.Listener, error)) (net.Listener, error) {
+	if listener := passed[name]; listener != nil {
+		delete(passed, name)
+		return listener, nil
+	}
+	return listen()
+}
+
+func closeRest(passed map[string]net.Listener) error {
+	var failed error
+	for listener := range maps.Values(passed) {
+		failed = errors.Join(failed, listener.Close())
+	}
+	return failed
+}
+
+// takeOver asks the process that runs in the data directory for its lock and its sockets, which go to passed where nothing is in their place.
+// One that is bound elsewhere than the node is to listen now isn't taken.
+func (g *ground) takeOver(ctx context.Context, cfg Config, passed map[string]net.Listener) (err error) {
+	if g.taking, err = handover.Ask(ctx, cfg.DataDir, cfg.Build); err != nil {
+		return fmt.Errorf("take over in %s: %w", cfg.DataDir, err)
+	}
+	cfg.Logger.Info("takes over from a running process", "process", g.taking.From.Process)
+	files := g.taking.Files
+	defer func() {
+		for file := range maps.Values(files) {
+			_ = file.Close() // what wasn't taken
+		}
+	}()
+	if files[directoryLock] == nil {
+		return errors.New("the running process doesn't hand over its lock of the data directory")
+	}
+	if g.lock, err = datadir.Inherit(cfg.DataDir, files[directoryLock]); err != nil {
+		return err //nolint:wrapcheck // says what
+	}
+	delete(files, directoryLock)
+	for name, wanted := range map[string]string{clientsSocket: cfg.Listen, operatorSocket: cfg.AdminListen} {
+		file := files[name]
+		if file == nil || passed[name] != nil {
+			continue
+		}
+		delete(files, name)
+		listener, err := handover.Listener(file)
+		if err != nil {
+			return fmt.Errorf("the socket for %s: %w", name, err)
+		}
+		if !isAt(listener, wanted) {
+			cfg.Logger.Warn("the running process listens elsewhere than this one is to: what waits there in the queue is lost", "socket", name, "there", listener.Addr().String(), "here", wanted)
+			_ = listener.Close() // the other process has its own
+			continue
+		}
+		passed[name] = listener
+	}
+	return nil
+}
+
+// isAt tells whether a listener is bound as an address says; port 0 is any.
+func isAt(listener net.Listener, address string) bool {
+	wanted, err := net.ResolveTCPAddr("tcp", address)
+	bound, ok := listener.Addr().(*net.TCPAddr)
+	if err != nil || !ok || wanted.Port != 0 && wanted.Port != bound.Port {
+		return false
+	}
+	unspecified := len(wanted.IP) == 0 || wanted.IP.IsUnspecified()
+	return unspecified && bound.IP.IsUnspecified() || wanted.IP.Equal(bound.IP)
+}
+
+func (g *ground) close() {
+	if g.taking != nil {
+		g.taking.Close()
+	}
+	for _, listener := range []net.Listener{g.clients, g.operator} {
+		if listener != nil {
+			_ = listener.Close() // whoever accepted has ended
+		}
+	}
+	if g.writer != nil {
+		g.writer.Release()
+	}
+	if g.lock != nil {
+		g.lock.Release()
+	}
+}
