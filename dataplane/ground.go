@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"sync"
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/datadir"
@@ -21,9 +22,10 @@ const (
 
 // ground is what a process stands on: the data directory, which it holds, and the sockets it listens on.
 type ground struct {
-	lock              *datadir.Lock
-	writer            *datadir.Writer // nil: another process of the node writes
-	clients, operator net.Listener
+	lock     *datadir.Lock
+	writer   *datadir.Writer // nil: another process of the node writes
+	clients  *yielding
+	operator net.Listener
 	// taking is the process that this one takes over from; nil: there is none.
 	taking *handover.Taking
 }
@@ -53,9 +55,11 @@ func takeGround(ctx context.Context, cfg Config) (_ *ground, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if at.clients, err = listenOr(passed, clientsSocket, func() (net.Listener, error) { return new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen) }); err != nil {
+	clients, err := listenOr(passed, clientsSocket, func() (net.Listener, error) { return new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen) })
+	if err != nil {
 		return nil, fmt.Errorf("listen for clients: %w", err)
 	}
+	at.clients = newYielding(clients)
 	if at.operator, err = listenOr(passed, operatorSocket, func() (net.Listener, error) { return admin.Listen(ctx, cfg.AdminListen) }); err != nil {
 		return nil, err
 	}
@@ -134,10 +138,12 @@ func (g *ground) close() {
 	if g.taking != nil {
 		g.taking.Close()
 	}
-	for _, listener := range []net.Listener{g.clients, g.operator} {
-		if listener != nil {
-			_ = listener.Close() // whoever accepted has ended
-		}
+	// Whoever accepted has ended.
+	if g.clients != nil {
+		_ = g.clients.Close()
+	}
+	if g.operator != nil {
+		_ = g.operator.Close()
 	}
 	if g.writer != nil {
 		g.writer.Release()
@@ -145,4 +151,43 @@ func (g *ground) close() {
 	if g.lock != nil {
 		g.lock.Release()
 	}
+}
+
+// yielding is a listener that can be left to the next process: it accepts nothing from then on, and doesn't end before it is closed.
+// Whoever accepts on it goes on until then with what it has, as it does at any end.
+type yielding struct {
+	net.Listener
+
+	left, closed chan struct{}
+	leave, close func()
+}
+
+func newYielding(listener net.Listener) *yielding {
+	y := &yielding{Listener: listener, left: make(chan struct{}), closed: make(chan struct{})}
+	y.leave = sync.OnceFunc(func() {
+		close(y.left)
+		_ = y.Listener.Close() // this process's copy
+	})
+	y.close = sync.OnceFunc(func() { close(y.closed) })
+	return y
+}
+
+// Accept implements net.Listener.
+func (y *yielding) Accept() (net.Conn, error) {
+	conn, err := y.Listener.Accept()
+	if err == nil {
+		return conn, nil
+	}
+	select {
+	case <-y.left:
+		<-y.closed
+	default:
+	}
+	return nil, err //nolint:wrapcheck // as it is
+}
+
+// Close implements net.Listener.
+func (y *yielding) Close() error {
+	y.close()
+	return y.Listener.Close() //nolint:wrapcheck // as it is
 }

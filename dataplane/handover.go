@@ -29,6 +29,10 @@ type handing struct {
 	under atomic.Bool   // the next process has the sockets, and doesn't serve yet
 	left  atomic.Bool   // the next process serves
 
+	// connected: the control plane was heard when the sockets were offered. Later is no time to look: a state that this process can't keep
+	// ends its stream again and again.
+	connected atomic.Bool
+
 	takenOver, refused, givenUp atomic.Uint64
 }
 
@@ -76,7 +80,7 @@ func (n *node) takeTurn(ctx context.Context) error {
 		n.cfg.Logger.Warn("the data directory's lock names another process", "error", err) // for people alone
 	}
 	n.handing.takenOver.Add(1)
-	n.cfg.Logger.Info("has taken over", "from", taking.From.Process, "alone", gone, "took", time.Since(began).Round(time.Millisecond))
+	n.cfg.Logger.Info("has taken over", "from", taking.From.Process, "alone", gone, "took_ms", time.Since(began).Milliseconds())
 	return nil
 }
 
@@ -219,13 +223,14 @@ func (g giving) offer() ([]handover.Socket, error) {
 	for _, open := range []struct {
 		name string
 		file any // a syscall.Conn
-	}{{directoryLock, n.ground.lock.File()}, {clientsSocket, n.ground.clients}, {operatorSocket, n.ground.operator}} {
+	}{{directoryLock, n.ground.lock.File()}, {clientsSocket, n.ground.clients.Listener}, {operatorSocket, n.ground.operator}} {
 		file, ok := open.file.(syscall.Conn)
 		if !ok {
 			return nil, fmt.Errorf("its socket for %s (%T) can't be handed over", open.name, open.file)
 		}
 		sockets = append(sockets, handover.Socket{Name: open.name, File: file})
 	}
+	n.handing.connected.Store(n.connected())
 	if err := n.state.Freeze(); err != nil {
 		return nil, fmt.Errorf("its disk takes nothing, so that what it serves may not be on it: %w", err)
 	}
@@ -260,7 +265,7 @@ func (g giving) able() error {
 func (g giving) Position() handover.Position { return g.n.heard() }
 
 // Connected implements handover.Node.
-func (g giving) Connected() bool { return g.n.connected() }
+func (g giving) Connected() bool { return g.n.handing.connected.Load() }
 
 // Keep implements handover.Node.
 func (g giving) Keep() error {
@@ -280,5 +285,6 @@ func (g giving) Keep() error {
 func (g giving) Leave(handover.Peer) {
 	g.n.handing.left.Store(true)
 	g.n.ground.lock.Release() // should the next process die, a third one needn't wait for this one's end
+	g.n.ground.clients.leave()
 	g.n.handing.leave()
 }

@@ -54,7 +54,7 @@ type Node interface {
 	Offer(next Peer) ([]Socket, error)
 	// Position is what the next process must have heard, too.
 	Position() Position
-	// Connected tells whether the control plane is heard: a next process that doesn't hear it, though this one does, isn't let serve.
+	// Connected tells whether the control plane was heard when the sockets were offered: then a next process that doesn't hear it isn't let serve.
 	Connected() bool
 	// Keep takes the right to write again and goes on as before. It fails while the next process has that right.
 	Keep() error
@@ -155,14 +155,14 @@ func (g *Giver) serve(ctx context.Context, conn *net.UnixConn) (left bool) {
 	g.log.Info("handing over: the next process gets the listening sockets, and this one serves until that one can", "process", next.Process, "build", next.Build)
 	err = g.hand(w, sockets)
 	if err != nil && ctx.Err() == nil {
-		g.log.Error("the hand-over is given up: this process serves on", "process", next.Process, "after", time.Since(began).Round(time.Millisecond), "error", err)
+		g.log.Error("the hand-over is given up: this process serves on", "process", next.Process, "after_ms", time.Since(began).Milliseconds(), "error", err)
 		err = g.keep(ctx, w, next)
 	}
 	if err != nil {
 		return false
 	}
 	g.node.Leave(next)
-	g.log.Info("handed over: the next process accepts, this one answers what it has accepted", "process", next.Process, "took", time.Since(began).Round(time.Millisecond))
+	g.log.Info("handed over: the next process accepts, this one answers what it has accepted", "process", next.Process, "took_ms", time.Since(began).Milliseconds())
 	return true
 }
 
