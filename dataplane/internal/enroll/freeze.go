@@ -1,6 +1,7 @@
 package enroll
 
-// Freeze keeps the identity's file as it is, until Thaw: it is another process's to write. What changes meanwhile is used, and in memory alone.
+// Freeze keeps the identity's file as it is, until Thaw: it is another process's to write. What changes meanwhile is used, and in memory alone:
+// an announcement that was refused would end the stream on which revocations come, and a crash costs no more than hearing it again.
 func (i *Identity) Freeze() {
 	i.changing.Lock()
 	defer i.changing.Unlock()

@@ -70,7 +70,8 @@ type Giver struct {
 	own      os.FileInfo
 	listener *net.UnixListener
 	peerOf   func(*net.UnixConn) (user, process int, err error)
-	ready    time.Duration
+	ready    time.Duration // readyTimeout
+	turn     time.Duration // talkTimeout: from its turn to serving
 }
 
 // Listen makes a process one that can be taken over from, in place of whoever could before. The caller holds the data directory.
@@ -97,7 +98,7 @@ func Listen(dir string, node Node, log *slog.Logger) (*Giver, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("handover: %w", err), listener.Close())
 	}
-	return &Giver{node: node, log: log, path: path, own: own, listener: listener, peerOf: peerOf, ready: readyTimeout}, nil
+	return &Giver{node: node, log: log, path: path, own: own, listener: listener, peerOf: peerOf, ready: readyTimeout, turn: talkTimeout}, nil
 }
 
 // Run lets itself be asked, by one process at a time, until ctx ends or the sockets are handed over.
@@ -217,7 +218,7 @@ func (g *Giver) hand(w *wire, sockets []Socket) error {
 		if err := w.send(message{Kind: serve}, talkTimeout); err != nil {
 			return err
 		}
-		return g.served(w, time.Now().Add(talkTimeout))
+		return g.served(w, time.Now().Add(g.turn))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -34,7 +35,11 @@ func OpenFrozen(config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(disk{config.Dir}, key, config.Environment, config.Logger)
+	return openFrozen(disk{config.Dir}, key, config.Environment, config.Logger)
+}
+
+func openFrozen(at folder, key []byte, environment string, log *slog.Logger) (*Store, error) {
+	s := newStore(at, key, environment, log)
 	s.freeze.frozen.Store(true)
 	m, found, err := readMarksOf(s.at, s.key, s.environment)
 	if err == nil && !found {
