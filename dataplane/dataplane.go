@@ -45,6 +45,14 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer at.close()
+	if err := live(ctx, cfg, at); err != nil {
+		return at.judge(err)
+	}
+	return nil
+}
+
+// live is a node's life on its ground.
+func live(ctx context.Context, cfg Config, at *ground) error {
 	file, err := openSnapshotFile(cfg)
 	if err != nil {
 		return err

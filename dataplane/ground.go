@@ -28,6 +28,19 @@ type ground struct {
 	operator net.Listener
 	// taking is the process that this one takes over from; nil: there is none.
 	taking *handover.Taking
+	took   bool // it has taken over
+}
+
+// ErrNotTakenOver is returned by a process that was to take over from a running one and couldn't. That one serves on: to start this one again
+// would only try the same again.
+var ErrNotTakenOver = errors.New("not taken over, the running process serves on")
+
+// judge says what the end of a process means that was to take over.
+func (g *ground) judge(err error) error {
+	if g.taking == nil || g.took {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNotTakenOver, err)
 }
 
 // takeGround holds the data directory and listens: by itself, or with what the process that runs there hands over.
@@ -87,7 +100,7 @@ func closeRest(passed map[string]net.Listener) error {
 // One that is bound elsewhere than the node is to listen now isn't taken.
 func (g *ground) takeOver(ctx context.Context, cfg Config, passed map[string]net.Listener) (err error) {
 	if g.taking, err = handover.Ask(ctx, cfg.DataDir, cfg.Build); err != nil {
-		return fmt.Errorf("take over in %s: %w", cfg.DataDir, err)
+		return fmt.Errorf("%w: in %s: %w", ErrNotTakenOver, cfg.DataDir, err)
 	}
 	cfg.Logger.Info("takes over from a running process", "process", g.taking.From.Process)
 	files := g.taking.Files

@@ -39,7 +39,7 @@ type handing struct {
 // checkRestored fails unless what the process before holds is in force here as well.
 func (n *node) checkRestored() error {
 	if configuration, directory := n.syncer.Epochs(); configuration == 0 || directory == 0 {
-		return errors.New("what the running process has kept can't be put in force here (the log says why): it serves on, and this one ends")
+		return errors.New("what the running process has kept can't be put in force here (the log says why)")
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func identifyNext(cfg Config, file *snapshotFile) (*enroll.Identity, error) {
 	case errors.Is(err, enroll.ErrNone) && file != nil:
 		return nil, nil //nolint:nilnil // a node without an identity is one
 	case err != nil:
-		return nil, fmt.Errorf("the running process serves on: %w", err)
+		return nil, err //nolint:wrapcheck // says what
 	}
 	kept.Freeze()
 	return kept, nil
@@ -72,8 +72,9 @@ func (n *node) takeTurn(ctx context.Context) error {
 		return fmt.Errorf("take over from process %d: %w", taking.From.Process, err)
 	}
 	if err := n.claim(ctx); err != nil {
-		return fmt.Errorf("take over from process %d, which goes on: %w", taking.From.Process, err)
+		return fmt.Errorf("take over from process %d: %w", taking.From.Process, err)
 	}
+	n.ground.took = true
 	taking.Serving()
 	n.thaw()
 	if err := n.ground.lock.Sign(); err != nil {
@@ -231,6 +232,11 @@ func (g giving) offer() ([]handover.Socket, error) {
 		sockets = append(sockets, handover.Socket{Name: open.name, File: file})
 	}
 	n.handing.connected.Store(n.connected())
+	if fresh, known := n.freshness.Record(time.Now()); known && n.maxStaleness() > 0 {
+		if err := n.state.KeepFreshness(fresh); err != nil {
+			return nil, fmt.Errorf("its disk takes nothing: %w", err)
+		}
+	}
 	if err := n.state.Freeze(); err != nil {
 		return nil, fmt.Errorf("its disk takes nothing, so that what it serves may not be on it: %w", err)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -99,7 +100,7 @@ func (l *load) ask(ctx context.Context, fresh bool) {
 }
 
 func (l *load) one(client *http.Client) error {
-	request, err := http.NewRequest(http.MethodGet, l.url, nil) //nolint:noctx // the client's timeout bounds it
+	request, err := http.NewRequest(http.MethodGet, l.url, nil)
 	if err != nil {
 		return err
 	}
@@ -206,10 +207,14 @@ func TestARevocationDuringAHandOverHoldsOnBothProcesses(t *testing.T) {
 	service := newGate(t)
 	p := s.Protected(service.address)
 	edge := s.Edges()[0]
-	cut := make(chan error, 1)
+	cut := make(chan int, 1)
 	go func() {
-		_, err := edge.Do(t.Context(), harness.Request{Host: s.Host, Path: "/slow", Header: harness.WithKey(p.Key.Key)})
-		cut <- err
+		// A 403, or an end that is none.
+		answer, err := edge.Do(t.Context(), harness.Request{Host: s.Host, Path: "/slow", Header: harness.WithKey(p.Key.Key)})
+		if err != nil {
+			answer.Status = 0
+		}
+		cut <- answer.Status
 	}()
 	<-service.slow
 	before := upgrade(t, edge)
@@ -217,7 +222,10 @@ func TestARevocationDuringAHandOverHoldsOnBothProcesses(t *testing.T) {
 	s.Revoke(p.Key) // returns once the node has it for good: the next process writes
 	s.ExpectAll("/", harness.WithKey(p.Key.Key), http.StatusUnauthorized, "credential_invalid")
 	select {
-	case <-cut: // a 403, or an end that is none
+	case status := <-cut:
+		if status == http.StatusOK {
+			t.Error("a revoked key's request is answered")
+		}
 	case <-time.After(time.Minute):
 		t.Error("a stream of a revoked key goes on on the process that was taken over from")
 	}
@@ -279,6 +287,62 @@ func TestANextProcessThatDiesBeforeItIsReadyChangesNothing(t *testing.T) {
 	asked.check(t)
 }
 
+// The next process has the sockets and can't serve yet. When the one before ends it is all that is left of the node.
+func TestANextProcessGoesOnAloneWhenTheOneBeforeEndsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]struct {
+		by   func(*harness.Edge) error
+		lost int // requests that may be under way at the end
+	}{
+		"asked to":  {func(edge *harness.Edge) error { return edge.Stop(t.Context()) }, 0},
+		"by a kill": {(*harness.Edge).Kill, keeping + fresh},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := product.OwnStory(t, 1, harness.Loopback)
+			p := s.Protected(newGate(t).address)
+			edge := s.Edges()[0]
+			asked := startLoad(t, edge, s.Host, p.Key.Key)
+			asked.progress(t, 500)
+			before, err := edge.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			next, err := edge.StartNext("--control", "127.0.0.1:1") // it isn't let serve
+			if err != nil {
+				t.Fatal(err)
+			}
+			harness.Eventually(t, time.Minute, func() error {
+				now, err := edge.Status(t.Context())
+				if err == nil && !now.HandingOver {
+					err = errors.New("nothing is handed over")
+				}
+				return err
+			})
+			if err := end.by(edge); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := edge.Became(t.Context(), next, before); err != nil {
+				next.Kill()
+				t.Fatal(err)
+			}
+			asked.progress(t, asked.answered.Load()+500)
+			asked.end()
+			if len(asked.failed) > end.lost {
+				t.Errorf("%d requests failed, first: %s; at most %d were under way", len(asked.failed), asked.failed[0], end.lost)
+			}
+			allowed := harness.UsageKey{Route: p.Route.ID, Consumer: p.Consumer.ID, StatusClass: 2, Verdict: "allowed"}
+			harness.Eventually(t, 2*time.Minute, func() error {
+				usage, err := s.Environment.Usage(t.Context())
+				if got, least := usage[allowed], int(asked.answered.Load()); err == nil && (got < least || got > least+len(asked.failed)) {
+					err = fmt.Errorf("%d requests are billed, %d were answered and %d failed", got, least, len(asked.failed))
+				}
+				return err
+			})
+		})
+	}
+}
+
 func TestAProcessKilledWhileItAnswersItsLastRequestsCostsThoseAlone(t *testing.T) {
 	t.Parallel()
 	const slow = 3
@@ -308,6 +372,38 @@ func TestAProcessKilledWhileItAnswersItsLastRequestsCostsThoseAlone(t *testing.T
 	}
 	// What the dead process had counted and not sent, the next one sends.
 	billedOnce(t, s, p, asked.answered.Load())
+}
+
+// The next process dies as it serves. Whoever starts it again need not wait until the one before it has answered its last request.
+func TestANodeWhoseNextProcessDiesStartsThoughTheOneBeforeStillAnswers(t *testing.T) {
+	t.Parallel()
+	s := product.OwnStory(t, 1, harness.Loopback)
+	service := newGate(t)
+	p := s.Protected(service.address)
+	edge := s.Edges()[0]
+	slow := make(chan error, 1)
+	go func() {
+		answer, err := edge.Do(t.Context(), harness.Request{Host: s.Host, Path: "/slow", Header: harness.WithKey(p.Key.Key)})
+		if err == nil && answer.Status != http.StatusOK {
+			err = errors.New(answer.String())
+		}
+		slow <- err
+	}()
+	<-service.slow
+	before := upgrade(t, edge)
+	if err := edge.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := edge.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.ExpectAll("/", harness.WithKey(p.Key.Key), http.StatusOK, "")
+	close(service.open)
+	if err := <-slow; err != nil {
+		t.Errorf("the request that the first process had accepted: %v", err)
+	}
+	ended(t, before)
+	billedOnce(t, s, p, 2)
 }
 
 // A process with another key than the running one's would find nothing but damage, and must not put it aside.

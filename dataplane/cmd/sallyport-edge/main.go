@@ -27,11 +27,15 @@ The join token is taken from SALLYPORT_JOIN_TOKEN, never from the command line. 
 What the node keeps on its disk is sealed with SALLYPORT_STATE_KEY (32 bytes in base64); without it a key is kept beside the data, which
 then guards its integrity only: who can read the disk can read the state.
 With -take-over an upgrade drops nothing: start the new binary beside the running one, with the same -data-dir, and it takes over.
+If it can't, it ends with status 3, and the running one serves on.
 With -snapshot a node serves before it has spoken to any control plane: with a join token it enrols as soon as it can, without one it stays
 alone. SALLYPORT_SNAPSHOT_KEY opens the file.
 With -otlp-endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) a share of the requests, -trace-ratio (SALLYPORT_TRACE_RATIO), is sent to an OpenTelemetry
 collector as spans, by OTLP over HTTP. Headers and certificates for it come from the other OTEL_EXPORTER_OTLP_… variables.
 `
+
+// notTakenOver is the exit status with -take-over where the running process serves on: a service manager isn't to try the same again.
+const notTakenOver = 3
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -40,6 +44,9 @@ func main() {
 	if err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "sallyport-edge:", err)
+		}
+		if errors.Is(err, dataplane.ErrNotTakenOver) {
+			os.Exit(notTakenOver)
 		}
 		os.Exit(1)
 	}

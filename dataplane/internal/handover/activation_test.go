@@ -54,7 +54,7 @@ func TestTheServiceManagerHearsHowFarTheProcessIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer manager.Close()
+	t.Cleanup(func() { _ = manager.Close() })
 	if err := (Activation{NotifyTo: path}).Notify("READY=1"); err != nil {
 		t.Fatal(err)
 	}

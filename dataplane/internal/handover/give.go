@@ -126,10 +126,14 @@ func (g *Giver) Run(ctx context.Context) error {
 // remove takes the socket away that nobody can be asked on. One in its place is the next process's.
 func (g *Giver) remove() error {
 	_ = g.listener.Close() // it may be closed
-	if now, err := os.Lstat(g.path); err != nil || !os.SameFile(now, g.own) {
+	now, err := os.Lstat(g.path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(now, g.own) {
 		return nil
 	}
-	if err := os.Remove(g.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err == nil {
+		err = os.Remove(g.path)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("handover: %w", err)
 	}
 	return nil

@@ -230,7 +230,8 @@ func TestANextProcessThatHasHeardLessWaits(t *testing.T) {
 		connected bool
 		turn      bool
 	}{
-		{Position{2, 8}, true, false}, {Position{1, 100}, true, false},
+		{Position{2, 8}, true, false},
+		{Position{1, 100}, true, false},
 		{Position{2, 9}, false, false}, // it has lost the control plane, which the running process has
 		{Position{2, 9}, true, true},
 	} {
@@ -468,7 +469,7 @@ func TestWhatIsNoListeningSocketIsNoListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	number, err := copyOf(conn)
 	if err != nil {
 		t.Fatal(err)
@@ -480,7 +481,7 @@ func TestWhatIsNoListeningSocketIsNoListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close()
+	t.Cleanup(func() { _ = unix.Close() })
 	if number, err = copyOf(unix); err != nil {
 		t.Fatal(err)
 	}

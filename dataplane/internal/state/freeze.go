@@ -74,14 +74,19 @@ func (s *Store) Freeze() error {
 	}
 	// Whoever is at work ends; whoever comes later sees that the state is frozen.
 	for _, working := range []sync.Locker{&s.freeze.merging, &s.freeze.placing, &s.configuration.mu, &s.directory.mu} {
-		working.Lock()
-		working.Unlock() //nolint:staticcheck // a barrier
+		await(working)
 	}
 	if err := s.marks.freeze(); err != nil {
 		s.freeze.frozen.Store(false)
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil
+}
+
+// await returns once nobody who came before has the lock.
+func await(lock sync.Locker) {
+	lock.Lock()
+	lock.Unlock() //nolint:staticcheck,gocritic // nothing is to be done behind it
 }
 
 // Thaw goes on writing where Freeze or OpenFrozen left off. Whoever calls it knows that nobody else has written since, and nobody else will.

@@ -124,6 +124,7 @@ func TestAStateThatThawsGoesOnWhereItWas(t *testing.T) {
 func TestAWholeStateBegunBeforeAFreezeIsNeverFinished(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *Checkpoint){
 		"committed": func(t *testing.T, c *Checkpoint) {
+			t.Helper()
 			if err := c.Commit(); !errors.Is(err, ErrFrozen) {
 				t.Errorf("it is answered %v", err)
 			}
