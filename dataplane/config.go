@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
+	"github.com/sallyport/sallyport/dataplane/internal/handover"
 	"github.com/sallyport/sallyport/dataplane/internal/reach"
 )
 
@@ -23,6 +24,11 @@ type Config struct {
 	Snapshot, SnapshotKey string
 	// StateKey seals the state on disk: 32 bytes in base64. Without it a key is kept beside the state, which then guards integrity only.
 	StateKey string
+	// TakeOver makes the node take over from the process that runs in DataDir, if one does: it gets the listening sockets, and that one ends.
+	TakeOver bool
+	// Activation is what a service manager passes on: listening sockets, which go before Listen and AdminListen, and where it wants to hear
+	// how far the node is.
+	Activation Activation
 	// Name of the node, for people.
 	Name string
 	// Listen is where clients connect, host:port.
@@ -44,6 +50,9 @@ type Config struct {
 	// DrainTimeout bounds how long requests under way are waited for at the end; default 20 s.
 	DrainTimeout time.Duration
 }
+
+// Activation is what a service manager says in the environment.
+type Activation = handover.Activation
 
 const defaultDrainTimeout = 20 * time.Second
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
-	"github.com/sallyport/sallyport/dataplane/internal/datadir"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
 	"github.com/sallyport/sallyport/dataplane/internal/explain"
@@ -47,66 +45,62 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.check(); err != nil {
 		return fmt.Errorf("configuration of the node: %w", err)
 	}
-	held, err := datadir.Hold(cfg.DataDir)
-	if err != nil {
-		return err //nolint:wrapcheck // says what
-	}
-	defer held.Release()
-	clients, operator, err := listen(ctx, cfg)
+	at, err := takeGround(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer clients.Close()
-	defer operator.Close()
-	secure, err := listenSecure(ctx, cfg)
-	if err != nil {
-		return err
+	defer at.close()
+	if err := live(ctx, cfg, at); err != nil {
+		return at.judge(err)
 	}
-	if secure != nil {
-		defer secure.Close()
-	}
+	return nil
+}
+
+// live is a node's life on its ground.
+func live(ctx context.Context, cfg Config, at *ground) error {
 	file, err := openSnapshotFile(cfg)
 	if err != nil {
 		return err
 	}
 	defer file.close()
-	identity, err := identify(ctx, cfg, file)
+	identity, err := identify(ctx, cfg, file, at)
 	if err != nil {
 		return err
 	}
-	own, err := ownAddresses(clients, secure, operator)
+	own, err := ownAddresses(at.listeners()...)
 	if err != nil {
 		return err
 	}
-	n, err := newNode(cfg, identity, file, own)
+	n, err := newNode(cfg, at, identity, file, own)
 	defer n.close()
 	if err == nil {
-		n.restore()
-		err = n.take(file)
+		err = n.begin(file)
 	}
 	if err == nil {
-		err = n.run(ctx, clients, secure, operator)
+		err = n.run(ctx)
 	}
 	// Not deferred: a panic on its way is no stop in good order. A start that fails is one: no revision is to be blamed for it.
 	return errors.Join(err, n.closeState())
 }
 
-func listen(ctx context.Context, cfg Config) (clients, operator net.Listener, err error) {
-	if clients, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, nil, fmt.Errorf("listen for clients: %w", err)
+// begin puts in force what the node has kept, and what it was given in a file. One that takes over has the one before it to thank for both.
+func (n *node) begin(file *snapshotFile) error {
+	n.restore()
+	if n.ground.taking == nil {
+		return n.take(file)
 	}
-	if operator, err = admin.Listen(ctx, cfg.AdminListen); err != nil {
-		_ = clients.Close()
-		return nil, nil, err //nolint:wrapcheck // says what
+	if file != nil {
+		n.cfg.Logger.Info("the snapshot file isn't taken: the node goes on with what the process before it holds")
 	}
-	return clients, operator, nil
+	return n.checkRestored()
 }
 
 // node is the parts of a running node.
 type node struct {
-	cfg  Config
-	boot string
-	home home
+	cfg    Config
+	ground *ground
+	boot   string
+	home   home
 	// What follows is the member's: it is there once the node has joined.
 	joined     atomic.Bool
 	identity   *enroll.Identity
@@ -143,17 +137,19 @@ type node struct {
 	accessLog *proxy.AccessLog
 	tracer    *tracing.Tracer // nil: nobody collects spans
 	draining  atomic.Bool
+	handing   handing
 }
 
 // newNode makes a node's parts. With an error it returns those that there are, to be closed.
-func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []netip.AddrPort) (*node, error) {
+func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFile, own []netip.AddrPort) (*node, error) {
 	kinds := policies.All()
 	n := &node{
-		cfg: cfg, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
+		cfg: cfg, ground: at, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
 		sweeper:   sweeper.New(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
 	}
 	n.limits.snapshots = &n.snapshots
+	n.handing.turn = make(chan struct{})
 	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
 	n.freshness = freshness.New(n.started)
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
@@ -190,7 +186,11 @@ const (
 )
 
 func (n *node) openState() (err error) {
-	n.state, err = state.Open(state.Config{
+	open := state.Open
+	if n.ground.taking != nil {
+		open = state.OpenFrozen
+	}
+	n.state, err = open(state.Config{
 		Dir: filepath.Join(n.cfg.DataDir, stateDir), Key: n.cfg.StateKey, Environment: n.home.environment, Logger: n.cfg.Logger,
 	})
 	return err //nolint:wrapcheck // says what
@@ -238,13 +238,14 @@ func (n *node) operatorHandler() http.Handler {
 }
 
 // run serves. What requests need goes on until the last of them has ended; usage goes last.
-func (n *node) run(ctx context.Context, clients, secure, operator net.Listener) error {
+func (n *node) run(ctx context.Context) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	group, background := errgroup.WithContext(background)
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	context.AfterFunc(background, stop) // what fails in the background ends the serving
+	n.handing.leave = stop
 
 	group.Go(func() error { return n.belong(background) })
 	group.Go(func() error { return n.state.Run(background) })
@@ -252,23 +253,39 @@ func (n *node) run(ctx context.Context, clients, secure, operator net.Listener) 
 	group.Go(func() error { return n.sweeper.Run(background) })
 	group.Go(func() error { return n.upstreams.Run(background) })
 	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
-	group.Go(func() error { return admin.Run(background, operator, n.operatorHandler(), n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })
 	}
 	group.Go(func() error { return n.sender.Run(background, usageDrain) })
 	group.Go(func() error {
 		defer end()
-		stopDraining := context.AfterFunc(serving, func() { n.draining.Store(true) })
-		defer stopDraining()
-		n.cfg.Logger.Info("node serves", "clients", clients.Addr().String(), "operator", operator.Addr().String(),
-			"node", n.nodeID(), "environment", n.home.name, "build", n.cfg.Build)
-		defer n.sayGoodbye(ctx) // after the last request
-		return listener.Run(serving, listener.Config{
-			Plain: clients, Secure: secure, TLS: n.certificates.TLS(), Introduce: n.gate.Introduce, Limits: n.limits.inForce,
-			Handler: n.proxy, Sweeper: n.sweeper, Open: &n.clients, Counters: &n.wire,
-			Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
-		})
+		if err := n.takeTurn(serving); err != nil {
+			return err
+		}
+		group.Go(func() error { return n.operate(background, serving) })
+		group.Go(func() error { n.beAsked(serving); return nil })
+		return n.serve(ctx, serving)
 	})
-	return group.Wait() //nolint:wrapcheck // says what
+	err := group.Wait()
+	if err != nil && n.handing.left.Load() {
+		// No failure of the node's, which the next process is: a service manager must not start this one again.
+		n.cfg.Logger.Error("the process that was taken over from didn't end in good order", "error", err)
+		return nil
+	}
+	return err //nolint:wrapcheck // says what
+}
+
+// serve answers clients until serving ends, and then those that it has accepted.
+func (n *node) serve(ctx, serving context.Context) error {
+	stopDraining := context.AfterFunc(serving, func() { n.draining.Store(true) })
+	defer stopDraining()
+	n.cfg.Logger.Info("node serves", "clients", n.ground.clients.Addr().String(), "operator", n.ground.operator.Addr().String(),
+		"node", n.nodeID(), "environment", n.home.name, "build", n.cfg.Build)
+	n.notify("READY=1")
+	defer n.sayGoodbye(ctx) // after the last request
+	return listener.Run(serving, listener.Config{
+		Plain: n.ground.clients, Secure: n.ground.overTLS(), TLS: n.certificates.TLS(), Introduce: n.gate.Introduce, Limits: n.limits.inForce,
+		Handler: n.proxy, Sweeper: n.sweeper, Open: &n.clients, Counters: &n.wire,
+		Logger: n.cfg.Logger, DrainTimeout: n.cfg.DrainTimeout,
+	})
 }

@@ -27,7 +27,7 @@ func (n *node) newAnswerer() *inquiry.Answerer {
 // sayGoodbye tells the control plane that this process serves no more. If nobody hears it, the node keeps its share of the
 // fleet's limits until it is back or disabled.
 func (n *node) sayGoodbye(ctx context.Context) {
-	if !n.joined.Load() {
+	if !n.joined.Load() || n.handing.left.Load() || n.handing.under.Load() { // the next process of the node is there
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeTimeout)

@@ -33,7 +33,10 @@ func homeOf(identity *enroll.Identity, file *snapshotFile) home {
 }
 
 // identify returns the node's identity. With a file to start from, a node that has none doesn't wait for one; it is nil then.
-func identify(ctx context.Context, cfg Config, file *snapshotFile) (*enroll.Identity, error) {
+func identify(ctx context.Context, cfg Config, file *snapshotFile, at *ground) (*enroll.Identity, error) {
+	if at.taking != nil {
+		return identifyNext(cfg, file)
+	}
 	if file != nil {
 		kept, err := enroll.Load(cfg.DataDir)
 		switch {
@@ -99,6 +102,11 @@ func (n *node) belong(ctx context.Context) error {
 		if n.cfg.JoinToken == "" {
 			n.cfg.Logger.Warn("the node has neither an identity nor a join token: it serves what its snapshot file holds, hears of no change, and its usage waits on its disk")
 			<-ctx.Done()
+			return nil
+		}
+		select {
+		case <-n.handing.turn: // an identity is written by who may
+		case <-ctx.Done():
 			return nil
 		}
 		identity, err := n.enrol(ctx)

@@ -31,11 +31,12 @@ func (n *node) Status() admin.Status {
 	}
 	return admin.Status{
 		Node: n.nodeID(), Environment: n.home.environment, Boot: n.boot,
-		Ready:     n.ready(),
-		Stale:     n.stale(time.Now()),
-		Connected: configuration.Connected && directory.Connected,
-		Clients:   n.clients.Load(),
-		Epoch:     at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
+		Ready:       n.ready(),
+		Stale:       n.stale(time.Now()),
+		HandingOver: n.handing.under.Load(),
+		Connected:   configuration.Connected && directory.Connected,
+		Clients:     n.clients.Load(),
+		Epoch:       at.Epoch, Revision: at.Revision, Sequence: at.Sequence,
 		ConfigurationDigest:  hex.EncodeToString(configurationDigest[:]),
 		DirectoryDigest:      hex.EncodeToString(directoryDigest[:]),
 		ConfirmedAt:          confirmed,
@@ -74,6 +75,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	one(admin.StreamsEnded, float64(long.Ended))
 	n.usageSamples(one)
 	n.memberSamples(one)
+	n.handoverSamples(one)
 	n.tracingSamples(one)
 	n.tlsSamples(one)
 	if n.accessLog != nil {

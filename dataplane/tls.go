@@ -1,9 +1,6 @@
 package dataplane
 
 import (
-	"context"
-	"fmt"
-	"net"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
@@ -11,18 +8,6 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/proxyprotocol"
 	"github.com/sallyport/sallyport/proto/ranges"
 )
-
-// listenSecure opens the listener for clients over TLS; nil: there is to be none.
-func listenSecure(ctx context.Context, cfg Config) (net.Listener, error) {
-	if cfg.ListenTLS == "" {
-		return nil, nil
-	}
-	secure, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenTLS)
-	if err != nil {
-		return nil, fmt.Errorf("listen for clients over TLS: %w", err)
-	}
-	return secure, nil
-}
 
 // openTLS makes what connections begin with: who they are from, and what they are shown.
 func (n *node) openTLS() {

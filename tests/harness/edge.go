@@ -216,13 +216,15 @@ func (e *Edge) operator(ctx context.Context, path string) (Response, error) {
 
 // Status is what an edge says of itself, as far as tests look at it.
 type Status struct {
-	Node      string `json:"node"`
-	Boot      string `json:"boot"`
-	Stale     bool   `json:"stale"`
-	Connected bool   `json:"connected"`
-	Epoch     uint64 `json:"epoch"`
-	Revision  uint64 `json:"revision"`
-	Sequence  uint64 `json:"sequence"`
+	Node  string `json:"node"`
+	Boot  string `json:"boot"`
+	Stale bool   `json:"stale"`
+	// HandingOver: the next process has the sockets, and this one serves until that one can.
+	HandingOver bool   `json:"handing_over"`
+	Connected   bool   `json:"connected"`
+	Epoch       uint64 `json:"epoch"`
+	Revision    uint64 `json:"revision"`
+	Sequence    uint64 `json:"sequence"`
 	// CertificateExpiresAt is when the node's certificate ends.
 	CertificateExpiresAt time.Time `json:"certificate_expires_at"`
 	// Certificates are those that it shows to clients.

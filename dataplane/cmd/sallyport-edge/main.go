@@ -26,11 +26,16 @@ const usage = `sallyport-edge is an edge node of Sallyport.
 The join token is taken from SALLYPORT_JOIN_TOKEN, never from the command line. It is needed at the first start.
 What the node keeps on its disk is sealed with SALLYPORT_STATE_KEY (32 bytes in base64); without it a key is kept beside the data, which
 then guards its integrity only: who can read the disk can read the state.
+With -take-over an upgrade drops nothing: start the new binary beside the running one, with the same -data-dir, and it takes over.
+If it can't, it ends with status 3, and the running one serves on.
 With -snapshot a node serves before it has spoken to any control plane: with a join token it enrols as soon as it can, without one it stays
 alone. SALLYPORT_SNAPSHOT_KEY opens the file.
 With -otlp-endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) a share of the requests, -trace-ratio (SALLYPORT_TRACE_RATIO), is sent to an OpenTelemetry
 collector as spans, by OTLP over HTTP. Headers and certificates for it come from the other OTEL_EXPORTER_OTLP_… variables.
 `
+
+// notTakenOver is the exit status with -take-over where the running process serves on: a service manager isn't to try the same again.
+const notTakenOver = 3
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -39,6 +44,9 @@ func main() {
 	if err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "sallyport-edge:", err)
+		}
+		if errors.Is(err, dataplane.ErrNotTakenOver) {
+			os.Exit(notTakenOver)
 		}
 		os.Exit(1)
 	}
@@ -73,6 +81,8 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	flags.StringVar(&cfg.ListenTLS, "listen-tls", "", "`address` for clients over TLS, with the environment's certificates; none: no TLS")
 	flags.StringVar(&cfg.AdminListen, "admin-listen", "127.0.0.1:9000", "`address` for the operator; loopback only")
 	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity and state")
+	flags.BoolVar(&cfg.TakeOver, "take-over", false, "take over from the edge that runs in -data-dir, if one does: it hands over its listening sockets and ends, and no request is dropped")
+	flags.DurationVar(&cfg.DrainTimeout, "drain-timeout", 0, "how `long` requests under way are waited for at the end (default 20s)")
 	flags.StringVar(&cfg.Snapshot, "snapshot", "", "snapshot `file` to start from, as sallyport-control export writes it; opened with SALLYPORT_SNAPSHOT_KEY")
 	flags.StringVar(&cfg.Name, "name", hostname, "`name` of the node, for people")
 	flags.StringVar(&cfg.Tracing.Endpoint, "otlp-endpoint", os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), "`URL` of the OpenTelemetry collector that takes spans of requests, http://host:4318 for instance; none: no spans")
@@ -85,6 +95,15 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("serve takes no argument %q", flags.Arg(0))
+	}
+	// What was passed on is for this process alone.
+	cfg.Activation = dataplane.Activation{
+		Process: os.Getenv("LISTEN_PID"), Count: os.Getenv("LISTEN_FDS"), Names: os.Getenv("LISTEN_FDNAMES"), NotifyTo: os.Getenv("NOTIFY_SOCKET"),
+	}
+	for _, passed := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"} {
+		if err := os.Unsetenv(passed); err != nil {
+			return fmt.Errorf("forget %s: %w", passed, err)
+		}
 	}
 	// Secrets are for this process alone, not for what it may start.
 	for _, secret := range []string{"SALLYPORT_JOIN_TOKEN", "SALLYPORT_STATE_KEY", "SALLYPORT_SNAPSHOT_KEY"} {

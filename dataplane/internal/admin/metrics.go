@@ -66,6 +66,7 @@ const (
 	ServedCertificates   = "sallyport_edge_served_certificates"
 	ServedRemaining      = "sallyport_edge_served_certificate_remaining_seconds"
 	ProxyProtocol        = "sallyport_edge_proxy_protocol_connections_total"
+	Handovers            = "sallyport_edge_handovers_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -91,6 +92,7 @@ func Metrics() []Metric {
 		{Name: StateBytes, Help: "Of the lane's state on disk.", Labels: []string{"lane"}, Gauge: true},
 		{Name: StateEvents, Help: "What was made durable: deltas and whole states (write), whole states from the wire (checkpoint), logs merged (merge).", Labels: []string{"lane", "event"}},
 		{Name: StateAlarms, Help: "Writes that failed, and state on disk that was refused at the start; any is one too many.", Labels: []string{"lane", "alarm"}},
+		{Name: Handovers, Help: "Hand-overs between two processes of the node: this one has taken over (taken_over), was asked by the next one and refused (refused), or gave up and served on (given_up).", Labels: []string{"outcome"}},
 		{Name: RevisionBlocked, Help: "Revision that is refused since the process died on it twice; 0: none.", Gauge: true},
 		{Name: Stale, Help: "1 while routes that authenticate stop with configuration_stale: the control plane was last heard longer ago than max_staleness.", Gauge: true},
 		{Name: ConfirmedAge, Help: "Since the control plane last vouched for what the directory holds. Absent: never.", Gauge: true},

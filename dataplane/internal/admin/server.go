@@ -24,6 +24,9 @@ type Status struct {
 	Boot        string `json:"boot"`
 	// Ready: both lanes have been applied, and the node is not draining.
 	Ready bool `json:"ready"`
+	// HandingOver: the next process of the node has been given the listening sockets, and this one serves until that one can. Nothing is written
+	// on the disk meanwhile.
+	HandingOver bool `json:"handing_over"`
 	// Stale: the control plane was last heard longer ago than the environment's max_staleness; routes that authenticate have stopped.
 	// That doesn't end readiness: all nodes lose the control plane at once, and public routes go on.
 	Stale bool `json:"stale"`
@@ -74,12 +77,20 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the operator: %w", err)
 	}
-	bound, err := netip.ParseAddrPort(listener.Addr().String())
-	if err != nil || !bound.Addr().Unmap().IsLoopback() {
+	if err := Check(listener); err != nil {
 		_ = listener.Close()
-		return nil, fmt.Errorf("admin listener %s: only loopback is allowed, name 127.0.0.1 or [::1]", address)
+		return nil, err
 	}
 	return listener, nil
+}
+
+// Check refuses a listener that isn't on loopback.
+func Check(listener net.Listener) error {
+	bound, err := netip.ParseAddrPort(listener.Addr().String())
+	if err != nil || !bound.Addr().Unmap().IsLoopback() {
+		return fmt.Errorf("admin listener %s: only loopback is allowed, name 127.0.0.1 or [::1]", listener.Addr())
+	}
+	return nil
 }
 
 // Run serves what a handler answers, that of [Handler] or [Profiled], until ctx ends.

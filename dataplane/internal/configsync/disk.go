@@ -1,6 +1,7 @@
 package configsync
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -54,7 +55,7 @@ func (d disk) begin(h head) keeping {
 // notDurable refuses to ack what a crash would lose. The stream is opened again, after a pause: the state is offered once more, with
 // what happened meanwhile.
 func notDurable(h head, err error) *refusal {
-	return &refusal{code: codeNotDurable, reaction: reconnect, detail: fmt.Sprintf("%d can't be kept on the node's disk: %v", h.number, err)}
+	return &refusal{code: codeNotDurable, reaction: reconnect, expected: errors.Is(err, state.ErrFrozen), detail: fmt.Sprintf("%d can't be kept on the node's disk: %v", h.number, err)}
 }
 
 func (h head) position() state.Position { return state.Position{Epoch: h.epoch, Number: h.number} }

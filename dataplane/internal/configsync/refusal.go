@@ -47,6 +47,7 @@ type refusal struct {
 	detail   string
 	objects  []*edgev1.ObjectError // why, per object
 	reaction reaction
+	expected bool // nothing is wrong: another process of the node takes it
 }
 
 func (r *refusal) Error() string { return r.code + ": " + r.detail }

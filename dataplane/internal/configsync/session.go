@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -174,7 +175,11 @@ func (s *session) ack(ctx context.Context, arrived time.Time) error {
 // refuse says why a state isn't taken. Its error ends the stream, if it must end.
 func (s *session) refuse(number uint64, r *refusal) error {
 	s.lane.stats.nacks.Add(1)
-	s.lane.log.Error("refused; the node keeps what it holds", "number", number, "code", r.code, "reason", r.detail, "objects", len(r.objects))
+	level := slog.LevelError
+	if r.expected {
+		level = slog.LevelInfo
+	}
+	s.lane.log.Log(context.Background(), level, "refused; the node keeps what it holds", "number", number, "code", r.code, "reason", r.detail, "objects", len(r.objects))
 	if err := s.link.nack(r.nack(number)); err != nil {
 		return fmt.Errorf("nack: %w", err)
 	}

@@ -13,6 +13,12 @@ func (s *Syncer) Position() position.Position {
 	return position.Position{Epoch: min(c.epoch, d.epoch), Revision: c.number, Sequence: d.number}
 }
 
+// Heard returns where the directory in force is, whether it lasts or not.
+func (s *Syncer) Heard() (epoch, sequence uint64) {
+	now := s.directory.held.Load()
+	return now.epoch, now.number
+}
+
 // Epochs returns the epoch that each lane is in.
 func (s *Syncer) Epochs() (configuration, directory uint64) {
 	return s.configuration.held.Load().epoch, s.directory.held.Load().epoch

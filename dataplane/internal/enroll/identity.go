@@ -22,6 +22,8 @@ type Identity struct {
 	changing sync.Mutex // one change at a time, its write to the disk included
 	dir      string
 	held     Held
+	frozen   bool // see Freeze
+	unkept   bool // changed since
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change

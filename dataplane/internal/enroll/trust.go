@@ -105,7 +105,9 @@ func (i *Identity) change(next func(now *papers, held Held) (*papers, error), ke
 	if err != nil || made == now {
 		return err
 	}
-	if err := keep(made, i.dir); err != nil {
+	if i.frozen {
+		i.unkept = true
+	} else if err := keep(made, i.dir); err != nil {
 		return err
 	}
 	i.newest.Store(made)

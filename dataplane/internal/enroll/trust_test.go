@@ -185,3 +185,25 @@ func TestANodeRenewsWhenAnotherIssuerTakesThePlaceOfItsOwn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Of two processes of a node one writes. The other uses what it learns, and writes it once it may.
+func TestAFrozenIdentityLeavesItsFileAloneUntilItThaws(t *testing.T) {
+	p := newPlane(t)
+	config, identity := enrolled(t, p)
+	identity.Freeze()
+	link := p.announce("k1", p.bundle(2, "k2"))
+	if version, err := identity.Learn(announcements(link)); err != nil || version != 2 || !believes(identity, "k2") {
+		t.Fatalf("version %d, %v", version, err)
+	}
+	if kept, err := Load(config.Dir); err != nil || kept.TrustVersion() != 1 {
+		t.Fatalf("the file has changed: version %d, %v", kept.TrustVersion(), err)
+	}
+	for range 2 {
+		if err := identity.Thaw(); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := Load(config.Dir); err != nil || kept.TrustVersion() != 2 || !believes(kept, "k2") {
+			t.Errorf("version %d is kept, %v", kept.TrustVersion(), err)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type Checkpoint struct {
 	lane       *Lane
 	at         Position
 	generation uint64
+	era        uint64 // see freezing
 	frames     frameWriter
 	buffered   *bufio.Writer
 }
@@ -28,9 +29,12 @@ type Checkpoint struct {
 func (l *Lane) Begin(head *edgev1.SignedHead) *Checkpoint {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := &Checkpoint{lane: l, generation: l.next}
+	c := &Checkpoint{lane: l, generation: l.next, era: l.store.freeze.era.Load()}
 	l.next++
 	c.at, c.frames.err = positionOf(head)
+	if l.store.Frozen() {
+		c.frames.err = ErrFrozen
+	}
 	c.frames.begin(l, c.generation, head)
 	c.buffered = bufio.NewWriterSize(&c.frames, chunkSize)
 	return c
@@ -45,7 +49,26 @@ func (c *Checkpoint) Write(p []byte) (int, error) {
 }
 
 // Abort drops the checkpoint.
-func (c *Checkpoint) Abort() { c.frames.abort() }
+func (c *Checkpoint) Abort() {
+	if c.outlived() {
+		c.leave()
+		return
+	}
+	c.frames.abort()
+}
+
+// outlived tells whether the state was frozen since it was begun.
+func (c *Checkpoint) outlived() bool {
+	return c.lane.store.Frozen() || c.era != c.lane.store.freeze.era.Load()
+}
+
+// leave lets go of the file, whose name may be another process's by now: whoever thaws the state removes it.
+func (c *Checkpoint) leave() {
+	c.frames.made = false
+	if err := c.frames.close(); err != nil {
+		c.lane.store.log.Warn("an unfinished checkpoint can't be closed", "file", c.frames.name, "error", err)
+	}
+}
 
 // Commit makes the checkpoint what the lane begins with, and returns once it lasts. When it doesn't, nothing has changed.
 func (c *Checkpoint) Commit() error {
@@ -54,6 +77,10 @@ func (c *Checkpoint) Commit() error {
 	l := c.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if c.outlived() {
+		c.leave()
+		return ErrFrozen
+	}
 	err := c.commit()
 	l.measure()
 	return l.stats.wrote(err)

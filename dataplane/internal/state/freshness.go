@@ -1,18 +1,20 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 )
 
-// KeepFreshness keeps how fresh the node is, and returns once that lasts.
+// KeepFreshness keeps how fresh the node is, and returns once that lasts. While the state stands still nothing is kept: the process that takes
+// over counts on from what was.
 func (s *Store) KeepFreshness(r freshness.Record) error {
 	err := s.marks.change(func(f *facts) {
 		f.Signed, f.Heard, f.Seen = milliseconds(r.Signed), milliseconds(r.Heard), milliseconds(r.Seen)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrFrozen) {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil

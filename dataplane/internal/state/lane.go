@@ -55,6 +55,9 @@ func (l *Lane) Blocked(at Position) bool {
 func (l *Lane) Append(d *Delta) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.store.Frozen() {
+		return ErrFrozen
+	}
 	err := l.append(d)
 	l.measure()
 	return l.stats.wrote(err)
@@ -148,6 +151,10 @@ func (l *Lane) rotate() {
 // refuse puts all of the lane's files aside.
 func (l *Lane) refuse(reason error) {
 	l.stats.refused.Add(1)
+	if l.store.Frozen() { // the process that has it in force goes on with it
+		l.store.log.Error("what the running process has kept can't be used", "lane", l.name, "reason", reason)
+		return
+	}
 	names, err := l.store.at.list()
 	if err != nil {
 		l.store.log.Error("the state's folder can't be read", "error", err)

@@ -266,6 +266,12 @@ func (p *replay) records(records *frames) error {
 // settle ends a fall-back: what comes after the state taken is put aside, and the revision blocked. Else what nothing needs is removed.
 func (p *replay) settle() error {
 	l := p.lane
+	if l.store.Frozen() {
+		if p.without != (Position{}) {
+			return fmt.Errorf("revision %d is one that the process crashes on", p.without.Number)
+		}
+		return nil // the next merge removes what nothing needs
+	}
 	if p.without == (Position{}) {
 		if before, _ := p.all.split(l.root); l.kind != edgev1.Lane_LANE_CONFIGURATION {
 			l.remove(before)

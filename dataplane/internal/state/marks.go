@@ -63,6 +63,8 @@ type marks struct {
 	known atomic.Pointer[facts] // the same, for readers: they don't wait for the disk
 	// unsure: a write failed, and may have reached the disk all the same.
 	unsure bool
+	// frozen: another process may read them, or write them.
+	frozen bool
 }
 
 const (
@@ -74,16 +76,26 @@ const (
 
 // openMarks reads the marks, and makes them if there are none.
 func openMarks(at folder, key []byte, environment string) (m *marks, found bool, err error) {
-	what := marksFile + "\x00" + environment
+	m, found, err = readMarksOf(at, key, environment)
+	if err == nil && !found {
+		m, err = newMarks(at, key, whatMarks(environment))
+	}
+	return m, found, err
+}
+
+// whatMarks names the file for its sealer.
+func whatMarks(environment string) string { return marksFile + "\x00" + environment }
+
+// readMarksOf reads the marks, if there are any.
+func readMarksOf(at folder, key []byte, environment string) (m *marks, found bool, err error) {
 	f, err := at.open(marksFile, false)
 	if errors.Is(err, fs.ErrNotExist) {
-		m, err := newMarks(at, key, what)
-		return m, false, err
+		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	m, err = readMarks(f, key, what)
+	m, err = readMarks(f, key, whatMarks(environment))
 	if err != nil {
 		return nil, true, errors.Join(err, f.Close())
 	}
@@ -197,6 +209,9 @@ func (m *marks) settle() error {
 
 // write writes the slot that doesn't hold the facts in force: the one that a failed write may have reached, too.
 func (m *marks) write(next facts) error {
+	if m.frozen {
+		return ErrFrozen
+	}
 	next.Count = m.facts.Count + 1
 	slot, err := m.slot(next)
 	if err != nil {

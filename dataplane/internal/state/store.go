@@ -38,6 +38,7 @@ type Store struct {
 	configuration, directory *Lane
 	merges                   chan *Lane
 	tried                    chan struct{} // a trial has begun
+	freeze                   freezing
 }
 
 // Open opens a node's state and takes note that the process runs.
@@ -59,7 +60,7 @@ func Open(config Config) (*Store, error) {
 	return open(disk{config.Dir}, key, config.Environment, config.Logger)
 }
 
-func open(at folder, key []byte, environment string, log *slog.Logger) (*Store, error) {
+func newStore(at folder, key []byte, environment string, log *slog.Logger) *Store {
 	s := &Store{
 		at: at, key: key, environment: environment, log: log,
 		stamp:  refusedPrefix + strconv.FormatInt(time.Now().UnixNano(), 10) + "-",
@@ -67,6 +68,11 @@ func open(at folder, key []byte, environment string, log *slog.Logger) (*Store, 
 	}
 	s.configuration = newLane(s, edgev1.Lane_LANE_CONFIGURATION, "configuration")
 	s.directory = newLane(s, edgev1.Lane_LANE_DIRECTORY, "directory")
+	return s
+}
+
+func open(at folder, key []byte, environment string, log *slog.Logger) (*Store, error) {
+	s := newStore(at, key, environment, log)
 	if err := s.openMarks(); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
@@ -148,21 +154,26 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case lane := <-s.merges:
-			lane.merge(ctx)
+			s.merge(ctx, lane)
 		case <-s.tried:
 			trial.Reset(trialLength)
 		case <-trial.C:
 			if err := s.marks.change(func(f *facts) { f.Trial, f.Crashes = Position{}, 0 }); err != nil {
-				s.log.Error("the end of a revision's trial can't be kept", "error", err)
+				if !errors.Is(err, ErrFrozen) {
+					s.log.Error("the end of a revision's trial can't be kept", "error", err)
+				}
 				trial.Reset(trialLength)
 			}
 		}
 	}
 }
 
-// Close takes note that the process stops in good order. Nothing may be in use any more.
+// Close takes note that the process stops in good order, which Freeze has done already. Nothing may be in use any more.
 func (s *Store) Close() error {
 	err := s.marks.change(func(f *facts) { f.Running = false })
+	if s.Frozen() {
+		err = nil
+	}
 	return errors.Join(err, s.configuration.close(), s.directory.close(), s.marks.file.Close())
 }
 

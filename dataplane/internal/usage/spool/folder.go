@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Names in a boot's folder.
@@ -17,6 +18,8 @@ const (
 	journalFile = "journal"
 	lockFile    = "lock"
 	temporary   = ".new"
+	// making begins the name of a folder that isn't locked yet.
+	making = "making-"
 	// refused begins the name of a folder that was put aside.
 	refused = "refused-"
 	// maxRefused are kept to be looked at; older ones go.
@@ -40,11 +43,13 @@ func Create(dir, boot string) (*Folder, *Ring, error) {
 	if !validBoot(boot) {
 		return nil, nil, fmt.Errorf("%q can't name a boot's folder", boot)
 	}
-	f := &Folder{Boot: boot, dir: filepath.Join(dir, boot)}
+	// It gets its name once it is locked: another process of the node, while one takes over from the other, would take it for that of a boot
+	// that has ended.
+	f := &Folder{Boot: boot, dir: filepath.Join(dir, making+boot)}
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the spool's folder: %w", err)
 	}
-	ring, err := f.fill()
+	ring, err := f.fill(filepath.Join(dir, boot))
 	if err != nil {
 		// Best effort: what is left is no boot's, as nothing of it was begun.
 		return nil, nil, errors.Join(err, f.Remove())
@@ -52,10 +57,14 @@ func Create(dir, boot string) (*Folder, *Ring, error) {
 	return f, ring, nil
 }
 
-func (f *Folder) fill() (*Ring, error) {
+func (f *Folder) fill(place string) (*Ring, error) {
 	if err := f.take(); err != nil {
 		return nil, err
 	}
+	if err := os.Rename(f.dir, place); err != nil {
+		return nil, fmt.Errorf("make the spool's folder: %w", err)
+	}
+	f.dir = place
 	return newRing(filepath.Join(f.dir, ringFile))
 }
 
@@ -82,6 +91,7 @@ func Earlier(dir string) (earlier []*Folder, problems error) {
 		return nil, fmt.Errorf("look for earlier boots: %w", err)
 	}
 	for _, entry := range entries {
+		sweep(dir, entry)
 		if !entry.IsDir() || !validBoot(entry.Name()) || len(earlier) == maxEarlier {
 			continue
 		}
@@ -89,11 +99,25 @@ func Earlier(dir string) (earlier []*Folder, problems error) {
 		switch err := f.take(); {
 		case err == nil:
 			earlier = append(earlier, f)
+		case errors.Is(err, fs.ErrNotExist): // another process of the node has just removed it
 		case !errors.Is(err, syscall.EWOULDBLOCK): // else it lives
 			problems = errors.Join(problems, err)
 		}
 	}
 	return earlier, problems
+}
+
+// makingMost is how long making a folder can take at most.
+const makingMost = time.Hour
+
+// sweep removes a folder that a process died over while it made it. Nothing is in it.
+func sweep(dir string, entry fs.DirEntry) {
+	if !entry.IsDir() || !strings.HasPrefix(entry.Name(), making) {
+		return
+	}
+	if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > makingMost {
+		_ = os.RemoveAll(filepath.Join(dir, entry.Name())) // else at the next look
+	}
 }
 
 // validBoot tells names of boots from all others.

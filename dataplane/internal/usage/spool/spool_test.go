@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
 func open(t testing.TB) (string, *Folder, *Ring) {
@@ -305,6 +307,68 @@ func TestAFolderThatLivesIsNobodyElses(t *testing.T) {
 	}
 	if earlier, err = Earlier(dir); err != nil || len(earlier) != 0 {
 		t.Errorf("what was put aside is taken up again: %v, %v", earlier, err)
+	}
+}
+
+// While one process of a node takes over from another one both look for boots that have ended, and both begin some.
+func TestAFolderThatIsBeingMadeIsNobodyElses(t *testing.T) {
+	dir := t.TempDir()
+	stop := make(chan struct{})
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			earlier, err := Earlier(dir)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, f := range earlier {
+				t.Errorf("%s is taken for ended", f.Boot)
+				_ = f.Close()
+			}
+		}
+	})
+	var made []*Folder
+	for n := range 8 {
+		f, ring, err := Create(dir, "boot"+strconv.Itoa(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ring.Unmap(); err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, f)
+	}
+	close(stop)
+	looking.Wait()
+	for _, f := range made {
+		if err := f.Remove(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAFolderThatAProcessDiedOverIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{making + "old": 2 * makingMost, making + "new": 0} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(filepath.Join(dir, name), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if earlier, err := Earlier(dir); err != nil || len(earlier) > 0 {
+		t.Errorf("%v, %v", earlier, err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != making+"new" {
+		t.Errorf("left are %v, %v", left, err)
 	}
 }
 
