@@ -60,7 +60,7 @@ func TestWhatWasAppliedIsFound(t *testing.T) {
 				}
 			}
 			c, found := d.Consumer(consumerID)
-			if !found || c.ID != consumerID || c.Name != "shop" || c.Labels["a"] != "b" || c.Metadata["c"] != "d" || !c.Suspended {
+			if !found || c.ID != consumerID || c.Name != "shop" || c.Labels()["a"] != "b" || c.Metadata()["c"] != "d" || !c.Suspended() {
 				t.Errorf("consumer %+v, %v", c, found)
 			}
 			if value, found := d.Secret(idOf(3)); !found || string(value) != "material" {

@@ -22,9 +22,13 @@ func (d *Directory) BucketSums() [digest.Buckets]digest.Sum {
 	return sums
 }
 
-// BucketHashes returns the hashes of a bucket's entries, in the order of their keys. The slice must not be changed.
+// BucketHashes returns the hashes of a bucket's entries, in the order of their keys.
 func (d *Directory) BucketHashes(at uint16) []digest.Hash {
-	_, hashes := d.state.Load().buckets[at].Load().content()
+	lines := d.state.Load().buckets[at].Load().lines(nil)
+	hashes := make([]digest.Hash, len(lines))
+	for i := range lines {
+		hashes[i] = lines[i].hash
+	}
 	return hashes
 }
 
@@ -35,43 +39,49 @@ func (d *Directory) Stored(at uint16, wanted map[digest.Hash]bool) [][]byte {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	s := d.state.Load()
-	records, hashes := s.buckets[at].Load().content()
+	lines := s.buckets[at].Load().lines(nil)
 	var entries [][]byte
-	for i := range records {
-		if !wanted[hashes[i]] {
+	for i := range lines {
+		if !wanted[lines[i].hash] {
 			continue
 		}
-		if stored, ok := s.stored(&records[i]); ok && digest.HashOf(stored) == hashes[i] {
+		if stored, ok := s.stored(&lines[i], at); ok && digest.HashOf(stored) == lines[i].hash {
 			entries = append(entries, stored)
 		}
 	}
 	return entries
 }
 
-// stored makes an entry's bytes again, as the control plane marshals them.
-func (s *state) stored(r *record) ([]byte, bool) {
+// stored makes the bytes of a bucket's entry again, as the control plane marshals them.
+func (s *state) stored(l *line, at uint16) ([]byte, bool) {
 	entry := new(directoryv1.Entry)
-	switch r.kind() {
+	switch l.kind {
 	case kindKey:
-		entry.Body = &directoryv1.Entry_ApiKey{ApiKey: &directoryv1.ApiKey{
-			Digest: r.key[:], Id: r.id[:], Consumer: r.consumer[:], Scopes: s.scopes.texts(r.scopes),
-			ExpiresAtMs: r.expires, Addresses: s.addresses.texts(r.addresses()),
-		}}
+		entry.Body = &directoryv1.Entry_ApiKey{ApiKey: s.storedKey(l, at)}
 	case kindConsumer:
-		c, ok := s.consumers.get(r.id)
+		c, ok := s.people.at(l.number).present()
 		if !ok {
 			return nil, false
 		}
 		entry.Body = &directoryv1.Entry_Consumer{Consumer: &directoryv1.Consumer{
-			Id: r.id[:], Name: c.Name, Labels: c.Labels, Metadata: c.Metadata, Suspended: c.Suspended,
+			Id: c.ID[:], Name: c.Name, Labels: c.Labels(), Metadata: c.Metadata(), Suspended: c.Suspended(),
 		}}
 	case kindBlock:
-		entry.Body = &directoryv1.Entry_Block{Block: r.block()}
+		entry.Body = &directoryv1.Entry_Block{Block: l.odd.block()}
 	case kindSecret, kindPepper, kindFleet:
 		return nil, false
 	}
 	stored, err := proto.MarshalOptions{Deterministic: true}.Marshal(entry)
 	return stored, err == nil
+}
+
+func (s *state) storedKey(l *line, at uint16) *directoryv1.ApiKey {
+	sum, holder := l.record.key(at, l.tag), s.people.at(l.record.holder.number()).ID
+	k := &directoryv1.ApiKey{Digest: sum[:], Id: l.record.id[:], Consumer: holder[:], ExpiresAtMs: l.ends}
+	if a := s.attributes.at(l.record.attributes.number()); a != nil {
+		k.Scopes, k.Addresses = s.scopes.texts(a.scopeTexts), s.addresses.texts(a.addressTexts)
+	}
+	return k
 }
 
 // block makes a block's entry again. Ranges are given in their canonical form alone.

@@ -7,8 +7,8 @@ import (
 
 // interned gives equal sets one index. Readers find the set by its index without a lock; the writer
 // alone adds. Sets are never taken out, since that would take counting: they live as long as the
-// state, which the next snapshot replaces. A node that lives on deltas keeps each combination of
-// scopes or addresses that it ever saw. Index 0 is the empty set, nil.
+// state, which the next snapshot or renumbering replaces. A node that lives on deltas keeps each
+// combination of scopes or addresses that it saw since. Index 0 is the empty set, nil.
 type interned[T any] struct {
 	published atomic.Pointer[[]*T]
 
@@ -41,6 +41,14 @@ func (n *interned[T]) add(content []byte, build func() *T) uint32 {
 	n.contents = append(n.contents, text)
 	n.indices[text] = index
 	return index
+}
+
+// keep adds a set of another, which it shares from now on.
+func (n *interned[T]) keep(from *interned[T], index uint32) uint32 {
+	if index == 0 {
+		return 0
+	}
+	return n.add([]byte(from.contents[index]), func() *T { return from.list[index] })
 }
 
 // texts returns the list that an index was made of, as it came.

@@ -74,8 +74,11 @@ func (f *fact) takePlainConsumer(c fields) (digest.Key, bool) {
 		return digest.Key{}, false
 	}
 	f.kind, f.id = kindConsumer, id.ID(own)
-	f.consumer = &Consumer{ID: f.id, Name: string(name), Suspended: suspended != 0}
-	return digest.KeyOf("consumers", id.Text(id.Consumer, f.id)), true
+	f.consumer = Consumer{ID: f.id, Name: string(name)}
+	if suspended != 0 {
+		f.consumer.about = &about{suspended: true}
+	}
+	return consumerKey(f.id), true
 }
 
 // fields is what is left to read of a message.

@@ -10,14 +10,16 @@ import (
 // new one, which takes its place as a whole.
 type state struct {
 	buckets   [digest.Buckets]atomic.Pointer[bucket] // all entries; nil: none
-	consumers table[*Consumer]
+	people    people
 	secrets   table[[]byte]
 	peppers   atomic.Pointer[peppers]
 	blocks    atomic.Pointer[blocks] // nil: none
 	fleet     atomic.Pointer[Fleet]
-	scopes    interned[scopes]
+	scopes    interned[scopes] // the writer's; readers find them by their attributes
 	addresses interned[addresses]
-	head      atomic.Pointer[head]
+
+	attributes interned[attributes]
+	head       atomic.Pointer[head]
 
 	tree *digest.Tree // the writer's
 }
