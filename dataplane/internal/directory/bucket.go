@@ -19,33 +19,39 @@ const (
 	kindFleet
 )
 
-// keyRecord is an API key, without a pointer: 51 bytes. What its bucket and its tag tell of its digest isn't repeated.
-type keyRecord struct {
-	rest       [restSize]byte // of the digest
-	id         id.ID
-	holder     packed // number of the consumer
-	attributes packed // index of what it has in common with others
-}
-
-// restFrom is the first byte of a key that its bucket and its tag don't tell as a whole.
+// An API key's record is the rest of its digest, its id, the number of its consumer and the index of what it has in common with other
+// keys: 48 bytes, and as many more as the bucket's highest index takes. Of the digest, what the bucket and the tag tell isn't repeated.
 const (
-	restFrom = 3
+	restFrom = 3 // the first byte of a digest that bucket and tag don't tell as a whole
 	restSize = len(digest.Key{}) - restFrom
+
+	idAt         = restSize
+	holderAt     = idAt + len(id.ID{})
+	attributesAt = holderAt + numberSize
+
+	numberSize = 3
 )
 
-// packed is a number below 1<<24.
-type packed [3]byte
+// An entry that isn't an API key takes, behind its hash, a number, how many API keys are in front of it, and its kind. A consumer's
+// number is its own; of anything else it is the place in the bucket's odd. The entry's key isn't kept, since that gives it.
+const (
+	beforeAt  = numberSize
+	kindAt    = beforeAt + 2
+	otherSize = kindAt + 1
+)
 
-func pack24(n uint32) packed { return packed{byte(n), byte(n >> 8), byte(n >> 16)} }
+// putNumber writes a number in as many bytes as there are, numberSize at most.
+func putNumber(dst []byte, n uint32) {
+	for i := range dst {
+		dst[i] = byte(n >> (8 * i))
+	}
+}
 
-func (p *packed) number() uint32 { return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 }
-
-// other is an entry that isn't an API key: 24 bytes. Its key isn't kept, since its id gives it.
-type other struct {
-	hash   digest.Hash
-	ref    uint32 // of a consumer its number; of anything else where it is in the bucket's odd
-	before uint16 // how many API keys are in front of it
-	kind   kind
+func number(src []byte) (n uint32) {
+	for i, b := range src {
+		n |= uint32(b) << (8 * i)
+	}
+	return n
 }
 
 // record is a secret, pepper, block or fleet. A block's target is its consumer, scopes and expires; what it has of an API key is there
@@ -67,19 +73,20 @@ func (r *record) target() target {
 // maxRecords bounds a bucket: find's product of a tag and their number is one of 32 bits.
 const maxRecords = 1<<16 - 1
 
-// bucket is an immutable table of all entries whose keys share their first 12 bits. Its slices are as long as need be: what an entry
-// takes is what a million of them take a million times.
+// bucket is an immutable table of all entries whose keys share their first 12 bits. What an entry takes is what a million of them take a
+// million times: slices are as long as need be, and what the allocator adds to one is filled with the beginning of the next.
 type bucket struct {
 	// tags hold of each API key the 16 bits behind the 12 that name its bucket. They are what a search walks over: at
 	// 100,000 keys a bucket's fill one cache line, and all buckets' together stay in the processor's caches, as the
 	// records don't. A miss mostly ends here.
-	tags []uint16
-	keys []keyRecord // by key
-	ends []ending    // by place, of the keys that have one
+	tags    []uint16
+	records []byte // of the API keys, in the order of their keys; behind them, up to the capacity, the tape begins
+	stride  uint8  // of records
 
-	hashes []digest.Hash // of the keys
-	others []other       // by key
+	others uint16    // how many
+	tape   [2][]byte // how it goes on: hashes of the API keys, then the others, 16+6 bytes each; both in the order of keys
 	odd    []record
+	ends   []ending // by place, of the API keys that have one
 }
 
 // ending is when an API key ends.
@@ -96,11 +103,16 @@ func tagOf(key *digest.Key) uint16 {
 func (b *bucket) find(key *digest.Key) int {
 	tag := tagOf(key)
 	for i := first(b.tags, tag); i < len(b.tags) && b.tags[i] == tag; i++ {
-		if b.keys[i].rest == [restSize]byte(key[restFrom:]) {
+		if string(b.record(i)[:restSize]) == string(key[restFrom:]) {
 			return i
 		}
 	}
 	return -1
+}
+
+// record returns the record of the API key at a place.
+func (b *bucket) record(place int) []byte {
+	return b.records[place*int(b.stride):][:b.stride]
 }
 
 // expires returns when the API key at a place ends; 0: never.

@@ -104,10 +104,10 @@ func (d *Directory) Key(sum apikey.Digest) (Key, bool) {
 	if place < 0 {
 		return Key{}, false
 	}
-	r := &b.keys[place]
-	found := Key{ID: r.id, ExpiresMs: b.expires(place), number: r.holder.number()}
+	r := b.record(place)
+	found := Key{ID: id.ID(r[idAt:]), ExpiresMs: b.expires(place), number: number(r[holderAt:attributesAt])}
 	found.Consumer = s.people.at(found.number).ID
-	if a := s.attributes.at(r.attributes.number()); a != nil {
+	if a := s.attributes.at(number(r[attributesAt:])); a != nil {
 		found.Scopes, found.Addresses = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}
 	}
 	return found, true

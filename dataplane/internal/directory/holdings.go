@@ -24,10 +24,11 @@ func (d *Directory) BucketSums() [digest.Buckets]digest.Sum {
 
 // BucketHashes returns the hashes of a bucket's entries, in the order of their keys.
 func (d *Directory) BucketHashes(at uint16) []digest.Hash {
-	lines := d.state.Load().buckets[at].Load().lines(nil)
-	hashes := make([]digest.Hash, len(lines))
-	for i := range lines {
-		hashes[i] = lines[i].hash
+	var l lines
+	l.open(d.state.Load().buckets[at].Load())
+	hashes := make([]digest.Hash, len(l.all))
+	for i := range l.all {
+		hashes[i] = l.all[i].hash
 	}
 	return hashes
 }
@@ -39,13 +40,14 @@ func (d *Directory) Stored(at uint16, wanted map[digest.Hash]bool) [][]byte {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	s := d.state.Load()
-	lines := s.buckets[at].Load().lines(nil)
+	var l lines
+	l.open(s.buckets[at].Load())
 	var entries [][]byte
-	for i := range lines {
-		if !wanted[lines[i].hash] {
+	for i := range l.all {
+		if !wanted[l.all[i].hash] {
 			continue
 		}
-		if stored, ok := s.stored(&lines[i], at); ok && digest.HashOf(stored) == lines[i].hash {
+		if stored, ok := s.stored(&l.all[i], at); ok && digest.HashOf(stored) == l.all[i].hash {
 			entries = append(entries, stored)
 		}
 	}
@@ -76,9 +78,9 @@ func (s *state) stored(l *line, at uint16) ([]byte, bool) {
 }
 
 func (s *state) storedKey(l *line, at uint16) *directoryv1.ApiKey {
-	sum, holder := l.record.key(at, l.tag), s.people.at(l.record.holder.number()).ID
-	k := &directoryv1.ApiKey{Digest: sum[:], Id: l.record.id[:], Consumer: holder[:], ExpiresAtMs: l.ends}
-	if a := s.attributes.at(l.record.attributes.number()); a != nil {
+	sum, holder := l.key(at), s.people.at(l.number).ID
+	k := &directoryv1.ApiKey{Digest: sum[:], Id: l.id[:], Consumer: holder[:], ExpiresAtMs: l.expires}
+	if a := s.attributes.at(l.attributes); a != nil {
 		k.Scopes, k.Addresses = s.scopes.texts(a.scopeTexts), s.addresses.texts(a.addressTexts)
 	}
 	return k

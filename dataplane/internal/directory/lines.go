@@ -2,6 +2,8 @@ package directory
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"slices"
 
 	"github.com/sallyport/sallyport/proto/digest"
 	"github.com/sallyport/sallyport/proto/id"
@@ -9,76 +11,119 @@ import (
 
 // line is an entry of a bucket while it is changed: all kinds in one order, as the digest wants them.
 type line struct {
-	hash   digest.Hash
-	kind   kind
-	number uint32  // of a consumer
-	odd    *record // of neither a consumer nor an API key
-	tag    uint16  // what follows: of an API key
-	record keyRecord
-	ends   int64
+	hash digest.Hash
+	kind kind
+	odd  *record // of neither a consumer nor an API key
+
+	number uint32 // of the consumer that it is, or whom the API key names
+
+	id         id.ID // what follows: of an API key
+	rest       [restSize]byte
+	tag        uint16
+	attributes uint32
+	expires    int64
 }
 
-// lines returns a bucket's entries in the order of their keys; b may be nil. It appends to dst.
-func (b *bucket) lines(dst []line) []line {
+// lines is a bucket on the writer's desk, and memory that serves for one after the other.
+type lines struct {
+	all  []line
+	tape []byte
+}
+
+// open lays out a bucket's entries in the order of their keys; b may be nil.
+func (l *lines) open(b *bucket) {
+	l.all = l.all[:0]
 	if b == nil {
-		return dst
+		return
 	}
+	l.tape = append(append(append(l.tape[:0], b.records[len(b.records):cap(b.records)]...), b.tape[0]...), b.tape[1]...)
+	const hashSize = len(digest.Hash{})
 	place := 0
 	keysTo := func(end int) {
 		for ; place < end; place++ {
-			dst = append(dst, line{
-				hash: b.hashes[place], kind: kindKey, tag: b.tags[place], record: b.keys[place], ends: b.expires(place),
-			})
+			l.all = append(l.all, b.line(place, l.tape[place*hashSize:]))
 		}
 	}
-	for i := range b.others {
-		o := &b.others[i]
-		keysTo(int(o.before))
-		l := line{hash: o.hash, kind: o.kind}
-		if o.kind == kindConsumer {
-			l.number = o.ref
-		} else {
-			l.odd = &b.odd[o.ref]
+	rest := l.tape[len(b.tags)*hashSize:]
+	for range b.others {
+		told := rest[hashSize:][:otherSize]
+		keysTo(int(binary.LittleEndian.Uint16(told[beforeAt:])))
+		o := line{hash: digest.Hash(rest), kind: kind(told[kindAt]), number: number(told[:numberSize])}
+		if o.kind != kindConsumer {
+			o.odd = &b.odd[o.number]
 		}
-		dst = append(dst, l)
+		l.all = append(l.all, o)
+		rest = rest[hashSize+otherSize:]
 	}
-	keysTo(len(b.keys))
-	return dst
+	keysTo(len(b.tags))
 }
 
-// keyOf returns the key of a line of a bucket.
+func (b *bucket) line(place int, hash []byte) line {
+	r := b.record(place)
+	return line{
+		hash: digest.Hash(hash), kind: kindKey, tag: b.tags[place], rest: [restSize]byte(r), id: id.ID(r[idAt:]),
+		number: number(r[holderAt:attributesAt]), attributes: number(r[attributesAt:]), expires: b.expires(place),
+	}
+}
+
+// keyOf returns the key of a bucket's line.
 func (p *people) keyOf(l *line, at uint16) digest.Key {
 	switch l.kind {
 	case kindConsumer:
 		return consumerKey(p.at(l.number).ID)
 	case kindKey:
-		return l.record.key(at, l.tag)
+		return l.key(at)
 	case kindSecret, kindPepper, kindBlock, kindFleet:
 	}
 	return l.odd.key
 }
 
-// key puts together what a bucket, a tag and a record tell of a digest.
-func (r *keyRecord) key(at, tag uint16) (key digest.Key) {
-	binary.BigEndian.PutUint16(key[:], at<<4|tag>>12)
-	key[2] = byte(tag >> 4)
-	copy(key[restFrom:], r.rest[:])
+// key puts together what a bucket, a tag and a record tell of an API key's digest.
+func (l *line) key(at uint16) (key digest.Key) {
+	binary.BigEndian.PutUint16(key[:], at<<4|l.tag>>12)
+	key[2] = byte(l.tag >> 4)
+	copy(key[restFrom:], l.rest[:])
 	return key
 }
 
 func consumerKey(of id.ID) digest.Key { return digest.KeyOf("consumers", id.Text(id.Consumer, of)) }
 
-// newBucket makes a bucket of lines that are in the order of their keys. Without any there is none: nil.
-func newBucket(lines []line) *bucket {
-	if len(lines) == 0 {
+// bucket makes a bucket. Without lines there is none: nil.
+func (l *lines) bucket() *bucket {
+	if len(l.all) == 0 {
 		return nil
 	}
+	b := &bucket{}
+	l.measure(b)
+	l.tape = l.tape[:0]
+	for i := range l.all {
+		if l.all[i].kind == kindKey {
+			b.add(&l.all[i])
+			l.tape = append(l.tape, l.all[i].hash[:]...)
+		}
+	}
+	before := 0
+	for i := range l.all {
+		if l.all[i].kind == kindKey {
+			before++
+		} else {
+			l.other(b, &l.all[i], before)
+		}
+	}
+	b.keep(l.tape)
+	return b
+}
+
+// measure makes the memory that a bucket's API keys need, and counts the rest.
+func (l *lines) measure(b *bucket) {
 	var keys, odd, ends int
-	for i := range lines {
-		switch lines[i].kind {
+	var highest uint32
+	for i := range l.all {
+		switch l.all[i].kind {
 		case kindKey:
 			keys++
-			if lines[i].ends != 0 {
+			highest = max(highest, l.all[i].attributes)
+			if l.all[i].expires != 0 {
 				ends++
 			}
 		case kindConsumer:
@@ -86,41 +131,57 @@ func newBucket(lines []line) *bucket {
 			odd++
 		}
 	}
-	b := &bucket{}
-	if keys > 0 {
-		b.tags, b.keys, b.hashes = make([]uint16, 0, keys), make([]keyRecord, 0, keys), make([]digest.Hash, 0, keys)
+	b.stride = uint8(attributesAt)
+	for ; highest > 0; highest >>= 8 {
+		b.stride++
 	}
-	if len(lines) > keys {
-		b.others = make([]other, 0, len(lines)-keys)
-	}
-	if odd > 0 {
-		b.odd = make([]record, 0, odd)
-	}
-	if ends > 0 {
-		b.ends = make([]ending, 0, ends)
-	}
-	for i := range lines {
-		b.append(&lines[i])
-	}
-	return b
+	b.others = uint16(len(l.all) - keys)
+	b.tags = slices.Grow(b.tags, keys)
+	b.records = slices.Grow(b.records, keys*int(b.stride))
+	b.odd = slices.Grow(b.odd, odd)
+	b.ends = slices.Grow(b.ends, ends)
 }
 
-func (b *bucket) append(l *line) {
-	if l.kind == kindKey {
-		if l.ends != 0 {
-			b.ends = append(b.ends, ending{place: uint32(len(b.keys)), ms: l.ends})
-		}
-		b.tags, b.keys, b.hashes = append(b.tags, l.tag), append(b.keys, l.record), append(b.hashes, l.hash)
-		return
+// add adds an API key.
+func (b *bucket) add(l *line) {
+	if l.expires != 0 {
+		b.ends = append(b.ends, ending{place: uint32(len(b.tags)), ms: l.expires})
 	}
-	o := other{hash: l.hash, ref: l.number, before: uint16(len(b.keys)), kind: l.kind}
-	if l.odd != nil {
-		o.ref = uint32(len(b.odd))
-		b.odd = append(b.odd, *l.odd)
-	}
-	b.others = append(b.others, o)
+	b.tags = append(b.tags, l.tag)
+	b.records = append(append(b.records, l.rest[:]...), l.id[:]...)
+	at := len(b.records)
+	b.records = b.records[:at+int(b.stride)-holderAt]
+	putNumber(b.records[at:][:numberSize], l.number)
+	putNumber(b.records[at+numberSize:], l.attributes)
 }
 
-func sumOf(lines []line) digest.Sum {
-	return digest.BucketSumOf(lines, func(l *line) digest.Hash { return l.hash })
+// other adds an entry of another kind.
+func (l *lines) other(b *bucket, o *line, before int) {
+	var told [otherSize]byte
+	ref := o.number
+	if o.odd != nil {
+		ref = uint32(len(b.odd))
+		b.odd = append(b.odd, *o.odd)
+	}
+	putNumber(told[:numberSize], ref)
+	binary.LittleEndian.PutUint16(told[beforeAt:], uint16(before))
+	told[kindAt] = byte(o.kind)
+	l.tape = append(append(l.tape, o.hash[:]...), told[:]...)
+}
+
+// keep keeps the tape: what of it has no place behind the records goes into two pieces, of which the first is of a size that the
+// allocator adds nothing to, so that what it adds to the other is little.
+func (b *bucket) keep(tape []byte) {
+	behind := b.records[len(b.records):cap(b.records)]
+	tape = tape[copy(behind, tape):]
+	whole := 0
+	if len(tape) > 0 {
+		whole = 1 << (bits.Len(uint(len(tape))) - 1)
+	}
+	b.tape[0], b.tape[1] = slices.Clip(slices.Clone(tape[:whole])), slices.Clone(tape[whole:])
+}
+
+// sum returns the sum of the bucket.
+func (l *lines) sum() digest.Sum {
+	return digest.BucketSumOf(l.all, func(l *line) digest.Hash { return l.hash })
 }

@@ -239,11 +239,11 @@ func findsItsKeysAlone(t *testing.T, crowd func(*digest.Key), sizes ...int) {
 		}
 		keys[0] = digest.Key{}
 		slices.SortFunc(keys, digest.Key.Compare)
-		lines := make([]line, n)
+		l := lines{all: make([]line, n)}
 		for i := range keys {
-			lines[i] = (&record{key: keys[i], expires: int64(i % 3)}).line(digest.Hash{}, 0)
+			l.all[i].set(&record{key: keys[i], expires: int64(i % 3)}, digest.Hash{}, 0)
 		}
-		b := newBucket(lines)
+		b := l.bucket()
 		for i := range keys {
 			if b.find(&keys[i]) != i || b.expires(i) != int64(i%3) {
 				t.Fatalf("key %d of %d isn't found", i, n)

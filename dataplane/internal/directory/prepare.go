@@ -38,7 +38,7 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 		fleet: s.fleet.Load(),
 		tree:  s.tree.Clone(),
 	}
-	var m merging
+	m := &s.desk
 	for at, edits := range byBucket(facts) {
 		if err := m.merge(c, at, edits); err != nil {
 			return nil, fmt.Errorf("directory: %w", err)
@@ -62,19 +62,17 @@ func byBucket(facts map[digest.Key]fact) map[uint16][]fact {
 	return buckets
 }
 
-// merging lends memory for lines from one bucket to the next.
-type merging struct{ old, new []line }
+// desk is memory that the writer uses again and again.
+type desk struct{ before, after lines }
 
 // merge makes a bucket anew, out of the entries it has and the edits.
-func (m *merging) merge(c *Change, at uint16, edits []fact) error {
-	m.old, m.new = c.target.buckets[at].Load().lines(m.old[:0]), m.new[:0]
-	old := m.old
+func (m *desk) merge(c *Change, at uint16, edits []fact) error {
+	m.before.open(c.target.buckets[at].Load())
+	old, all := m.before.all, m.after.all[:0]
 	for i := range edits {
 		f := &edits[i]
-		before, found := slices.BinarySearchFunc(old, f.key, func(l line, key digest.Key) int {
-			return c.target.people.keyOf(&l, at).Compare(key)
-		})
-		m.new, old = append(m.new, old[:before]...), old[before:]
+		before, found := c.target.people.search(old, f.key)
+		all, old = append(all, old[:before]...), old[before:]
 		if found {
 			c.take(&old[0], f.gone)
 			old = old[1:]
@@ -82,19 +80,35 @@ func (m *merging) merge(c *Change, at uint16, edits []fact) error {
 		if f.gone {
 			continue
 		}
-		l, err := c.put(f)
-		if err != nil {
+		all = append(all, line{})
+		if err := c.put(f, &all[len(all)-1]); err != nil {
 			return err
 		}
-		m.new = append(m.new, l)
 	}
-	m.new = append(m.new, old...)
-	if len(m.new) > maxRecords {
-		return fmt.Errorf("%w: %d in one bucket, at most %d", ErrTooMany, len(m.new), maxRecords)
+	m.after.all = append(all, old...)
+	if n := len(m.after.all); n > maxRecords {
+		return fmt.Errorf("%w: %d in one bucket, at most %d", ErrTooMany, n, maxRecords)
 	}
-	c.buckets[at] = newBucket(m.new)
-	c.tree.Set(at, sumOf(m.new))
+	c.buckets[at] = m.after.bucket()
+	c.tree.Set(at, m.after.sum())
 	return nil
+}
+
+// search returns where a key is or belongs among lines.
+func (p *people) search(all []line, key digest.Key) (int, bool) {
+	low, high := 0, len(all)
+	for low < high {
+		middle := (low + high) / 2
+		switch of := p.keyOf(&all[middle], key.Bucket()); of.Compare(key) {
+		case 0:
+			return middle, true
+		case -1:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	return low, false
 }
 
 // take forgets an entry: for good, or because another takes its place, in which case what it stands
@@ -121,12 +135,12 @@ func (c *Change) take(l *line, gone bool) {
 	}
 }
 
-// put adds what a fact tells and returns its line.
-func (c *Change) put(f *fact) (line, error) {
+// put adds what a fact tells and makes its line.
+func (c *Change) put(f *fact, l *line) error {
 	c.after.counts.add(f.kind, 1)
 	r, err := c.target.record(f)
 	if err != nil {
-		return line{}, err
+		return err
 	}
 	number := uint32(0)
 	switch f.kind {
@@ -144,7 +158,8 @@ func (c *Change) put(f *fact) (line, error) {
 	case kindKey:
 		number, err = c.people.number(f.holder)
 	}
-	return r.line(f.hash, number), err
+	l.set(&r, f.hash, number)
+	return err
 }
 
 // record makes a fact's record, and interns its sets.
@@ -165,19 +180,18 @@ func (s *state) record(f *fact) (record, error) {
 	return r, nil
 }
 
-// line returns a record's line; number is the one of the consumer that it is, or is of.
-func (r *record) line(hash digest.Hash, number uint32) line {
-	l := line{hash: hash, kind: r.kind}
+// set makes a line of a record; number is the one of the consumer that it is, or whom it names.
+func (l *line) set(r *record, hash digest.Hash, number uint32) {
+	*l = line{hash: hash, kind: r.kind, number: number}
 	switch r.kind {
 	case kindKey:
-		l.tag, l.ends = tagOf(&r.key), r.expires
-		l.record = keyRecord{rest: [restSize]byte(r.key[restFrom:]), id: r.id, holder: pack24(number), attributes: pack24(r.detail)}
+		l.tag, l.expires = tagOf(&r.key), r.expires
+		l.rest, l.id, l.attributes = [restSize]byte(r.key[restFrom:]), r.id, r.detail
 	case kindConsumer:
-		l.number = number
 	case kindSecret, kindPepper, kindBlock, kindFleet:
-		l.odd = r
+		odd := *r
+		l.odd = &odd
 	}
-	return l
 }
 
 func (c *Counts) add(k kind, n int) {

@@ -11,13 +11,13 @@ func (s *state) renumbered() *state {
 	n.to.blocks.Store(s.blocks.Load())
 	n.to.fleet.Store(s.fleet.Load())
 	n.to.tree = s.tree
-	var lines []line
 	for at := range uint16(digest.Buckets) {
-		lines = s.buckets[at].Load().lines(lines[:0])
-		for i := range lines {
-			n.line(&lines[i])
+		l := &s.desk.before
+		l.open(s.buckets[at].Load())
+		for i := range l.all {
+			n.line(&l.all[i])
 		}
-		n.to.buckets[at].Store(newBucket(lines))
+		n.to.buckets[at].Store(l.bucket())
 	}
 	n.people.publish(&n.to.people)
 	n.to.attributes.publish()
@@ -36,8 +36,7 @@ type renumbering struct {
 func (n *renumbering) line(l *line) {
 	switch l.kind {
 	case kindKey:
-		l.record.holder = pack24(n.number(l.record.holder.number()))
-		l.record.attributes = pack24(n.attributesOf(l.record.attributes.number()))
+		l.number, l.attributes = n.number(l.number), n.attributesOf(l.attributes)
 	case kindConsumer:
 		l.number = n.number(l.number)
 	case kindSecret, kindPepper, kindBlock, kindFleet:

@@ -23,7 +23,7 @@ type place struct {
 // making lends memory from one bucket to the next.
 type making struct {
 	order []place
-	lines []line
+	lines lines
 }
 
 // finishBuckets makes the buckets out of what has arrived, on all processors.
@@ -54,7 +54,7 @@ func (b *builder) finishBuckets() error {
 
 // finishBucket makes one bucket and returns its sum.
 func (b *builder) finishBucket(at int, m *making) (digest.Sum, error) {
-	m.order, m.lines = m.order[:0], m.lines[:0]
+	m.order, m.lines.all = m.order[:0], m.lines.all[:0]
 	for _, arrival := range b.buckets[at] {
 		key := &b.arrivals.at(arrival).record.key
 		m.order = append(m.order, place{prefix: binary.BigEndian.Uint64(key[1:]), arrival: arrival}) // all have the same first byte
@@ -80,10 +80,11 @@ func (b *builder) finishBucket(at int, m *making) (digest.Sum, error) {
 				return digest.Sum{}, err
 			}
 		}
-		m.lines = append(m.lines, r.line(from.hash, number))
+		m.lines.all = append(m.lines.all, line{})
+		m.lines.all[i].set(r, from.hash, number)
 	}
-	b.state.buckets[at].Store(newBucket(m.lines))
-	return sumOf(m.lines), nil
+	b.state.buckets[at].Store(m.lines.bucket())
+	return m.lines.sum(), nil
 }
 
 // holder returns the number of whom an API key names, given now if the snapshot doesn't hold them.

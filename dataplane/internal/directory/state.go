@@ -22,6 +22,7 @@ type state struct {
 	head       atomic.Pointer[head]
 
 	tree *digest.Tree // the writer's
+	desk desk
 }
 
 // head is what the state is, as of its last commit.
