@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/sallyport/sallyport/proto/digest"
@@ -82,6 +83,7 @@ type bucket struct {
 	tags    []uint16
 	records []byte // of the API keys, in the order of their keys; behind them, up to the capacity, the tape begins
 	stride  uint8  // of records
+	ending  bool   // whether any of them ends
 
 	others uint16    // how many
 	tape   [2][]byte // how it goes on: hashes of the API keys, then the others, 16+6 bytes each; both in the order of keys
@@ -103,12 +105,26 @@ func tagOf(key *digest.Key) uint16 {
 func (b *bucket) find(key *digest.Key) int {
 	tag := tagOf(key)
 	for i := first(b.tags, tag); i < len(b.tags) && b.tags[i] == tag; i++ {
-		if string(b.record(i)[:restSize]) == string(key[restFrom:]) {
+		if sameRest(b.record(i), key[restFrom:]) {
 			return i
 		}
 	}
 	return -1
 }
+
+// sameRest compares in words, of which the last two overlap.
+func sameRest(a, b []byte) bool {
+	const last = restSize - bytesOfWord
+	_, _ = a[restSize-1], b[restSize-1]
+	differ := binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b)
+	differ |= binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(b[8:])
+	differ |= binary.LittleEndian.Uint64(a[16:]) ^ binary.LittleEndian.Uint64(b[16:])
+	differ |= binary.LittleEndian.Uint64(a[last:]) ^ binary.LittleEndian.Uint64(b[last:])
+	return differ == 0
+}
+
+// holderOf returns the number in an API key's record: three of the four bytes that are read.
+func holderOf(r []byte) uint32 { return binary.LittleEndian.Uint32(r[holderAt-1:]) >> 8 }
 
 // record returns the record of the API key at a place.
 func (b *bucket) record(place int) []byte {
@@ -117,7 +133,7 @@ func (b *bucket) record(place int) []byte {
 
 // expires returns when the API key at a place ends; 0: never.
 func (b *bucket) expires(place int) int64 {
-	if len(b.ends) == 0 {
+	if !b.ending {
 		return 0
 	}
 	i, found := slices.BinarySearchFunc(b.ends, uint32(place), func(e ending, place uint32) int { return int(e.place) - int(place) })

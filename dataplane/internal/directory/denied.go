@@ -28,7 +28,7 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 	}
 	if who.Digest != (apikey.Digest{}) {
 		key, ok := d.Key(who.Digest)
-		if !ok || !who.Consumer.IsZero() && key.Consumer != who.Consumer {
+		if !ok || !who.Consumer.IsZero() && key.Consumer() != who.Consumer {
 			return problem.CredentialInvalid, true
 		}
 		_, code := d.Admit(&key, who.Address, now)
@@ -55,7 +55,7 @@ func (d *Directory) Admit(key *Key, address netip.Addr, now time.Time) (*Consume
 		return nil, problem.AddressNotAllowed
 	}
 	s := d.state.Load()
-	consumer, known := s.people.known(key.Consumer, key.number)
+	consumer, known := s.people.known(key.Consumer(), key.number)
 	if code := s.admit(consumer, known, at); code != "" {
 		return nil, code
 	}

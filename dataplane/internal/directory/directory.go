@@ -23,8 +23,6 @@ type Directory struct {
 type Key struct {
 	// ID names the key in the API, logs and usage.
 	ID id.ID
-	// Consumer is whom it proves. The directory may not hold it.
-	Consumer id.ID
 	// Scopes are what it may be used for.
 	Scopes ScopeSet
 	// ExpiresMs is when it ends, in milliseconds since 1970; 0: never.
@@ -32,7 +30,21 @@ type Key struct {
 	// Addresses are what it is pinned to; empty: nothing.
 	Addresses AddressSet
 
-	number uint32 // of the consumer, in the state that the key is of
+	holder *Consumer // whom it proves, as they were; nil: nobody
+	number uint32    // theirs
+}
+
+// Consumer returns whom the key proves. The directory may not hold them.
+func (k *Key) Consumer() id.ID {
+	if k.holder == nil {
+		return id.ID{}
+	}
+	return k.holder.ID
+}
+
+// KeyOf returns a key that a consumer might have, for questions about what would be.
+func KeyOf(consumer id.ID, scopes ScopeSet) Key {
+	return Key{Scopes: scopes, holder: &Consumer{ID: consumer, about: absent}}
 }
 
 // Consumer is who calls an API. It is immutable, its maps too.
@@ -105,8 +117,8 @@ func (d *Directory) Key(sum apikey.Digest) (Key, bool) {
 		return Key{}, false
 	}
 	r := b.record(place)
-	found := Key{ID: id.ID(r[idAt:]), ExpiresMs: b.expires(place), number: number(r[holderAt:attributesAt])}
-	found.Consumer = s.people.at(found.number).ID
+	found := Key{ID: id.ID(r[idAt:]), ExpiresMs: b.expires(place), number: holderOf(r)}
+	found.holder = s.people.at(found.number) // it isn't looked at, which could wait for memory, until somebody asks
 	if a := s.attributes.at(number(r[attributesAt:])); a != nil {
 		found.Scopes, found.Addresses = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}
 	}

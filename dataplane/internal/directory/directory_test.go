@@ -51,7 +51,7 @@ func TestWhatWasAppliedIsFound(t *testing.T) {
 			d := New()
 			way(t, d)
 			key, found := d.Key(sum)
-			if !found || key.ID != keyID || key.Consumer != consumerID || key.ExpiresMs != 42 || !slices.Equal(key.Scopes.All(), []string{"read", "write"}) {
+			if !found || key.ID != keyID || key.Consumer() != consumerID || key.ExpiresMs != 42 || !slices.Equal(key.Scopes.All(), []string{"read", "write"}) {
 				t.Errorf("key %+v, %v", key, found)
 			}
 			for address, want := range map[string]bool{"10.9.9.9": true, "::ffff:10.9.9.9": true, "192.0.2.9": true, "11.0.0.1": false, "2001:db8::1": true, "2001:db9::1": false, "2001:db8::1%eth0": true} {

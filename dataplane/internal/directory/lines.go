@@ -62,7 +62,7 @@ func (b *bucket) line(place int, hash []byte) line {
 	r := b.record(place)
 	return line{
 		hash: digest.Hash(hash), kind: kindKey, tag: b.tags[place], rest: [restSize]byte(r), id: id.ID(r[idAt:]),
-		number: number(r[holderAt:attributesAt]), attributes: number(r[attributesAt:]), expires: b.expires(place),
+		number: holderOf(r), attributes: number(r[attributesAt:]), expires: b.expires(place),
 	}
 }
 
@@ -135,6 +135,7 @@ func (l *lines) measure(b *bucket) {
 	for ; highest > 0; highest >>= 8 {
 		b.stride++
 	}
+	b.ending = ends > 0
 	b.others = uint16(len(l.all) - keys)
 	b.tags = slices.Grow(b.tags, keys)
 	b.records = slices.Grow(b.records, keys*int(b.stride))

@@ -150,7 +150,7 @@ func agree(t *testing.T, d *Directory, m model) {
 		if found {
 			counts.Keys++
 			f, err := decode(wantKey)
-			if err != nil || key.ID != f.id || key.Consumer != f.holder || !slices.Equal(key.Scopes.All(), textsOf(f.scopes)) {
+			if err != nil || key.ID != f.id || key.Consumer() != f.holder || !slices.Equal(key.Scopes.All(), textsOf(f.scopes)) {
 				t.Fatalf("key %d: %+v, %v", n, key, err)
 			}
 		}
