@@ -30,22 +30,22 @@ type Key struct {
 	// Addresses are what it is pinned to; empty: nothing.
 	Addresses AddressSet
 
-	holder *Consumer // whom it proves, as they were; nil: nobody
-	number uint32    // theirs
+	people *people // whom it proves is one of them, found when somebody asks; nil: assumed is who it is
+	number uint32
+
+	assumed id.ID
 }
 
 // Consumer returns whom the key proves. The directory may not hold them.
 func (k *Key) Consumer() id.ID {
-	if k.holder == nil {
-		return id.ID{}
+	if k.people == nil {
+		return k.assumed
 	}
-	return k.holder.ID
+	return k.people.at(k.number).ID
 }
 
 // KeyOf returns a key that a consumer might have, for questions about what would be.
-func KeyOf(consumer id.ID, scopes ScopeSet) Key {
-	return Key{Scopes: scopes, holder: &Consumer{ID: consumer, about: absent}}
-}
+func KeyOf(consumer id.ID, scopes ScopeSet) Key { return Key{Scopes: scopes, assumed: consumer} }
 
 // Consumer is who calls an API. It is immutable, its maps too.
 type Consumer struct {
@@ -117,8 +117,10 @@ func (d *Directory) Key(sum apikey.Digest) (Key, bool) {
 		return Key{}, false
 	}
 	r := b.record(place)
-	found := Key{ID: id.ID(r[idAt:]), ExpiresMs: b.expires(place), number: holderOf(r)}
-	found.holder = s.people.at(found.number) // it isn't looked at, which could wait for memory, until somebody asks
+	found := Key{ID: id.ID(r[idAt:]), people: &s.people, number: holderOf(r)}
+	if b.ending {
+		found.ExpiresMs = b.expires(place)
+	}
 	if a := s.attributes.at(number(r[attributesAt:])); a != nil {
 		found.Scopes, found.Addresses = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}
 	}
