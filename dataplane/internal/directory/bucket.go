@@ -33,12 +33,15 @@ const (
 	numberSize = 3
 )
 
-// An entry that isn't an API key takes, behind its hash, a number, how many API keys are in front of it, and its kind. A consumer's
-// number is its own; of anything else it is the place in the bucket's odd. The entry's key isn't kept, since that gives it.
+// An entry that isn't an API key takes a number, how many API keys are in front of it, and its kind; then its hash, unless it is a plain
+// consumer's, which gives it. A consumer's number is its own; of anything else it is the place in the bucket's odd. The entry's key isn't
+// kept either, since that gives it.
 const (
 	beforeAt  = numberSize
 	kindAt    = beforeAt + 2
 	otherSize = kindAt + 1
+
+	plainBit = 1 << 7 // beside the kind
 )
 
 // putNumber writes a number in as many bytes as there are, numberSize at most.
@@ -64,6 +67,7 @@ type record struct {
 	expires  int64
 	detail   uint32 // of a block the target's sort and bits; of an API key the index of its attributes; of a consumer its number
 	kind     kind
+	plain    bool // the consumer gives the hash
 }
 
 // target returns what a block's record is about.
@@ -86,7 +90,7 @@ type bucket struct {
 	ending  bool   // whether any of them ends
 
 	others uint16    // how many
-	tape   [2][]byte // how it goes on: hashes of the API keys, then the others, 16+6 bytes each; both in the order of keys
+	tape   [2][]byte // how it goes on: hashes of the API keys, then the others; both in the order of keys
 	odd    []record
 	ends   []ending // by place, of the API keys that have one
 }

@@ -43,6 +43,7 @@ type fact struct {
 	ranges    []netip.Prefix // what the addresses say
 
 	consumer Consumer
+	plain    bool // the consumer's bytes are what appendPlain makes of it
 	secret   []byte
 	pepper   *apikey.Pepper
 	version  uint32
@@ -92,6 +93,10 @@ func (f *fact) decodeEntry(stored []byte) error {
 		return ErrKeyMismatch
 	}
 	f.hash = digest.HashOf(stored)
+	if plain && f.kind == kindConsumer {
+		var told [maxPlain]byte
+		f.plain = bytes.Equal(stored, f.consumer.appendPlain(told[:0]))
+	}
 	return nil
 }
 

@@ -24,8 +24,11 @@ func (d *Directory) BucketSums() [digest.Buckets]digest.Sum {
 
 // BucketHashes returns the hashes of a bucket's entries, in the order of their keys.
 func (d *Directory) BucketHashes(at uint16) []digest.Hash {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	s := d.state.Load()
 	var l lines
-	l.open(d.state.Load().buckets[at].Load())
+	l.open(s.buckets[at].Load(), &s.people)
 	hashes := make([]digest.Hash, len(l.all))
 	for i := range l.all {
 		hashes[i] = l.all[i].hash
@@ -41,7 +44,7 @@ func (d *Directory) Stored(at uint16, wanted map[digest.Hash]bool) [][]byte {
 	defer d.writing.Unlock()
 	s := d.state.Load()
 	var l lines
-	l.open(s.buckets[at].Load())
+	l.open(s.buckets[at].Load(), &s.people)
 	var entries [][]byte
 	for i := range l.all {
 		if !wanted[l.all[i].hash] {

@@ -16,6 +16,7 @@ type line struct {
 	odd  *record // of neither a consumer nor an API key
 
 	number uint32 // of the consumer that it is, or whom the API key names
+	plain  bool   // the consumer gives the hash
 
 	id         id.ID // what follows: of an API key
 	rest       [restSize]byte
@@ -31,7 +32,7 @@ type lines struct {
 }
 
 // open lays out a bucket's entries in the order of their keys; b may be nil.
-func (l *lines) open(b *bucket) {
+func (l *lines) open(b *bucket, of *people) {
 	l.all = l.all[:0]
 	if b == nil {
 		return
@@ -45,15 +46,20 @@ func (l *lines) open(b *bucket) {
 		}
 	}
 	rest := l.tape[len(b.tags)*hashSize:]
+	var told [maxPlain]byte
 	for range b.others {
-		told := rest[hashSize:][:otherSize]
-		keysTo(int(binary.LittleEndian.Uint16(told[beforeAt:])))
-		o := line{hash: digest.Hash(rest), kind: kind(told[kindAt]), number: number(told[:numberSize])}
+		keysTo(int(binary.LittleEndian.Uint16(rest[beforeAt:])))
+		o := line{kind: kind(rest[kindAt] &^ plainBit), number: number(rest[:numberSize]), plain: rest[kindAt]&plainBit != 0}
+		rest = rest[otherSize:]
+		if o.plain {
+			o.hash = digest.HashOf(of.at(o.number).appendPlain(told[:0]))
+		} else {
+			o.hash, rest = digest.Hash(rest), rest[hashSize:]
+		}
 		if o.kind != kindConsumer {
 			o.odd = &b.odd[o.number]
 		}
 		l.all = append(l.all, o)
-		rest = rest[hashSize+otherSize:]
 	}
 	keysTo(len(b.tags))
 }
@@ -167,7 +173,12 @@ func (l *lines) other(b *bucket, o *line, before int) {
 	putNumber(told[:numberSize], ref)
 	binary.LittleEndian.PutUint16(told[beforeAt:], uint16(before))
 	told[kindAt] = byte(o.kind)
-	l.tape = append(append(l.tape, o.hash[:]...), told[:]...)
+	if o.plain {
+		told[kindAt] |= plainBit
+	}
+	if l.tape = append(l.tape, told[:]...); !o.plain {
+		l.tape = append(l.tape, o.hash[:]...)
+	}
 }
 
 // keep keeps the tape: what of it has no place behind the records goes into two pieces, of which the first is of a size that the

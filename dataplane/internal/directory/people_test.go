@@ -130,7 +130,7 @@ func TestKeysOfABucketAreTheirsWhateverTheirIndicesTake(t *testing.T) {
 		}
 		want := append([]line(nil), l.all...)
 		b := l.bucket()
-		l.open(b)
+		l.open(b, nil)
 		for i := range want {
 			if l.all[i] != want[i] {
 				t.Fatalf("up to %d: key %d became %+v, not %+v", highest, i, l.all[i], want[i])

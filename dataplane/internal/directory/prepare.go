@@ -67,7 +67,7 @@ type desk struct{ before, after lines }
 
 // merge makes a bucket anew, out of the entries it has and the edits.
 func (m *desk) merge(c *Change, at uint16, edits []fact) error {
-	m.before.open(c.target.buckets[at].Load())
+	m.before.open(c.target.buckets[at].Load(), &c.target.people)
 	old, all := m.before.all, m.after.all[:0]
 	for i := range edits {
 		f := &edits[i]
@@ -164,7 +164,7 @@ func (c *Change) put(f *fact, l *line) error {
 
 // record makes a fact's record, and interns its sets.
 func (s *state) record(f *fact) (record, error) {
-	r := record{key: f.key, id: f.id, kind: f.kind}
+	r := record{key: f.key, id: f.id, kind: f.kind, plain: f.plain}
 	switch f.kind {
 	case kindBlock:
 		r.consumer, r.expires = f.target.key, f.until
@@ -182,7 +182,7 @@ func (s *state) record(f *fact) (record, error) {
 
 // set makes a line of a record; number is the one of the consumer that it is, or whom it names.
 func (l *line) set(r *record, hash digest.Hash, number uint32) {
-	*l = line{hash: hash, kind: r.kind, number: number}
+	*l = line{hash: hash, kind: r.kind, number: number, plain: r.plain}
 	switch r.kind {
 	case kindKey:
 		l.tag, l.expires = tagOf(&r.key), r.expires

@@ -13,7 +13,7 @@ func (s *state) renumbered() *state {
 	n.to.tree = s.tree
 	for at := range uint16(digest.Buckets) {
 		l := &s.desk.before
-		l.open(s.buckets[at].Load())
+		l.open(s.buckets[at].Load(), &s.people)
 		for i := range l.all {
 			n.line(&l.all[i])
 		}
