@@ -37,7 +37,7 @@ func (s *state) addAttributes(both attributes) (uint32, error) {
 	var name [8]byte
 	binary.BigEndian.PutUint32(name[:4], both.scopeTexts)
 	binary.BigEndian.PutUint32(name[4:], both.addressTexts)
-	index := s.attributes.add(name[:], func() *attributes { return &both })
+	index := s.attributes.add(name[:], func() attributes { return both })
 	if index >= maxAttributes {
 		return 0, fmt.Errorf("%w: %d different combinations of scopes and addresses", ErrTooMany, index)
 	}

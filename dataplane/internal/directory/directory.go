@@ -121,9 +121,8 @@ func (d *Directory) Key(sum apikey.Digest) (Key, bool) {
 	if b.ending {
 		found.ExpiresMs = b.expires(place)
 	}
-	if a := s.attributes.at(number(r[attributesAt:])); a != nil {
-		found.Scopes, found.Addresses = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}
-	}
+	a := s.attributes.at(number(r[attributesAt:]))
+	found.Scopes, found.Addresses = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}
 	return found, true
 }
 

@@ -83,9 +83,8 @@ func (s *state) stored(l *line, at uint16) ([]byte, bool) {
 func (s *state) storedKey(l *line, at uint16) *directoryv1.ApiKey {
 	sum, holder := l.key(at), s.people.at(l.number).ID
 	k := &directoryv1.ApiKey{Digest: sum[:], Id: l.id[:], Consumer: holder[:], ExpiresAtMs: l.expires}
-	if a := s.attributes.at(l.attributes); a != nil {
-		k.Scopes, k.Addresses = s.scopes.texts(a.scopeTexts), s.addresses.texts(a.addressTexts)
-	}
+	a := s.attributes.at(l.attributes)
+	k.Scopes, k.Addresses = s.scopes.texts(a.scopeTexts), s.addresses.texts(a.addressTexts)
 	return k
 }
 

@@ -53,11 +53,11 @@ func (p *people) at(number uint32) *Consumer {
 
 // find returns the consumer with an id.
 func (p *people) find(who id.ID) (*Consumer, bool) {
-	number, known := p.number(who)
-	if !known {
+	c, _ := p.search(who)
+	if c == nil {
 		return nil, false
 	}
-	return p.at(number).present()
+	return c.present()
 }
 
 // known is find for who has a number at hand that was theirs.
@@ -79,17 +79,25 @@ func (c *Consumer) present() (*Consumer, bool) {
 
 // number returns the number of an id.
 func (p *people) number(who id.ID) (uint32, bool) {
+	c, number := p.search(who)
+	return number, c != nil
+}
+
+// search returns the slot of an id and its number; nil: it has none.
+func (p *people) search(who id.ID) (*Consumer, uint32) {
 	at, tag := tablePlace(who)
 	b := p.rows[at].Load()
 	if b == nil {
-		return 0, false
+		return nil, 0
 	}
+	chunks := *p.chunks.Load()
 	for i := first(b.tags, tag); i < len(b.tags) && b.tags[i] == tag; i++ {
-		if p.at(b.numbers[i]).ID == who {
-			return b.numbers[i], true
+		number := b.numbers[i]
+		if c := &chunks[chunkOf(number)].Load().slots[slotOf(number)]; c.ID == who {
+			return c, number
 		}
 	}
-	return 0, false
+	return nil, 0
 }
 
 // pack gives the names of a chunk one piece of memory.

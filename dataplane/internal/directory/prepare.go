@@ -71,7 +71,7 @@ func (m *desk) merge(c *Change, at uint16, edits []fact) error {
 	old, all := m.before.all, m.after.all[:0]
 	for i := range edits {
 		f := &edits[i]
-		before, found := c.target.people.search(old, f.key)
+		before, found := c.target.people.place(old, f.key)
 		all, old = append(all, old[:before]...), old[before:]
 		if found {
 			c.take(&old[0], f.gone)
@@ -94,8 +94,8 @@ func (m *desk) merge(c *Change, at uint16, edits []fact) error {
 	return nil
 }
 
-// search returns where a key is or belongs among lines.
-func (p *people) search(all []line, key digest.Key) (int, bool) {
+// place returns where a key is or belongs among lines.
+func (p *people) place(all []line, key digest.Key) (int, bool) {
 	low, high := 0, len(all)
 	for low < high {
 		middle := (low + high) / 2

@@ -54,8 +54,9 @@ func (n *renumbering) number(before uint32) uint32 {
 
 func (n *renumbering) attributesOf(before uint32) uint32 {
 	index, known := n.attributes[before]
-	if a := n.from.attributes.at(before); a != nil && !known {
-		both := *a
+	if before != 0 && !known {
+		a := n.from.attributes.at(before)
+		both := a
 		both.scopeTexts = n.to.scopes.keep(&n.from.scopes, a.scopeTexts)
 		both.addressTexts = n.to.addresses.keep(&n.from.addresses, a.addressTexts)
 		index, _ = n.to.addAttributes(both) // there were as many before

@@ -15,8 +15,8 @@ type state struct {
 	peppers   atomic.Pointer[peppers]
 	blocks    atomic.Pointer[blocks] // nil: none
 	fleet     atomic.Pointer[Fleet]
-	scopes    interned[scopes] // the writer's; readers find them by their attributes
-	addresses interned[addresses]
+	scopes    interned[*scopes] // the writer's; readers find them by their attributes
+	addresses interned[*addresses]
 
 	attributes interned[attributes]
 	head       atomic.Pointer[head]
@@ -34,6 +34,9 @@ type head struct {
 
 func newState() *state {
 	s := &state{tree: new(digest.Tree)}
+	s.scopes.begin()
+	s.addresses.begin()
+	s.attributes.begin()
 	s.peppers.Store(new(peppers))
 	return s
 }
