@@ -51,8 +51,14 @@ func (s *Syncer) Connect(connection grpc.ClientConnInterface, trust Trust) {
 	s.configuration.verifier.trust, s.directory.verifier.trust = trust, trust
 }
 
-// Alone says that there is nobody to ask for news, for now: a node that holds both lanes is ready.
+// Alone says that there is nobody to ask for news, for now: a node that holds both lanes is ready. What memory was needed to read them goes
+// back to the system, which is Run's business otherwise.
 func (s *Syncer) Alone() {
 	s.configuration.wasAsked()
 	s.directory.wasAsked()
+	select {
+	case <-s.whole:
+		s.returnMemory()
+	default:
+	}
 }

@@ -57,11 +57,18 @@ func TestANodeStartsFromAFileAndVouchesForNothing(t *testing.T) {
 	if age := f.Age(time.Now()); age != freshness.Never {
 		t.Errorf("a file made the node %s fresh", age)
 	}
-	n.Alone()
+	returned := 0
+	n.returnMemory = func() { returned++ }
+	for range 2 {
+		n.Alone()
+	}
 	select {
 	case <-n.Ready():
 	default:
 		t.Error("a node that holds both lanes and has nobody to ask isn't ready")
+	}
+	if returned != 1 {
+		t.Errorf("memory went back %d times", returned)
 	}
 }
 

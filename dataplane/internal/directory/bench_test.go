@@ -42,6 +42,7 @@ func BenchmarkDirectory(b *testing.B) {
 		b.Run(fmt.Sprintf("keys=%d/hit-hot", n), func(b *testing.B) { benchmarkKeys(b, d, order[:1], 0, true) })
 		b.Run(fmt.Sprintf("keys=%d/miss", n), func(b *testing.B) { benchmarkKeys(b, d, order, n, false) })
 		b.Run(fmt.Sprintf("keys=%d/consumer", n), func(b *testing.B) { benchmarkConsumers(b, d, order, n/4) })
+		b.Run(fmt.Sprintf("keys=%d/admit", n), func(b *testing.B) { benchmarkAdmission(b, d, order) })
 		b.Run(fmt.Sprintf("keys=%d/delta-of-one-key", n), func(b *testing.B) {
 			b.ReportAllocs()
 			changes := []*edgev1.EntryChange{nil}
@@ -67,6 +68,25 @@ func benchmarkKeys(b *testing.B, d *Directory, order []int, offset int, want boo
 		}
 		if _, found := d.Key(sums[i]); found != want {
 			b.Fatal("wrong answer")
+		}
+	}
+}
+
+// benchmarkAdmission looks digests up and lets their keys in, which is what a request costs.
+func benchmarkAdmission(b *testing.B, d *Directory, order []int) {
+	b.Helper()
+	sums := make([][32]byte, min(len(order), 1<<18))
+	for i := range sums {
+		sums[i] = digestOf(order[i])
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i == len(sums) {
+			i = 0
+		}
+		key, _ := d.Key(sums[i])
+		if _, code := d.Admit(&key, home, blockTime); code != "" {
+			b.Fatal(code)
 		}
 	}
 }

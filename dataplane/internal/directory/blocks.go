@@ -54,8 +54,9 @@ const (
 )
 
 const (
-	bitsOfIPv4 = 32
-	bitsOfWord = 64
+	bitsOfIPv4  = 32
+	bitsOfWord  = 64
+	bytesOfWord = bitsOfWord / 8
 )
 
 // rangeTarget is the target of a block of client addresses.

@@ -17,7 +17,7 @@ type Change struct {
 	after  head   // less the sequence
 
 	buckets      map[uint16]*bucket // nil in a snapshot, which is whole already
-	consumers    *tableChange[*Consumer]
+	people       *peopleChange
 	secrets      *tableChange[[]byte]
 	blocking     *blocking
 	grownPeppers *peppers
@@ -50,22 +50,24 @@ func (d *Directory) Commit(c *Change, sequence uint64) error {
 	}
 	c.swap()
 	c.target.head.Store(&after)
+	if c.target.people.count > c.target.people.room {
+		d.state.Store(c.target.renumbered())
+	}
 	return nil
 }
 
 // swap adds what keys refer to, then changes the keys, then removes what they referred to.
 func (c *Change) swap() {
 	s := c.target
-	s.scopes.publish()
-	s.addresses.publish()
+	s.attributes.publish()
 	s.peppers.Store(c.grownPeppers)
 	c.blocking.grow(s)
-	c.consumers.grow()
+	c.people.grow()
 	c.secrets.grow()
 	for at, b := range c.buckets {
 		s.buckets[at].Store(b)
 	}
-	c.consumers.shrink()
+	c.people.shrink()
 	c.secrets.shrink()
 	c.blocking.shrink(s)
 	s.peppers.Store(c.peppers)

@@ -42,7 +42,8 @@ type fact struct {
 	addresses []byte
 	ranges    []netip.Prefix // what the addresses say
 
-	consumer *Consumer
+	consumer Consumer
+	plain    bool // the consumer's bytes are what appendPlain makes of it
 	secret   []byte
 	pepper   *apikey.Pepper
 	version  uint32
@@ -93,6 +94,10 @@ func (f *fact) decodeEntry(stored []byte) error {
 		return ErrKeyMismatch
 	}
 	f.hash = digest.HashOf(stored)
+	if plain && f.kind == kindConsumer {
+		var told [maxPlain]byte
+		f.plain = bytes.Equal(stored, f.consumer.appendPlain(told[:0]))
+	}
 	return nil
 }
 
@@ -159,14 +164,11 @@ func (f *fact) takeConsumer(c *directoryv1.Consumer) (digest.Key, error) {
 	if err := f.takeID(c.GetId()); err != nil {
 		return digest.Key{}, err
 	}
-	f.consumer = &Consumer{
-		ID:        f.id,
-		Name:      c.GetName(),
-		Labels:    c.GetLabels(),
-		Metadata:  c.GetMetadata(),
-		Suspended: c.GetSuspended(),
+	f.consumer = Consumer{ID: f.id, Name: c.GetName()}
+	if said := (about{labels: c.GetLabels(), metadata: c.GetMetadata(), suspended: c.GetSuspended()}); said.suspended || len(said.labels)+len(said.metadata) > 0 {
+		f.consumer.about = &said
 	}
-	return digest.KeyOf("consumers", id.Text(id.Consumer, f.id)), nil
+	return consumerKey(f.id), nil
 }
 
 func (f *fact) takeSecret(s *directoryv1.Secret) (digest.Key, error) {

@@ -191,7 +191,7 @@ func TestEntriesInAnotherFormAreRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := New()
 			load(t, d, 1, &edgev1.EntryChange{Key: sum[:], Entry: wrap(2, body)})
-			if key, found := d.Key(sum); !found || key.ID != own || key.Consumer != of {
+			if key, found := d.Key(sum); !found || key.ID != own || key.Consumer() != of {
 				t.Errorf("%v, %v", key, found)
 			}
 		})

@@ -28,7 +28,7 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 	}
 	if who.Digest != (apikey.Digest{}) {
 		key, ok := d.Key(who.Digest)
-		if !ok || !who.Consumer.IsZero() && key.Consumer != who.Consumer {
+		if !ok || !who.Consumer.IsZero() && key.Consumer() != who.Consumer {
 			return problem.CredentialInvalid, true
 		}
 		_, code := d.Admit(&key, who.Address, now)
@@ -37,7 +37,9 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 	if who.Consumer.IsZero() {
 		return "", false
 	}
-	_, code := d.state.Load().admit(who.Consumer, now.UnixMilli())
+	s := d.state.Load()
+	consumer, known := s.people.find(who.Consumer)
+	code := s.admit(consumer, known, now.UnixMilli())
 	return code, code != ""
 }
 
@@ -53,8 +55,8 @@ func (d *Directory) Admit(key *Key, address netip.Addr, now time.Time) (*Consume
 		return nil, problem.AddressNotAllowed
 	}
 	s := d.state.Load()
-	consumer, code := s.admit(key.Consumer, at)
-	if code != "" {
+	consumer, known := s.people.known(key.Consumer(), key.number)
+	if code := s.admit(consumer, known, at); code != "" {
 		return nil, code
 	}
 	if b := s.blocks.Load(); b != nil && b.credential(key.ID, at) {
@@ -63,19 +65,18 @@ func (d *Directory) Admit(key *Key, address netip.Addr, now time.Time) (*Consume
 	return consumer, ""
 }
 
-// admit holds a consumer against its state and the blocks on it.
-func (s *state) admit(who id.ID, at int64) (*Consumer, problem.Code) {
-	consumer, ok := s.consumers.get(who)
+// admit holds a consumer, if they are known, against their state and the blocks on them. It returns the code of what keeps them out.
+func (s *state) admit(consumer *Consumer, known bool, at int64) problem.Code {
 	switch {
-	case !ok:
-		return nil, problem.CredentialInvalid
-	case consumer.Suspended:
-		return nil, problem.ConsumerSuspended
+	case !known:
+		return problem.CredentialInvalid
+	case consumer.Suspended():
+		return problem.ConsumerSuspended
 	}
-	if b := s.blocks.Load(); b != nil && b.consumer(who, at) {
-		return nil, problem.Blocked
+	if b := s.blocks.Load(); b != nil && b.consumer(consumer.ID, at) {
+		return problem.Blocked
 	}
-	return consumer, ""
+	return ""
 }
 
 // AddressBlocked tells whether a client's address is blocked at a time. It takes no lock and doesn't allocate.

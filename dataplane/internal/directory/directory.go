@@ -23,24 +23,61 @@ type Directory struct {
 type Key struct {
 	// ID names the key in the API, logs and usage.
 	ID id.ID
-	// Consumer is whom it proves. The directory may not hold it.
-	Consumer id.ID
 	// Scopes are what it may be used for.
 	Scopes ScopeSet
 	// ExpiresMs is when it ends, in milliseconds since 1970; 0: never.
 	ExpiresMs int64
 	// Addresses are what it is pinned to; empty: nothing.
 	Addresses AddressSet
+
+	people *people // whom it proves is one of them, found when somebody asks; nil: assumed is who it is
+	number uint32
+
+	assumed id.ID
 }
+
+// Consumer returns whom the key proves. The directory may not hold them.
+func (k *Key) Consumer() id.ID {
+	if k.people == nil {
+		return k.assumed
+	}
+	return k.people.at(k.number).ID
+}
+
+// KeyOf returns a key that a consumer might have, for questions about what would be.
+func KeyOf(consumer id.ID, scopes ScopeSet) Key { return Key{Scopes: scopes, assumed: consumer} }
 
 // Consumer is who calls an API. It is immutable, its maps too.
 type Consumer struct {
-	ID        id.ID
-	Name      string
-	Labels    map[string]string
-	Metadata  map[string]string
-	Suspended bool
+	ID    id.ID
+	Name  string
+	about *about // nil: nothing
 }
+
+// about is what is said of few consumers.
+type about struct {
+	labels, metadata map[string]string
+	suspended        bool
+}
+
+// Labels are what policies tell consumers apart by. The map must not be changed.
+func (c *Consumer) Labels() map[string]string {
+	if c.about == nil {
+		return nil
+	}
+	return c.about.labels
+}
+
+// Metadata is what headers may tell upstreams of a consumer. The map must not be changed.
+func (c *Consumer) Metadata() map[string]string {
+	if c.about == nil {
+		return nil
+	}
+	return c.about.metadata
+}
+
+// Suspended tells whether the consumer is let in no more.
+func (c *Consumer) Suspended() bool { return c.about != nil && c.about.suspended }
 
 // Fleet is which nodes share what is limited over all of them. It is immutable.
 type Fleet struct {
@@ -75,22 +112,23 @@ func (d *Directory) Key(sum apikey.Digest) (Key, bool) {
 	if b == nil {
 		return Key{}, false
 	}
-	r := b.find(&key)
-	if r == nil || r.kind() != kindKey {
+	place := b.find(&key)
+	if place < 0 {
 		return Key{}, false
 	}
-	return Key{
-		ID:        r.id,
-		Consumer:  r.consumer,
-		Scopes:    ScopeSet{set: s.scopes.at(r.scopes)},
-		ExpiresMs: r.expires,
-		Addresses: AddressSet{set: s.addresses.at(r.addresses())},
-	}, true
+	r := b.record(place)
+	found := Key{ID: id.ID(r[idAt:]), people: &s.people, number: holderOf(r)}
+	if b.ending {
+		found.ExpiresMs = b.expires(place)
+	}
+	a := s.attributes.at(number(r[attributesAt:]))
+	found.Scopes, found.Addresses = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}
+	return found, true
 }
 
 // Consumer finds a consumer by id.
 func (d *Directory) Consumer(consumer id.ID) (*Consumer, bool) {
-	return d.state.Load().consumers.get(consumer)
+	return d.state.Load().people.find(consumer)
 }
 
 // Secret finds secret material by id. The bytes are the directory's own and must not be changed.

@@ -51,7 +51,7 @@ func TestWhatWasAppliedIsFound(t *testing.T) {
 			d := New()
 			way(t, d)
 			key, found := d.Key(sum)
-			if !found || key.ID != keyID || key.Consumer != consumerID || key.ExpiresMs != 42 || !slices.Equal(key.Scopes.All(), []string{"read", "write"}) {
+			if !found || key.ID != keyID || key.Consumer() != consumerID || key.ExpiresMs != 42 || !slices.Equal(key.Scopes.All(), []string{"read", "write"}) {
 				t.Errorf("key %+v, %v", key, found)
 			}
 			for address, want := range map[string]bool{"10.9.9.9": true, "::ffff:10.9.9.9": true, "192.0.2.9": true, "11.0.0.1": false, "2001:db8::1": true, "2001:db9::1": false, "2001:db8::1%eth0": true} {
@@ -60,7 +60,7 @@ func TestWhatWasAppliedIsFound(t *testing.T) {
 				}
 			}
 			c, found := d.Consumer(consumerID)
-			if !found || c.ID != consumerID || c.Name != "shop" || c.Labels["a"] != "b" || c.Metadata["c"] != "d" || !c.Suspended {
+			if !found || c.ID != consumerID || c.Name != "shop" || c.Labels()["a"] != "b" || c.Metadata()["c"] != "d" || !c.Suspended() {
 				t.Errorf("consumer %+v, %v", c, found)
 			}
 			if value, found := d.Secret(idOf(3)); !found || string(value) != "material" {
@@ -251,4 +251,33 @@ func TestTheFleetIsWhatTheLatestEntrySays(t *testing.T) {
 	if d.Fleet() != nil {
 		t.Error("a fleet that is gone is still known")
 	}
+}
+
+func TestTicketKeysAreThoseOfTheLatestEntry(t *testing.T) {
+	others := []*edgev1.EntryChange{consumer(t, 1, "shop"), apiKey(t, 2, 1), secret(t, 3, "s"), pepper(t, 1), fleet(t)}
+	d, before := New(), New()
+	apply(t, d, others...)
+	apply(t, before, others...)
+	apply(t, d, ticketKeys(t, 1))
+	apply(t, d, ticketKeys(t, 2, 1))
+	if got := d.TicketKeys(); got == nil || len(got.Keys) != 2 || got.Keys[0] != (TicketKey{2}) {
+		t.Fatalf("the keys are %v", got)
+	}
+	loaded := New()
+	load(t, loaded, 4, append(others, ticketKeys(t, 2, 1))...)
+	if got, want := loaded.TicketKeys(), d.TicketKeys(); got == nil || !slices.Equal(got.Keys, want.Keys) {
+		t.Errorf("a snapshot has %d of them", len(got.Keys))
+	}
+	if _, want := d.Head(); headOf(loaded) != want {
+		t.Error("by changes and by a snapshot they have different digests")
+	}
+	apply(t, d, gone(ticketKeys(t, 1)))
+	if d.TicketKeys() != nil || headOf(d) != headOf(before) {
+		t.Error("keys that are gone are still there")
+	}
+}
+
+func headOf(d *Directory) digest.Sum {
+	_, sum := d.Head()
+	return sum
 }

@@ -22,9 +22,17 @@ func (d *Directory) BucketSums() [digest.Buckets]digest.Sum {
 	return sums
 }
 
-// BucketHashes returns the hashes of a bucket's entries, in the order of their keys. The slice must not be changed.
+// BucketHashes returns the hashes of a bucket's entries, in the order of their keys.
 func (d *Directory) BucketHashes(at uint16) []digest.Hash {
-	_, hashes := d.state.Load().buckets[at].Load().content()
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	s := d.state.Load()
+	var l lines
+	l.open(s.buckets[at].Load(), &s.people)
+	hashes := make([]digest.Hash, len(l.all))
+	for i := range l.all {
+		hashes[i] = l.all[i].hash
+	}
 	return hashes
 }
 
@@ -35,43 +43,49 @@ func (d *Directory) Stored(at uint16, wanted map[digest.Hash]bool) [][]byte {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	s := d.state.Load()
-	records, hashes := s.buckets[at].Load().content()
+	var l lines
+	l.open(s.buckets[at].Load(), &s.people)
 	var entries [][]byte
-	for i := range records {
-		if !wanted[hashes[i]] {
+	for i := range l.all {
+		if !wanted[l.all[i].hash] {
 			continue
 		}
-		if stored, ok := s.stored(&records[i]); ok && digest.HashOf(stored) == hashes[i] {
+		if stored, ok := s.stored(&l.all[i], at); ok && digest.HashOf(stored) == l.all[i].hash {
 			entries = append(entries, stored)
 		}
 	}
 	return entries
 }
 
-// stored makes an entry's bytes again, as the control plane marshals them.
-func (s *state) stored(r *record) ([]byte, bool) {
+// stored makes the bytes of a bucket's entry again, as the control plane marshals them.
+func (s *state) stored(l *line, at uint16) ([]byte, bool) {
 	entry := new(directoryv1.Entry)
-	switch r.kind() {
+	switch l.kind {
 	case kindKey:
-		entry.Body = &directoryv1.Entry_ApiKey{ApiKey: &directoryv1.ApiKey{
-			Digest: r.key[:], Id: r.id[:], Consumer: r.consumer[:], Scopes: s.scopes.texts(r.scopes),
-			ExpiresAtMs: r.expires, Addresses: s.addresses.texts(r.addresses()),
-		}}
+		entry.Body = &directoryv1.Entry_ApiKey{ApiKey: s.storedKey(l, at)}
 	case kindConsumer:
-		c, ok := s.consumers.get(r.id)
+		c, ok := s.people.at(l.number).present()
 		if !ok {
 			return nil, false
 		}
 		entry.Body = &directoryv1.Entry_Consumer{Consumer: &directoryv1.Consumer{
-			Id: r.id[:], Name: c.Name, Labels: c.Labels, Metadata: c.Metadata, Suspended: c.Suspended,
+			Id: c.ID[:], Name: c.Name, Labels: c.Labels(), Metadata: c.Metadata(), Suspended: c.Suspended(),
 		}}
 	case kindBlock:
-		entry.Body = &directoryv1.Entry_Block{Block: r.block()}
+		entry.Body = &directoryv1.Entry_Block{Block: l.odd.block()}
 	case kindSecret, kindPepper, kindFleet, kindTicketKeys:
 		return nil, false
 	}
 	stored, err := proto.MarshalOptions{Deterministic: true}.Marshal(entry)
 	return stored, err == nil
+}
+
+func (s *state) storedKey(l *line, at uint16) *directoryv1.ApiKey {
+	sum, holder := l.key(at), s.people.at(l.number).ID
+	k := &directoryv1.ApiKey{Digest: sum[:], Id: l.id[:], Consumer: holder[:], ExpiresAtMs: l.expires}
+	a := s.attributes.at(l.attributes)
+	k.Scopes, k.Addresses = s.scopes.texts(a.scopeTexts), s.addresses.texts(a.addressTexts)
+	return k
 }
 
 // block makes a block's entry again. Ranges are given in their canonical form alone.

@@ -7,33 +7,30 @@ import (
 
 // interned gives equal sets one index. Readers find the set by its index without a lock; the writer
 // alone adds. Sets are never taken out, since that would take counting: they live as long as the
-// state, which the next snapshot replaces. A node that lives on deltas keeps each combination of
-// scopes or addresses that it ever saw. Index 0 is the empty set, nil.
+// state, which the next snapshot or renumbering replaces. A node that lives on deltas keeps each
+// combination of scopes or addresses that it saw since. Index 0 is the empty set.
 type interned[T any] struct {
-	published atomic.Pointer[[]*T]
+	published atomic.Pointer[[]T]
 
-	list     []*T     // the writer's; [0] is nil
+	list     []T      // the writer's; [0] is the zero value
 	contents []string // what each stands for
 	indices  map[string]uint32
 }
 
-// at returns the set of an index.
-func (n *interned[T]) at(index uint32) *T {
-	if index == 0 {
-		return nil
-	}
-	return (*n.published.Load())[index]
+// begin lets readers see the empty set.
+func (n *interned[T]) begin() {
+	n.list, n.contents, n.indices = make([]T, 1), []string{""}, map[string]uint32{}
+	n.publish()
 }
+
+// at returns the set of an index that was published.
+func (n *interned[T]) at(index uint32) T { return (*n.published.Load())[index] }
 
 // add returns the index of the set that content stands for, made by build if it is new. It can be
 // read once publish was called.
-func (n *interned[T]) add(content []byte, build func() *T) uint32 {
+func (n *interned[T]) add(content []byte, build func() T) uint32 {
 	if index, known := n.indices[string(content)]; known {
 		return index
-	}
-	if n.list == nil {
-		n.list, n.contents = []*T{nil}, []string{""}
-		n.indices = map[string]uint32{}
 	}
 	index := uint32(len(n.list))
 	n.list = append(n.list, build())
@@ -41,6 +38,14 @@ func (n *interned[T]) add(content []byte, build func() *T) uint32 {
 	n.contents = append(n.contents, text)
 	n.indices[text] = index
 	return index
+}
+
+// keep adds a set of another, which it shares from now on.
+func (n *interned[T]) keep(from *interned[T], index uint32) uint32 {
+	if index == 0 {
+		return 0
+	}
+	return n.add([]byte(from.contents[index]), func() T { return from.list[index] })
 }
 
 // texts returns the list that an index was made of, as it came.

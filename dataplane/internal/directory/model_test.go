@@ -150,7 +150,7 @@ func agree(t *testing.T, d *Directory, m model) {
 		if found {
 			counts.Keys++
 			f, err := decode(wantKey)
-			if err != nil || key.ID != f.id || key.Consumer != f.holder || !slices.Equal(key.Scopes.All(), textsOf(f.scopes)) {
+			if err != nil || key.ID != f.id || key.Consumer() != f.holder || !slices.Equal(key.Scopes.All(), textsOf(f.scopes)) {
 				t.Fatalf("key %d: %+v, %v", n, key, err)
 			}
 		}
@@ -226,7 +226,7 @@ func TestBucketOfCrowdedKeysFindsAllOfThemAndNoOthers(t *testing.T) {
 func findsItsKeysAlone(t *testing.T, crowd func(*digest.Key), sizes ...int) {
 	t.Helper()
 	for _, n := range sizes {
-		records := make([]record, 0, n)
+		keys := make([]digest.Key, 0, n)
 		r := rand.New(rand.NewPCG(uint64(n), 2))
 		for range n {
 			var key digest.Key
@@ -235,18 +235,22 @@ func findsItsKeysAlone(t *testing.T, crowd func(*digest.Key), sizes ...int) {
 			}
 			key[1] &= 15
 			crowd(&key)
-			records = append(records, record{key: key})
+			keys = append(keys, key)
 		}
-		records[0].key = digest.Key{}
-		slices.SortFunc(records, func(a, b record) int { return a.key.Compare(b.key) })
-		b := newBucket(records, nil)
-		for i := range records {
-			if b.find(&records[i].key) != &records[i] {
-				t.Fatalf("record %d of %d isn't found", i, n)
+		keys[0] = digest.Key{}
+		slices.SortFunc(keys, digest.Key.Compare)
+		l := lines{all: make([]line, n)}
+		for i := range keys {
+			l.all[i].set(&record{key: keys[i], expires: int64(i % 3)}, digest.Hash{}, 0)
+		}
+		b := l.bucket()
+		for i := range keys {
+			if b.find(&keys[i]) != i || b.expires(i) != int64(i%3) {
+				t.Fatalf("key %d of %d isn't found", i, n)
 			}
-			other := records[i].key
+			other := keys[i]
 			other[31]++
-			if b.find(&other) != nil {
+			if b.find(&other) >= 0 {
 				t.Fatalf("found what isn't there")
 			}
 		}

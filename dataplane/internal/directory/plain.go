@@ -2,6 +2,7 @@ package directory
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 	"unicode/utf8"
 
@@ -74,9 +75,37 @@ func (f *fact) takePlainConsumer(c fields) (digest.Key, bool) {
 		return digest.Key{}, false
 	}
 	f.kind, f.id = kindConsumer, id.ID(own)
-	f.consumer = &Consumer{ID: f.id, Name: string(name), Suspended: suspended != 0}
-	return digest.KeyOf("consumers", id.Text(id.Consumer, f.id)), true
+	f.consumer = Consumer{ID: f.id, Name: string(name)}
+	if suspended != 0 {
+		f.consumer.about = &about{suspended: true}
+	}
+	return consumerKey(f.id), true
 }
+
+// maxPlain is room for most consumers' entries.
+const maxPlain = 256
+
+// appendPlain appends the entry of a consumer without labels and metadata, in the form that the control plane gives it.
+func (c *Consumer) appendPlain(dst []byte) []byte {
+	size := 2 + len(c.ID)
+	if c.Name != "" {
+		size += 1 + sizeOfVarint(len(c.Name)) + len(c.Name)
+	}
+	if c.Suspended() {
+		size += 2
+	}
+	dst = binary.AppendUvarint(append(dst, tagEntryConsumer), uint64(size))
+	dst = append(append(dst, tagConsumerID, byte(len(c.ID))), c.ID[:]...)
+	if c.Name != "" {
+		dst = append(binary.AppendUvarint(append(dst, tagConsumerName), uint64(len(c.Name))), c.Name...)
+	}
+	if c.Suspended() {
+		dst = append(dst, tagSuspended, 1)
+	}
+	return dst
+}
+
+func sizeOfVarint(n int) int { return max((bits.Len(uint(n))+6)/7, 1) }
 
 // fields is what is left to read of a message.
 type fields struct{ rest []byte }

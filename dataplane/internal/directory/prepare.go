@@ -30,19 +30,21 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 	before := s.head.Load()
 	c := &Change{
 		target: s, before: before, after: *before,
-		buckets:   make(map[uint16]*bucket, len(facts)),
-		consumers: s.consumers.change(),
-		secrets:   s.secrets.change(),
-		blocking:  newBlocking(s.blocks.Load()),
-		peppers:   s.peppers.Load(), grownPeppers: s.peppers.Load(),
+		buckets:  make(map[uint16]*bucket, len(facts)),
+		people:   s.people.change(),
+		secrets:  s.secrets.change(),
+		blocking: newBlocking(s.blocks.Load()),
+		peppers:  s.peppers.Load(), grownPeppers: s.peppers.Load(),
 		fleet: s.fleet.Load(), tickets: s.tickets.Load(),
 		tree: s.tree.Clone(),
 	}
+	m := &s.desk
 	for at, edits := range byBucket(facts) {
-		if err := c.merge(at, edits); err != nil {
+		if err := m.merge(c, at, edits); err != nil {
 			return nil, fmt.Errorf("directory: %w", err)
 		}
 	}
+	c.people.finish()
 	c.blocking.finish()
 	c.after.digest = c.tree.Head()
 	return c, nil
@@ -60,56 +62,73 @@ func byBucket(facts map[digest.Key]fact) map[uint16][]fact {
 	return buckets
 }
 
-// merge makes a bucket anew, out of the records it has and the edits.
-func (c *Change) merge(at uint16, edits []fact) error {
-	old, oldHashes := c.target.buckets[at].Load().content()
-	records := make([]record, 0, len(old)+len(edits))
-	hashes := make([]digest.Hash, 0, len(old)+len(edits))
-	for i := 0; i < len(old) || len(edits) > 0; {
-		if len(edits) == 0 || i < len(old) && old[i].key.Compare(edits[0].key) < 0 {
-			records, hashes = append(records, old[i]), append(hashes, oldHashes[i])
-			i++
+// desk is memory that the writer uses again and again.
+type desk struct{ before, after lines }
+
+// merge makes a bucket anew, out of the entries it has and the edits.
+func (m *desk) merge(c *Change, at uint16, edits []fact) error {
+	m.before.open(c.target.buckets[at].Load(), &c.target.people)
+	old, all := m.before.all, m.after.all[:0]
+	for i := range edits {
+		f := &edits[i]
+		before, found := c.target.people.place(old, f.key)
+		all, old = append(all, old[:before]...), old[before:]
+		if found {
+			c.take(&old[0], f.gone)
+			old = old[1:]
+		}
+		if f.gone {
 			continue
 		}
-		if i < len(old) && old[i].key == edits[0].key {
-			c.take(&old[i], edits[0].gone)
-			i++
+		all = append(all, line{})
+		if err := c.put(f, &all[len(all)-1]); err != nil {
+			return err
 		}
-		if f := &edits[0]; !f.gone {
-			r, err := c.put(f)
-			if err != nil {
-				return err
-			}
-			records, hashes = append(records, r), append(hashes, f.hash)
-		}
-		edits = edits[1:]
 	}
-	if len(records) > maxRecords {
-		return fmt.Errorf("%w: %d in one bucket, at most %d", ErrTooMany, len(records), maxRecords)
+	m.after.all = append(all, old...)
+	if n := len(m.after.all); n > maxRecords {
+		return fmt.Errorf("%w: %d in one bucket, at most %d", ErrTooMany, n, maxRecords)
 	}
-	c.buckets[at] = newBucket(records, hashes)
-	c.tree.Set(at, digest.BucketSum(hashes))
+	c.buckets[at] = m.after.bucket()
+	c.tree.Set(at, m.after.sum())
 	return nil
 }
 
-// take forgets a record: for good, or because another takes its place, in which case what it stands
+// place returns where a key is or belongs among lines.
+func (p *people) place(all []line, key digest.Key) (int, bool) {
+	low, high := 0, len(all)
+	for low < high {
+		middle := (low + high) / 2
+		switch of := p.keyOf(&all[middle], key.Bucket()); of.Compare(key) {
+		case 0:
+			return middle, true
+		case -1:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	return low, false
+}
+
+// take forgets an entry: for good, or because another takes its place, in which case what it stands
 // for is replaced by put.
-func (c *Change) take(r *record, gone bool) {
-	c.after.counts.add(r.kind(), -1)
-	if r.kind() == kindBlock {
-		c.blocking.remove(r.target(), r.id) // what takes its place may be about somebody else
+func (c *Change) take(l *line, gone bool) {
+	c.after.counts.add(l.kind, -1)
+	if l.kind == kindBlock {
+		c.blocking.remove(l.odd.target(), l.odd.id) // what takes its place may be about somebody else
 		return
 	}
 	if !gone {
 		return
 	}
-	switch r.kind() {
+	switch l.kind {
 	case kindConsumer:
-		c.consumers.remove(r.id)
+		c.people.remove(l.number)
 	case kindSecret:
-		c.secrets.remove(r.id)
+		c.secrets.remove(l.odd.id)
 	case kindPepper:
-		c.peppers = c.peppers.without(binary.BigEndian.Uint32(r.id[len(r.id)-4:]))
+		c.peppers = c.peppers.without(binary.BigEndian.Uint32(l.odd.id[len(l.odd.id)-4:]))
 	case kindFleet:
 		c.fleet = nil
 	case kindTicketKeys:
@@ -118,12 +137,17 @@ func (c *Change) take(r *record, gone bool) {
 	}
 }
 
-// put adds what a fact tells and returns its record.
-func (c *Change) put(f *fact) (record, error) {
+// put adds what a fact tells and makes its line.
+func (c *Change) put(f *fact, l *line) error {
 	c.after.counts.add(f.kind, 1)
+	r, err := c.target.record(f)
+	if err != nil {
+		return err
+	}
+	number := uint32(0)
 	switch f.kind {
 	case kindConsumer:
-		c.consumers.put(f.id, f.consumer)
+		number, err = c.people.put(&f.consumer)
 	case kindSecret:
 		c.secrets.put(f.id, f.secret)
 	case kindPepper:
@@ -136,45 +160,42 @@ func (c *Change) put(f *fact) (record, error) {
 	case kindTicketKeys:
 		c.tickets = f.tickets
 	case kindKey:
+		number, err = c.people.number(f.holder)
 	}
-	return c.target.record(f)
+	l.set(&r, f.hash, number)
+	return err
 }
 
 // record makes a fact's record, and interns its sets.
 func (s *state) record(f *fact) (record, error) {
-	r := record{key: f.key, id: f.id, tail: uint32(f.kind)}
+	r := record{key: f.key, id: f.id, kind: f.kind, plain: f.plain}
 	switch f.kind {
 	case kindBlock:
 		r.consumer, r.expires = f.target.key, f.until
-		r.scopes = uint32(f.target.sort)<<8 | uint32(f.target.bits)
-		return r, nil
+		r.detail = uint32(f.target.sort)<<8 | uint32(f.target.bits)
 	case kindConsumer, kindSecret, kindPepper, kindFleet, kindTicketKeys:
-		return r, nil
 	case kindKey:
+		var err error
+		if r.detail, err = s.internAttributes(f); err != nil {
+			return record{}, err
+		}
+		r.consumer, r.expires = f.holder, f.expires
 	}
-	r.consumer = f.holder
-	r.expires = f.expires
-	r.scopes = s.internScopes(f.scopes)
-	ranges := s.internAddresses(f)
-	if ranges >= maxAddressSets {
-		return record{}, fmt.Errorf("%w: %d different sets of addresses", ErrTooMany, ranges)
-	}
-	r.tail |= ranges << 8
 	return r, nil
 }
 
-func (s *state) internScopes(content []byte) uint32 {
-	if len(content) == 0 {
-		return 0
+// set makes a line of a record; number is the one of the consumer that it is, or whom it names.
+func (l *line) set(r *record, hash digest.Hash, number uint32) {
+	*l = line{hash: hash, kind: r.kind, number: number, plain: r.plain}
+	switch r.kind {
+	case kindKey:
+		l.tag, l.expires = tagOf(&r.key), r.expires
+		l.rest, l.id, l.attributes = [restSize]byte(r.key[restFrom:]), r.id, r.detail
+	case kindConsumer:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys:
+		odd := *r
+		l.odd = &odd
 	}
-	return s.scopes.add(content, func() *scopes { return NewScopeSet(textsOf(content)...).set })
-}
-
-func (s *state) internAddresses(f *fact) uint32 {
-	if len(f.addresses) == 0 {
-		return 0
-	}
-	return s.addresses.add(f.addresses, func() *addresses { return NewAddressSet(f.ranges...).set })
 }
 
 func (c *Counts) add(k kind, n int) {

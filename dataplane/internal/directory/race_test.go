@@ -31,7 +31,7 @@ func TestReadersNeverMeetAKeyBeforeItsConsumer(t *testing.T) {
 				if !key.Scopes.Has("read") {
 					t.Error("a key without its scopes")
 				}
-				if _, found := d.Consumer(key.Consumer); found {
+				if _, found := d.Consumer(key.Consumer()); found {
 					continue
 				}
 				if _, still := d.Key(digestOf(n % pairs)); still {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/sallyport/sallyport/proto/digest"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // PrepareSnapshot makes a change that replaces all there is by the entries given, in any order,
@@ -29,14 +31,17 @@ func (d *Directory) PrepareSnapshot(entries iter.Seq2[*edgev1.EntryChange, error
 
 // builder makes a state from nothing. Nobody reads it before it is finished.
 type builder struct {
-	state     *state
-	head      head
-	arrivals  arrivals
-	buckets   [digest.Buckets][]uint32 // where a bucket's records are among the arrivals
-	consumers [tableBuckets][]row[*Consumer]
-	secrets   [tableBuckets][]row[[]byte]
-	blocking  *blocking
-	fact      fact // that was added last
+	state    *state
+	head     head
+	arrivals arrivals
+	buckets  [digest.Buckets][]uint32 // where a bucket's records are among the arrivals
+	people   census
+	secrets  [tableBuckets][]row[[]byte]
+	blocking *blocking
+	fact     fact // that was added last
+
+	strangersMu sync.Mutex
+	strangers   map[id.ID]uint32 // whom keys name, and no consumer is
 }
 
 // hashed is a record not yet in its place.
@@ -68,7 +73,9 @@ func (a *arrivals) at(place uint32) *hashed {
 	return &a.parts[place/arrivalsInPart][place%arrivalsInPart]
 }
 
-func newBuilder() *builder { return &builder{state: newState(), blocking: newBlocking(nil)} }
+func newBuilder() *builder {
+	return &builder{state: newState(), blocking: newBlocking(nil), strangers: map[id.ID]uint32{}}
+}
 
 func (b *builder) add(key, stored []byte) error {
 	f := &b.fact
@@ -86,12 +93,14 @@ func (b *builder) add(key, stored []byte) error {
 	if len(b.buckets[at]) == maxRecords {
 		return fmt.Errorf("%w: more than %d in one bucket", ErrTooMany, maxRecords)
 	}
+	if f.kind == kindConsumer {
+		if r.detail, err = b.people.add(&f.consumer); err != nil {
+			return err
+		}
+	}
 	b.buckets[at] = append(b.buckets[at], b.arrivals.add(hashed{record: r, hash: f.hash}))
 	b.head.counts.add(f.kind, 1)
 	switch f.kind {
-	case kindConsumer:
-		at := tableBucket(f.id)
-		b.consumers[at] = append(b.consumers[at], row[*Consumer]{id: f.id, value: f.consumer})
 	case kindSecret:
 		at := tableBucket(f.id)
 		b.secrets[at] = append(b.secrets[at], row[[]byte]{id: f.id, value: f.secret})
@@ -103,23 +112,23 @@ func (b *builder) add(key, stored []byte) error {
 		b.state.fleet.Store(f.fleet)
 	case kindTicketKeys:
 		b.state.tickets.Store(f.tickets)
-	case kindKey:
+	case kindKey, kindConsumer:
 	}
 	return nil
 }
 
 // finish puts everything in order and computes the digest.
 func (b *builder) finish() error {
+	b.people.publish(&b.state.people)
 	if err := b.finishBuckets(); err != nil {
 		return err
 	}
-	fill(&b.state.consumers, &b.consumers)
+	b.people.publish(&b.state.people)
 	fill(&b.state.secrets, &b.secrets)
 	b.blocking.finish()
 	b.blocking.grow(b.state)
 	b.blocking.shrink(b.state)
-	b.state.scopes.publish()
-	b.state.addresses.publish()
+	b.state.attributes.publish()
 	b.head.digest = b.state.tree.Head()
 	return nil
 }

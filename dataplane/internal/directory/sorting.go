@@ -11,12 +11,19 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/proto/digest"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // place is where an arrival is, and the part of its key that most comparisons end in.
 type place struct {
 	prefix  uint64
 	arrival uint32
+}
+
+// making lends memory from one bucket to the next.
+type making struct {
+	order []place
+	lines lines
 }
 
 // finishBuckets makes the buckets out of what has arrived, on all processors.
@@ -29,9 +36,9 @@ func (b *builder) finishBuckets() error {
 	failures := make([]error, runtime.GOMAXPROCS(0))
 	for worker := range failures {
 		workers.Go(func() {
-			var order []place
+			var m making
 			for at := int(next.Add(1)) - 1; at < digest.Buckets && failures[worker] == nil; at = int(next.Add(1)) - 1 {
-				order, sums[at], failures[worker] = b.finishBucket(at, order[:0])
+				sums[at], failures[worker] = b.finishBucket(at, &m)
 			}
 		})
 	}
@@ -45,26 +52,52 @@ func (b *builder) finishBuckets() error {
 	return nil
 }
 
-// finishBucket makes one bucket and returns its sum. It lends the memory of order, and returns it.
-func (b *builder) finishBucket(at int, order []place) ([]place, digest.Sum, error) {
+// finishBucket makes one bucket and returns its sum.
+func (b *builder) finishBucket(at int, m *making) (digest.Sum, error) {
+	m.order, m.lines.all = m.order[:0], m.lines.all[:0]
 	for _, arrival := range b.buckets[at] {
 		key := &b.arrivals.at(arrival).record.key
-		order = append(order, place{prefix: binary.BigEndian.Uint64(key[1:]), arrival: arrival}) // all have the same first byte
+		m.order = append(m.order, place{prefix: binary.BigEndian.Uint64(key[1:]), arrival: arrival}) // all have the same first byte
 	}
-	slices.SortFunc(order, func(x, y place) int {
+	slices.SortFunc(m.order, func(x, y place) int {
 		if x.prefix != y.prefix {
 			return cmp.Compare(x.prefix, y.prefix)
 		}
 		return b.arrivals.at(x.arrival).record.key.Compare(b.arrivals.at(y.arrival).record.key)
 	})
-	records := make([]record, len(order))
-	hashes := make([]digest.Hash, len(order))
-	for i := range order {
-		from := b.arrivals.at(order[i].arrival)
-		if records[i], hashes[i] = from.record, from.hash; i > 0 && records[i].key == records[i-1].key {
-			return order, digest.Sum{}, fmt.Errorf("%w: entry %s twice", ErrMalformed, records[i].key)
+	var before *record
+	for i := range m.order {
+		from := b.arrivals.at(m.order[i].arrival)
+		r := &from.record
+		if before != nil && before.key == r.key {
+			return digest.Sum{}, fmt.Errorf("%w: entry %s twice", ErrMalformed, r.key)
 		}
+		before = r
+		number := r.detail
+		if r.kind == kindKey {
+			var err error
+			if number, err = b.holder(r.consumer); err != nil {
+				return digest.Sum{}, err
+			}
+		}
+		m.lines.all = append(m.lines.all, line{})
+		m.lines.all[i].set(r, from.hash, number)
 	}
-	b.state.buckets[at].Store(newBucket(records, hashes))
-	return order, digest.BucketSum(hashes), nil
+	b.state.buckets[at].Store(m.lines.bucket())
+	return m.lines.sum(), nil
+}
+
+// holder returns the number of whom an API key names, given now if the snapshot doesn't hold them.
+func (b *builder) holder(who id.ID) (uint32, error) {
+	if number, known := b.state.people.number(who); known {
+		return number, nil
+	}
+	b.strangersMu.Lock()
+	defer b.strangersMu.Unlock()
+	if number, known := b.strangers[who]; known {
+		return number, nil
+	}
+	number, err := b.people.add(&Consumer{ID: who, about: absent})
+	b.strangers[who] = number
+	return number, err
 }

@@ -10,17 +10,20 @@ import (
 // new one, which takes its place as a whole.
 type state struct {
 	buckets   [digest.Buckets]atomic.Pointer[bucket] // all entries; nil: none
-	consumers table[*Consumer]
+	people    people
 	secrets   table[[]byte]
 	peppers   atomic.Pointer[peppers]
 	blocks    atomic.Pointer[blocks] // nil: none
 	fleet     atomic.Pointer[Fleet]
 	tickets   atomic.Pointer[TicketKeys]
-	scopes    interned[scopes]
-	addresses interned[addresses]
-	head      atomic.Pointer[head]
+	scopes    interned[*scopes] // the writer's; readers find them by their attributes
+	addresses interned[*addresses]
+
+	attributes interned[attributes]
+	head       atomic.Pointer[head]
 
 	tree *digest.Tree // the writer's
+	desk desk
 }
 
 // head is what the state is, as of its last commit.
@@ -32,6 +35,9 @@ type head struct {
 
 func newState() *state {
 	s := &state{tree: new(digest.Tree)}
+	s.scopes.begin()
+	s.addresses.begin()
+	s.attributes.begin()
 	s.peppers.Store(new(peppers))
 	return s
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/proto/id"
 )
 
-// tableBuckets keeps a bucket of 250,000 rows, the most consumers that are planned for, at about 60.
+// tableBuckets keeps a bucket of 250,000 ids, the most consumers that are planned for, at about 60.
 const tableBuckets = 4096
 
 // table finds values by id, in immutable buckets behind atomic pointers. The zero value is empty.
@@ -45,14 +45,21 @@ func (b *rows[V]) find(key id.ID) (int, bool) {
 	})
 }
 
-// tableBucket mixes all of an id, since it is made elsewhere: buckets stay even when ids are
-// random in some of their bytes only.
+// tableBucket returns where an id lies.
 func tableBucket(key id.ID) uint16 {
+	at, _ := tablePlace(key)
+	return at
+}
+
+// tablePlace mixes all of an id, since it is made elsewhere: buckets stay even when ids are random in some of their bytes only. The tag
+// tells those of a bucket apart.
+func tablePlace(key id.ID) (bucket, tag uint16) {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 / golden ratio
 	high, low := binary.BigEndian.Uint64(key[:8]), binary.BigEndian.Uint64(key[8:])
 	mixed := (low ^ high*odd) * odd
 	mixed ^= mixed >> 32
-	return uint16(mixed * odd >> 52)
+	mixed *= odd
+	return uint16(mixed >> 52), uint16(mixed >> 36)
 }
 
 // tableChange is a change of a table in the making. Buckets are copied when they are first touched.
@@ -126,4 +133,11 @@ func (t *table[V]) set(at uint16, sorted []row[V]) {
 		return
 	}
 	t.buckets[at].Store(&rows[V]{sorted: sorted})
+}
+
+// take takes over another's buckets.
+func (t *table[V]) take(other *table[V]) {
+	for at := range other.buckets {
+		t.buckets[at].Store(other.buckets[at].Load())
+	}
 }

@@ -102,7 +102,7 @@ func (r *rule) matches(who *pipeline.Identity) bool {
 		}
 	}
 	for i := range r.labels {
-		value, has := who.Consumer.Labels[r.labels[i].key]
+		value, has := who.Consumer.Labels()[r.labels[i].key]
 		if !has || !slices.Contains(r.labels[i].values, value) {
 			return false
 		}

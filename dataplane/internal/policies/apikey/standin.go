@@ -24,7 +24,7 @@ func (s *stage) present(ex *pipeline.Exchange) (directory.Key, apikey.Digest, *p
 // that is held against a key that was shown is held against it too.
 func (s *stage) assume(ex *pipeline.Exchange, a *pipeline.Assumed) (directory.Key, apikey.Digest, *pipeline.Rejection) {
 	if a.Proof == (apikey.Digest{}) {
-		return directory.Key{Consumer: a.Consumer, Scopes: directory.NewScopeSet(a.Scopes...)}, apikey.Digest{}, nil
+		return directory.KeyOf(a.Consumer, directory.NewScopeSet(a.Scopes...)), apikey.Digest{}, nil
 	}
 	key, ok := s.directory.Key(a.Proof)
 	if !ok {

@@ -87,7 +87,7 @@ func appendCaller(b []byte, who *pipeline.Identity, p *contract.Piece) []byte {
 	case v == contract.CredentialID:
 		return id.Append(b, id.APIKey, who.Credential)
 	case v == contract.ConsumerMetadata:
-		return append(b, who.Consumer.Metadata[p.Text]...)
+		return append(b, who.Consumer.Metadata()[p.Text]...)
 	}
 	return append(b, who.Consumer.Name...)
 }
