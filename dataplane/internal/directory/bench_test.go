@@ -102,7 +102,7 @@ func benchmarkConsumers(b *testing.B, d *Directory, order []int, n int) {
 		if i == len(ids) {
 			i = 0
 		}
-		if _, found := d.Consumer(ids[i]); !found {
+		if c, found := d.Consumer(ids[i]); !found || c.Name == "" { // who asks for a consumer looks at it
 			b.Fatal("missing")
 		}
 	}

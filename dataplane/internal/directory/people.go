@@ -287,14 +287,13 @@ func (c *census) add(who *Consumer) (uint32, error) {
 	return number, nil
 }
 
-// publish makes people of a census, as many as they are by now.
+// publish makes people of a census, which counts nobody after that.
 func (c *census) publish(p *people) {
-	if c.count == p.count {
-		p.room = roomFor(c.count)
+	p.count, p.room = c.count, roomFor(c.count)
+	if c.count == 0 {
 		return
 	}
 	c.chunks[len(c.chunks)-1].pack()
-	p.count, p.room = c.count, roomFor(c.count)
 	p.extend(uint32(len(c.chunks)))
 	chunks := *p.chunks.Load()
 	for i, made := range c.chunks {

@@ -85,7 +85,8 @@ func (m *desk) merge(c *Change, at uint16, edits []fact) error {
 			return err
 		}
 	}
-	m.after.all = append(all, old...)
+	all = append(all, old...)
+	m.after.all = all
 	if n := len(m.after.all); n > maxRecords {
 		return fmt.Errorf("%w: %d in one bucket, at most %d", ErrTooMany, n, maxRecords)
 	}

@@ -40,6 +40,7 @@ type builder struct {
 	blocking *blocking
 	fact     fact // that was added last
 
+	guests      guests
 	strangersMu sync.Mutex
 	strangers   map[id.ID]uint32 // whom keys name, and no consumer is
 }
@@ -119,7 +120,7 @@ func (b *builder) add(key, stored []byte) error {
 
 // finish puts everything in order and computes the digest.
 func (b *builder) finish() error {
-	b.people.publish(&b.state.people)
+	b.guests = b.people.guests()
 	if err := b.finishBuckets(); err != nil {
 		return err
 	}

@@ -51,15 +51,19 @@ func tableBucket(key id.ID) uint16 {
 	return at
 }
 
-// tablePlace mixes all of an id, since it is made elsewhere: buckets stay even when ids are random in some of their bytes only. The tag
-// tells those of a bucket apart.
+// tablePlace returns where an id lies, and the tag that tells those of a bucket apart.
 func tablePlace(key id.ID) (bucket, tag uint16) {
+	all := mixed(key)
+	return uint16(all >> 52), uint16(all >> 36)
+}
+
+// mixed mixes all of an id, since it is made elsewhere: buckets stay even when ids are random in some of their bytes only.
+func mixed(key id.ID) uint64 {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 / golden ratio
 	high, low := binary.BigEndian.Uint64(key[:8]), binary.BigEndian.Uint64(key[8:])
-	mixed := (low ^ high*odd) * odd
-	mixed ^= mixed >> 32
-	mixed *= odd
-	return uint16(mixed >> 52), uint16(mixed >> 36)
+	mix := (low ^ high*odd) * odd
+	mix ^= mix >> 32
+	return mix * odd
 }
 
 // tableChange is a change of a table in the making. Buckets are copied when they are first touched.
