@@ -158,6 +158,9 @@ func (g *Gateway) makeKeys(ctx context.Context, count int) ([]string, error) {
 	return keys, nil
 }
 
+// Lacks says why it can't be measured at a site; "": it can.
+func (g *Gateway) Lacks(site peers.Site) string { return g.lacks[site] }
+
 // AddRoutes makes the site that has many routes.
 func (g *Gateway) AddRoutes(ctx context.Context, count int) error {
 	for g.routes < count {
@@ -206,8 +209,6 @@ type contestant struct {
 }
 
 func (c *contestant) Name() string { return Name }
-
-func (c *contestant) Lacks(site peers.Site) string { return c.lacks[site] }
 
 // Start starts an edge that is new.
 func (c *contestant) Start(ctx context.Context, setup peers.Setup) (peers.Running, error) {
