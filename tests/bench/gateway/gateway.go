@@ -286,7 +286,7 @@ func (e *Edge) Profile(ctx context.Context, d time.Duration) ([]byte, error) {
 func (e *Edge) Waits(ctx context.Context) (Waits, error) {
 	got, err := e.edge.Operate(ctx, "/debug/pprof/mutex?debug=1")
 	if err != nil || got.Status != 200 {
-		return Waits{}, errors.Join(fmt.Errorf("the mutex profile of %s: %s", e.edge.Name, got), err)
+		return nil, errors.Join(fmt.Errorf("the mutex profile of %s: %s", e.edge.Name, got), err)
 	}
 	return parseWaits(string(got.Body))
 }

@@ -52,11 +52,15 @@ func Profile(ctx context.Context, cfg Config, file string) (failed error) {
 // waits says who waited for a mutex in an edge under load.
 func (b *bench) waits(ctx context.Context, setup peers.Setup) (said string, _ error) {
 	err := b.underLoad(ctx, setup, func(edge *gateway.Edge) error {
+		before, err := edge.Waits(ctx)
+		if err != nil {
+			return err //nolint:wrapcheck // says whose
+		}
 		if err := wait(ctx, b.cfg.times.closed); err != nil {
 			return err
 		}
-		waits, err := edge.Waits(ctx)
-		said = waits.String()
+		after, err := edge.Waits(ctx)
+		said = after.Since(before).String()
 		return err //nolint:wrapcheck // says whose
 	})
 	return said, err
