@@ -69,6 +69,7 @@ type options struct {
 	suite, out, only, profile string
 	rounds                    int
 	quick, install            bool
+	bound                     time.Duration
 }
 
 func parse(args []string) (o options, _ error) {
@@ -79,6 +80,7 @@ func parse(args []string) (o options, _ error) {
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of the edge under load to a `file`, and measure nothing")
 	flags.IntVar(&o.rounds, "rounds", rounds, "rounds in which the gateways take turns")
 	flags.BoolVar(&o.quick, "quick", false, "one short round of little, to see that everything works: its figures mean nothing")
+	flags.DurationVar(&o.bound, "bound", bound, "how long the gateways are measured at most; what is left out then is named")
 	flags.BoolVar(&o.install, "install", false, "install the peers' Debian packages first, as root")
 	if err := flags.Parse(args); err != nil {
 		return o, err //nolint:wrapcheck // flag has said it
@@ -93,7 +95,7 @@ func parse(args []string) (o options, _ error) {
 		return o, fmt.Errorf("-rounds %d: at least 1", o.rounds)
 	}
 	if o.quick {
-		o.rounds = 1
+		o.rounds, o.bound = 1, min(o.bound, quickBound)
 	}
 	return o, nil
 }
@@ -113,6 +115,8 @@ func suites(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
+		ctx, cancel := context.WithTimeout(ctx, o.bound)
+		defer cancel()
 		return scenarios.Profile(ctx, cfg, o.profile) //nolint:wrapcheck // says what
 	}
 	if o.suite != gatewaySuite { // it is the other that keeps this process on some of the processors
@@ -151,11 +155,7 @@ func gateways(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	most := bound
-	if o.quick {
-		most = quickBound
-	}
-	ctx, cancel := context.WithTimeout(ctx, most)
+	ctx, cancel := context.WithTimeout(ctx, o.bound)
 	defer cancel()
 	on, before, began := where(), machine.StolenNow(), time.Now()
 	made, err := scenarios.Run(ctx, cfg)

@@ -7,55 +7,57 @@ import (
 	"time"
 )
 
-// Waits is who has waited for a mutex.
-type Waits struct {
-	// Count of the times, and how long that was together.
+// Waits is who has waited for a mutex, by the function that held it.
+type Waits map[string]Wait
+
+// Wait is how often, and how long together.
+type Wait struct {
 	Count int
 	Whole time.Duration
-	// Longest names the function that most of the time was waited for, and how long.
-	Longest string
-	Most    time.Duration
 }
 
+// inRuntime is where nobody of ours held it.
+const inRuntime = "the runtime"
+
 // parseWaits reads a mutex profile in its text form: a record a line, "cycles count @ addresses", and behind it its stack, "#	address	function+offset	file".
-func parseWaits(text string) (w Waits, _ error) {
-	perSecond, record := 0.0, time.Duration(0)
-	by := map[string]time.Duration{}
-	named := true
+func parseWaits(text string) (Waits, error) {
+	perSecond := 0.0
+	all := Waits{}
+	var record Wait
+	told := func(function string) {
+		sum := all[function]
+		if sum.Count, sum.Whole = sum.Count+record.Count, sum.Whole+record.Whole; sum.Count > 0 {
+			all[function] = sum
+		}
+		record = Wait{}
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if rate, ok := strings.CutPrefix(line, "cycles/second="); ok {
 			var err error
 			if perSecond, err = strconv.ParseFloat(rate, 64); err != nil || perSecond <= 0 {
-				return Waits{}, fmt.Errorf("a mutex profile's clock: %q", line)
+				return nil, fmt.Errorf("a mutex profile's clock: %q", line)
 			}
 			continue
 		}
 		if numbers, _, ok := strings.Cut(line, " @ "); ok {
+			told(inRuntime) // of a record whose stack named nobody
 			cycles, count, err := pair(numbers)
 			if err != nil || perSecond == 0 {
-				return Waits{}, fmt.Errorf("a mutex profile's record: %q", line)
+				return nil, fmt.Errorf("a mutex profile's record: %q", line)
 			}
-			record = time.Duration(cycles / perSecond * float64(time.Second))
-			w.Count += int(count)
-			w.Whole += record
-			named = false
+			record = Wait{Count: int(count), Whole: time.Duration(cycles / perSecond * float64(time.Second))}
 			continue
 		}
-		if function := frame(line); function != "" && !named && !strings.HasPrefix(function, "sync.") && !strings.HasPrefix(function, "internal/sync.") {
-			by[function] += record
-			named = true
+		if function := frame(line); function != "" && record.Count > 0 {
+			told(function)
 		}
 	}
-	for function, whole := range by {
-		if whole > w.Most || whole == w.Most && function < w.Longest {
-			w.Longest, w.Most = function, whole
-		}
-	}
+	told(inRuntime)
 	if perSecond == 0 {
-		return Waits{}, fmt.Errorf("no mutex profile: %.80q", text)
+		return nil, fmt.Errorf("no mutex profile: %.80q", text)
 	}
-	return w, nil
+	return all, nil
 }
 
 func pair(text string) (first, second float64, err error) {
@@ -66,19 +68,45 @@ func pair(text string) (first, second float64, err error) {
 	return first, second, err //nolint:wrapcheck // the caller says of what
 }
 
-// frame reads the function of a line of a stack.
+// frame reads the function of a line of a stack; "" of one that only unlocks, or of the runtime's.
 func frame(line string) string {
 	fields := strings.Fields(line)
 	if len(fields) < 3 || fields[0] != "#" {
 		return ""
 	}
 	function, _, _ := strings.Cut(fields[2], "+0x")
+	for _, none := range []string{"sync.", "internal/sync.", "runtime."} {
+		if strings.HasPrefix(function, none) {
+			return ""
+		}
+	}
 	return function
 }
 
+// Since returns what was added since then.
+func (w Waits) Since(then Waits) Waits {
+	added := Waits{}
+	for function, now := range w {
+		before := then[function]
+		if now.Count > before.Count {
+			added[function] = Wait{Count: now.Count - before.Count, Whole: now.Whole - before.Whole}
+		}
+	}
+	return added
+}
+
 func (w Waits) String() string {
-	if w.Count == 0 {
+	var all Wait
+	longest := ""
+	for function, one := range w {
+		all.Count += one.Count
+		all.Whole += one.Whole
+		if most := w[longest].Whole; longest == "" || one.Whole > most || one.Whole == most && function < longest {
+			longest = function
+		}
+	}
+	if all.Count == 0 {
 		return "nobody waited"
 	}
-	return fmt.Sprintf("%d waits, %s in all; most in %s (%s)", w.Count, w.Whole.Round(time.Microsecond), w.Longest, w.Most.Round(time.Microsecond))
+	return fmt.Sprintf("%d waits, %s in all; most in %s (%s)", all.Count, all.Whole.Round(time.Microsecond), longest, w[longest].Whole.Round(time.Microsecond))
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/tests/bench/machine"
 	"github.com/sallyport/sallyport/tests/bench/origin"
 )
 
@@ -263,4 +264,31 @@ func TestPlainExchangesAllocateNothing(t *testing.T) {
 	}); got > 0 {
 		t.Errorf("%v allocations an exchange", got)
 	}
+}
+
+// BenchmarkExchange is what clients and service cost together, with nobody between them.
+func BenchmarkExchange(b *testing.B) {
+	o, err := origin.Start(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer o.Close()
+	c, err := Connect(b.Context(), &HTTP{Target: Target{Address: o.Address}, Requests: plain, Answer: origin.ShortAnswer}, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	before, err := machine.OwnTime()
+	if err != nil {
+		b.Skip(err)
+	}
+	answered := 0
+	for b.Loop() {
+		answered += c.Closed(b.Context(), 100*time.Millisecond).Answered
+	}
+	after, err := machine.OwnTime()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64((after-before).Nanoseconds())/float64(answered), "cpu-ns/exchange")
 }

@@ -143,6 +143,14 @@ func more(conn net.Conn, held []byte) ([]byte, error) {
 	return nil, err //nolint:wrapcheck // io.EOF is no surprise
 }
 
+// atLeast reads until that many bytes are there.
+func atLeast(conn net.Conn, held []byte, bytes int) (_ []byte, err error) {
+	for len(held) < bytes && err == nil {
+		held, err = more(conn, held)
+	}
+	return held, err
+}
+
 // skip reads a body away, of which the beginning is there.
 func skip(conn net.Conn, rest []byte, length int) ([]byte, error) {
 	if length <= len(rest) {
@@ -194,14 +202,15 @@ func echo(conn net.Conn, early []byte, key string) error {
 	const masked, maskAt, head, longest = 0x80, 2, 6, 125
 	held := append(make([]byte, 0, readSize), early...)
 	for {
-		for len(held) < head || len(held) < head+int(held[1]&^masked) {
-			if held, err = more(conn, held); err != nil {
-				return err
-			}
+		if held, err = atLeast(conn, held, maskAt); err != nil {
+			return err
 		}
 		length := int(held[1] &^ masked)
 		if held[1]&masked == 0 || length > longest {
 			return errors.New("a message that isn't a client's, or a long one")
+		}
+		if held, err = atLeast(conn, held, head+length); err != nil {
+			return err
 		}
 		mask := [4]byte(held[maskAt:head])
 		message := held[head : head+length]

@@ -92,15 +92,22 @@ func packageOf(binary string) string {
 	return binary
 }
 
-// Install installs the peers' packages, as root on Debian. Their services aren't meant to run: who has a policy-rc.d keeps them from it.
+// Install installs the packages of the peers that aren't there, as root on Debian. Their services stay down.
 func Install(ctx context.Context, out io.Writer) error {
 	args := []string{"install", "-y", "--no-install-recommends"}
+	missing := 0
 	for _, p := range programs(nil) {
-		args = append(args, packageOf(p.binary))
+		if _, err := exec.LookPath(p.binary); err != nil {
+			args = append(args, packageOf(p.binary))
+			missing++
+		}
+	}
+	if missing == 0 {
+		return nil
 	}
 	for _, step := range [][]string{{"update"}, args} {
 		cmd := exec.CommandContext(ctx, "apt-get", step...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1") // services stay down
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1") // in that runlevel packages start nothing
 		cmd.Stdout, cmd.Stderr = out, out
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("apt-get %s: %w", strings.Join(step, " "), err)

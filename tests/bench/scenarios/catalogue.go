@@ -155,12 +155,17 @@ func (b *bench) keyed() *scenario {
 	}
 }
 
-func (b *bench) tenKilobytes() *scenario {
+// longRequest is a POST of 10 KB, which is answered with as much.
+func longRequest() []byte {
 	head := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench/1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		onePath, peers.Host(peers.Plain), origin.LongAnswer)
+	return append(head, bytes.Repeat([]byte("i"), origin.LongAnswer)...)
+}
+
+func (b *bench) tenKilobytes() *scenario {
 	return &scenario{
 		name: "10k", title: "POST of 10 KB, answered with 10 KB", site: peers.Plain, contestants: b.everybody(peers.Setup{}),
-		protocol: asking(origin.LongAnswer, append(head, bytes.Repeat([]byte("i"), origin.LongAnswer)...)),
+		protocol: asking(origin.LongAnswer, longRequest()),
 		expects:  []expectation{{"10 KB each way, CPU per request", "≤ 1.0× nginx", gateway.Name, toBase}},
 	}
 }

@@ -22,7 +22,7 @@ const (
 	profileLines = 32
 )
 
-// Profile writes to a file where an edge's processor time goes under plain requests and ones with API keys: what the compiler takes to build it (PGO).
+// Profile writes to a file where an edge's processor time goes under load: what the compiler takes to build it (PGO).
 func Profile(ctx context.Context, cfg Config, file string) (failed error) {
 	cfg.fill()
 	b, err := open(ctx, cfg)
@@ -52,42 +52,54 @@ func Profile(ctx context.Context, cfg Config, file string) (failed error) {
 // waits says who waited for a mutex in an edge under load.
 func (b *bench) waits(ctx context.Context, setup peers.Setup) (said string, _ error) {
 	err := b.underLoad(ctx, setup, func(edge *gateway.Edge) error {
+		before, err := edge.Waits(ctx)
+		if err != nil {
+			return err //nolint:wrapcheck // says whose
+		}
 		if err := wait(ctx, b.cfg.times.closed); err != nil {
 			return err
 		}
-		waits, err := edge.Waits(ctx)
-		said = waits.String()
+		after, err := edge.Waits(ctx)
+		said = after.Since(before).String()
 		return err //nolint:wrapcheck // says whose
 	})
 	return said, err
 }
 
-// underLoad looks at an edge while clients ask it, without and with keys, as fast as they can.
+// underLoad looks at an edge while clients ask it as fast as they can: without and with keys, over TLS, and with 10 KB.
 func (b *bench) underLoad(ctx context.Context, setup peers.Setup, look func(*gateway.Edge) error) (failed error) {
 	running, err := b.product.Launch(ctx, b.fixture, setup)
 	if err != nil {
 		return err //nolint:wrapcheck // says which
 	}
 	defer func() { failed = errors.Join(failed, running.Stop(ctx)) }()
-	var asking []*load.Clients
+	var all []*load.Clients
 	defer func() {
-		for _, clients := range asking {
+		for _, clients := range all {
 			clients.Close()
 		}
 	}()
-	for site, requests := range map[peers.Site][][]byte{peers.Plain: {get(peers.Plain, onePath, "")}, peers.Keyed: b.withKeys()} {
-		protocol := &load.HTTP{Target: b.target(running, site), Requests: requests, Answer: origin.ShortAnswer}
+	for _, s := range []*scenario{
+		{site: peers.Plain, protocol: asking(origin.ShortAnswer, get(peers.Plain, onePath, ""))},
+		{site: peers.Keyed, protocol: asking(origin.ShortAnswer, b.withKeys()...)},
+		{site: peers.Plain, protocol: asking(origin.LongAnswer, longRequest())},
+		{site: peers.Secure, protocol: asking(origin.ShortAnswer, get(peers.Secure, onePath, ""))},
+	} {
+		if b.product.Lacks(s.site) != "" {
+			continue // what it can't do yet takes none of its time
+		}
+		protocol := s.protocol(b.target(running, s.site))
 		clients, err := load.Connect(ctx, protocol, profileLines)
 		if err != nil {
 			return err //nolint:wrapcheck // says what
 		}
-		asking = append(asking, clients)
+		all = append(all, clients)
 	}
 	loading, end := context.WithCancel(ctx)
 	var loaded sync.WaitGroup
 	defer loaded.Wait()
 	defer end()
-	for _, clients := range asking {
+	for _, clients := range all {
 		loaded.Go(func() { clients.Closed(loading, profiledMost) })
 	}
 	return look(running)
