@@ -37,7 +37,7 @@ func (l *limits) inForce() *listener.Limits {
 	return next.limits
 }
 
-func limitsOf(c *snapshot.Connections) *listener.Limits {
+func limitsOf(c *snapshot.ClientConnections) *listener.Limits {
 	return &listener.Limits{
 		Head: c.Head, Idle: c.Idle, BodyStall: c.BodyStall, BodyRate: c.BodyRate, WriteStall: c.WriteStall,
 		MaxConnections: c.Max, MaxConnectionsPerAddress: c.MaxPerAddress,

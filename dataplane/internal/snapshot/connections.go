@@ -6,8 +6,8 @@ import (
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 )
 
-// Connections bound what a client's connection may cost a node. A number that is 0 bounds nothing.
-type Connections struct {
+// ClientConnections bound what a client's connection may cost a node. A number that is 0 bounds nothing.
+type ClientConnections struct {
 	// Head, Idle, BodyStall and WriteStall are how long a client may take for a request's head, between requests, to go on with a body, and
 	// to go on taking an answer.
 	Head, Idle, BodyStall, WriteStall time.Duration
@@ -20,8 +20,8 @@ type Connections struct {
 }
 
 // connectionsOf takes settings in which defaults are filled in.
-func connectionsOf(m *configv1.ClientConnections) Connections {
-	return Connections{
+func connectionsOf(m *configv1.ClientConnections) ClientConnections {
+	return ClientConnections{
 		Head: m.GetHeadTimeout().AsDuration(), Idle: m.GetIdleTimeout().AsDuration(),
 		BodyStall: m.GetBodyStall().AsDuration(), WriteStall: m.GetWriteStall().AsDuration(),
 		BodyRate: int64(m.GetBodyRate()),

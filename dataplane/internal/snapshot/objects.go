@@ -30,7 +30,7 @@ type Settings struct {
 	// Path is how paths are read.
 	Path path.Form
 	// Connections bound those of clients.
-	Connections Connections
+	Connections ClientConnections
 }
 
 // tracedPerMillion is the share where the settings name none.

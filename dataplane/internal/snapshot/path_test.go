@@ -55,13 +55,13 @@ func TestPathsAreRefusedOrReadInOneWayAsTheSettingsSay(t *testing.T) {
 }
 
 func TestSettingsOfConnectionsAreCompiledAndOthersHaveTheirDefaults(t *testing.T) {
-	without := snapshot.Connections{
+	without := snapshot.ClientConnections{
 		Head: 10 * time.Second, Idle: 75 * time.Second, BodyStall: time.Minute, BodyRate: 100, WriteStall: time.Minute,
 		Max: 100_000, HeadBytes: 64 << 10, StartLineBytes: 16 << 10, Fields: 200,
 	}
 	some := without
 	some.Idle, some.BodyRate, some.Max, some.MaxPerAddress, some.Fields = 2*time.Second, 0, 0, 7, 16
-	for configuration, want := range map[string]snapshot.Connections{
+	for configuration, want := range map[string]snapshot.ClientConnections{
 		`{}`:                                   without,
 		`{"settings": [{"name": "settings"}]}`: without,
 		`{"settings": [{"name": "settings", "connections": {"idle_timeout": "2s", "body_rate": 0, "max_connections": 0, "max_connections_per_address": 7, "fields": 16}}]}`: some,
