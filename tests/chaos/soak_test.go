@@ -156,7 +156,14 @@ func (s *soak) chat(ctx context.Context) error {
 
 // keep goes on with one sort until ctx ends.
 func (s *soak) keep(ctx context.Context, sort soaking) {
-	for ctx.Err() == nil {
+	tick := time.NewTicker(clientsPause) // one that leaves at once would else be most of the traffic
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 		if err := sort.once(s, context.WithoutCancel(ctx)); err != nil {
 			s.mu.Lock()
 			s.failed = append(s.failed, fmt.Sprintf("one that %s: %v", sort.name, err))
