@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,11 +46,15 @@ type soaking struct {
 
 func sorts() []soaking {
 	return []soaking{
-		{"asks", func(s *soak, ctx context.Context) error { return s.do(ctx, harness.Request{Path: "/plain"}, http.StatusOK) }},
+		{"asks", func(s *soak, ctx context.Context) error {
+			return s.do(ctx, harness.Request{Path: "/plain"}, http.StatusOK)
+		}},
 		{"uploads", func(s *soak, ctx context.Context) error {
 			return s.do(ctx, harness.Request{Method: http.MethodPost, Path: "/upload", Body: strings.Repeat("body ", 4000)}, http.StatusOK)
 		}},
-		{"downloads", func(s *soak, ctx context.Context) error { return s.do(ctx, harness.Request{Path: "/large"}, http.StatusOK) }},
+		{"downloads", func(s *soak, ctx context.Context) error {
+			return s.do(ctx, harness.Request{Path: "/large"}, http.StatusOK)
+		}},
 		{"has no key", func(s *soak, ctx context.Context) error {
 			answer, err := s.edge.Do(ctx, harness.Request{Path: "/plain", Host: s.story.Host})
 			return want(answer, err, http.StatusUnauthorized)
@@ -62,7 +67,9 @@ func sorts() []soaking {
 		{"leaves in its upload", func(s *soak, ctx context.Context) error {
 			return s.leave(ctx, "POST /upload HTTP/1.1\r\n"+s.head()+"Content-Length: 1000000\r\n\r\nbegins")
 		}},
-		{"leaves in its download", func(s *soak, ctx context.Context) error { return s.leave(ctx, "GET /large HTTP/1.1\r\n"+s.head()+"\r\n") }},
+		{"leaves in its download", func(s *soak, ctx context.Context) error {
+			return s.leave(ctx, "GET /large HTTP/1.1\r\n"+s.head()+"\r\n")
+		}},
 		{"leaves a stream", (*soak).follow},
 		{"chats", (*soak).chat},
 	}
@@ -147,7 +154,7 @@ func (s *soak) chat(ctx context.Context) error {
 		if err := w.SendFrame(f); err != nil {
 			return err //nolint:wrapcheck // says what
 		}
-		if got, err := w.ReadFrame(); err != nil || got.Opcode != f.Opcode || string(got.Payload) != string(f.Payload) {
+		if got, err := w.ReadFrame(); err != nil || got.Opcode != f.Opcode || !bytes.Equal(got.Payload, f.Payload) {
 			return fmt.Errorf("%v came back, %w", got, err)
 		}
 	}
@@ -276,7 +283,9 @@ func TestAnEdgeStaysAsItIsHoweverLongItWorks(t *testing.T) {
 // peaks are the most that an edge had in a time.
 type peaks struct{ memory, goroutines int64 }
 
-func (p peaks) String() string { return fmt.Sprintf("%d KB, %d goroutines", p.memory>>10, p.goroutines) }
+func (p peaks) String() string {
+	return fmt.Sprintf("%d KB, %d goroutines", p.memory>>10, p.goroutines)
+}
 
 func (s *soak) watch(t *testing.T, lasts time.Duration) (most peaks) {
 	t.Helper()
