@@ -172,6 +172,10 @@ func TestSettings(t *testing.T) {
 	validated(t, "settings", `{"name":"settings","trusted_proxies":["10.0.0.0/8","fd00::/8","192.0.2.7/32","0.0.0.0/0"],"allowed_target_ranges":["127.0.0.0/8","::1/128"],"max_staleness":"10s"}`)
 	validated(t, "settings", `{"name":"settings","max_staleness":"9.999s"}`, "/max_staleness out_of_range")
 	validated(t, "settings", `{"name":"settings","max_staleness":"721h"}`, "/max_staleness out_of_range")
+	validated(t, "settings", `{"name":"settings","path":{"dot_segments":"normalise","parameters":"refuse"},"connections":{"head_timeout":"1s","body_rate":0,"max_connections":0}}`)
+	validated(t, "settings", `{"name":"settings","connections":{"head_timeout":"999ms","idle_timeout":"2h","body_rate":2000000,"head_bytes":1023,"start_line_bytes":255,"fields":15}}`,
+		"/connections/head_timeout out_of_range", "/connections/idle_timeout out_of_range", "/connections/body_rate out_of_range",
+		"/connections/head_bytes out_of_range", "/connections/start_line_bytes out_of_range", "/connections/fields out_of_range")
 	validated(t, "settings", `{"name":"settings","trusted_proxies":["10.0.0.1/8","10.0.0.1","x","10.0.0.0/33","::ffff:10.0.0.0/104","FD00::/8","fe80::1%eth0/64","10.0.0.0/8","10.0.0.0/8"]}`,
 		"/trusted_proxies/8 not_unique", "/trusted_proxies/0 invalid_format", "/trusted_proxies/1 invalid_format", "/trusted_proxies/2 invalid_format",
 		"/trusted_proxies/3 invalid_format", "/trusted_proxies/4 invalid_format", "/trusted_proxies/5 invalid_format", "/trusted_proxies/6 invalid_format")

@@ -257,6 +257,8 @@ func (a *asking) figures() string {
 	return fmt.Sprintf("%d answers, p50 %s, p99 %s, at most %s", len(a.took), at(.5), at(.99), at(1))
 }
 
+var errNoneServed = errors.New("no connection is served though all were closed")
+
 // What one address may have open, nobody else can take away from the others of it, and it gets it back.
 func TestConnectionsOfOneAddressAndAllTogetherAreBounded(t *testing.T) {
 	for name, bound := range map[string]string{"of one address": "max_connections_per_address", "all together": "max_connections"} {
@@ -303,11 +305,10 @@ func TestConnectionsOfOneAddressAndAllTogetherAreBounded(t *testing.T) {
 				}
 				defer w.Close()
 				if !served(w) {
-					return fmt.Errorf("no connection is served though all were closed") //nolint:err113,revive // for the test's log
+					return errNoneServed
 				}
 				return nil
 			})
 		})
 	}
 }
-

@@ -23,6 +23,9 @@ type fault struct {
 	breaksOff bool
 }
 
+// longestBody is what a service with a fault in its body says at the most.
+const longestBody = "only this and more"
+
 func says(text string) func(*harness.Wire) { return func(w *harness.Wire) { _ = w.Say(text) } }
 
 // faults are all in one service; the last part of the path chooses.
@@ -57,7 +60,7 @@ func faults() []fault {
 		}),
 		cut("chunks-without-an-end", says(head+"Transfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n")),
 		cut("chunk-that-is-none", says(head+"Transfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\nzz\r\nmore\r\n0\r\n\r\n")),
-		cut("chunk-without-an-end", says(head+"Transfer-Encoding: chunked\r\n\r\n9\r\nonly this and more")),
+		cut("chunk-without-an-end", says(head+"Transfer-Encoding: chunked\r\n\r\n9\r\n"+longestBody)),
 		{name: "long", status: http.StatusOK, does: func(w *harness.Wire) {
 			_ = w.Say(head + "Content-Length: 9\r\n\r\nonly this" + "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
 			_, _ = w.AwaitEnd()
@@ -121,7 +124,7 @@ func TestWhatAServiceDoesWrongEndsWithItsOwnRequest(t *testing.T) {
 			answer, err := w.Answer(http.MethodGet)
 			switch {
 			case f.breaksOff:
-				if err == nil || !strings.HasPrefix("only this and more", string(answer.Body)) {
+				if err == nil || !strings.HasPrefix(longestBody, string(answer.Body)) {
 					t.Errorf("answered %s as if it were whole", answer)
 				}
 			case err != nil || answer.Status != f.status || answer.Code() != f.code:

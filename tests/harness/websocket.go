@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // Opcodes of WebSocket frames (RFC 6455, section 5.2).
@@ -52,11 +53,10 @@ func acceptOf(key string) string {
 
 // AskWebSocket asks for a WebSocket; fields are lines of the head. What is answered is for the caller to read: Answer.
 func (w *Wire) AskWebSocket(host, path string, fields ...string) error {
-	head := "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + webSocketKey + "\r\n"
-	for _, field := range fields {
-		head += field + "\r\n"
-	}
-	return w.Say(head + "\r\n")
+	lines := append([]string{
+		"GET " + path + " HTTP/1.1", "Host: " + host, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + webSocketKey,
+	}, fields...)
+	return w.Say(strings.Join(lines, "\r\n") + "\r\n\r\n")
 }
 
 // OpenWebSocket asks for a WebSocket and returns once the service has switched.
