@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -372,6 +373,37 @@ func TestAProcessKilledWhileItAnswersItsLastRequestsCostsThoseAlone(t *testing.T
 	}
 	// What the dead process had counted and not sent, the next one sends.
 	billedOnce(t, s, p, asked.answered.Load())
+}
+
+// A node that is alone has no identity that the next process could know it by, and nobody to ask.
+func TestANodeThatIsAloneIsUpgraded(t *testing.T) {
+	t.Parallel()
+	s := product.OwnStory(t, 1, harness.Loopback)
+	p := s.Protected(newGate(t).address)
+	file := filepath.Join(t.TempDir(), "environment.snapshot")
+	key, err := s.Environment.Export(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edge, err := s.Environment.StartFromFile(t.Context(), "", file, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = edge.Kill() })
+	asked := startLoad(t, edge, s.Host, p.Key.Key)
+	for range 2 {
+		asked.progress(t, asked.answered.Load()+500)
+		ended(t, upgrade(t, edge))
+	}
+	asked.progress(t, asked.answered.Load()+500)
+	asked.check(t)
+	// What three processes counted waits on the disk.
+	harness.Eventually(t, time.Minute, func() error {
+		if got := s.Metrics(edge).Sum("sallyport_edge_usage_earlier_boots"); got != 2 {
+			return fmt.Errorf("counts of %v earlier boots wait, want 2", got)
+		}
+		return nil
+	})
 }
 
 // The next process dies as it serves. Whoever starts it again need not wait until the one before it has answered its last request.

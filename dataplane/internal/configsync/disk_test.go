@@ -215,6 +215,49 @@ func TestWhatTheDiskDoesNotTakeIsNotAcked(t *testing.T) {
 	wantInForce(t, n, configuration)
 }
 
+// While the next process of the node takes over nothing is written: a revocation is in force here all the same, and acked by whoever writes then.
+func TestWhatIsHeardDuringAHandOverIsInForceAndAckedByWhoeverWritesThen(t *testing.T) {
+	p := newPlane(t)
+	var store *state.Store
+	keep := keepingIn(t, filepath.Join(t.TempDir(), "state"))
+	n := start(t, p, func(c *Config) {
+		keep(c)
+		store = c.State
+	})
+	entries, configuration := newState(laneDirectory), newState(laneConfiguration)
+	d, c := p.next(laneDirectory), p.next(laneConfiguration)
+	entries.number, configuration.number = 1, 1
+	d.say(p.entryDelta(entries, 0, entries.setEntry(keyEntry(t, 1))))
+	d.acked(1)
+	if err := store.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	entries.number = 2
+	d.say(p.entryDelta(entries, 1, entries.setEntry(gone(keyEntry(t, 1)))))
+	d.nacked(2, codeNotDurable)
+	d.ended()
+	wantInForce(t, n, entries)
+	if epoch, number := n.Heard(); epoch == 0 || number != 2 {
+		t.Errorf("it has heard %d of epoch %d, want what is in force", number, epoch)
+	}
+	c.say(p.delta(configuration, 0, configuration.set("routes", "rt_1", "one")))
+	c.nacked(1, codeNotDurable)
+	c.ended()
+	if n.compiler.inForce != nil {
+		t.Error("a configuration is in force that would be lost")
+	}
+	store.Thaw()
+	d = p.next(laneDirectory)
+	if d.hello.GetNumber() != 1 {
+		t.Errorf("it says that it holds %d for good, want 1", d.hello.GetNumber())
+	}
+	d.say(p.entryDelta(entries, 1, entries.setEntry(gone(keyEntry(t, 1)))))
+	d.acked(2)
+	c = p.next(laneConfiguration)
+	c.say(p.delta(configuration, 0, configuration.set("routes", "rt_1", "one")))
+	c.acked(1)
+}
+
 func TestAConfigurationWaitsUntilTheDirectoryThatItNeedsLasts(t *testing.T) {
 	dir := t.TempDir()
 	p, n, configuration, c := begin(t, keepingIn(t, dir))

@@ -17,6 +17,10 @@
 // what is known of crashes, and how fresh the node was. A revision on which the process died twice within a minute of taking it is left for the one before it, and
 // refused until a newer one comes. Only files put back all together, marks included, can't be told from the past they show.
 //
+// When the next process of the node takes over the state is frozen: all that was acked lies on the disk, and nothing is written, put aside or
+// removed until one of the two thaws it. So the next process loads what the one before has in force, and whichever goes on, goes on from
+// there. What can't be read then is the next process's fault, not the state's.
+//
 // The package opens files and seals; it verifies no signature and knows nothing of streams (configsync does). Data flows from
 // configsync to the disk while the node runs, and back once, at its start.
 package state

@@ -9,6 +9,9 @@
 // this boot, in the spool's journal first → batch, in the journal first → Publisher. A process that dies leaves its ring and its
 // journal; the next one takes up what they hold and sends it under the boot and the numbers that it had.
 //
+// Two processes of a node may count at the same time, while one takes over from the other: each has a folder that is locked as long as it lives,
+// and the one that stays looks every ten seconds for what the other left.
+//
 // What is counted is what was answered: a request is recorded before the last byte of its answer is sent. If the process is
 // killed, each answer that a client had whole counts once; of those that were on their way at that moment some count, and their
 // clients may have seen them broken. Never less than what was seen, and never more than that and what was on its way. Single
