@@ -39,15 +39,17 @@ const (
 const (
 	bad     = "400"
 	unknown = "400|501"
-	refused = "400|413|414|417|431|501|505"
+	cut     = "400|408" // of a request without its end
 )
 
 // attack is bytes that a client sends, and what is to come of them.
 type attack struct {
 	name string
 	wire string
-	// answers are the statuses that are to come back, each one or several ("400|501"). After a refusal the connection ends.
+	// answers are the statuses that are to come back, each one or several ("400|501"). After a refusal the connection ends,
 	answers []string
+	// unless it may stay: it is plain where the request that was refused ends.
+	stays bool
 	// reach is what is to reach the service, "POST /a000000 body"; nil: as many requests as were answered 200, none of them evil.
 	reach []string
 	// incomplete tells that the client ends its side behind the wire. The connection then ends, or a refusal comes before.
@@ -145,9 +147,9 @@ func (f *arena) run(ctx context.Context, a attack) (statuses []int, _ error) {
 	method, _, _ := strings.Cut(strings.TrimLeft(a.wire, "\r\n"), " ")
 	probed := a.incomplete
 	for {
-		if !probed && len(statuses) == len(a.answers) && statuses[len(statuses)-1] < http.StatusBadRequest {
+		if !probed && len(statuses) == len(a.answers) && (a.stays || statuses[len(statuses)-1] < http.StatusBadRequest) {
 			probed = true
-			if _, err := io.WriteString(conn, "GET /probe HTTP/1.1\r\nHost: "+f.name+".test\r\nConnection: close\r\n\r\n"); err != nil {
+			if _, err := io.WriteString(conn, "GET /probe HTTP/1.1\r\nHost: "+f.name+".test\r\nConnection: close\r\n\r\n"); err != nil && !a.stays {
 				return statuses, fmt.Errorf("the connection ends behind %v: %w", statuses, err)
 			}
 			method = http.MethodGet
@@ -155,7 +157,7 @@ func (f *arena) run(ctx context.Context, a attack) (statuses []int, _ error) {
 		status, body, err := readAnswer(from, method)
 		switch {
 		case isTheEnd(err):
-			if probed && !a.incomplete {
+			if probed && !a.incomplete && !a.stays {
 				return statuses, fmt.Errorf("the connection ends behind %v before the probe was answered", statuses)
 			}
 			return statuses, nil

@@ -27,6 +27,11 @@ func refuse(name, wire, status string) attack {
 	return attack{name: name, wire: wire, answers: []string{status}, reach: []string{}}
 }
 
+// decline is an attack that is answered so, and may leave the connection as it is.
+func decline(name, wire, status string) attack {
+	return attack{name: name, wire: wire, answers: []string{status}, reach: []string{}, stays: true}
+}
+
 // serve is a request that is served, and reaches the service so.
 func serve(name, wire, reach string) attack {
 	return attack{name: name, wire: wire, answers: []string{"200"}, reach: []string{reach}}
@@ -74,12 +79,12 @@ func TestNoRequestIsSmuggledInABody(t *testing.T) {
 		{name: "five pipelined", wire: strings.Repeat(get+"\r\n", 5), answers: []string{"200", "200", "200", "200", "200"}},
 		{name: "a bad one pipelined", wire: get + "\r\n" + post + chunkedTE + "Content-Length: 3\r\n\r\n" + evilGet, answers: []string{"200", bad}, reach: []string{"GET " + own + " "}},
 		{name: "one behind the last", wire: get + "Connection: close\r\n\r\n" + evilGet, answers: []string{"200"}, reach: []string{"GET " + own + " "}, incomplete: true},
-		{name: "a body shorter than said", wire: post + "Content-Length: 100\r\n\r\n" + evilGet, answers: []string{bad}, reach: []string{}, incomplete: true},
-		{name: "a body much shorter than said", wire: post + "Content-Length: 999999999999999999\r\n\r\n" + evilGet, answers: []string{"400|413"}, reach: []string{}, incomplete: true},
-		{name: "chunks without an end", wire: post + chunkedTE + "\r\n" + chunk(evilGet), answers: []string{bad}, reach: []string{}, incomplete: true},
-		{name: "chunks with half an end", wire: post + chunkedTE + "\r\n" + chunk(evilGet) + "0\r\n", answers: []string{bad}, reach: []string{}, incomplete: true},
-		{name: "half a head", wire: get, answers: []string{bad}, reach: []string{}, incomplete: true},
-		{name: "half a line", wire: "GET " + own, answers: []string{bad}, reach: []string{}, incomplete: true},
+		{name: "a body shorter than said", wire: post + "Content-Length: 100\r\n\r\n" + evilGet, answers: []string{cut}, reach: []string{}, incomplete: true},
+		{name: "a body much shorter than said", wire: post + "Content-Length: 999999999999999999\r\n\r\n" + evilGet, answers: []string{cut + "|413"}, reach: []string{}, incomplete: true},
+		{name: "chunks without an end", wire: post + chunkedTE + "\r\n" + chunk(evilGet), answers: []string{cut}, reach: []string{}, incomplete: true},
+		{name: "chunks with half an end", wire: post + chunkedTE + "\r\n" + chunk(evilGet) + "0\r\n", answers: []string{cut}, reach: []string{}, incomplete: true},
+		{name: "half a head", wire: get, answers: []string{cut}, reach: []string{}, incomplete: true},
+		{name: "half a line", wire: "GET " + own, answers: []string{cut}, reach: []string{}, incomplete: true},
 	})
 }
 
@@ -231,7 +236,7 @@ func TestAHeadHasOneReading(t *testing.T) {
 		refuse("absolute form with a user", "GET http://"+host+"@other.test"+own+" HTTP/1.1\r\n"+hostLine+"\r\n", bad),
 		refuse("absolute form with an empty host", "GET http://"+own+" HTTP/1.1\r\n"+hostLine+"\r\n", bad),
 		refuse("another scheme", "GET ftp://"+host+own+" HTTP/1.1\r\n"+hostLine+"\r\n", bad),
-		refuse("no scheme", "GET //"+host+"@other.test"+own+"\\ HTTP/1.1\r\n"+hostLine+"\r\n", bad),
+		decline("no scheme", "GET //"+host+"@other.test"+own+"\\ HTTP/1.1\r\n"+hostLine+"\r\n", bad),
 		refuse("a path without a slash", "GET "+own[1:]+" HTTP/1.1\r\n"+hostLine+"\r\n", bad),
 		refuse("an authority", "GET "+host+":80 HTTP/1.1\r\n"+hostLine+"\r\n", bad),
 
@@ -270,9 +275,9 @@ func TestAHeadHasOneReading(t *testing.T) {
 		// Methods and targets of proxies.
 		refuse("CONNECT", "CONNECT other.test:443 HTTP/1.1\r\nHost: other.test:443\r\n\r\n"+evilGet, "400|405|501"),
 		refuse("CONNECT to a path", "CONNECT "+own+" HTTP/1.1\r\n"+hostLine+"\r\n"+evilGet, "400|405|501"),
-		refuse("TRACE", "TRACE "+own+" HTTP/1.1\r\n"+hostLine+"\r\n", "400|405|501"),
-		refuse("OPTIONS *", "OPTIONS * HTTP/1.1\r\n"+hostLine+"\r\n", "400|405|501"),
-		refuse("GET *", "GET * HTTP/1.1\r\n"+hostLine+"\r\n", "400|405|501"),
+		decline("TRACE", "TRACE "+own+" HTTP/1.1\r\n"+hostLine+"\r\n", "400|405|501"),
+		decline("OPTIONS *", "OPTIONS * HTTP/1.1\r\n"+hostLine+"\r\n", "400|405|501"),
+		decline("GET *", "GET * HTTP/1.1\r\n"+hostLine+"\r\n", "400|405|501"),
 
 		// Upgrade and Expect.
 		refuse("h2c", get+"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n", "400|501"),
@@ -281,7 +286,7 @@ func TestAHeadHasOneReading(t *testing.T) {
 		refuse("h2c in a list", get+"Connection: Upgrade\r\nUpgrade: websocket, H2C\r\n\r\n", "400|501"),
 		refuse("h2c in a second field", get+"Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n\r\n", "400|501"),
 		refuse("h2c with a body", post+"Connection: Upgrade\r\nUpgrade: h2c\r\n"+withLength(evilGet), "400|501"),
-		serve("an Upgrade that nobody knows", get+"Connection: Upgrade\r\nUpgrade: foo/2\r\n\r\n", "GET "+own+" "),
+		{name: "an Upgrade that nobody knows", wire: get + "Connection: Upgrade\r\nUpgrade: foo/2\r\n\r\n", answers: []string{"200|501"}, stays: true},
 		refuse("another expectation", post+"Expect: 200-ok\r\n"+withLength("x"), "417"),
 		refuse("an expectation twice", post+"Expect: 100-continue\r\nExpect: 100-continue\r\n"+withLength("x"), "417"),
 		refuse("a list of expectations", post+"Expect: 100-continue, x\r\n"+withLength("x"), "417"),

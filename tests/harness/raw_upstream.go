@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ type RawAnswer struct {
 func Echo(r RawRequest) RawAnswer {
 	said := fmt.Sprintf("%s %s %d", r.Method, r.Target, len(r.Body))
 	wire := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(said))
-	if r.Method != "HEAD" {
+	if r.Method != http.MethodHead {
 		wire += said
 	}
 	return RawAnswer{Wire: wire}
@@ -172,11 +173,12 @@ func readRaw(from *bufio.Reader) (r RawRequest, _ error) {
 	case err != nil:
 		return r, err
 	case chunked:
-		return r, r.readChunks(from)
+		err = r.readChunks(from)
+		return r, err
 	}
-	body := make([]byte, length)
-	_, err = io.ReadFull(from, body)
-	r.Body = string(body)
+	var body strings.Builder // as large as it is, not as it says
+	_, err = io.CopyN(&body, from, length)
+	r.Body = body.String()
 	return r, err //nolint:wrapcheck // the end of the connection
 }
 
@@ -225,7 +227,7 @@ func rawFraming(fields []string) (length int64, chunked bool, _ error) {
 			if chunked = name == "Transfer-Encoding" && value == "chunked"; chunked {
 				continue
 			}
-			if length, err = strconv.ParseInt(value, 10, 32); name != "Content-Length" || err != nil || length < 0 || value != strconv.FormatInt(length, 10) {
+			if length, err = strconv.ParseInt(value, 10, 64); name != "Content-Length" || err != nil || length < 0 || value != strconv.FormatInt(length, 10) {
 				return 0, false, violation(fmt.Sprintf("framing %q", line))
 			}
 		}
