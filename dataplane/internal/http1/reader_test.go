@@ -290,7 +290,7 @@ func TestTheFrontOfABodyIsWhatHasCome(t *testing.T) {
 func TestChunksAreHandedOverAsTheyCome(t *testing.T) {
 	t.Parallel()
 	in, out := io.Pipe()
-	defer in.Close()
+	t.Cleanup(func() { _ = in.Close() })
 	go func() {
 		_, _ = io.WriteString(out, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n9\r\nth")
 	}()
