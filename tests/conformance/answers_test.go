@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,34 +143,73 @@ func answers() []answer {
 // that was poisoned before, if it is used again at all.
 func TestNoClientGetsWhatWasMeantForAnother(t *testing.T) {
 	t.Parallel()
-	all := answers()
-	field := newArena(t, func(r harness.RawRequest) harness.RawAnswer {
+	field := newArena(t, hostile(answers()))
+	for n, a := range answers() {
+		field.endure(t, n, a)
+		if a.later != "" {
+			field.service.Inject(a.later)
+		}
+		for next := range 2 {
+			field.serves(t, fmt.Sprintf("/next/%d/%d", n, next), a)
+		}
+	}
+	field.canonical(t)
+}
+
+// The same while many ask, over connections that come and go.
+func TestNoClientGetsWhatWasMeantForAnotherAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	field := newArena(t, hostile(answers()))
+	var running sync.WaitGroup
+	for worker := range attackers / 2 {
+		running.Go(func() {
+			for n, a := range answers() {
+				if n%2 == worker%2 {
+					field.endure(t, n, a)
+				}
+				field.serves(t, fmt.Sprintf("/next/%d/%d", n, worker), a)
+			}
+		})
+	}
+	running.Wait()
+	field.canonical(t)
+}
+
+// hostile is a service that answers a path with a number as it is told, and others with what was asked.
+func hostile(all []answer) func(harness.RawRequest) harness.RawAnswer {
+	return func(r harness.RawRequest) harness.RawAnswer {
 		var n int
 		if _, err := fmt.Sscanf(r.Target, "/a%06d", &n); err != nil {
 			return harness.Echo(r)
 		}
 		return harness.RawAnswer{Wire: all[n].wire, Close: all[n].close}
-	})
-	for n, a := range all {
-		method := a.method
-		if method == "" {
-			method = http.MethodGet
-		}
-		got, err := field.ask(t.Context(), method, fmt.Sprintf("/a%06d", n))
-		if err != nil || !among(got, a.want) {
-			t.Errorf("%s: the client got %q, %v; want %q\n\t%q", a.name, got, err, a.want, short(a.wire))
-		}
-		if a.later != "" {
-			field.service.Inject(a.later)
-		}
-		for next := range 2 {
-			path := fmt.Sprintf("/next/%d/%d", n, next)
-			if got, err := field.ask(t.Context(), http.MethodGet, path); err != nil || got != "200 GET "+path+" 0" {
-				t.Errorf("behind %s the next client got %q, %v\n\t%q", a.name, got, err, short(a.wire))
-			}
-		}
 	}
-	for _, violation := range field.service.Violations() {
+}
+
+// endure asks for a hostile answer.
+func (f *arena) endure(t *testing.T, n int, a answer) {
+	t.Helper()
+	method := a.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	got, err := f.ask(t.Context(), method, fmt.Sprintf("/a%06d", n))
+	if err != nil || !among(got, a.want) {
+		t.Errorf("%s: the client got %q, %v; want %q\n\t%q", a.name, got, err, a.want, short(a.wire))
+	}
+}
+
+// serves asks for a harmless answer behind a hostile one.
+func (f *arena) serves(t *testing.T, path string, behind answer) {
+	t.Helper()
+	if got, err := f.ask(t.Context(), http.MethodGet, path); err != nil || got != "200 GET "+path+" 0" {
+		t.Errorf("behind %s the next client got %q, %v\n\t%q", behind.name, got, err, short(behind.wire))
+	}
+}
+
+func (f *arena) canonical(t *testing.T) {
+	t.Helper()
+	for _, violation := range f.service.Violations() {
 		t.Errorf("the service was sent a request that isn't canonical: %s", violation)
 	}
 }

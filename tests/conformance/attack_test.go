@@ -52,6 +52,8 @@ type attack struct {
 	stays bool
 	// reach is what is to reach the service, "POST /a000000 body"; nil: as many requests as were answered 200, none of them evil.
 	reach []string
+	// dribbles tells that each byte is sent by itself.
+	dribbles bool
 	// incomplete tells that the client ends its side behind the wire. The connection then ends, or a refusal comes before.
 	incomplete bool
 }
@@ -84,6 +86,19 @@ func newArena(t *testing.T, answer func(harness.RawRequest) harness.RawAnswer) a
 	name := fmt.Sprintf("arena%02d", arenas.Add(1)%100) // 100 and more would be another length
 	s.Route(sallyport.Route{Name: s.Name("all"), Hosts: []string{name + ".test"}, Service: s.Service("all", service.Address).Name, Paths: harness.Below("/"), Public: true})
 	return arena{name: name, edge: strings.TrimPrefix(s.Edges()[0].URL, "http://"), service: service}
+}
+
+// inEveryWay adds to each attack that isn't long one that sends the same byte by byte: each byte may be the last of a read.
+func inEveryWay(attacks []attack) []attack {
+	const long = 1000
+	all := slices.Clone(attacks)
+	for _, a := range attacks {
+		if len(a.wire) < long {
+			a.name, a.dribbles = a.name+", byte by byte", true
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // withstands fails the test unless every attack ends as it says.
@@ -135,7 +150,7 @@ func (f *arena) run(ctx context.Context, a attack) (statuses []int, _ error) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(conn, a.wire); err != nil && !isReset(err) {
+	if err := a.send(conn); err != nil && !isReset(err) {
 		return nil, err
 	}
 	if a.incomplete {
@@ -171,6 +186,19 @@ func (f *arena) run(ctx context.Context, a attack) (statuses []int, _ error) {
 		}
 		statuses = append(statuses, status)
 	}
+}
+
+func (a attack) send(conn net.Conn) error {
+	portion := max(len(a.wire), 1)
+	if a.dribbles {
+		portion = 1 // which TCP sends at once: Go switches Nagle's algorithm off
+	}
+	for part := range slices.Chunk([]byte(a.wire), portion) {
+		if _, err := conn.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readAnswer reads a final answer.
@@ -222,9 +250,7 @@ func matches(statuses []int, answers []string) error {
 // judge compares what reached the service.
 func (f *arena) judge(t *testing.T, attacks []attack, statuses [][]int) {
 	t.Helper()
-	for _, violation := range f.service.Violations() {
-		t.Errorf("the service was sent a request that isn't canonical: %s", violation)
-	}
+	f.canonical(t)
 	reached := map[string][]string{}
 	for _, r := range f.service.Requests() {
 		if len(r.Target) < len(own) || r.Target == "/probe" {
