@@ -38,7 +38,7 @@ WEB_MADE_OF := $(shell find web/client web/ui web/console -type f -not -name sch
                web/package.json web/tsconfig.json controlplane/internal/api/openapi.json
 
 # Black-box packages of tests/ run the built programs; the rest of tests/ are unit tests.
-BLACK_BOX := e2e chaos compat
+BLACK_BOX := e2e chaos compat conformance
 NOT_UNIT  := /(e2e|chaos|conformance|compat|soak)(/|$$)
 
 # The commit whose programs and contract this build must get on with: the end of the issue before.

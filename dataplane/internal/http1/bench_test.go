@@ -3,6 +3,7 @@ package http1_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -77,12 +78,13 @@ func BenchmarkRequestTenFields(b *testing.B) { benchRequest(b, tenFieldHead+"{}"
 func BenchmarkRequestBrowser(b *testing.B)   { benchRequest(b, browserHead) }
 
 func BenchmarkParseTenFields(b *testing.B) {
+	head := []byte(tenFieldHead)
 	var request http1.Request
 	var header pipeline.Header
 	b.ReportAllocs()
 	for b.Loop() {
 		header.Reset()
-		if err := request.Parse([]byte(tenFieldHead), benchLimits, &header); err != nil {
+		if err := request.Parse(head, benchLimits, &header); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -122,7 +124,7 @@ func BenchmarkResponse(b *testing.B) {
 		for body := r.Body(&response.Head, nil); !body.AtEnd(); {
 			if n := len(body.Front()); n > 0 {
 				body.Discard(n)
-			} else if _, err := body.Read(make([]byte, 2048)); err != nil && err != io.EOF {
+			} else if _, err := body.Read(make([]byte, 2048)); err != nil && !errors.Is(err, io.EOF) {
 				b.Fatal(err)
 			}
 		}
@@ -155,7 +157,7 @@ func BenchmarkChunkedBody(b *testing.B) {
 			b.Fatal(err)
 		}
 		for body := r.Body(&request.Head, nil); !body.AtEnd(); {
-			if _, err := body.Read(p); err != nil && err != io.EOF {
+			if _, err := body.Read(p); err != nil && !errors.Is(err, io.EOF) {
 				b.Fatal(err)
 			}
 		}

@@ -52,25 +52,23 @@ const (
 
 // valueSpan is span(b, inValue), eight bytes at a time: values are most of what a head consists of.
 func valueSpan(b []byte) int {
-	i := 0
-	for i < len(b) {
-		if len(b)-i >= 8 {
-			word := binary.LittleEndian.Uint64(b[i:])
-			del := word ^ 0x7f*everyByte // zero where there is a DEL
-			// The high bit of each byte below 0x20, or equal to 0x7f. Borrows set it only above a byte where it is right.
-			odd := ((word-0x20*everyByte)&^word | (del-everyByte)&^del) & highBits
-			if odd == 0 {
-				i += 8
-				continue
-			}
-			i += bits.TrailingZeros64(odd) / 8
+	all := len(b)
+	for len(b) >= 8 {
+		word := binary.LittleEndian.Uint64(b)
+		// The high bit of each byte below 0x20, and of each 0x7f: there the subtraction borrows. A borrow goes up into bytes that are neither,
+		// but never down: the lowest bit is right.
+		odd := ((word - 0x20*everyByte) | ((word ^ 0x7f*everyByte) - everyByte)) &^ word & highBits
+		if odd == 0 {
+			b = b[8:]
+			continue
 		}
-		if classes[b[i]]&inValue == 0 {
-			return i
+		b = b[bits.TrailingZeros64(odd)/8:]
+		if b[0] != '\t' {
+			return all - len(b)
 		}
-		i++ // a tab, or one of the last bytes
+		b = b[1:]
 	}
-	return i
+	return all - len(b) + span(b, inValue)
 }
 
 // trim takes spaces and tabs off both ends (RFC 9110, section 5.6.3).

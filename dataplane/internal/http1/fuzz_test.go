@@ -234,7 +234,7 @@ func FuzzChunkedBodyIsReadAsItWasWritten(f *testing.F) {
 		for p := make([]byte, 1+int(portion)); ; {
 			n, err := body.Read(p)
 			read = append(read, p[:n]...)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

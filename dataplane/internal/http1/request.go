@@ -6,6 +6,9 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 )
 
+// connect is the method whose target is an authority (RFC 9112, section 3.2.3).
+const connect = "CONNECT"
+
 // Request is the head of a request, but for its fields.
 type Request struct {
 	Head
@@ -124,7 +127,7 @@ func (r *Request) settleHost() *Error {
 		}
 		r.Authority = authority
 	}
-	if r.Target[0] == '/' || r.Target == "*" || r.Method == "CONNECT" {
+	if r.Target[0] == '/' || r.Target == "*" || r.Method == connect {
 		return nil
 	}
 	return r.absolute()

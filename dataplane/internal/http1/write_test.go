@@ -1,6 +1,7 @@
 package http1_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -43,8 +44,18 @@ func TestAStatusLineHasThreeDigits(t *testing.T) {
 func TestAFieldThatWouldBeginAnotherIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, f := range []pipeline.Field{
-		{Name: "", Value: "a"}, {Name: "A B", Value: "a"}, {Name: "A:", Value: "a"}, {Name: "A\r\nB", Value: "a"}, {Name: "\xe4", Value: "a"}, {Name: "A\x00", Value: "a"},
-		{Name: "A", Value: "a\r\nB: c"}, {Name: "A", Value: "a\nB: c"}, {Name: "A", Value: "a\rB: c"}, {Name: "A", Value: "\x00"}, {Name: "A", Value: "\x7f"}, {Name: "A", Value: "0123456\n"},
+		{Name: "", Value: "a"},
+		{Name: "A B", Value: "a"},
+		{Name: "A:", Value: "a"},
+		{Name: "A\r\nB", Value: "a"},
+		{Name: "\xe4", Value: "a"},
+		{Name: "A\x00", Value: "a"},
+		{Name: "A", Value: "a\r\nB: c"},
+		{Name: "A", Value: "a\nB: c"},
+		{Name: "A", Value: "a\rB: c"},
+		{Name: "A", Value: "\x00"},
+		{Name: "A", Value: "\x7f"},
+		{Name: "A", Value: "0123456\n"},
 	} {
 		if got, ok := http1.AppendField([]byte("before"), f.Name, f.Value); ok || string(got) != "before" {
 			t.Errorf("%q gives %q, %v", f, got, ok)
@@ -105,7 +116,7 @@ func TestWhatIsWrittenIsReadAsItWasMeant(t *testing.T) {
 	request, _ = http1.AppendFields(request, &header)
 	request = append(http1.AppendEmptyLine(http1.AppendChunked(request)), body...)
 	g, err := readRequest(reading(strings.NewReader(string(request)), 4096))
-	if err != nil || g.request.Method != "POST" || g.request.Target != "/a?b" || g.body != strings.Repeat("x", 26) || fields(&g.trailer) != "T: u" ||
+	if err != nil || g.request.Method != http.MethodPost || g.request.Target != "/a?b" || g.body != strings.Repeat("x", 26) || fields(&g.trailer) != "T: u" ||
 		fields(&g.header) != "Host: a.example|X: \xe4 \t y|Transfer-Encoding: chunked" {
 		t.Errorf("%q is read as %+v, %v", request, g, err)
 	}
