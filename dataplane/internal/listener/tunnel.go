@@ -112,8 +112,9 @@ func (t *tunnel) run() {
 	t.fromClient()
 	select {
 	case <-done:
-		return
 	case <-t.ended:
+	}
+	if t.code.Load() != 0 {
 		t.farewell()
 	}
 	<-done
