@@ -16,7 +16,7 @@ type plain struct {
 	text []byte
 }
 
-func (p *plain) Acquire() *pipeline.Exchange { return p.pool.Get() }
+func (p *plain) Acquire() *pipeline.Exchange  { return p.pool.Get() }
 func (p *plain) Finish(ex *pipeline.Exchange) { p.pool.Put(ex) }
 
 func (p *plain) Serve(ex *pipeline.Exchange) {
