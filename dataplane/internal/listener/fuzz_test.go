@@ -145,7 +145,4 @@ func checkAnswers(t *testing.T, out []byte, methods []string, broken bool) {
 	if rest, _ := io.ReadAll(reader); len(rest) > 0 && !broken {
 		t.Fatalf("%q is behind the last answer in %q", rest, out)
 	}
-	if strings.Contains(string(out), "\x00") {
-		t.Fatalf("a NUL got out: %q", out)
-	}
 }
