@@ -42,7 +42,7 @@ const (
 func (c *conn) framingOf(ex *pipeline.Exchange) framing {
 	out := &ex.Response
 	switch {
-	case ex.Request.Method == "HEAD" || out.Status == 204 || out.Status == 304:
+	case ex.Request.Method == methodHead || out.Status == 204 || out.Status == 304:
 		return bodyless
 	case out.ContentLength >= 0 || out.Body == nil:
 		return byLength
@@ -67,7 +67,7 @@ func (c *conn) answer(ex *pipeline.Exchange) {
 	c.mend()
 	b := c.borrowOutgoing()
 	defer c.returnOutgoing()
-	if ex.Response.Status == 101 && ex.Response.Tunnel != nil {
+	if ex.Response.Status == switching && ex.Response.Tunnel != nil {
 		c.switchProtocols(ex, b)
 		return
 	}
@@ -89,7 +89,7 @@ func (c *conn) answer(ex *pipeline.Exchange) {
 // fault puts a problem in the place of an answer that HTTP forbids.
 func (c *conn) fault(ex *pipeline.Exchange, reason string) {
 	ex.Refuse(&pipeline.Rejection{Code: problem.Internal, Reason: reason})
-	ex.Response.Tunnel = c.closeTunnel(ex.Response.Tunnel)
+	closeTunnel(&ex.Response)
 	refused := *ex.Rejection
 	if ex.Rejection.Code != problem.Internal { // it was refused before, by words that can't be sent
 		ex.Rejection = &pipeline.Rejection{Code: problem.Internal}
@@ -119,18 +119,18 @@ func (c *conn) finish() {
 	if ex.Response.Body != nil {
 		_ = ex.Response.Body.Close() // all that is wanted of it was read
 	}
-	ex.Response.Tunnel = c.closeTunnel(ex.Response.Tunnel)
+	closeTunnel(&ex.Response)
 	c.body.stop()
 	c.body = nil
 	c.rest()
 	c.engine.handler.Finish(ex)
 }
 
-func (c *conn) closeTunnel(t pipeline.Tunnel) pipeline.Tunnel {
-	if t != nil {
-		_ = t.Close() // as above
+func closeTunnel(out *pipeline.Response) {
+	if out.Tunnel != nil {
+		_ = out.Tunnel.Close() // as above
+		out.Tunnel = nil
 	}
-	return nil
 }
 
 // appendHead appends the answer's head; false: something in it could begin another field, or another message, or there is no such status.

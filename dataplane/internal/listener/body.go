@@ -165,7 +165,7 @@ func (b *requestBody) stop() {
 		return
 	}
 	if !b.mu.TryLock() {
-		_ = b.conn.clock.conn.SetReadDeadline(past) // of a closed connection nothing is read
+		b.conn.wake()
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()

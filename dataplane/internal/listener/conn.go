@@ -60,8 +60,8 @@ type conn struct {
 func newConn(e *engine, raw net.Conn) *conn {
 	c := &conn{engine: e, scheme: "http"}
 	c.limits = e.limits()
-	c.clock.sweeper, c.clock.conn = e.sweeper, raw
-	c.interim, c.wire.release = c.sendInterim, c.giveBack
+	c.sweeper, c.conn = e.sweeper, raw
+	c.interim, c.release = c.sendInterim, c.giveBack
 	e.sweeper.Add(&c.timer, c.due)
 	c.at = inFirst
 	c.expect(inFirst, c.limits.Head)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,3 +112,52 @@ func aborted(ex *pipeline.Exchange) <-chan struct{} {
 type cutting chan struct{}
 
 func (c cutting) Cut() { close(c) }
+
+// Requests go on while the end begins: each that is sent on an open connection is answered, and the answer says when to go.
+func TestNoRequestOnAnOpenConnectionFailsWhileTheListenerStops(t *testing.T) {
+	counters := new(Counters)
+	handler := &echo{serve: func(ex *pipeline.Exchange) {
+		_, _ = io.Copy(io.Discard, ex.Request.Body)
+		ex.Response.Status = http.StatusOK
+	}}
+	address, stop, ended := running(t, Config{Handler: handler, DrainTimeout: 10 * time.Second, Counters: counters})
+	const many = 50
+	results := make(chan error, many)
+	var answered atomic.Int64
+	for range many {
+		conn := dial(t, address)
+		go func() {
+			reader := bufio.NewReader(conn)
+			for {
+				_, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+				if err != nil {
+					results <- err
+					return
+				}
+				answer, err := http.ReadResponse(reader, nil)
+				if err == nil {
+					_, err = io.Copy(io.Discard, answer.Body)
+					_ = answer.Body.Close()
+				}
+				if err != nil || answer.Close {
+					results <- err
+					return
+				}
+				answered.Add(1)
+			}
+		}()
+	}
+	eventually(t, "all are busy", func() bool { return answered.Load() > 10*many })
+	stop()
+	for range many {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if s := counters.Stats(); s.Open != 0 || s.Cut != 0 {
+		t.Errorf("%d connections are open, %d were cut off", s.Open, s.Cut)
+	}
+}

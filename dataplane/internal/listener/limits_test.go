@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -163,41 +162,4 @@ func TestAListenerThatIsClosedUnderItsEngineIsAnError(t *testing.T) {
 	if !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
-}
-
-func TestAnIdleConnectionHoldsNoBufferAndLittleMemory(t *testing.T) {
-	const many, most = 500, 12 << 10
-	counters := new(Counters)
-	address := startWith(t, Config{Handler: new(echo), Counters: counters})
-	var before, after runtime.MemStats
-	clients := make([]*net.TCPConn, many)
-	for i := range clients {
-		clients[i] = dial(t, address)
-	}
-	eventually(t, "all are open", func() bool { return counters.Stats().Open == many })
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	for _, c := range clients {
-		say(t, c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	}
-	for _, c := range clients {
-		expect(t, c, []byte("HTTP/1.1 200"))
-	}
-	eventually(t, "all idle again", func() bool { return counters.Stats().Idle == many })
-	e := counters.engine.Load()
-	e.each(func(c *conn) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.phase == inIdle && c.reader.Holds() {
-			t.Error("an idle connection holds a buffer")
-		}
-	})
-	runtime.GC()
-	runtime.GC() // what pools keep goes with the second one
-	runtime.ReadMemStats(&after)
-	grown := int64(after.HeapInuse+after.StackInuse) - int64(before.HeapInuse+before.StackInuse)
-	if grown > many*most {
-		t.Errorf("a connection that has served a request takes %d bytes more, want at most %d", grown/many, most)
-	}
-	t.Logf("%d bytes more for each of %d connections that have served a request", grown/many, many)
 }

@@ -14,6 +14,13 @@ import (
 const (
 	http10 = "HTTP/1.0"
 	http11 = "HTTP/1.1"
+
+	methodGet     = "GET"
+	methodHead    = "HEAD"
+	methodConnect = "CONNECT"
+	methodTrace   = "TRACE"
+
+	switching = 101
 )
 
 // handle serves the request whose head was read.
@@ -67,7 +74,7 @@ func (c *conn) fill(ex *pipeline.Exchange) *pipeline.Rejection {
 }
 
 func checkMethod(method string) *pipeline.Rejection {
-	if method == "CONNECT" || method == "TRACE" {
+	if method == methodConnect || method == methodTrace {
 		return &pipeline.Rejection{Code: problem.MethodNotAllowed, Detail: "The gateway takes neither CONNECT nor TRACE.", Reason: method}
 	}
 	return nil
@@ -79,7 +86,7 @@ func fillUpgrade(in *pipeline.Request, from *http1.Request) *pipeline.Rejection 
 	if from.Upgrade == "" && !in.Header.Has("Upgrade") {
 		return nil
 	}
-	if !pipeline.EqualFold(from.Upgrade, websocket.Protocol) || from.Method != "GET" || from.Framing != http1.None {
+	if !pipeline.EqualFold(from.Upgrade, websocket.Protocol) || from.Method != methodGet || from.Framing != http1.None {
 		return &pipeline.Rejection{Code: problem.UpgradeNotSupported, Reason: "Upgrade asked for"}
 	}
 	if err := websocket.CheckRequest(&in.Header); err != nil {

@@ -45,7 +45,9 @@ func secured(t *testing.T, cfg Config) (address string, client *tls.Config) {
 			t.Error(err)
 		}
 		rest()
-		<-swept
+		if err := <-swept; err != nil {
+			t.Error(err)
+		}
 	})
 	client.ServerName = "example.com"
 	client.NextProtos = nil
@@ -175,7 +177,9 @@ func TestOverHTTP2ARequestEndsWithItsClientAndAPanicIsAnswered(t *testing.T) {
 	if err := <-cause; !errors.Is(err, pipeline.ErrGone) {
 		t.Errorf("aborted by %v", err)
 	}
-	<-left
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("the client got %v", err)
+	}
 }
 
 func TestAHandshakeThatTakesTooLongOrFailsIsGivenUpAndCounted(t *testing.T) {
@@ -219,7 +223,7 @@ func TestOverTLSAnAnswerThatIsCutShortLooksSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	say(t, conn, "GET / HTTP/1.0\r\n\r\n") // whose end is the connection's
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

@@ -167,7 +167,7 @@ func (t *tunnel) carry(from io.Reader, to *lane) error {
 				return failed
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // both sides return it bare
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
@@ -306,7 +306,7 @@ func (c *conn) tunnelOpens(t *tunnel) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone.end()
-	c.phase, c.read, c.clock.tunnel = inTunnel, time.Time{}, t
+	c.phase, c.read, c.tunnel = inTunnel, time.Time{}, t
 }
 
 // dismiss ends a tunnel since the node goes.

@@ -141,7 +141,7 @@ func expectClose(t *testing.T, from io.Reader, by websocket.Direction, code uint
 
 func TestFramesPassBothWaysAndAreCounted(t *testing.T) {
 	w := open(t)
-	if w.answer.StatusCode != 101 || w.answer.Header.Get("Connection") != "Upgrade" || w.answer.Header.Get("Upgrade") != "websocket" || w.answer.Header.Get("Sec-WebSocket-Accept") == "" {
+	if w.answer.StatusCode != http.StatusSwitchingProtocols || w.answer.Header.Get("Connection") != "Upgrade" || w.answer.Header.Get("Upgrade") != "websocket" || w.answer.Header.Get("Sec-WebSocket-Accept") == "" {
 		t.Errorf("answered %d %v", w.answer.StatusCode, w.answer.Header)
 	}
 	for range 3 {

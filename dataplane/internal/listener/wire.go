@@ -109,11 +109,12 @@ func (w *wire) Read(p []byte) (int, error) {
 // received reads what is there; false: nothing is.
 func (w *wire) received(fd uintptr) bool {
 	for {
-		w.inCount, w.inErr = syscall.Read(int(fd), w.in)
-		switch w.inErr {
-		case syscall.EINTR:
+		n, err := syscall.Read(int(fd), w.in)
+		if err == syscall.EINTR {
 			continue
-		case syscall.EAGAIN:
+		}
+		w.inCount, w.inErr = n, err
+		if err == syscall.EAGAIN {
 			if w.since.IsZero() {
 				w.since = w.sweeper.Now()
 				w.time()
@@ -198,8 +199,8 @@ func (w *wire) sent(fd uintptr) bool {
 		w.out = w.out[max(n, 0):]
 		w.outErr = nil
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // an errno, bare
-		case err == syscall.EAGAIN: //nolint:errorlint // an errno, bare
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
 			w.outWaited = true
 			w.expectWrite(w.limits.WriteStall)
 			return false
@@ -227,6 +228,9 @@ func (w *wire) Cut() {
 	w.cut.Store(true)
 	_ = w.conn.SetDeadline(past) // of a closed connection there is nothing to cut
 }
+
+// wake makes whoever reads fail at once.
+func (w *wire) wake() { _ = w.conn.SetReadDeadline(past) } // of a closed connection nothing is read
 
 // mend lets an answer be written to a client who was cut off while his request was read.
 func (w *wire) mend() {
