@@ -61,7 +61,7 @@ func (c *conn) answer(ex *pipeline.Exchange) {
 		c.closing, c.unread = true, true
 	}
 	if c.engine.leaving.Load() || c.cut.Load() {
-		c.closing = true
+		c.closing, c.unread = true, true // its next request may be under way
 	}
 	c.body.decided()
 	c.mend()

@@ -51,7 +51,7 @@ type conn struct {
 	exchange *pipeline.Exchange // under way; nil: none
 	begun    time.Time
 	closing  bool // no further request is taken
-	unread   bool // the client may still be sending: the end must linger
+	unread   bool // the client may be sending still, or again: the end must linger
 	broken   bool // what was sent of an answer is not all of it
 	outgoing *[writeBufferBytes]byte
 }
@@ -78,7 +78,7 @@ func (c *conn) serve(secure *tls.Config) {
 	c.reader.Attach(&c.wire, nil)
 	for c.next() {
 	}
-	if c.unread && !c.broken {
+	if !c.broken && (c.unread || c.reader.Buffered() > 0 || c.readableNow()) {
 		c.linger()
 	}
 }
@@ -154,9 +154,10 @@ func (c *conn) next() bool {
 	return !c.closing
 }
 
-// spared tells whether a request has come in the very moment in which the connection was to end since the node goes.
+// spared tells whether a request has come in the very moment in which the connection was to end: it has idled for long enough, or the node
+// goes. Whoever sent it can't know.
 func (c *conn) spared() bool {
-	if !c.engine.leaving.Load() || c.overdue() != quiet || c.conn.SetReadDeadline(time.Time{}) != nil || !c.readableNow() {
+	if !c.readableNow() || !c.forgive() {
 		return false
 	}
 	c.wire.begun()

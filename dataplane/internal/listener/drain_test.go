@@ -161,3 +161,23 @@ func TestNoRequestOnAnOpenConnectionFailsWhileTheListenerStops(t *testing.T) {
 		t.Errorf("%d connections are open, %d were cut off", s.Open, s.Cut)
 	}
 }
+
+func TestARequestThatComesInTheMomentOfAnIdleConnectionsEndIsServed(t *testing.T) {
+	client, accepted := pair(t)
+	e := newEngine(Config{Handler: new(echo), Logger: slog.New(slog.DiscardHandler), Sweeper: sweeper.New()})
+	c := newConn(e, accepted)
+	e.remember(c)
+	say(t, client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	raw, err := accepted.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.bare(raw)
+	eventually(t, "it is there", c.readableNow)
+	e.leaving.Store(true)
+	e.closeIdle()
+	c.serve(nil)
+	if answer, _ := next(t, bufio.NewReader(client), http.MethodGet); answer.StatusCode != http.StatusOK || !answer.Close {
+		t.Errorf("got %d, close %t", answer.StatusCode, answer.Close)
+	}
+}
