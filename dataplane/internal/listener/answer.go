@@ -24,6 +24,9 @@ func (c *conn) borrowOutgoing() []byte {
 }
 
 func (c *conn) returnOutgoing() {
+	if c.outgoing == nil {
+		return
+	}
 	writeBuffers.Put(c.outgoing)
 	c.outgoing = nil
 }
@@ -90,14 +93,10 @@ func (c *conn) answer(ex *pipeline.Exchange) {
 func (c *conn) fault(ex *pipeline.Exchange, reason string) {
 	ex.Refuse(&pipeline.Rejection{Code: problem.Internal, Reason: reason})
 	closeTunnel(&ex.Response)
-	refused := *ex.Rejection
-	if ex.Rejection.Code != problem.Internal { // it was refused before, by words that can't be sent
-		ex.Rejection = &pipeline.Rejection{Code: problem.Internal}
-	} else {
-		ex.Rejection = &pipeline.Rejection{Code: refused.Code, Detail: refused.Detail}
-	}
+	kept := ex.Rejection // maybe an earlier one, whose words can't be sent
+	ex.Rejection = &pipeline.Rejection{Code: problem.Internal}
 	ex.Answer()
-	ex.Rejection = &refused
+	ex.Rejection = kept
 	ex.Response.Header.Set("X-Request-Id", id.Text(pipeline.RequestIDPrefix, ex.ID))
 }
 
@@ -218,6 +217,7 @@ func (c *conn) sendInterim(status int, header *pipeline.Header) {
 	if status != earlyHints {
 		return // 100 is the gateway's own to say, and others nobody has asked for
 	}
+	header.DropConnection()
 	b := http1.AppendStatusLine(c.borrowOutgoing(), status)
 	defer c.returnOutgoing()
 	for _, f := range header.Fields() {

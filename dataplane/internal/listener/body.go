@@ -26,8 +26,9 @@ func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
 // written, and even after that, when the exchange, the buffer and the connection serve another request: so each body is a value of its own, and
 // after release nothing is read, and nothing touches either.
 type requestBody struct {
-	conn  *conn
-	ended atomic.Bool // the whole body was read
+	conn    *conn
+	ended   atomic.Bool // the whole body was read
+	stopped atomic.Bool // nobody wants more of it
 
 	mu    sync.Mutex // held while somebody reads
 	from  *http1.Body
@@ -51,7 +52,7 @@ func (c *conn) openBody(in *pipeline.Request) {
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.into == nil {
+	if b.into == nil || b.stopped.Load() {
 		return 0, errReleased
 	}
 	if err := b.invite(); err != nil {
@@ -140,7 +141,7 @@ func (b *requestBody) fault(err error) error {
 	switch counters := b.conn.engine.counters; {
 	case errors.As(err, &malformed):
 		counters.protocolError(malformed)
-		return &pipeline.Rejection{Code: codeOf(malformed.Status), Detail: "The request body is malformed.", Reason: malformed.Reason}
+		return &pipeline.Rejection{Code: codeOf(malformed), Detail: "The request body is malformed.", Reason: malformed.Reason}
 	case err == errSlowBody: //nolint:errorlint,err113 // the very value
 		counters.timedOut(inBody)
 		return &pipeline.Rejection{Code: problem.RequestTimeout, Reason: err.Error()}
@@ -157,6 +158,15 @@ func (b *requestBody) fault(err error) error {
 
 // atEnd tells whether all that the client sends of the request was read.
 func (b *requestBody) atEnd() bool { return b == nil || b.ended.Load() }
+
+// StopReading implements pipeline.Stopper: a Read under way fails soon, and later ones at once.
+func (b *requestBody) StopReading() {
+	if b.ended.Load() {
+		return
+	}
+	b.stopped.Store(true)
+	b.conn.wake()
+}
 
 // stop lets go of exchange and buffer. Whoever still reads is woken up first: the connection is of no use any more, since it isn't known
 // where in the body he is.

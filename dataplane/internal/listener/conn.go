@@ -108,7 +108,7 @@ func (c *conn) open(secure *tls.Config) bool {
 		}
 	}
 	c.peer = addressOf(c.conn)
-	if tcp, ok := c.conn.(*net.TCPConn); ok {
+	if tcp, ok := lowest(c.conn).(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			c.gone.open(raw, secure != nil)
 			if secure == nil {
@@ -151,6 +151,10 @@ func (c *conn) next() bool {
 	c.reader.Release()
 	c.limits = c.engine.limits()
 	c.at, c.timed = inIdle, false
+	if c.woken.Load() && !c.closing { // the body had come to its end at the same time
+		c.woken.Store(false)
+		c.forgive()
+	}
 	return !c.closing
 }
 

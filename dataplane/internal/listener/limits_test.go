@@ -67,6 +67,7 @@ type introduced struct {
 	from netip.AddrPort
 }
 
+func (i introduced) NetConn() net.Conn    { return i.Conn }
 func (i introduced) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(i.from) }
 
 func TestAClientIsWhomTheIntroductionNames(t *testing.T) {
@@ -82,6 +83,13 @@ func TestAClientIsWhomTheIntroductionNames(t *testing.T) {
 	}
 	peer := make(chan netip.AddrPort, 1)
 	counters := new(Counters)
+	defer func() {
+		counters.engine.Load().each(func(c *conn) {
+			if c.raw == nil {
+				t.Error("a connection that is only introduced isn't taken for the bare one that it is")
+			}
+		})
+	}()
 	address := startWith(t, Config{
 		Introduce: introduce, Limits: func() *Limits { return limits }, Counters: counters,
 		Handler: &echo{serve: func(ex *pipeline.Exchange) {

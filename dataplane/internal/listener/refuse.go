@@ -19,7 +19,7 @@ func (c *conn) refuseHead(malformed *http1.Error) {
 func (c *conn) refuse(malformed *http1.Error) {
 	c.engine.counters.protocolError(malformed)
 	c.give(&pipeline.Rejection{
-		Code: codeOf(malformed.Status), Detail: "The request isn't taken: " + malformed.Reason + ".", Reason: malformed.Reason,
+		Code: codeOf(malformed), Detail: "The request isn't taken: " + malformed.Reason + ".", Reason: malformed.Reason,
 	})
 }
 
@@ -41,9 +41,9 @@ func (c *conn) give(refused *pipeline.Rejection) {
 	c.answer(ex)
 }
 
-// codeOf is the code of the problem by which a status of http1 is answered.
-func codeOf(status int) problem.Code {
-	switch status {
+// codeOf is the code of the problem by which something that http1 refuses is answered.
+func codeOf(malformed *http1.Error) problem.Code {
+	switch malformed.Status {
 	case 413:
 		return problem.BodyTooLarge
 	case 414:
@@ -53,6 +53,9 @@ func codeOf(status int) problem.Code {
 	case 431:
 		return problem.HeadersTooLarge
 	case 501:
+		if malformed != http1.ErrCodingUnknown {
+			return problem.UpgradeNotSupported
+		}
 		return problem.CodingNotSupported
 	case 505:
 		return problem.VersionNotSupported

@@ -32,7 +32,8 @@ func (c *conn) handle(head []byte, limits *http1.Limits) {
 		c.refuse(malformed)
 		return
 	}
-	c.closing = c.request.Close
+	// Behind CONNECT may come what is meant for somebody else, by a client that didn't wait for the answer (RFC 9110, section 9.3.6).
+	c.closing = c.request.Close || c.request.Method == methodConnect
 	if refused := c.fill(ex); refused != nil {
 		ex.Refuse(refused)
 	}

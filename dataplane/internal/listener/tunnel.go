@@ -61,6 +61,7 @@ func (c *conn) switchProtocols(ex *pipeline.Exchange, b []byte) {
 		c.breakOff()
 		return
 	}
+	c.returnOutgoing() // it goes on for long
 	t := newTunnel(c, &ex.Response)
 	c.engine.counters.tunnels.Add(1)
 	defer c.engine.counters.tunnels.Add(-1)

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -38,6 +37,7 @@ type wire struct {
 	release                 func() // gives up the buffer while the connection idles
 
 	cut       atomic.Bool
+	woken     atomic.Bool            // reads fail since nobody wants more of a body
 	tunnelled atomic.Pointer[tunnel] // nil: this is HTTP
 }
 
@@ -229,8 +229,11 @@ func (w *wire) Cut() {
 	_ = w.conn.SetDeadline(past) // of a closed connection there is nothing to cut
 }
 
-// wake makes whoever reads fail at once.
-func (w *wire) wake() { _ = w.conn.SetReadDeadline(past) } // of a closed connection nothing is read
+// wake makes whoever reads a body fail at once.
+func (w *wire) wake() {
+	w.woken.Store(true)
+	_ = w.conn.SetReadDeadline(past) // of a closed connection nothing is read
+}
 
 // mend lets an answer be written to a client who was cut off while his request was read.
 func (w *wire) mend() {
@@ -251,15 +254,20 @@ func (w *wire) closeWrite() error {
 // reset makes the connection's end look like the fault that it is, to a client who would take it for the end of an answer: TLS isn't
 // told, and TCP says that the connection broke.
 func (w *wire) reset() {
-	below := w.conn
-	if secured, ok := below.(*tls.Conn); ok {
-		below = secured.NetConn()
-	}
-	if t, ok := below.(*tracked); ok {
-		below = t.Conn
-	}
+	below := lowest(w.conn)
 	if tcp, ok := below.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // it is closed already
 	}
 	_ = below.Close() // as above
+}
+
+// lowest returns the connection below what is put over it.
+func lowest(conn net.Conn) net.Conn {
+	for {
+		over, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = over.NetConn()
+	}
 }
