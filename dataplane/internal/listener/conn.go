@@ -49,7 +49,6 @@ type conn struct {
 	interim func(status int, header *pipeline.Header)
 
 	exchange *pipeline.Exchange // under way; nil: none
-	begun    time.Time
 	closing  bool // no further request is taken
 	unread   bool // the client may be sending still, or again: the end must linger
 	broken   bool // what was sent of an answer is not all of it
@@ -139,7 +138,6 @@ func (c *conn) next() bool {
 	if !c.reader.Holds() {
 		c.reader.Lend(borrowBuffer())
 	}
-	c.begun = time.Now()
 	limits := c.limits.head()
 	head, err := c.reader.ReadHead(&limits)
 	if err != nil {

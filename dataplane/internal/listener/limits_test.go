@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
@@ -146,7 +147,7 @@ func TestAcceptingGoesOnAfterItFailed(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, Config{Plain: listener, Handler: new(echo), Logger: slog.New(slog.DiscardHandler), Sweeper: sweeper.New(), Counters: counters})
+		ended <- Run(ctx, Config{Plain: listener, Handler: new(echo), Logger: slog.New(slog.DiscardHandler), Sweeper: sweeper.New(), Counters: counters, DrainTimeout: 5 * time.Second})
 	}()
 	if status, _ := raw(t, inner.Addr().String(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); status != 200 {
 		t.Errorf("got %d", status)

@@ -44,8 +44,8 @@ func (c *conn) handle(head []byte, limits *http1.Limits) {
 
 // prepare says of an exchange what is known before its head.
 func (c *conn) prepare(ex *pipeline.Exchange) {
-	ex.ID = id.New(c.begun)
-	ex.Started = c.begun
+	ex.ID = id.New(c.started)
+	ex.Started = c.started
 	ex.Client.Peer = c.peer
 	ex.Wire = &c.wire
 	ex.Request.Scheme, ex.Request.Proto = c.scheme, http11

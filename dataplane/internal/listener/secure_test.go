@@ -234,3 +234,28 @@ func TestOverTLSAnAnswerThatIsCutShortLooksSo(t *testing.T) {
 		t.Errorf("%d bytes look whole", len(body))
 	}
 }
+
+func TestARequestBeginsWithItsFirstByteWhateverWasIdleBefore(t *testing.T) {
+	started := make(chan time.Time, 1)
+	handler := &echo{serve: func(ex *pipeline.Exchange) {
+		started <- ex.Started
+		ex.Response.Status = http.StatusOK
+	}}
+	address, config := secured(t, Config{Handler: handler})
+	secure, err := tls.Dial("tcp", address, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = secure.Close() }()
+	for name, conn := range map[string]net.Conn{"TLS": secure, "plain": dial(t, start(t, handler))} {
+		reader := bufio.NewReader(conn)
+		for range 2 {
+			sent := time.Now()
+			say(t, conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			if at := <-started; at.Before(sent) {
+				t.Errorf("%s: the request began %s before it was sent", name, sent.Sub(at))
+			}
+			next(t, reader, http.MethodGet)
+		}
+	}
+}

@@ -22,7 +22,9 @@ type wire struct {
 	at     phase // what is read
 	timed  bool  // the deadline for it runs
 	asleep bool  // it is waited for without a buffer
-	waited time.Duration
+	waited time.Duration // for a body
+	// started is when the first byte of the latest head was there.
+	started time.Time
 
 	in      []byte
 	inCount int
@@ -166,10 +168,10 @@ func (w *wire) begun() {
 	switch w.at {
 	case inFirst:
 		w.enter(inHead)
-		w.at, w.timed = inHead, true
+		w.at, w.timed, w.started = inHead, true, time.Now()
 	case inIdle:
 		w.enter(inHead)
-		w.at, w.timed = inHead, false
+		w.at, w.timed, w.started = inHead, false, time.Now()
 	case quiet, inHead, inBody, inServe, inTunnel:
 	}
 }
