@@ -49,9 +49,9 @@ type conn struct {
 	interim func(status int, header *pipeline.Header)
 
 	exchange *pipeline.Exchange // under way; nil: none
-	closing  bool // no further request is taken
-	unread   bool // the client may be sending still, or again: the end must linger
-	broken   bool // what was sent of an answer is not all of it
+	closing  bool               // no further request is taken
+	unread   bool               // the client may be sending still, or again: the end must linger
+	broken   bool               // what was sent of an answer is not all of it
 	outgoing *[writeBufferBytes]byte
 }
 

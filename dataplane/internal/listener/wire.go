@@ -19,9 +19,9 @@ type wire struct {
 	raw    syscall.RawConn // nil: not a bare TCP connection
 	limits *Limits
 
-	at     phase // what is read
-	timed  bool  // the deadline for it runs
-	asleep bool  // it is waited for without a buffer
+	at     phase         // what is read
+	timed  bool          // the deadline for it runs
+	asleep bool          // it is waited for without a buffer
 	waited time.Duration // for a body
 	// started is when the first byte of the latest head was there.
 	started time.Time
