@@ -24,6 +24,9 @@ func (c *conn) borrowOutgoing() []byte {
 }
 
 func (c *conn) returnOutgoing() {
+	if c.outgoing == nil {
+		return
+	}
 	writeBuffers.Put(c.outgoing)
 	c.outgoing = nil
 }
@@ -42,7 +45,7 @@ const (
 func (c *conn) framingOf(ex *pipeline.Exchange) framing {
 	out := &ex.Response
 	switch {
-	case ex.Request.Method == "HEAD" || out.Status == 204 || out.Status == 304:
+	case ex.Request.Method == methodHead || out.Status == 204 || out.Status == 304:
 		return bodyless
 	case out.ContentLength >= 0 || out.Body == nil:
 		return byLength
@@ -61,13 +64,13 @@ func (c *conn) answer(ex *pipeline.Exchange) {
 		c.closing, c.unread = true, true
 	}
 	if c.engine.leaving.Load() || c.cut.Load() {
-		c.closing = true
+		c.closing, c.unread = true, true // its next request may be under way
 	}
 	c.body.decided()
 	c.mend()
 	b := c.borrowOutgoing()
 	defer c.returnOutgoing()
-	if ex.Response.Status == 101 && ex.Response.Tunnel != nil {
+	if ex.Response.Status == switching && ex.Response.Tunnel != nil {
 		c.switchProtocols(ex, b)
 		return
 	}
@@ -89,15 +92,11 @@ func (c *conn) answer(ex *pipeline.Exchange) {
 // fault puts a problem in the place of an answer that HTTP forbids.
 func (c *conn) fault(ex *pipeline.Exchange, reason string) {
 	ex.Refuse(&pipeline.Rejection{Code: problem.Internal, Reason: reason})
-	ex.Response.Tunnel = c.closeTunnel(ex.Response.Tunnel)
-	refused := *ex.Rejection
-	if ex.Rejection.Code != problem.Internal { // it was refused before, by words that can't be sent
-		ex.Rejection = &pipeline.Rejection{Code: problem.Internal}
-	} else {
-		ex.Rejection = &pipeline.Rejection{Code: refused.Code, Detail: refused.Detail}
-	}
+	closeTunnel(&ex.Response)
+	kept := ex.Rejection // maybe an earlier one, whose words can't be sent
+	ex.Rejection = &pipeline.Rejection{Code: problem.Internal}
 	ex.Answer()
-	ex.Rejection = &refused
+	ex.Rejection = kept
 	ex.Response.Header.Set("X-Request-Id", id.Text(pipeline.RequestIDPrefix, ex.ID))
 }
 
@@ -119,18 +118,18 @@ func (c *conn) finish() {
 	if ex.Response.Body != nil {
 		_ = ex.Response.Body.Close() // all that is wanted of it was read
 	}
-	ex.Response.Tunnel = c.closeTunnel(ex.Response.Tunnel)
+	closeTunnel(&ex.Response)
 	c.body.stop()
 	c.body = nil
 	c.rest()
 	c.engine.handler.Finish(ex)
 }
 
-func (c *conn) closeTunnel(t pipeline.Tunnel) pipeline.Tunnel {
-	if t != nil {
-		_ = t.Close() // as above
+func closeTunnel(out *pipeline.Response) {
+	if out.Tunnel != nil {
+		_ = out.Tunnel.Close() // as above
+		out.Tunnel = nil
 	}
-	return nil
 }
 
 // appendHead appends the answer's head; false: something in it could begin another field, or another message, or there is no such status.
@@ -218,6 +217,7 @@ func (c *conn) sendInterim(status int, header *pipeline.Header) {
 	if status != earlyHints {
 		return // 100 is the gateway's own to say, and others nobody has asked for
 	}
+	header.DropConnection()
 	b := http1.AppendStatusLine(c.borrowOutgoing(), status)
 	defer c.returnOutgoing()
 	for _, f := range header.Fields() {

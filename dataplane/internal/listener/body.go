@@ -26,9 +26,9 @@ func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
 // written, and even after that, when the exchange, the buffer and the connection serve another request: so each body is a value of its own, and
 // after release nothing is read, and nothing touches either.
 type requestBody struct {
-	conn  *conn
-	ended atomic.Bool // the whole body was read
-	still atomic.Bool // nobody may read any more
+	conn    *conn
+	ended   atomic.Bool // the whole body was read
+	stopped atomic.Bool // nobody wants more of it
 
 	mu    sync.Mutex // held while somebody reads
 	from  *http1.Body
@@ -52,7 +52,7 @@ func (c *conn) openBody(in *pipeline.Request) {
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.into == nil || b.still.Load() {
+	if b.into == nil || b.stopped.Load() {
 		return 0, errReleased
 	}
 	if err := b.invite(); err != nil {
@@ -159,26 +159,25 @@ func (b *requestBody) fault(err error) error {
 // atEnd tells whether all that the client sends of the request was read.
 func (b *requestBody) atEnd() bool { return b == nil || b.ended.Load() }
 
-// StopReading implements pipeline.Stopper. Behind a body that isn't at its end the connection is of no use any more.
+// StopReading implements pipeline.Stopper: a Read under way fails soon, and later ones at once.
 func (b *requestBody) StopReading() {
 	if b.ended.Load() {
 		return
 	}
-	b.still.Store(true)
-	if !b.mu.TryLock() {
-		_ = b.conn.clock.conn.SetReadDeadline(past) // of a closed connection nothing is read
-		return
-	}
-	b.mu.Unlock()
+	b.stopped.Store(true)
+	b.conn.wake()
 }
 
-// stop lets go of exchange and buffer.
+// stop lets go of exchange and buffer. Whoever still reads is woken up first: the connection is of no use any more, since it isn't known
+// where in the body he is.
 func (b *requestBody) stop() {
 	if b == nil {
 		return
 	}
-	b.StopReading()
-	b.mu.Lock()
+	if !b.mu.TryLock() {
+		b.conn.wake()
+		b.mu.Lock()
+	}
 	defer b.mu.Unlock()
 	b.into, b.from = nil, nil
 }

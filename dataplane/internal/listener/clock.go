@@ -134,7 +134,9 @@ func (c *clock) readDue(now time.Time) time.Time {
 			return now.Add(again)
 		}
 	case inTunnel:
-		c.tunnel.cutOff()
+		if c.tunnel != nil {
+			c.tunnel.cutOff()
+		}
 	case quiet, inFirst, inIdle, inHead, inBody:
 		c.passed = c.phase
 		_ = c.conn.SetReadDeadline(past)
@@ -147,6 +149,14 @@ func (c *clock) overdue() phase {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.passed
+}
+
+// forgive takes back that the time to wait for a request is over.
+func (c *clock) forgive() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.passed = quiet
+	return c.conn.SetReadDeadline(time.Time{}) == nil
 }
 
 // isStalled tells whether the client took nothing for too long.

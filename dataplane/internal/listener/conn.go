@@ -49,10 +49,9 @@ type conn struct {
 	interim func(status int, header *pipeline.Header)
 
 	exchange *pipeline.Exchange // under way; nil: none
-	begun    time.Time
-	closing  bool // no further request is taken
-	unread   bool // the client may still be sending: the end must linger
-	broken   bool // what was sent of an answer is not all of it
+	closing  bool               // no further request is taken
+	unread   bool               // the client may be sending still, or again: the end must linger
+	broken   bool               // what was sent of an answer is not all of it
 	outgoing *[writeBufferBytes]byte
 }
 
@@ -60,8 +59,8 @@ type conn struct {
 func newConn(e *engine, raw net.Conn) *conn {
 	c := &conn{engine: e, scheme: "http"}
 	c.limits = e.limits()
-	c.clock.sweeper, c.clock.conn = e.sweeper, raw
-	c.interim, c.wire.release = c.sendInterim, c.giveBack
+	c.sweeper, c.conn = e.sweeper, raw
+	c.interim, c.release = c.sendInterim, c.giveBack
 	e.sweeper.Add(&c.timer, c.due)
 	c.at = inFirst
 	c.expect(inFirst, c.limits.Head)
@@ -78,7 +77,7 @@ func (c *conn) serve(secure *tls.Config) {
 	c.reader.Attach(&c.wire, nil)
 	for c.next() {
 	}
-	if c.unread && !c.broken {
+	if !c.broken && (c.unread || c.reader.Buffered() > 0 || c.readableNow()) {
 		c.linger()
 	}
 }
@@ -108,24 +107,15 @@ func (c *conn) open(secure *tls.Config) bool {
 		}
 	}
 	c.peer = addressOf(c.conn)
-	if tcp, ok := beneath(c.conn).(*net.TCPConn); ok {
+	if tcp, ok := lowest(c.conn).(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			c.gone.open(raw, secure != nil)
 			if secure == nil {
-				c.replace(tcp) // whom it is from is known
 				c.bare(raw)
 			}
 		}
 	}
 	return secure == nil || c.secure(secure)
-}
-
-// beneath returns the connection under one that only says whom it is from, and that keeps nothing of what was sent.
-func beneath(conn net.Conn) net.Conn {
-	if introduced, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		return introduced.NetConn()
-	}
-	return conn
 }
 
 // replace puts another connection in the place of the one that it reads.
@@ -148,7 +138,6 @@ func (c *conn) next() bool {
 	if !c.reader.Holds() {
 		c.reader.Lend(borrowBuffer())
 	}
-	c.begun = time.Now()
 	limits := c.limits.head()
 	head, err := c.reader.ReadHead(&limits)
 	if err != nil {
@@ -160,12 +149,17 @@ func (c *conn) next() bool {
 	c.reader.Release()
 	c.limits = c.engine.limits()
 	c.at, c.timed = inIdle, false
+	if c.woken.Load() && !c.closing { // the body had come to its end at the same time
+		c.woken.Store(false)
+		c.forgive()
+	}
 	return !c.closing
 }
 
-// spared tells whether a request has come in the very moment in which the connection was to end since the node goes.
+// spared tells whether a request has come in the very moment in which the connection was to end: it has idled for long enough, or the node
+// goes. Whoever sent it can't know.
 func (c *conn) spared() bool {
-	if !c.engine.leaving.Load() || c.overdue() != quiet || c.conn.SetReadDeadline(time.Time{}) != nil || !c.readableNow() {
+	if !c.readableNow() || !c.forgive() {
 		return false
 	}
 	c.wire.begun()

@@ -88,3 +88,12 @@ func TestOnlyHTTPTargetsWithAHostAreTaken(t *testing.T) {
 		t.Errorf("%d %q, want 200", status, body)
 	}
 }
+
+// Bytes behind CONNECT may be meant for whom it names.
+func TestNothingBehindAConnectIsTakenForARequest(t *testing.T) {
+	address := start(t, new(echo))
+	got := answers(t, address, "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if len(got) != 1 || got[0] != http.StatusMethodNotAllowed {
+		t.Errorf("answers %d, want the refusal alone", got)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,3 +112,72 @@ func aborted(ex *pipeline.Exchange) <-chan struct{} {
 type cutting chan struct{}
 
 func (c cutting) Cut() { close(c) }
+
+// Requests go on while the end begins: each that is sent on an open connection is answered, and the answer says when to go.
+func TestNoRequestOnAnOpenConnectionFailsWhileTheListenerStops(t *testing.T) {
+	counters := new(Counters)
+	handler := &echo{serve: func(ex *pipeline.Exchange) {
+		_, _ = io.Copy(io.Discard, ex.Request.Body)
+		ex.Response.Status = http.StatusOK
+	}}
+	address, stop, ended := running(t, Config{Handler: handler, DrainTimeout: 10 * time.Second, Counters: counters})
+	const many = 50
+	results := make(chan error, many)
+	var answered atomic.Int64
+	for range many {
+		conn := dial(t, address)
+		go func() {
+			reader := bufio.NewReader(conn)
+			for {
+				_, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+				if err != nil {
+					results <- err
+					return
+				}
+				answer, err := http.ReadResponse(reader, nil)
+				if err == nil {
+					_, err = io.Copy(io.Discard, answer.Body)
+					_ = answer.Body.Close()
+				}
+				if err != nil || answer.Close {
+					results <- err
+					return
+				}
+				answered.Add(1)
+			}
+		}()
+	}
+	eventually(t, "all are busy", func() bool { return answered.Load() > 10*many })
+	stop()
+	for range many {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if s := counters.Stats(); s.Open != 0 || s.Cut != 0 {
+		t.Errorf("%d connections are open, %d were cut off", s.Open, s.Cut)
+	}
+}
+
+func TestARequestThatComesInTheMomentOfAnIdleConnectionsEndIsServed(t *testing.T) {
+	client, accepted := pair(t)
+	e := newEngine(Config{Handler: new(echo), Logger: slog.New(slog.DiscardHandler), Sweeper: sweeper.New()})
+	c := newConn(e, accepted)
+	e.remember(c)
+	say(t, client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	raw, err := accepted.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.bare(raw)
+	eventually(t, "it is there", c.readableNow)
+	e.leaving.Store(true)
+	e.closeIdle()
+	c.serve(nil)
+	if answer, _ := next(t, bufio.NewReader(client), http.MethodGet); answer.StatusCode != http.StatusOK || !answer.Close {
+		t.Errorf("got %d, close %t", answer.StatusCode, answer.Close)
+	}
+}

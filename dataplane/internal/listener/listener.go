@@ -33,7 +33,8 @@ type Config struct {
 	Secure net.Listener
 	TLS    *tls.Config
 	// Introduce says who a connection is from, by what is sent in front of all else (PROXY protocol). It is called on the connection's own
-	// goroutine, under the head's deadline; what it returns tells by RemoteAddr. nil: the connection's own word.
+	// goroutine, under the head's deadline; what it returns tells by RemoteAddr. If it only tells, and reads and writes are those of the
+	// connection itself, it has that by NetConn. nil: the connection's own word.
 	Introduce func(net.Conn) (net.Conn, error)
 	// Limits returns the bounds in force, for each connection and each request; nil: DefaultLimits.
 	Limits func() *Limits

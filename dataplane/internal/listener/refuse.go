@@ -41,11 +41,8 @@ func (c *conn) give(refused *pipeline.Rejection) {
 	c.answer(ex)
 }
 
-// codeOf is the code of the problem by which what http1 doesn't take is answered.
+// codeOf is the code of the problem by which something that http1 refuses is answered.
 func codeOf(malformed *http1.Error) problem.Code {
-	if malformed == http1.ErrUpgradeH2C {
-		return problem.UpgradeNotSupported
-	}
 	switch malformed.Status {
 	case 413:
 		return problem.BodyTooLarge
@@ -56,6 +53,9 @@ func codeOf(malformed *http1.Error) problem.Code {
 	case 431:
 		return problem.HeadersTooLarge
 	case 501:
+		if malformed != http1.ErrCodingUnknown {
+			return problem.UpgradeNotSupported
+		}
 		return problem.CodingNotSupported
 	case 505:
 		return problem.VersionNotSupported

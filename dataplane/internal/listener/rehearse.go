@@ -82,7 +82,7 @@ func hear(client net.Conn, method string, maxBody int64) (Rehearsed, error) {
 	if err != nil {
 		return Rehearsed{}, err //nolint:wrapcheck // the caller does
 	}
-	if malformed := answer.Parse(head, method == "HEAD", &limits, &header); malformed != nil {
+	if malformed := answer.Parse(head, method == methodHead, &limits, &header); malformed != nil {
 		return Rehearsed{}, malformed
 	}
 	body, err := io.ReadAll(io.LimitReader(reader.Body(&answer.Head, &trailer), maxBody))

@@ -14,6 +14,13 @@ import (
 const (
 	http10 = "HTTP/1.0"
 	http11 = "HTTP/1.1"
+
+	methodGet     = "GET"
+	methodHead    = "HEAD"
+	methodConnect = "CONNECT"
+	methodTrace   = "TRACE"
+
+	switching = 101
 )
 
 // handle serves the request whose head was read.
@@ -25,7 +32,8 @@ func (c *conn) handle(head []byte, limits *http1.Limits) {
 		c.refuse(malformed)
 		return
 	}
-	c.closing = c.request.Close
+	// Behind CONNECT may come what is meant for somebody else, by a client that didn't wait for the answer (RFC 9110, section 9.3.6).
+	c.closing = c.request.Close || c.request.Method == methodConnect
 	if refused := c.fill(ex); refused != nil {
 		ex.Refuse(refused)
 	}
@@ -36,8 +44,8 @@ func (c *conn) handle(head []byte, limits *http1.Limits) {
 
 // prepare says of an exchange what is known before its head.
 func (c *conn) prepare(ex *pipeline.Exchange) {
-	ex.ID = id.New(c.begun)
-	ex.Started = c.begun
+	ex.ID = id.New(c.started)
+	ex.Started = c.started
 	ex.Client.Peer = c.peer
 	ex.Wire = &c.wire
 	ex.Request.Scheme, ex.Request.Proto = c.scheme, http11
@@ -67,7 +75,7 @@ func (c *conn) fill(ex *pipeline.Exchange) *pipeline.Rejection {
 }
 
 func checkMethod(method string) *pipeline.Rejection {
-	if method == "CONNECT" || method == "TRACE" {
+	if method == methodConnect || method == methodTrace {
 		return &pipeline.Rejection{Code: problem.MethodNotAllowed, Detail: "The gateway takes neither CONNECT nor TRACE.", Reason: method}
 	}
 	return nil
@@ -79,7 +87,7 @@ func fillUpgrade(in *pipeline.Request, from *http1.Request) *pipeline.Rejection 
 	if from.Upgrade == "" && !in.Header.Has("Upgrade") {
 		return nil
 	}
-	if !pipeline.EqualFold(from.Upgrade, websocket.Protocol) || from.Method != "GET" || from.Framing != http1.None {
+	if !pipeline.EqualFold(from.Upgrade, websocket.Protocol) || from.Method != methodGet || from.Framing != http1.None {
 		return &pipeline.Rejection{Code: problem.UpgradeNotSupported, Reason: "Upgrade asked for"}
 	}
 	if err := websocket.CheckRequest(&in.Header); err != nil {

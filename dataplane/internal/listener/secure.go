@@ -60,6 +60,9 @@ func (t *tracked) CloseWrite() error {
 	return nil
 }
 
+// NetConn returns the connection itself.
+func (t *tracked) NetConn() net.Conn { return t.Conn }
+
 // Close implements net.Conn.
 func (t *tracked) Close() error {
 	t.once.Do(func() { close(t.closed) })

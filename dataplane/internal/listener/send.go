@@ -101,7 +101,7 @@ func (c *conn) sendStream(ex *pipeline.Exchange, head []byte, chunked bool) erro
 		if n > 0 {
 			b, from = appendPiece(b, n, chunked)
 		}
-		if err == io.EOF { //nolint:errorlint // bodies return it bare
+		if err == io.EOF {
 			out.BodyBytes += int64(n)
 			if chunked {
 				b = appendLastChunk(b, out)

@@ -250,3 +250,44 @@ func TestAnExchangeThatIsCutOffWaitsForItsClientNoLonger(t *testing.T) {
 		})
 	}
 }
+
+// An upload that nobody wants any more ends at once, though its client is silent, and the answer goes on.
+func TestAnUploadThatIsStoppedEndsThoughItsClientIsSilent(t *testing.T) {
+	address := start(t, &echo{serve: func(ex *pipeline.Exchange) {
+		body, ended := ex.Request.Body, make(chan error, 1)
+		go func() {
+			_, err := io.Copy(io.Discard, body)
+			_, again := body.Read(make([]byte, 1))
+			ended <- errors.Join(err, again)
+		}()
+		body.(interface{ StopReading() }).StopReading()
+		if err := <-ended; err == nil {
+			t.Error("the body came to an end that it doesn't have")
+		}
+		ex.Response.Status = http.StatusOK
+		ex.Response.Body, ex.Response.ContentLength = io.NopCloser(strings.NewReader("answered")), 8
+	}})
+	conn := dial(t, address)
+	say(t, conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nonly the beginning")
+	answer, body := next(t, bufio.NewReader(conn), http.MethodPost)
+	if body != "answered" || !answer.Close {
+		t.Errorf("got %q, close %t; want the answer, and the connection's end", body, answer.Close)
+	}
+}
+
+func TestToStopABodyAtItsEndDoesNothing(t *testing.T) {
+	conn := dial(t, start(t, &echo{serve: func(ex *pipeline.Exchange) {
+		if _, err := io.ReadAll(ex.Request.Body); err != nil {
+			t.Error(err)
+		}
+		ex.Request.Body.(interface{ StopReading() }).StopReading()
+		ex.Response.Status = http.StatusOK
+	}}))
+	reader := bufio.NewReader(conn)
+	for range 3 {
+		say(t, conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+		if answer, _ := next(t, reader, http.MethodPost); answer.StatusCode != http.StatusOK || answer.Close {
+			t.Fatalf("got %d, close %t", answer.StatusCode, answer.Close)
+		}
+	}
+}

@@ -61,6 +61,7 @@ func (c *conn) switchProtocols(ex *pipeline.Exchange, b []byte) {
 		c.breakOff()
 		return
 	}
+	c.returnOutgoing() // it goes on for long
 	t := newTunnel(c, &ex.Response)
 	c.engine.counters.tunnels.Add(1)
 	defer c.engine.counters.tunnels.Add(-1)
@@ -112,8 +113,9 @@ func (t *tunnel) run() {
 	t.fromClient()
 	select {
 	case <-done:
-		return
 	case <-t.ended:
+	}
+	if t.code.Load() != 0 {
 		t.farewell()
 	}
 	<-done
@@ -166,7 +168,7 @@ func (t *tunnel) carry(from io.Reader, to *lane) error {
 				return failed
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // both sides return it bare
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
@@ -305,7 +307,7 @@ func (c *conn) tunnelOpens(t *tunnel) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone.end()
-	c.phase, c.read, c.clock.tunnel = inTunnel, time.Time{}, t
+	c.phase, c.read, c.tunnel = inTunnel, time.Time{}, t
 }
 
 // dismiss ends a tunnel since the node goes.

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -20,10 +19,12 @@ type wire struct {
 	raw    syscall.RawConn // nil: not a bare TCP connection
 	limits *Limits
 
-	at     phase // what is read
-	timed  bool  // the deadline for it runs
-	asleep bool  // it is waited for without a buffer
-	waited time.Duration
+	at     phase         // what is read
+	timed  bool          // the deadline for it runs
+	asleep bool          // it is waited for without a buffer
+	waited time.Duration // for a body
+	// started is when the first byte of the latest head was there.
+	started time.Time
 
 	in      []byte
 	inCount int
@@ -38,6 +39,7 @@ type wire struct {
 	release                 func() // gives up the buffer while the connection idles
 
 	cut       atomic.Bool
+	woken     atomic.Bool            // reads fail since nobody wants more of a body
 	tunnelled atomic.Pointer[tunnel] // nil: this is HTTP
 }
 
@@ -109,11 +111,12 @@ func (w *wire) Read(p []byte) (int, error) {
 // received reads what is there; false: nothing is.
 func (w *wire) received(fd uintptr) bool {
 	for {
-		w.inCount, w.inErr = syscall.Read(int(fd), w.in)
-		switch w.inErr {
-		case syscall.EINTR:
+		n, err := syscall.Read(int(fd), w.in)
+		if err == syscall.EINTR {
 			continue
-		case syscall.EAGAIN:
+		}
+		w.inCount, w.inErr = n, err
+		if err == syscall.EAGAIN {
 			if w.since.IsZero() {
 				w.since = w.sweeper.Now()
 				w.time()
@@ -165,10 +168,10 @@ func (w *wire) begun() {
 	switch w.at {
 	case inFirst:
 		w.enter(inHead)
-		w.at, w.timed = inHead, true
+		w.at, w.timed, w.started = inHead, true, time.Now()
 	case inIdle:
 		w.enter(inHead)
-		w.at, w.timed = inHead, false
+		w.at, w.timed, w.started = inHead, false, time.Now()
 	case quiet, inHead, inBody, inServe, inTunnel:
 	}
 }
@@ -198,8 +201,8 @@ func (w *wire) sent(fd uintptr) bool {
 		w.out = w.out[max(n, 0):]
 		w.outErr = nil
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // an errno, bare
-		case err == syscall.EAGAIN: //nolint:errorlint // an errno, bare
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
 			w.outWaited = true
 			w.expectWrite(w.limits.WriteStall)
 			return false
@@ -228,6 +231,12 @@ func (w *wire) Cut() {
 	_ = w.conn.SetDeadline(past) // of a closed connection there is nothing to cut
 }
 
+// wake makes whoever reads a body fail at once.
+func (w *wire) wake() {
+	w.woken.Store(true)
+	_ = w.conn.SetReadDeadline(past) // of a closed connection nothing is read
+}
+
 // mend lets an answer be written to a client who was cut off while his request was read.
 func (w *wire) mend() {
 	if w.cut.Load() {
@@ -247,15 +256,20 @@ func (w *wire) closeWrite() error {
 // reset makes the connection's end look like the fault that it is, to a client who would take it for the end of an answer: TLS isn't
 // told, and TCP says that the connection broke.
 func (w *wire) reset() {
-	below := w.conn
-	if secured, ok := below.(*tls.Conn); ok {
-		below = secured.NetConn()
-	}
-	if t, ok := below.(*tracked); ok {
-		below = beneath(t.Conn)
-	}
+	below := lowest(w.conn)
 	if tcp, ok := below.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // it is closed already
 	}
 	_ = below.Close() // as above
+}
+
+// lowest returns the connection below what is put over it.
+func lowest(conn net.Conn) net.Conn {
+	for {
+		over, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = over.NetConn()
+	}
 }
