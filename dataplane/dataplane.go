@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
+	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/datadir"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
@@ -105,28 +106,29 @@ type node struct {
 	bus        *usage.Bus
 	answerer   *inquiry.Answerer
 
-	directory *directory.Directory
-	state     *state.Store
-	snapshots snapshot.Holder
-	env       *snapshot.Env
-	metrics   *pipeline.Metrics
-	rates     *rates.Table
-	freshness *freshness.Freshness
-	streams   *streams.Registry
-	sweeper   *sweeper.Sweeper
-	upstreams *upstream.Registry
-	syncer    *configsync.Syncer
-	usage     *usage.Ledger
-	sender    *usage.Sender
-	shares    *shares.Even
-	proxy     *proxy.Proxy
-	explain   *explain.Explainer
-	clients   atomic.Int64 // connections that are open
-	started   time.Time
-	troubles  inquiry.Troubles
-	accessLog *proxy.AccessLog
-	tracer    *tracing.Tracer // nil: nobody collects spans
-	draining  atomic.Bool
+	directory    *directory.Directory
+	state        *state.Store
+	snapshots    snapshot.Holder
+	env          *snapshot.Env
+	metrics      *pipeline.Metrics
+	rates        *rates.Table
+	freshness    *freshness.Freshness
+	streams      *streams.Registry
+	sweeper      *sweeper.Sweeper
+	upstreams    *upstream.Registry
+	certificates *certificates.Keeper
+	syncer       *configsync.Syncer
+	usage        *usage.Ledger
+	sender       *usage.Sender
+	shares       *shares.Even
+	proxy        *proxy.Proxy
+	explain      *explain.Explainer
+	clients      atomic.Int64 // connections that are open
+	started      time.Time
+	troubles     inquiry.Troubles
+	accessLog    *proxy.AccessLog
+	tracer       *tracing.Tracer // nil: nobody collects spans
+	draining     atomic.Bool
 }
 
 // newNode makes a node's parts. With an error it returns those that there are, to be closed.
@@ -141,7 +143,10 @@ func newNode(cfg Config, identity *enroll.Identity, file *snapshotFile, own []ne
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
 	n.shares = shares.NewEven(n.directory)
 	n.sweeper = sweeper.New()
-	n.upstreams = upstream.NewRegistry(upstream.Config{Sweeper: n.sweeper, Own: own, Logger: n.cfg.Logger})
+	n.certificates = newCertificates(n)
+	n.upstreams = upstream.NewRegistry(upstream.Config{
+		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
+	})
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },

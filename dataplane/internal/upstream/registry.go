@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // Config is what a Registry works with.
@@ -21,7 +22,7 @@ type Config struct {
 	// Own are the edge's listeners: never connected to, unless the environment allows exactly their address.
 	Own []netip.AddrPort
 	// Certificate returns what is shown to targets that ask who calls, by its id; nil: there are none.
-	Certificate func(id string) (*tls.Certificate, error)
+	Certificate func(certificate id.ID) (*tls.Certificate, error)
 	// DialDNS connects to a name server; nil: over the net.
 	DialDNS func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger hears of names that can't be resolved, and of targets ejected.
