@@ -72,6 +72,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.usageSamples(one)
 	n.memberSamples(one)
 	n.tracingSamples(one)
+	n.upstreamSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}
@@ -86,6 +87,25 @@ func (n *node) rateSamples(yield func(admin.Sample)) {
 		}
 		yield(admin.Sample{Metric: admin.RequestSeconds, Labels: []string{service}, Histogram: &counts.Whole, Examples: counts.Samples})
 		yield(admin.Sample{Metric: admin.UpstreamSeconds, Labels: []string{service}, Histogram: &counts.Upstream})
+	}
+}
+
+// upstreamSamples are of the services' targets.
+func (n *node) upstreamSamples(one func(string, float64, ...string)) {
+	for _, s := range n.upstreams.Stats() {
+		one(admin.UpstreamConnections, float64(s.Idle), s.Target, "idle")
+		one(admin.UpstreamConnections, float64(max(s.Open-s.Idle, 0)), s.Target, "in_use")
+		one(admin.UpstreamWaiting, float64(s.Waiting), s.Target)
+		one(admin.UpstreamEjected, float64(s.Ejected), s.Target)
+		for _, event := range []struct {
+			name  string
+			count uint64
+		}{
+			{"opened", s.Opened}, {"retry", s.Retried}, {"dead", s.Dead}, {"ejected", s.Ejections},
+			{"queue_full", s.QueueFull}, {"queue_timeout", s.QueueTimeouts}, {"lookup_failed", s.LookupsFailed},
+		} {
+			one(admin.UpstreamEvents, float64(event.count), s.Target, event.name)
+		}
 	}
 }
 

@@ -57,6 +57,10 @@ const (
 	CertificateRemaining = "sallyport_edge_certificate_remaining_seconds"
 	CertificateRenewals  = "sallyport_edge_certificate_renewals_total"
 	Spans                = "sallyport_edge_spans_total"
+	UpstreamConnections  = "sallyport_edge_upstream_connections"
+	UpstreamWaiting      = "sallyport_edge_upstream_waiting_requests"
+	UpstreamEjected      = "sallyport_edge_upstream_ejected"
+	UpstreamEvents       = "sallyport_edge_upstream_events_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -96,6 +100,10 @@ func Metrics() []Metric {
 		{Name: CertificateRemaining, Help: "Until the node's certificate ends.", Gauge: true},
 		{Name: CertificateRenewals, Help: "Attempts to renew the node's certificate, by outcome.", Labels: []string{"outcome"}},
 		{Name: Spans, Help: "Spans of sampled requests, begun and by whether the collector took them. What was begun and is neither waits, or found no room.", Labels: []string{"outcome"}},
+		{Name: UpstreamConnections, Help: "Connections to a service's target, by whether a request uses them. The 256 busiest targets are told of by themselves, the rest as others.", Labels: []string{"target", "state"}, Gauge: true},
+		{Name: UpstreamWaiting, Help: "Requests that wait for a connection to the target.", Labels: []string{"target"}, Gauge: true},
+		{Name: UpstreamEjected, Help: "1 while the target is out of rotation, since it failed again and again.", Labels: []string{"target"}, Gauge: true},
+		{Name: UpstreamEvents, Help: "What happened with the target: connections opened, found dead (dead), requests sent again (retry), ejections (ejected), requests that found the queue full (queue_full) or waited in vain (queue_timeout), failed lookups of its name (lookup_failed).", Labels: []string{"target", "event"}},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}
 }

@@ -120,6 +120,15 @@ func take(from *bufio.Reader) bool {
 	return err == nil
 }
 
+// replying answers each request of a connection with the same text, for good.
+func replying(conn net.Conn, text string) {
+	defer conn.Close()
+	from := bufio.NewReader(conn)
+	for take(from) {
+		_, _ = io.WriteString(conn, ok(text))
+	}
+}
+
 func ok(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }

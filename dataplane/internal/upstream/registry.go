@@ -32,7 +32,8 @@ type Config struct {
 // Registry is all targets that a node speaks to. What is known of a target stays for as long as any pool has it, whatever else of its
 // service changes. It is safe for concurrent use.
 type Registry struct {
-	cfg Config
+	cfg     Config
+	lookups lookups
 
 	mu      sync.Mutex
 	targets map[targetKey]*target
@@ -137,11 +138,10 @@ const round = time.Second
 func (r *Registry) Run(ctx context.Context) error {
 	tick := time.NewTicker(round)
 	defer tick.Stop()
-	var lookups lookups
 	for {
 		select {
 		case <-ctx.Done():
-			lookups.wait()
+			r.lookups.wait()
 			for _, t := range r.all() {
 				t.closeIdle(func(*conn) bool { return true })
 			}
@@ -152,7 +152,7 @@ func (r *Registry) Run(ctx context.Context) error {
 		for _, t := range r.all() {
 			t.closeIdle(func(c *conn) bool { return now.Sub(c.idleSince) > idleTimeout })
 			if t.resolveDue(now) {
-				lookups.start(ctx, t)
+				r.lookups.start(ctx, t)
 			}
 		}
 	}

@@ -25,10 +25,7 @@ func newTLS(spec snapshot.TLS, host string, certificate func(id.ID) (*tls.Certif
 	if !spec.On {
 		return nil, nil //nolint:nilnil // in plain
 	}
-	config := &tls.Config{
-		MinVersion: tls.VersionTLS12, ServerName: spec.ServerName, NextProtos: []string{"http/1.1"},
-		ClientSessionCache: tls.NewLRUClientSessionCache(sessionsKept),
-	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: spec.ServerName, NextProtos: []string{"http/1.1"}}
 	if config.ServerName == "" {
 		config.ServerName = strings.TrimSuffix(host, ".")
 	}
@@ -38,7 +35,9 @@ func newTLS(spec snapshot.TLS, host string, certificate func(id.ID) (*tls.Certif
 			return nil, errNoAuthority
 		}
 	}
-	if !spec.ClientCertificate.IsZero() {
+	if spec.ClientCertificate.IsZero() {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessionsKept)
+	} else { // a session that is taken up again would go on under a certificate that another has replaced
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if certificate == nil {
 				return nil, errNoCertificate
