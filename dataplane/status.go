@@ -101,8 +101,13 @@ func (n *node) upstreamSamples(one func(string, float64, ...string)) {
 			name  string
 			count uint64
 		}{
-			{"opened", s.Opened}, {"retry", s.Retried}, {"dead", s.Dead}, {"ejected", s.Ejections},
-			{"queue_full", s.QueueFull}, {"queue_timeout", s.QueueTimeouts}, {"lookup_failed", s.LookupsFailed},
+			{"opened", s.Opened},
+			{"retry", s.Retried},
+			{"dead", s.Dead},
+			{"ejected", s.Ejections},
+			{"queue_full", s.QueueFull},
+			{"queue_timeout", s.QueueTimeouts},
+			{"lookup_failed", s.LookupsFailed},
 		} {
 			one(admin.UpstreamEvents, float64(event.count), s.Target, event.name)
 		}

@@ -2901,7 +2901,7 @@ type Upstream struct {
 	Timeouts Timeouts `json:"timeouts,omitempty,omitzero"`
 
 	// TLS UpstreamTls is how targets are spoken to over TLS, of version 1.2 or later. Their certificates are always verified.
-	TLS UpstreamTLS `json:"tls,omitempty,omitzero"`
+	TLS *UpstreamTLS `json:"tls,omitempty"`
 
 	// Balancing How the target of a request is chosen.
 	Balancing *UpstreamBalancing `json:"balancing,omitempty"`

@@ -18,6 +18,7 @@ func TestWhatTakesTooLongIsGivenUp(t *testing.T) {
 	const short = 20 * time.Millisecond
 	hang := func(say string) func(*testing.T) string {
 		return func(t *testing.T) string {
+			t.Helper()
 			return service(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 				if _, err := http.ReadRequest(from); err != nil {
 					return
@@ -28,6 +29,7 @@ func TestWhatTakesTooLongIsGivenUp(t *testing.T) {
 		}
 	}
 	dribble := func(t *testing.T) string {
+		t.Helper()
 		return service(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 			take(from)
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nA: ")

@@ -66,7 +66,7 @@ func TestATargetMustProveWhoItIs(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			config := &tls.Config{ //nolint:gosec // versions that nobody should speak are the point
+			config := &tls.Config{
 				Certificates: []tls.Certificate{certificateOf(t, tt.shown)}, MinVersion: tt.versions[0], MaxVersion: tt.versions[1],
 			}
 			pool := one(t, private(service(t, secure(config, serving)), tt.settings))
