@@ -154,7 +154,9 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.freshness = freshness.New(n.started)
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
 	n.shares = shares.NewEven(n.directory)
-	n.upstreams = upstream.NewRegistry(upstream.Config{Sweeper: n.sweeper, Own: own, Logger: n.cfg.Logger})
+	n.upstreams = upstream.NewRegistry(upstream.Config{
+		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
+	})
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },

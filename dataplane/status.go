@@ -78,6 +78,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.handoverSamples(one)
 	n.tracingSamples(one)
 	n.tlsSamples(one)
+	n.upstreamSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}
@@ -109,6 +110,30 @@ func wireSamples(one func(string, float64, ...string), s listener.Stats) {
 	one(admin.ClientCuts, float64(s.Cut))
 	for rule, count := range s.ProtocolErrors {
 		one(admin.ProtocolErrors, float64(count), rule)
+	}
+}
+
+// upstreamSamples are of the services' targets.
+func (n *node) upstreamSamples(one func(string, float64, ...string)) {
+	for _, s := range n.upstreams.Stats() {
+		one(admin.UpstreamConnections, float64(s.Idle), s.Target, "idle")
+		one(admin.UpstreamConnections, float64(max(s.Open-s.Idle, 0)), s.Target, "in_use")
+		one(admin.UpstreamWaiting, float64(s.Waiting), s.Target)
+		one(admin.UpstreamEjected, float64(s.Ejected), s.Target)
+		for _, event := range []struct {
+			name  string
+			count uint64
+		}{
+			{"opened", s.Opened},
+			{"retry", s.Retried},
+			{"dead", s.Dead},
+			{"ejected", s.Ejections},
+			{"queue_full", s.QueueFull},
+			{"queue_timeout", s.QueueTimeouts},
+			{"lookup_failed", s.LookupsFailed},
+		} {
+			one(admin.UpstreamEvents, float64(event.count), s.Target, event.name)
+		}
 	}
 }
 

@@ -1,12 +1,14 @@
 package resource
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/sallyport/sallyport/proto/certificate/certificatetest"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
 )
@@ -105,6 +107,38 @@ func TestTargetAddresses(t *testing.T) {
 	}
 	validated(t, "services", `{"name":"a","upstream":{"targets":[{"address":"a:80"},{"address":"b:80"},{"address":"a:80"}]}}`,
 		"/upstream/targets/2/address not_unique")
+}
+
+func TestWhatAServiceSaysOfItsTargets(t *testing.T) {
+	authority := certificatetest.NewAuthority(t)
+	pem, err := json.Marshal(authority.PEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		fields string
+		want   []string
+	}{
+		{`"tls":{}`, nil},
+		{`"tls":{"server_name":"orders.internal","ca_certificates":` + string(pem) + `,"client_certificate":"gateway"}`, nil},
+		{`"tls":{"server_name":"*.internal"}`, []string{"/upstream/tls/server_name invalid_format"}},
+		{`"tls":{"server_name":"orders.internal:443"}`, []string{"/upstream/tls/server_name invalid_format"}},
+		{`"tls":{"ca_certificates":"none"}`, []string{"/upstream/tls/ca_certificates invalid_format"}},
+		{`"tls":{"ca_certificates":"-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n"}`, []string{"/upstream/tls/ca_certificates invalid_format"}},
+		{`"tls":{"ca_certificates":"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"}`, []string{"/upstream/tls/ca_certificates invalid_format"}},
+		{`"balancing":"least_requests","connections":{"max_per_target":10,"queue":0,"queue_timeout":"20ms"}`, nil},
+		{`"connections":{"max_per_target":65536,"queue":10001,"queue_timeout":"61s"}`, []string{
+			"/upstream/connections/max_per_target out_of_range", "/upstream/connections/queue out_of_range", "/upstream/connections/queue_timeout out_of_range",
+		}},
+		{`"ejection":{"consecutive_failures":0,"base_time":"1ms","max_percent":101}`, []string{
+			"/upstream/ejection/consecutive_failures out_of_range", "/upstream/ejection/base_time out_of_range", "/upstream/ejection/max_percent out_of_range",
+		}},
+		{`"timeouts":{"try":"90s","request":"0s"}`, nil},
+		{`"timeouts":{"try":"-1s","request":"25h"}`, []string{"/upstream/timeouts/try out_of_range", "/upstream/timeouts/request out_of_range"}},
+	}
+	for _, tt := range tests {
+		validated(t, "services", `{"name":"a","upstream":{"targets":[{"address":"a:80"}],`+tt.fields+`}}`, tt.want...)
+	}
 }
 
 func TestHosts(t *testing.T) {

@@ -142,11 +142,11 @@ func TestAViolationShowsWhatWasGivenAndWhatIsAllowed(t *testing.T) {
 		}},
 		{`{"responseHead":"1s"}`, &configv1.Timeouts{}, problem.Violation{
 			Pointer: "/responseHead", Code: problem.ViolationUnknownField, Detail: "there is no field of this name; did you mean response_head?",
-			Given: "responseHead", Allowed: "connect, response_head",
+			Given: "responseHead", Allowed: "connect, response_head, try, request",
 		}},
 		{`{"entirely_else":1}`, &configv1.Timeouts{}, problem.Violation{
 			Pointer: "/entirely_else", Code: problem.ViolationUnknownField, Detail: "there is no field of this name",
-			Given: "entirely_else", Allowed: "connect, response_head",
+			Given: "entirely_else", Allowed: "connect, response_head, try, request",
 		}},
 		{`{"exact":"/a","prefix":"/b"}`, &configv1.PathMatch{}, problem.Violation{
 			Pointer: "/prefix", Code: problem.ViolationMutuallyExcluded, Detail: "can't be given together with exact; give one of them",

@@ -11,6 +11,9 @@ import (
 )
 
 func TestDefaultsFillWhatIsAbsentAtAnyDepth(t *testing.T) {
+	// TLS isn't among it: without it targets are spoken to in plain.
+	const upstream = `,"balancing":"round_robin","connections":{"max_per_target":0,"queue":100,"queue_timeout":"1s"},` +
+		`"ejection":{"consecutive_failures":5,"base_time":"10s","max_percent":50}`
 	tests := []struct {
 		in, want string
 		m        func() proto.Message
@@ -18,11 +21,11 @@ func TestDefaultsFillWhatIsAbsentAtAnyDepth(t *testing.T) {
 		{`{"name":"a"}`, `{"name":"a"}`, func() proto.Message { return &configv1.Service{} }},
 		{
 			`{"upstream":{"targets":[{"address":"a:80"},{"address":"b:80","weight":0}]}}`,
-			`{"upstream":{"targets":[{"address":"a:80","weight":1},{"address":"b:80","weight":0}],"timeouts":{"connect":"2s","response_head":"30s"}}}`,
+			`{"upstream":{"targets":[{"address":"a:80","weight":1},{"address":"b:80","weight":0}],"timeouts":{"connect":"2s","response_head":"30s","try":"0s","request":"0s"}` + upstream + `}}`,
 			func() proto.Message { return &configv1.Service{} },
 		},
 		{
-			`{"upstream":{"timeouts":{"response_head":"1s"}}}`, `{"upstream":{"timeouts":{"connect":"2s","response_head":"1s"}}}`,
+			`{"upstream":{"timeouts":{"response_head":"1s"}}}`, `{"upstream":{"timeouts":{"connect":"2s","response_head":"1s","try":"0s","request":"0s"}` + upstream + `}}`,
 			func() proto.Message { return &configv1.Service{} },
 		},
 		{`{"kind":"api-key","config":{}}`, `{"mode":"enforce","kind":"api-key","config":{"locations":[{"header":"X-Api-Key"}]}}`, func() proto.Message { return &configv1.Policy{} }},

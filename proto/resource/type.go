@@ -33,6 +33,7 @@ type Type struct {
 
 // types is the registry: a new resource is a line here.
 var types = []*Type{
+	{Collection: "certificates", Singular: "certificate", Prefix: id.Certificate, New: newOf[configv1.Certificate], Check: checked(checkCertificate)},
 	{Collection: "services", Singular: "service", Prefix: id.Service, New: newOf[configv1.Service], Check: checked(checkService)},
 	{Collection: "routes", Singular: "route", Prefix: id.Route, New: newOf[configv1.Route], Check: checked(checkRoute)},
 	{Collection: "policies", Singular: "policy", Prefix: id.Policy, New: newOf[configv1.Policy], Check: checked(checkPolicy)},
@@ -40,7 +41,6 @@ var types = []*Type{
 		Collection: "settings", Singular: "settings", Prefix: id.Settings, Singleton: true,
 		New: newOf[configv1.EnvironmentSettings], Check: checked(checkSettings),
 	},
-	{Collection: "certificates", Singular: "certificate", Prefix: id.Certificate, New: newOf[configv1.Certificate], Check: checked(checkCertificate)},
 	{Collection: "guardrails", Singular: "guardrail", Prefix: id.Guardrail, New: newOf[configv1.Guardrail], Check: checked(checkGuardrail)},
 }
 

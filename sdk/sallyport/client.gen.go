@@ -272,6 +272,24 @@ func (e PolicyMode) Valid() bool {
 	}
 }
 
+// Defines values for UpstreamBalancing.
+const (
+	LeastRequests UpstreamBalancing = "least_requests"
+	RoundRobin    UpstreamBalancing = "round_robin"
+)
+
+// Valid indicates whether the value is a known member of the UpstreamBalancing enum.
+func (e UpstreamBalancing) Valid() bool {
+	switch e {
+	case LeastRequests:
+		return true
+	case RoundRobin:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IfNoneMatch.
 const (
 	IfNoneMatchAsterisk IfNoneMatch = "*"
@@ -1188,6 +1206,20 @@ type Effect struct {
 
 	// Fields JSON pointers of the fields that make the difference, where it is no other.
 	Fields []string `json:"fields,omitempty,omitzero"`
+}
+
+// Ejection Ejection leaves targets out for a while that fail again and again: no connection, one that breaks before the answer, no answer in time, an answer that isn't HTTP, or one of status 502, 503 or 504. Each node does so by what it sees itself. When all are left out, all are asked.
+type Ejection struct {
+	// ConsecutiveFailures Failures, one behind the other, after which a target is left out.
+	ConsecutiveFailures *int `json:"consecutive_failures,omitempty"`
+
+	// BaseTime How long at first; twice as long each time that it fails again before it has done any good, up to 5 minutes.
+	//
+	// Examples: 250ms, 1m30s
+	BaseTime *string `json:"base_time,omitempty"`
+
+	// MaxPercent How many of the targets may be left out at a time, of each 100: of one target none ever is. 0: never any.
+	MaxPercent *int `json:"max_percent,omitempty"`
 }
 
 // Environment Environment is a unit of configuration and isolation.
@@ -3005,10 +3037,20 @@ type Timeouts struct {
 	// Examples: 250ms, 1m30s
 	Connect *string `json:"connect,omitempty"`
 
-	// ResponseHead From the first byte sent until the head of the answer has arrived.
+	// ResponseHead From the end of the request until the head of the answer has arrived.
 	//
 	// Examples: 250ms, 1m30s
 	ResponseHead *string `json:"response_head,omitempty"`
+
+	// Try For one try: from its beginning, with the wait for a connection, until the answer has ended. 0s: any time.
+	//
+	// Examples: 250ms, 1m30s
+	Try *string `json:"try,omitempty"`
+
+	// Request For all tries of a request together, until the answer has ended; long downloads and streams end by it too. 0s: any time.
+	//
+	// Examples: 250ms, 1m30s
+	Request *string `json:"request,omitempty"`
 }
 
 // TokenScope TokenScope narrows what an access token can be used for. It never gives anything.
@@ -3027,6 +3069,47 @@ type Upstream struct {
 
 	// Timeouts Timeouts bound how long a request waits for its upstream.
 	Timeouts Timeouts `json:"timeouts,omitempty,omitzero"`
+
+	// TLS UpstreamTls is how targets are spoken to over TLS, of version 1.2 or later. Their certificates are always verified.
+	TLS *UpstreamTLS `json:"tls,omitempty"`
+
+	// Balancing How the target of a request is chosen.
+	Balancing *UpstreamBalancing `json:"balancing,omitempty"`
+
+	// Connections UpstreamConnections bounds the connections of each node to each target. A connection carries one request at a time.
+	Connections UpstreamConnections `json:"connections,omitempty,omitzero"`
+
+	// Ejection Ejection leaves targets out for a while that fail again and again: no connection, one that breaks before the answer, no answer in time, an answer that isn't HTTP, or one of status 502, 503 or 504. Each node does so by what it sees itself. When all are left out, all are asked.
+	Ejection Ejection `json:"ejection,omitempty,omitzero"`
+}
+
+// UpstreamBalancing How the target of a request is chosen.
+type UpstreamBalancing string
+
+// UpstreamConnections UpstreamConnections bounds the connections of each node to each target. A connection carries one request at a time.
+type UpstreamConnections struct {
+	// MaxPerTarget How many may be open at a time. 0: any number.
+	MaxPerTarget *int `json:"max_per_target,omitempty"`
+
+	// Queue How many requests may wait for one when all are in use; those beyond are answered with upstream_busy.
+	Queue *int `json:"queue,omitempty"`
+
+	// QueueTimeout How long a request may wait, before it is answered with upstream_busy.
+	//
+	// Examples: 250ms, 1m30s
+	QueueTimeout *string `json:"queue_timeout,omitempty"`
+}
+
+// UpstreamTLS UpstreamTls is how targets are spoken to over TLS, of version 1.2 or later. Their certificates are always verified.
+type UpstreamTLS struct {
+	// ServerName Name that is asked for (SNI), and that each target's certificate must be valid for; the target's own host when absent.
+	ServerName string `json:"server_name,omitempty,omitzero"`
+
+	// CaCertificates Certificates in PEM that a target's must lead back to, alone; those that the edge's machine trusts when absent.
+	CaCertificates string `json:"ca_certificates,omitempty,omitzero"`
+
+	// ClientCertificate Certificate that the gateway shows to targets that ask who calls (mTLS).
+	ClientCertificate string `json:"client_certificate,omitempty,omitzero"`
 }
 
 // UsageCoverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.

@@ -67,6 +67,10 @@ const (
 	ServedRemaining      = "sallyport_edge_served_certificate_remaining_seconds"
 	ProxyProtocol        = "sallyport_edge_proxy_protocol_connections_total"
 	Handovers            = "sallyport_edge_handovers_total"
+	UpstreamConnections  = "sallyport_edge_upstream_connections"
+	UpstreamWaiting      = "sallyport_edge_upstream_waiting_requests"
+	UpstreamEjected      = "sallyport_edge_upstream_ejected"
+	UpstreamEvents       = "sallyport_edge_upstream_events_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -116,6 +120,10 @@ func Metrics() []Metric {
 		{Name: ServedCertificates, Help: "The environment's certificates, by whether their private keys are there; any that is unusable is one too many.", Labels: []string{"state"}, Gauge: true},
 		{Name: ServedRemaining, Help: "Until the environment's certificates end.", Labels: []string{"certificate"}, Gauge: true},
 		{Name: ProxyProtocol, Help: "Connections from where a header of the PROXY protocol is demanded: that named their client (named), that named nobody (unnamed), and refused ones.", Labels: []string{"outcome"}},
+		{Name: UpstreamConnections, Help: "Connections to a service's target, by whether a request uses them. The 256 busiest targets are told of by themselves, the rest as others.", Labels: []string{"target", "state"}, Gauge: true},
+		{Name: UpstreamWaiting, Help: "Requests that wait for a connection to the target.", Labels: []string{"target"}, Gauge: true},
+		{Name: UpstreamEjected, Help: "1 while the target is out of rotation, since it failed again and again.", Labels: []string{"target"}, Gauge: true},
+		{Name: UpstreamEvents, Help: "What happened with the target: connections opened, found dead (dead), requests sent again (retry), ejections (ejected), requests that found the queue full (queue_full) or waited in vain (queue_timeout), failed lookups of its name (lookup_failed).", Labels: []string{"target", "event"}},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}
 }

@@ -136,14 +136,7 @@ func parseRanges(texts []string) (ranges.Set, error) {
 
 // newService returns a service without its Sender, which depends on the settings.
 func newService(self id.ID, m *configv1.Service) *Service {
-	s := &Service{ID: self, Name: m.GetName(), Spec: Spec{
-		Connect:      m.GetUpstream().GetTimeouts().GetConnect().AsDuration(),
-		ResponseHead: m.GetUpstream().GetTimeouts().GetResponseHead().AsDuration(),
-	}}
-	for _, t := range m.GetUpstream().GetTargets() {
-		s.Spec.Targets = append(s.Spec.Targets, Target{Address: t.GetAddress(), Weight: t.GetWeight()})
-	}
-	return s
+	return &Service{ID: self, Name: m.GetName(), Spec: newSpec(m.GetUpstream())}
 }
 
 func newRoute(self id.ID, m *configv1.Route) (*routeObject, error) {

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"net/netip"
 	"time"
+
+	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // Spec is all that a Sender is made from.
@@ -46,8 +49,8 @@ type TLS struct {
 	ServerName string
 	// CACertificates in PEM that the target's must go back to; "": those of the system.
 	CACertificates string
-	// ClientCertificate is the id of what the gateway shows; "": nothing.
-	ClientCertificate string
+	// ClientCertificate is what the gateway shows; zero: nothing.
+	ClientCertificate id.ID
 }
 
 // Balancing is how a target is chosen.
@@ -79,6 +82,37 @@ type Ejection struct {
 	BaseTime time.Duration
 	// MaxPercent of the targets that may be at a time.
 	MaxPercent uint32
+}
+
+// newSpec returns what a service's upstream asks for, which has its defaults filled in. AllowedTargets are the settings'.
+func newSpec(m *configv1.Upstream) Spec {
+	s := Spec{
+		Connect:      m.GetTimeouts().GetConnect().AsDuration(),
+		ResponseHead: m.GetTimeouts().GetResponseHead().AsDuration(),
+		Try:          m.GetTimeouts().GetTry().AsDuration(),
+		Request:      m.GetTimeouts().GetRequest().AsDuration(),
+		Connections: Connections{
+			MaxPerTarget: int(m.GetConnections().GetMaxPerTarget()),
+			Queue:        int(m.GetConnections().GetQueue()),
+			QueueTimeout: m.GetConnections().GetQueueTimeout().AsDuration(),
+		},
+		Ejection: Ejection{
+			ConsecutiveFailures: m.GetEjection().GetConsecutiveFailures(),
+			BaseTime:            m.GetEjection().GetBaseTime().AsDuration(),
+			MaxPercent:          m.GetEjection().GetMaxPercent(),
+		},
+	}
+	if m.GetBalancing() == configv1.Balancing_BALANCING_LEAST_REQUESTS {
+		s.Balancing = LeastRequests
+	}
+	if t := m.GetTls(); t != nil {
+		s.TLS = TLS{On: true, ServerName: t.GetServerName(), CACertificates: t.GetCaCertificates()}
+		s.TLS.ClientCertificate, _ = id.Parse(id.Certificate, t.GetClientCertificate()) // a reference: the control plane has seen to it
+	}
+	for _, t := range m.GetTargets() {
+		s.Targets = append(s.Targets, Target{Address: t.GetAddress(), Weight: t.GetWeight()})
+	}
+	return s
 }
 
 // key is the same for equal specs alone.

@@ -66,8 +66,8 @@ func (t *target) resolve(ctx context.Context) (*known, error) {
 		return k, nil
 	}
 	pending, mine := t.join()
-	if mine {
-		t.ask(context.WithoutCancel(ctx), pending) // others may wait for it
+	if mine { // others may wait for it too, and longer
+		t.registry.lookups.running.Go(func() { t.ask(context.WithoutCancel(ctx), pending) })
 	}
 	select {
 	case <-pending.done:
@@ -128,13 +128,13 @@ func (t *target) resolveDue(now time.Time) bool {
 	return true
 }
 
-// lookups are those of names that are known, off the path of any request.
+// lookups are those under way. Each ends by its own deadline.
 type lookups struct {
 	running sync.WaitGroup
-	count   atomic.Int32
+	count   atomic.Int32 // of names that are known
 }
 
-// start asks for a target's name, unless somebody does, or too many names are asked for: then it is due at the next round still.
+// start asks for a name that is known, off the path of any request, unless somebody does, or too many names are asked for: then it is due at the next round still.
 func (l *lookups) start(ctx context.Context, t *target) {
 	if l.count.Load() >= maxLookups {
 		return

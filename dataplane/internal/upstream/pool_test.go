@@ -1,79 +1,19 @@
 package upstream
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
-	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
 	"github.com/sallyport/sallyport/proto/problem"
 )
-
-// node returns a registry that works as that of a node does, until the test ends.
-func node(t testing.TB, config Config) *Registry {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	config.Sweeper = sweeper.New()
-	r := NewRegistry(config)
-	var running sync.WaitGroup
-	running.Go(func() { _ = config.Sweeper.Run(ctx) })
-	running.Go(func() { _ = r.Run(ctx) })
-	t.Cleanup(func() { cancel(); running.Wait() })
-	return r
-}
-
-// one returns a pool of a node of its own.
-func one(t testing.TB, spec snapshot.Spec) *Pool {
-	t.Helper()
-	return node(t, Config{}).Pool(spec)
-}
-
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-
-func spec(targets ...snapshot.Target) snapshot.Spec {
-	return snapshot.Spec{Targets: targets, Connect: 2 * time.Second, ResponseHead: 2 * time.Second, AllowedTargets: loopback}
-}
-
-func request(ctx context.Context, path string) *pipeline.Exchange {
-	ex := new(pipeline.Pool).Get()
-	context.AfterFunc(ctx, func() { ex.Abort.Because(pipeline.ErrGone) })
-	ex.Request = pipeline.Request{Method: "GET", Host: "api.example", Path: path, ForwardPath: path, Body: strings.NewReader("")}
-	return ex
-}
-
-// talker answers each connection's first request with these bytes, then closes it.
-func talker(t *testing.T, answer string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil && answer != "" {
-				_, _ = io.WriteString(conn, answer)
-			}
-			_ = conn.Close()
-		}
-	}()
-	return listener.Addr().String()
-}
 
 func TestTheServiceSeesThePathByteForByte(t *testing.T) {
 	var saw string
@@ -152,24 +92,3 @@ func TestASilentServiceIsGivenUp(t *testing.T) {
 		t.Errorf("got %v, want %s", err, problem.ClientGone)
 	}
 }
-
-func TestABodyThatTheClientBreaksIsNotTheServicesFault(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
-	defer server.Close()
-	pool := one(t, spec(snapshot.Target{Address: server.Listener.Addr().String(), Weight: 1}))
-	for _, length := range []int64{-1, 100} {
-		for _, code := range []problem.Code{problem.BadRequest, problem.RequestTimeout, problem.ClientGone} {
-			ex := request(t.Context(), "/")
-			ex.Request.Method, ex.Request.ContentLength = "POST", length
-			ex.Request.Body = io.MultiReader(strings.NewReader("half"), broken{&pipeline.Rejection{Code: code, Reason: "malformed"}})
-			var rejection *pipeline.Rejection
-			if err := pool.Send(ex); !errors.As(err, &rejection) || rejection.Code != code {
-				t.Errorf("length %d: got %v, want %s", length, err, code)
-			}
-		}
-	}
-}
-
-type broken struct{ err error }
-
-func (b broken) Read([]byte) (int, error) { return 0, b.err }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/sweeper"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // Config is what a Registry works with.
@@ -21,7 +22,7 @@ type Config struct {
 	// Own are the edge's listeners: never connected to, unless the environment allows exactly their address.
 	Own []netip.AddrPort
 	// Certificate returns what is shown to targets that ask who calls, by its id; nil: there are none.
-	Certificate func(id string) (*tls.Certificate, error)
+	Certificate func(certificate id.ID) (*tls.Certificate, error)
 	// DialDNS connects to a name server; nil: over the net.
 	DialDNS func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger hears of names that can't be resolved, and of targets ejected.
@@ -31,7 +32,8 @@ type Config struct {
 // Registry is all targets that a node speaks to. What is known of a target stays for as long as any pool has it, whatever else of its
 // service changes. It is safe for concurrent use.
 type Registry struct {
-	cfg Config
+	cfg     Config
+	lookups lookups
 
 	mu      sync.Mutex
 	targets map[targetKey]*target
@@ -136,11 +138,10 @@ const round = time.Second
 func (r *Registry) Run(ctx context.Context) error {
 	tick := time.NewTicker(round)
 	defer tick.Stop()
-	var lookups lookups
 	for {
 		select {
 		case <-ctx.Done():
-			lookups.wait()
+			r.lookups.wait()
 			for _, t := range r.all() {
 				t.closeIdle(func(*conn) bool { return true })
 			}
@@ -151,7 +152,7 @@ func (r *Registry) Run(ctx context.Context) error {
 		for _, t := range r.all() {
 			t.closeIdle(func(c *conn) bool { return now.Sub(c.idleSince) > idleTimeout })
 			if t.resolveDue(now) {
-				lookups.start(ctx, t)
+				r.lookups.start(ctx, t)
 			}
 		}
 	}

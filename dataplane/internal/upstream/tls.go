@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // sessionsKept are those of a target that may be taken up again, which saves the costly half of a handshake.
@@ -20,14 +21,11 @@ var (
 )
 
 // newTLS says how a target is spoken to in private; nil: it isn't. There is no way to leave out the verification.
-func newTLS(spec snapshot.TLS, host string, certificate func(string) (*tls.Certificate, error)) (*tls.Config, error) {
+func newTLS(spec snapshot.TLS, host string, certificate func(id.ID) (*tls.Certificate, error)) (*tls.Config, error) {
 	if !spec.On {
 		return nil, nil //nolint:nilnil // in plain
 	}
-	config := &tls.Config{
-		MinVersion: tls.VersionTLS12, ServerName: spec.ServerName, NextProtos: []string{"http/1.1"},
-		ClientSessionCache: tls.NewLRUClientSessionCache(sessionsKept),
-	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: spec.ServerName, NextProtos: []string{"http/1.1"}}
 	if config.ServerName == "" {
 		config.ServerName = strings.TrimSuffix(host, ".")
 	}
@@ -37,14 +35,16 @@ func newTLS(spec snapshot.TLS, host string, certificate func(string) (*tls.Certi
 			return nil, errNoAuthority
 		}
 	}
-	if spec.ClientCertificate != "" {
+	if spec.ClientCertificate.IsZero() {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessionsKept)
+	} else { // a session that is taken up again would go on under a certificate that another has replaced
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if certificate == nil {
 				return nil, errNoCertificate
 			}
 			shown, err := certificate(spec.ClientCertificate)
 			if err != nil {
-				return nil, fmt.Errorf("client certificate %s: %w", spec.ClientCertificate, err)
+				return nil, fmt.Errorf("client certificate: %w", err)
 			}
 			return shown, nil
 		}

@@ -24,6 +24,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Balancing is how the target of a request is chosen. Each node does so by itself.
+type Balancing int32
+
+const (
+	// Not stated.
+	Balancing_BALANCING_UNSPECIFIED Balancing = 0
+	// In turn, by weight.
+	Balancing_BALANCING_ROUND_ROBIN Balancing = 1
+	// Of two targets drawn at random, the one with fewer requests under way for its weight.
+	Balancing_BALANCING_LEAST_REQUESTS Balancing = 2
+)
+
+// Enum value maps for Balancing.
+var (
+	Balancing_name = map[int32]string{
+		0: "BALANCING_UNSPECIFIED",
+		1: "BALANCING_ROUND_ROBIN",
+		2: "BALANCING_LEAST_REQUESTS",
+	}
+	Balancing_value = map[string]int32{
+		"BALANCING_UNSPECIFIED":    0,
+		"BALANCING_ROUND_ROBIN":    1,
+		"BALANCING_LEAST_REQUESTS": 2,
+	}
+)
+
+func (x Balancing) Enum() *Balancing {
+	p := new(Balancing)
+	*p = x
+	return p
+}
+
+func (x Balancing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Balancing) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_config_v1_service_proto_enumTypes[0].Descriptor()
+}
+
+func (Balancing) Type() protoreflect.EnumType {
+	return &file_sallyport_config_v1_service_proto_enumTypes[0]
+}
+
+func (x Balancing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Balancing.Descriptor instead.
+func (Balancing) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_service_proto_rawDescGZIP(), []int{0}
+}
+
 // Service is an API that the gateway fronts: a name and the upstream that answers for it.
 type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -121,7 +174,15 @@ type Upstream struct {
 	// Addresses of the service; requests are spread over them by weight.
 	Targets []*Target `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
 	// How long the edge waits.
-	Timeouts      *Timeouts `protobuf:"bytes,2,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
+	Timeouts *Timeouts `protobuf:"bytes,2,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
+	// Targets are spoken to over TLS. Absent: in plain.
+	Tls *UpstreamTls `protobuf:"bytes,3,opt,name=tls,proto3,oneof" json:"tls,omitempty"`
+	// How the target of a request is chosen.
+	Balancing *Balancing `protobuf:"varint,4,opt,name=balancing,proto3,enum=sallyport.config.v1.Balancing,oneof" json:"balancing,omitempty"`
+	// How many connections there may be to each target.
+	Connections *UpstreamConnections `protobuf:"bytes,5,opt,name=connections,proto3" json:"connections,omitempty"`
+	// When targets that fail are left out for a while.
+	Ejection      *Ejection `protobuf:"bytes,6,opt,name=ejection,proto3" json:"ejection,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,6 +227,34 @@ func (x *Upstream) GetTargets() []*Target {
 func (x *Upstream) GetTimeouts() *Timeouts {
 	if x != nil {
 		return x.Timeouts
+	}
+	return nil
+}
+
+func (x *Upstream) GetTls() *UpstreamTls {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Upstream) GetBalancing() Balancing {
+	if x != nil && x.Balancing != nil {
+		return *x.Balancing
+	}
+	return Balancing_BALANCING_UNSPECIFIED
+}
+
+func (x *Upstream) GetConnections() *UpstreamConnections {
+	if x != nil {
+		return x.Connections
+	}
+	return nil
+}
+
+func (x *Upstream) GetEjection() *Ejection {
+	if x != nil {
+		return x.Ejection
 	}
 	return nil
 }
@@ -230,8 +319,12 @@ type Timeouts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// To open a connection to a target.
 	Connect *durationpb.Duration `protobuf:"bytes,1,opt,name=connect,proto3" json:"connect,omitempty"`
-	// From the first byte sent until the head of the answer has arrived.
-	ResponseHead  *durationpb.Duration `protobuf:"bytes,2,opt,name=response_head,json=responseHead,proto3" json:"response_head,omitempty"`
+	// From the end of the request until the head of the answer has arrived.
+	ResponseHead *durationpb.Duration `protobuf:"bytes,2,opt,name=response_head,json=responseHead,proto3" json:"response_head,omitempty"`
+	// For one try: from its beginning, with the wait for a connection, until the answer has ended. 0s: any time.
+	Try *durationpb.Duration `protobuf:"bytes,3,opt,name=try,proto3" json:"try,omitempty"`
+	// For all tries of a request together, until the answer has ended; long downloads and streams end by it too. 0s: any time.
+	Request       *durationpb.Duration `protobuf:"bytes,4,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -280,6 +373,213 @@ func (x *Timeouts) GetResponseHead() *durationpb.Duration {
 	return nil
 }
 
+func (x *Timeouts) GetTry() *durationpb.Duration {
+	if x != nil {
+		return x.Try
+	}
+	return nil
+}
+
+func (x *Timeouts) GetRequest() *durationpb.Duration {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+// UpstreamTls is how targets are spoken to over TLS, of version 1.2 or later. Their certificates are always verified.
+type UpstreamTls struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name that is asked for (SNI), and that each target's certificate must be valid for; the target's own host when absent.
+	ServerName string `protobuf:"bytes,1,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	// Certificates in PEM that a target's must lead back to, alone; those that the edge's machine trusts when absent.
+	CaCertificates string `protobuf:"bytes,2,opt,name=ca_certificates,json=caCertificates,proto3" json:"ca_certificates,omitempty"`
+	// Certificate that the gateway shows to targets that ask who calls (mTLS).
+	ClientCertificate string `protobuf:"bytes,3,opt,name=client_certificate,json=clientCertificate,proto3" json:"client_certificate,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *UpstreamTls) Reset() {
+	*x = UpstreamTls{}
+	mi := &file_sallyport_config_v1_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamTls) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamTls) ProtoMessage() {}
+
+func (x *UpstreamTls) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_config_v1_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamTls.ProtoReflect.Descriptor instead.
+func (*UpstreamTls) Descriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UpstreamTls) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+func (x *UpstreamTls) GetCaCertificates() string {
+	if x != nil {
+		return x.CaCertificates
+	}
+	return ""
+}
+
+func (x *UpstreamTls) GetClientCertificate() string {
+	if x != nil {
+		return x.ClientCertificate
+	}
+	return ""
+}
+
+// UpstreamConnections bounds the connections of each node to each target. A connection carries one request at a time.
+type UpstreamConnections struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many may be open at a time. 0: any number.
+	MaxPerTarget *uint32 `protobuf:"varint,1,opt,name=max_per_target,json=maxPerTarget,proto3,oneof" json:"max_per_target,omitempty"`
+	// How many requests may wait for one when all are in use; those beyond are answered with upstream_busy.
+	Queue *uint32 `protobuf:"varint,2,opt,name=queue,proto3,oneof" json:"queue,omitempty"`
+	// How long a request may wait, before it is answered with upstream_busy.
+	QueueTimeout  *durationpb.Duration `protobuf:"bytes,3,opt,name=queue_timeout,json=queueTimeout,proto3" json:"queue_timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamConnections) Reset() {
+	*x = UpstreamConnections{}
+	mi := &file_sallyport_config_v1_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamConnections) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamConnections) ProtoMessage() {}
+
+func (x *UpstreamConnections) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_config_v1_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamConnections.ProtoReflect.Descriptor instead.
+func (*UpstreamConnections) Descriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UpstreamConnections) GetMaxPerTarget() uint32 {
+	if x != nil && x.MaxPerTarget != nil {
+		return *x.MaxPerTarget
+	}
+	return 0
+}
+
+func (x *UpstreamConnections) GetQueue() uint32 {
+	if x != nil && x.Queue != nil {
+		return *x.Queue
+	}
+	return 0
+}
+
+func (x *UpstreamConnections) GetQueueTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.QueueTimeout
+	}
+	return nil
+}
+
+// Ejection leaves targets out for a while that fail again and again: no connection, one that breaks before the answer, no answer in time, an
+// answer that isn't HTTP, or one of status 502, 503 or 504. Each node does so by what it sees itself. When all are left out, all are asked.
+type Ejection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Failures, one behind the other, after which a target is left out.
+	ConsecutiveFailures *uint32 `protobuf:"varint,1,opt,name=consecutive_failures,json=consecutiveFailures,proto3,oneof" json:"consecutive_failures,omitempty"`
+	// How long at first; twice as long each time that it fails again before it has done any good, up to 5 minutes.
+	BaseTime *durationpb.Duration `protobuf:"bytes,2,opt,name=base_time,json=baseTime,proto3" json:"base_time,omitempty"`
+	// How many of the targets may be left out at a time, of each 100: of one target none ever is. 0: never any.
+	MaxPercent    *uint32 `protobuf:"varint,3,opt,name=max_percent,json=maxPercent,proto3,oneof" json:"max_percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ejection) Reset() {
+	*x = Ejection{}
+	mi := &file_sallyport_config_v1_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ejection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ejection) ProtoMessage() {}
+
+func (x *Ejection) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_config_v1_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ejection.ProtoReflect.Descriptor instead.
+func (*Ejection) Descriptor() ([]byte, []int) {
+	return file_sallyport_config_v1_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Ejection) GetConsecutiveFailures() uint32 {
+	if x != nil && x.ConsecutiveFailures != nil {
+		return *x.ConsecutiveFailures
+	}
+	return 0
+}
+
+func (x *Ejection) GetBaseTime() *durationpb.Duration {
+	if x != nil {
+		return x.BaseTime
+	}
+	return nil
+}
+
+func (x *Ejection) GetMaxPercent() uint32 {
+	if x != nil && x.MaxPercent != nil {
+		return *x.MaxPercent
+	}
+	return 0
+}
+
 var File_sallyport_config_v1_service_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_service_proto_rawDesc = "" +
@@ -296,18 +596,55 @@ const file_sallyport_config_v1_service_proto_rawDesc = "" +
 	" \x01(\v2\x1d.sallyport.config.v1.UpstreamB\x06\xbaH\x03\xc8\x01\x01R\bupstream\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x89\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xee\x03\n" +
 	"\bUpstream\x12B\n" +
 	"\atargets\x18\x01 \x03(\v2\x1b.sallyport.config.v1.TargetB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\atargets\x129\n" +
-	"\btimeouts\x18\x02 \x01(\v2\x1d.sallyport.config.v1.TimeoutsR\btimeouts\"\x84\x01\n" +
+	"\btimeouts\x18\x02 \x01(\v2\x1d.sallyport.config.v1.TimeoutsR\btimeouts\x12F\n" +
+	"\x03tls\x18\x03 \x01(\v2 .sallyport.config.v1.UpstreamTlsB\r\xaa\xbb\x18\tB\x05\n" +
+	"\x03TLSH\x04H\x00R\x03tls\x88\x01\x01\x12f\n" +
+	"\tbalancing\x18\x04 \x01(\x0e2\x1e.sallyport.config.v1.BalancingB#\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\x15\"\r\"round_robin\"B\x02\x18\x01H\x04H\x01R\tbalancing\x88\x01\x01\x12V\n" +
+	"\vconnections\x18\x05 \x01(\v2(.sallyport.config.v1.UpstreamConnectionsB\n" +
+	"\xaa\xbb\x18\x06B\x02\x18\x01H\x04R\vconnections\x12E\n" +
+	"\bejection\x18\x06 \x01(\v2\x1d.sallyport.config.v1.EjectionB\n" +
+	"\xaa\xbb\x18\x06B\x02\x18\x01H\x04R\bejectionB\x06\n" +
+	"\x04_tlsB\f\n" +
+	"\n" +
+	"_balancing\"\x84\x01\n" +
 	"\x06Target\x12A\n" +
 	"\aaddress\x18\x01 \x01(\tB'\xbaH\b\xc8\x01\x01r\x03\x18\x85\x02\xaa\xbb\x18\x18B\x16\x12\x14orders.internal:8080R\aaddress\x12,\n" +
 	"\x06weight\x18\x02 \x01(\rB\x0f\xbaH\x05*\x03\x18\xe8\a\xaa\xbb\x18\x03\"\x011H\x00R\x06weight\x88\x01\x01B\t\n" +
-	"\a_weight\"\xb9\x01\n" +
+	"\a_weight\"\xdb\x02\n" +
 	"\bTimeouts\x12O\n" +
 	"\aconnect\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x1a\xbaH\r\xaa\x01\n" +
 	"\"\x02\b<2\x04\x10\xc0\x84=\xaa\xbb\x18\x06\"\x04\"2s\"R\aconnect\x12\\\n" +
-	"\rresponse_head\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x1c\xbaH\x0e\xaa\x01\v\"\x03\b\x90\x1c2\x04\x10\xc0\x84=\xaa\xbb\x18\a\"\x05\"30s\"R\fresponseHeadBJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
+	"\rresponse_head\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x1c\xbaH\x0e\xaa\x01\v\"\x03\b\x90\x1c2\x04\x10\xc0\x84=\xaa\xbb\x18\a\"\x05\"30s\"R\fresponseHead\x12K\n" +
+	"\x03try\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x1e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00\xaa\xbb\x18\f\"\x04\"0s\"B\x02\x18\x01H\x04R\x03try\x12S\n" +
+	"\arequest\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x1e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00\xaa\xbb\x18\f\"\x04\"0s\"B\x02\x18\x01H\x04R\arequest\"\xfc\x01\n" +
+	"\vUpstreamTls\x12@\n" +
+	"\vserver_name\x18\x01 \x01(\tB\x1f\xbaH\x05r\x03\x18\xfd\x01\xaa\xbb\x18\x13B\x11\x12\x0forders.internalR\n" +
+	"serverName\x12h\n" +
+	"\x0fca_certificates\x18\x02 \x01(\tB?\xbaH\x06r\x04(\x80\x80\x10\xaa\xbb\x182B0\n" +
+	"\x0fCA certificates\x12\x1b-----BEGIN CERTIFICATE----- \x01R\x0ecaCertificates\x12A\n" +
+	"\x12client_certificate\x18\x03 \x01(\tB\x12\xaa\xbb\x18\x0e\n" +
+	"\fcertificatesR\x11clientCertificate\"\x90\x02\n" +
+	"\x13UpstreamConnections\x12H\n" +
+	"\x0emax_per_target\x18\x01 \x01(\rB\x1d\xbaH\x06*\x04\x18\xff\xff\x03\xaa\xbb\x18\x10\x1a\vconnections\"\x010H\x00R\fmaxPerTarget\x88\x01\x01\x126\n" +
+	"\x05queue\x18\x02 \x01(\rB\x1b\xbaH\x05*\x03\x18\x90N\xaa\xbb\x18\x0f\x1a\brequests\"\x03100H\x01R\x05queue\x88\x01\x01\x12Z\n" +
+	"\rqueue_timeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x1a\xbaH\r\xaa\x01\n" +
+	"\"\x02\b<2\x04\x10\xc0\x84=\xaa\xbb\x18\x06\"\x04\"1s\"R\fqueueTimeoutB\x11\n" +
+	"\x0f_max_per_targetB\b\n" +
+	"\x06_queue\"\x9f\x02\n" +
+	"\bEjection\x12S\n" +
+	"\x14consecutive_failures\x18\x01 \x01(\rB\x1b\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\r\x1a\bfailures\"\x015H\x00R\x13consecutiveFailures\x88\x01\x01\x12U\n" +
+	"\tbase_time\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x1d\xbaH\x0f\xaa\x01\f\"\x03\b\xac\x022\x05\x10\x80\xc2\xd7/\xaa\xbb\x18\a\"\x05\"10s\"R\bbaseTime\x12>\n" +
+	"\vmax_percent\x18\x03 \x01(\rB\x18\xbaH\x04*\x02\x18d\xaa\xbb\x18\r\x1a\apercent\"\x0250H\x01R\n" +
+	"maxPercent\x88\x01\x01B\x17\n" +
+	"\x15_consecutive_failuresB\x0e\n" +
+	"\f_max_percent*_\n" +
+	"\tBalancing\x12\x19\n" +
+	"\x15BALANCING_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15BALANCING_ROUND_ROBIN\x10\x01\x12\x1c\n" +
+	"\x18BALANCING_LEAST_REQUESTS\x10\x02BJZHgithub.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1;configv1b\x06proto3"
 
 var (
 	file_sallyport_config_v1_service_proto_rawDescOnce sync.Once
@@ -321,27 +658,40 @@ func file_sallyport_config_v1_service_proto_rawDescGZIP() []byte {
 	return file_sallyport_config_v1_service_proto_rawDescData
 }
 
-var file_sallyport_config_v1_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_sallyport_config_v1_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_sallyport_config_v1_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_sallyport_config_v1_service_proto_goTypes = []any{
-	(*Service)(nil),             // 0: sallyport.config.v1.Service
-	(*Upstream)(nil),            // 1: sallyport.config.v1.Upstream
-	(*Target)(nil),              // 2: sallyport.config.v1.Target
-	(*Timeouts)(nil),            // 3: sallyport.config.v1.Timeouts
-	nil,                         // 4: sallyport.config.v1.Service.LabelsEntry
-	(*durationpb.Duration)(nil), // 5: google.protobuf.Duration
+	(Balancing)(0),              // 0: sallyport.config.v1.Balancing
+	(*Service)(nil),             // 1: sallyport.config.v1.Service
+	(*Upstream)(nil),            // 2: sallyport.config.v1.Upstream
+	(*Target)(nil),              // 3: sallyport.config.v1.Target
+	(*Timeouts)(nil),            // 4: sallyport.config.v1.Timeouts
+	(*UpstreamTls)(nil),         // 5: sallyport.config.v1.UpstreamTls
+	(*UpstreamConnections)(nil), // 6: sallyport.config.v1.UpstreamConnections
+	(*Ejection)(nil),            // 7: sallyport.config.v1.Ejection
+	nil,                         // 8: sallyport.config.v1.Service.LabelsEntry
+	(*durationpb.Duration)(nil), // 9: google.protobuf.Duration
 }
 var file_sallyport_config_v1_service_proto_depIdxs = []int32{
-	4, // 0: sallyport.config.v1.Service.labels:type_name -> sallyport.config.v1.Service.LabelsEntry
-	1, // 1: sallyport.config.v1.Service.upstream:type_name -> sallyport.config.v1.Upstream
-	2, // 2: sallyport.config.v1.Upstream.targets:type_name -> sallyport.config.v1.Target
-	3, // 3: sallyport.config.v1.Upstream.timeouts:type_name -> sallyport.config.v1.Timeouts
-	5, // 4: sallyport.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	5, // 5: sallyport.config.v1.Timeouts.response_head:type_name -> google.protobuf.Duration
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	8,  // 0: sallyport.config.v1.Service.labels:type_name -> sallyport.config.v1.Service.LabelsEntry
+	2,  // 1: sallyport.config.v1.Service.upstream:type_name -> sallyport.config.v1.Upstream
+	3,  // 2: sallyport.config.v1.Upstream.targets:type_name -> sallyport.config.v1.Target
+	4,  // 3: sallyport.config.v1.Upstream.timeouts:type_name -> sallyport.config.v1.Timeouts
+	5,  // 4: sallyport.config.v1.Upstream.tls:type_name -> sallyport.config.v1.UpstreamTls
+	0,  // 5: sallyport.config.v1.Upstream.balancing:type_name -> sallyport.config.v1.Balancing
+	6,  // 6: sallyport.config.v1.Upstream.connections:type_name -> sallyport.config.v1.UpstreamConnections
+	7,  // 7: sallyport.config.v1.Upstream.ejection:type_name -> sallyport.config.v1.Ejection
+	9,  // 8: sallyport.config.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	9,  // 9: sallyport.config.v1.Timeouts.response_head:type_name -> google.protobuf.Duration
+	9,  // 10: sallyport.config.v1.Timeouts.try:type_name -> google.protobuf.Duration
+	9,  // 11: sallyport.config.v1.Timeouts.request:type_name -> google.protobuf.Duration
+	9,  // 12: sallyport.config.v1.UpstreamConnections.queue_timeout:type_name -> google.protobuf.Duration
+	9,  // 13: sallyport.config.v1.Ejection.base_time:type_name -> google.protobuf.Duration
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_config_v1_service_proto_init() }
@@ -349,19 +699,23 @@ func file_sallyport_config_v1_service_proto_init() {
 	if File_sallyport_config_v1_service_proto != nil {
 		return
 	}
+	file_sallyport_config_v1_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_sallyport_config_v1_service_proto_msgTypes[2].OneofWrappers = []any{}
+	file_sallyport_config_v1_service_proto_msgTypes[5].OneofWrappers = []any{}
+	file_sallyport_config_v1_service_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_config_v1_service_proto_rawDesc), len(file_sallyport_config_v1_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   5,
+			NumEnums:      1,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_sallyport_config_v1_service_proto_goTypes,
 		DependencyIndexes: file_sallyport_config_v1_service_proto_depIdxs,
+		EnumInfos:         file_sallyport_config_v1_service_proto_enumTypes,
 		MessageInfos:      file_sallyport_config_v1_service_proto_msgTypes,
 	}.Build()
 	File_sallyport_config_v1_service_proto = out.File
