@@ -16,7 +16,7 @@ import (
 // a time.
 type Directory struct {
 	state   atomic.Pointer[state]
-	writing sync.Mutex // held by Prepare, PrepareSnapshot and Commit
+	writing sync.Mutex // held by whoever changes or shows what there is
 }
 
 // Key is what is known of an API key.
