@@ -48,10 +48,12 @@ func (e *Edge) Became(ctx context.Context, next *Process, before Status) (*Proce
 	if !ok {
 		return nil, errNotOurs
 	}
+	var ended error
 	err := poll(ctx, readyBound, func() error {
 		select {
 		case <-next.process.Done():
-			return fmt.Errorf("the next process of %s ended: %w", e.Name, next.process.Err())
+			ended = fmt.Errorf("the next process of %s ended: %w", e.Name, next.process.Err())
+			return nil
 		default:
 		}
 		now, err := e.Status(ctx)
@@ -60,7 +62,7 @@ func (e *Edge) Became(ctx context.Context, next *Process, before Status) (*Proce
 		}
 		return err
 	})
-	if err != nil {
+	if err := errors.Join(err, ended); err != nil {
 		return nil, err
 	}
 	own.mu.Lock()
@@ -86,4 +88,15 @@ func (e *Edge) Upgrade(ctx context.Context) (*Process, error) {
 		return nil, err
 	}
 	return last, nil
+}
+
+// Process returns the edge's process.
+func (e *Edge) Process() (*Process, error) {
+	own, ok := e.program.(*child)
+	if !ok {
+		return nil, errNotOurs
+	}
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	return &Process{own.running}, nil
 }
