@@ -129,6 +129,7 @@ func withstands(t *testing.T, attacks []attack) {
 	close(next)
 	running.Wait()
 	field.judge(t, attacks, statuses)
+	t.Logf("%d attacks", len(attacks))
 }
 
 func short(wire string) string {
