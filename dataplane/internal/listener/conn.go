@@ -133,7 +133,7 @@ func (c *conn) next() bool {
 			return false
 		}
 	} else {
-		c.wire.begun()
+		c.headBegins()
 	}
 	if !c.reader.Holds() {
 		c.reader.Lend(borrowBuffer())
@@ -162,7 +162,7 @@ func (c *conn) spared() bool {
 	if !c.readableNow() || !c.forgive() {
 		return false
 	}
-	c.wire.begun()
+	c.headBegins()
 	return true
 }
 

@@ -6,11 +6,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"go/parser"
+	"go/token"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -256,6 +259,25 @@ func TestARequestBeginsWithItsFirstByteWhateverWasIdleBefore(t *testing.T) {
 				t.Errorf("%s: the request began %s before it was sent", name, sent.Sub(at))
 			}
 			next(t, reader, http.MethodGet)
+		}
+	}
+}
+
+// The engine is to stand by itself: what net/http does is done in one place, until that goes too.
+func TestOneFileAloneNamesNetHTTP(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range source.Imports {
+			if imported.Path.Value == `"net/http"` && file != "http2.go" && !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("%s imports net/http", file)
+			}
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (w *wire) isReadable(fd uintptr) bool {
 			return false
 		}
 	}
-	w.begun()
+	w.headBegins()
 	return true
 }
 
@@ -160,11 +160,11 @@ func (w *wire) arrived() {
 		w.waited += w.sweeper.Now().Sub(w.since)
 		w.resume()
 	}
-	w.begun()
+	w.headBegins()
 }
 
-// begun notes that a head has begun. That of a first request goes on under the deadline which the connection began with.
-func (w *wire) begun() {
+// headBegins notes that a head has begun. That of a first request goes on under the deadline which the connection began with.
+func (w *wire) headBegins() {
 	switch w.at {
 	case inFirst:
 		w.enter(inHead)

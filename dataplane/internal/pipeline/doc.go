@@ -20,7 +20,7 @@
 //  5. [Stages.Respond] calls Response in reverse order for every enforced stage whose Request ran, and RespondEarly
 //     for each [EarlyResponder] that the request didn't get to. A responder may refuse the answer; the problem then takes
 //     its place, for the responders in front of it to mark.
-//  6. The listener writes the answer.
+//  6. The listener writes the answer, all but its end: nobody has that before step 7 is done.
 //  7. [Exchange.Settle] brings in what stages in shadow could only say of a body at its end. [Stages.Finish] calls each Finisher whose Request ran, exactly once, however the exchange ended. The Exchange goes
 //     back to its pool, and every string that shares its buffers is dead.
 //
