@@ -271,7 +271,7 @@ func TestTicketKeysAreWhatTheLatestEntrySaysNewestFirst(t *testing.T) {
 	apply(t, d, ticketEntry(t, 1))
 	apply(t, d, ticketEntry(t, 3, 2, 1))
 	was := d.TicketKeys()
-	if len(was.Keys) != 3 || was.Keys[0] != (TicketKey(bytes.Repeat([]byte{3}, 32))) || was.Keys[2] != (TicketKey(bytes.Repeat([]byte{1}, 32))) {
+	if len(was.Keys) != 3 || was.Keys[0] != TicketKey(bytes.Repeat([]byte{3}, 32)) || was.Keys[2] != TicketKey(bytes.Repeat([]byte{1}, 32)) {
 		t.Errorf("%d keys", len(was.Keys))
 	}
 	apply(t, d, consumer(t, 3, "shop"))
