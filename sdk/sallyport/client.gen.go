@@ -115,19 +115,40 @@ func (e GuardrailAction) Valid() bool {
 
 // Defines values for HypotheticalRequestProtocol.
 const (
-	Empty  HypotheticalRequestProtocol = ""
-	HTTP10 HypotheticalRequestProtocol = "HTTP/1.0"
-	HTTP11 HypotheticalRequestProtocol = "HTTP/1.1"
+	HypotheticalRequestProtocolEmpty  HypotheticalRequestProtocol = ""
+	HypotheticalRequestProtocolHTTP10 HypotheticalRequestProtocol = "HTTP/1.0"
+	HypotheticalRequestProtocolHTTP11 HypotheticalRequestProtocol = "HTTP/1.1"
 )
 
 // Valid indicates whether the value is a known member of the HypotheticalRequestProtocol enum.
 func (e HypotheticalRequestProtocol) Valid() bool {
 	switch e {
-	case Empty:
+	case HypotheticalRequestProtocolEmpty:
 		return true
-	case HTTP10:
+	case HypotheticalRequestProtocolHTTP10:
 		return true
-	case HTTP11:
+	case HypotheticalRequestProtocolHTTP11:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HypotheticalRequestScheme.
+const (
+	HypotheticalRequestSchemeEmpty HypotheticalRequestScheme = ""
+	HypotheticalRequestSchemeHTTP  HypotheticalRequestScheme = "http"
+	HypotheticalRequestSchemeHTTPS HypotheticalRequestScheme = "https"
+)
+
+// Valid indicates whether the value is a known member of the HypotheticalRequestScheme enum.
+func (e HypotheticalRequestScheme) Valid() bool {
+	switch e {
+	case HypotheticalRequestSchemeEmpty:
+		return true
+	case HypotheticalRequestSchemeHTTP:
+		return true
+	case HypotheticalRequestSchemeHTTPS:
 		return true
 	default:
 		return false
@@ -1770,10 +1791,16 @@ type HypotheticalRequest struct {
 
 	// Protocol "HTTP/1.1", which is the default, or "HTTP/1.0".
 	Protocol HypotheticalRequestProtocol `json:"protocol,omitempty,omitzero"`
+
+	// Scheme "http", which is the default, or "https": whether the client speaks TLS to the edge.
+	Scheme HypotheticalRequestScheme `json:"scheme,omitempty,omitzero"`
 }
 
 // HypotheticalRequestProtocol "HTTP/1.1", which is the default, or "HTTP/1.0".
 type HypotheticalRequestProtocol string
+
+// HypotheticalRequestScheme "http", which is the default, or "https": whether the client speaks TLS to the edge.
+type HypotheticalRequestScheme string
 
 // JoinToken JoinToken lets edge nodes enrol in an environment.
 type JoinToken struct {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bufio"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -104,7 +103,7 @@ func TestALoadBalancerNamesTheClientByTheProxyProtocol(t *testing.T) {
 	}
 	metrics := s.Metrics(edge)
 	for outcome, want := range map[string]float64{"named": 8, "unnamed": 4, "refused": 3} {
-		if got := metrics.Sum("sallyport_edge_proxy_protocol_connections_total", fmt.Sprintf(`outcome="%s"`, outcome)); got != want {
+		if got := metrics.Sum("sallyport_edge_proxy_protocol_connections_total", `outcome="`+outcome+`"`); got != want {
 			t.Errorf("%v connections counted as %s, want %v", got, outcome, want)
 		}
 	}

@@ -252,7 +252,7 @@ func TestACertificateWhoseKeyIsGoneAnswersNobodyAndIsToldOf(t *testing.T) {
 	}
 	health, err := s.API.GetNodeHealthWithResponse(t.Context(), s.Environment.Name, status.Node)
 	s.Must(health, err)
-	if !strings.Contains(string(health.Body), "a certificate can't be used") {
+	if !strings.Contains(string(health.Body), "a certificate can't be used: handshakes for its hosts are refused reason="+s.Name("api")+": no private key") {
 		t.Errorf("the node's health says nothing of it: %s", health.Body)
 	}
 	change(api.Key)

@@ -34,6 +34,7 @@ func (e *Explainer) question(ctx context.Context, environment string, r *adminv1
 	asked := &edgev1.ExplainQuestion{
 		Method: cmp.Or(r.GetMethod(), defaultMethod), Target: r.GetTarget(), Protocol: cmp.Or(r.GetProtocol(), defaultProtocol),
 		Host: cmp.Or(r.GetHost(), defaultHost), Peer: cmp.Or(r.GetAddress(), defaultAddress), BodyBytes: r.GetBodyBytes(),
+		Scheme: r.GetScheme(),
 	}
 	for _, h := range r.GetHeaders() {
 		asked.Headers = append(asked.Headers, &edgev1.HeaderField{Name: h.GetName(), Value: h.GetValue()})

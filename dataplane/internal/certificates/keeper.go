@@ -100,7 +100,7 @@ func (k *Keeper) tell(c *Certificate, err error) {
 	}
 	text := err.Error()
 	if before := c.trouble.Swap(&text); before == nil || *before != text {
-		k.log.Warn("a certificate can't be used: handshakes for its hosts are refused", "certificate", id.Text(id.Certificate, c.ID), "name", c.Name, "reason", text)
+		k.log.Error("a certificate can't be used: handshakes for its hosts are refused", "certificate", id.Text(id.Certificate, c.ID), "reason", c.Name+": "+text)
 	}
 }
 

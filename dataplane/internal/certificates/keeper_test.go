@@ -83,7 +83,7 @@ func TestACertificateWithoutItsKeyAnswersNobodyAndNoOtherTakesItsPlace(t *testin
 	if s := n.Stats(); s.Keyless != 3 {
 		t.Errorf("counted %+v", s)
 	}
-	if log := n.log.String(); strings.Count(log, "level=WARN") != 3 || strings.Contains(log, "hunter2") || strings.Contains(log, "PRIVATE") {
+	if log := n.log.String(); strings.Count(log, "level=ERROR") != 3 || strings.Contains(log, "hunter2") || strings.Contains(log, "PRIVATE") {
 		t.Errorf("logged %s", log)
 	}
 }

@@ -253,25 +253,25 @@ func TestTheFleetIsWhatTheLatestEntrySays(t *testing.T) {
 	}
 }
 
-func TestTicketKeysAreThoseOfTheLatestEntry(t *testing.T) {
+func TestTicketKeysComeAndGoLikeAnyEntry(t *testing.T) {
 	others := []*edgev1.EntryChange{consumer(t, 1, "shop"), apiKey(t, 2, 1), secret(t, 3, "s"), pepper(t, 1), fleet(t)}
 	d, before := New(), New()
 	apply(t, d, others...)
 	apply(t, before, others...)
-	apply(t, d, ticketKeys(t, 1))
-	apply(t, d, ticketKeys(t, 2, 1))
-	if got := d.TicketKeys(); got == nil || len(got.Keys) != 2 || got.Keys[0] != (TicketKey{2}) {
+	apply(t, d, ticketEntry(t, 1))
+	apply(t, d, ticketEntry(t, 2, 1))
+	if got := d.TicketKeys(); got == nil || len(got.Keys) != 2 || got.Keys[0] != TicketKey(bytes.Repeat([]byte{2}, 32)) {
 		t.Fatalf("the keys are %v", got)
 	}
 	loaded := New()
-	load(t, loaded, 4, append(others, ticketKeys(t, 2, 1))...)
+	load(t, loaded, 4, append(others, ticketEntry(t, 2, 1))...)
 	if got, want := loaded.TicketKeys(), d.TicketKeys(); got == nil || !slices.Equal(got.Keys, want.Keys) {
 		t.Errorf("a snapshot has %d of them", len(got.Keys))
 	}
 	if _, want := d.Head(); headOf(loaded) != want {
 		t.Error("by changes and by a snapshot they have different digests")
 	}
-	apply(t, d, gone(ticketKeys(t, 1)))
+	apply(t, d, gone(ticketEntry(t, 1)))
 	if d.TicketKeys() != nil || headOf(d) != headOf(before) {
 		t.Error("keys that are gone are still there")
 	}
@@ -280,4 +280,52 @@ func TestTicketKeysAreThoseOfTheLatestEntry(t *testing.T) {
 func headOf(d *Directory) digest.Sum {
 	_, sum := d.Head()
 	return sum
+}
+
+func ticketEntry(t *testing.T, versions ...byte) *edgev1.EntryChange {
+	t.Helper()
+	keys := &directoryv1.TicketKeys{}
+	for _, version := range versions {
+		keys.Keys = append(keys.Keys, &directoryv1.TicketKey{Version: uint32(version), Value: bytes.Repeat([]byte{version}, 32), CreatedAtMs: 1})
+	}
+	key := digest.KeyOf("ticket-keys", "ticket-keys")
+	return &edgev1.EntryChange{Key: key[:], Entry: stored(t, &directoryv1.Entry{Body: &directoryv1.Entry_TicketKeys{TicketKeys: keys}})}
+}
+
+func TestTicketKeysAreWhatTheLatestEntrySaysNewestFirst(t *testing.T) {
+	d := New()
+	if d.TicketKeys() != nil {
+		t.Error("an empty directory has ticket keys")
+	}
+	apply(t, d, ticketEntry(t, 1))
+	apply(t, d, ticketEntry(t, 3, 2, 1))
+	was := d.TicketKeys()
+	if len(was.Keys) != 3 || was.Keys[0] != TicketKey(bytes.Repeat([]byte{3}, 32)) || was.Keys[2] != TicketKey(bytes.Repeat([]byte{1}, 32)) {
+		t.Errorf("%d keys", len(was.Keys))
+	}
+	apply(t, d, consumer(t, 3, "shop"))
+	if d.TicketKeys() != was {
+		t.Error("another pointer, though nothing changed")
+	}
+	for _, text := range []string{fmt.Sprint(was), fmt.Sprintf("%v", was), fmt.Sprintf("%#v", was)} {
+		if text != "ticket keys" {
+			t.Errorf("printed %q", text)
+		}
+	}
+	for name, bad := range map[string]*edgev1.EntryChange{
+		"none": ticketEntry(t), "four": ticketEntry(t, 4, 3, 2, 1), "out of order": ticketEntry(t, 1, 2), "twice": ticketEntry(t, 2, 2), "without version": ticketEntry(t, 0),
+	} {
+		if _, err := d.Prepare([]*edgev1.EntryChange{bad}); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	key := digest.KeyOf("ticket-keys", "ticket-keys")
+	load(t, d, 9, ticketEntry(t, 7))
+	if keys := d.TicketKeys(); len(keys.Keys) != 1 || keys.Keys[0][0] != 7 {
+		t.Errorf("after a snapshot: %d keys", len(keys.Keys))
+	}
+	apply(t, d, &edgev1.EntryChange{Key: key[:]})
+	if d.TicketKeys() != nil {
+		t.Error("ticket keys that are gone are there")
+	}
 }

@@ -112,17 +112,6 @@ func fleet(t testing.TB, nodes ...[]byte) *edgev1.EntryChange {
 	return &edgev1.EntryChange{Key: key[:], Entry: stored(t, &directoryv1.Entry{Body: &directoryv1.Entry_Fleet{Fleet: &directoryv1.Fleet{Nodes: nodes}}})}
 }
 
-// ticketKeys are keys of these versions, which their first bytes tell.
-func ticketKeys(t testing.TB, versions ...uint32) *edgev1.EntryChange {
-	t.Helper()
-	key := digest.KeyOf("ticket-keys", "ticket-keys")
-	keys := new(directoryv1.TicketKeys)
-	for _, v := range versions {
-		keys.Keys = append(keys.Keys, &directoryv1.TicketKey{Version: v, Value: append([]byte{byte(v)}, make([]byte, 31)...)})
-	}
-	return &edgev1.EntryChange{Key: key[:], Entry: stored(t, &directoryv1.Entry{Body: &directoryv1.Entry_TicketKeys{TicketKeys: keys}})}
-}
-
 func gone(change *edgev1.EntryChange) *edgev1.EntryChange {
 	return &edgev1.EntryChange{Key: change.GetKey()}
 }

@@ -10,6 +10,7 @@ func (s *state) renumbered() *state {
 	n.to.peppers.Store(s.peppers.Load())
 	n.to.blocks.Store(s.blocks.Load())
 	n.to.fleet.Store(s.fleet.Load())
+	n.to.tickets.Store(s.tickets.Load())
 	n.to.tree = s.tree
 	for at := range uint16(digest.Buckets) {
 		l := &s.desk.before

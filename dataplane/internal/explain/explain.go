@@ -74,7 +74,7 @@ func (e *Explainer) Explain(ctx context.Context, q *edgev1.ExplainQuestion) (*ed
 		return nil, err
 	}
 	for range attempts {
-		r := &rehearsal{config: &e.config, assumed: assumed, trace: pipeline.NewTrace()}
+		r := &rehearsal{config: &e.config, assumed: assumed, secure: q.GetScheme() == "https", trace: pipeline.NewTrace()}
 		answer, err := listener.Rehearse(ctx, head, netip.AddrPortFrom(peer, clientPort), r, e.config.Logger, maxBody)
 		r.trace.Free()
 		if err != nil {
@@ -94,6 +94,7 @@ const clientPort = 49152
 type rehearsal struct {
 	config  *Config
 	assumed *pipeline.Assumed
+	secure  bool // the connection is taken to be one over TLS
 	trace   *pipeline.Trace
 
 	notes *edgev1.Explanation // nil: no request came out of the head
@@ -109,6 +110,9 @@ func (r *rehearsal) Acquire() *pipeline.Exchange {
 
 // Serve implements listener.Handler.
 func (r *rehearsal) Serve(ex *pipeline.Exchange) {
+	if r.secure {
+		ex.Request.Scheme = "https"
+	}
 	var routing snapshot.Routing
 	sequence, _ := r.config.Directory.Head()
 	current := r.config.Snapshots.Load()

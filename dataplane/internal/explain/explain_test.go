@@ -381,3 +381,25 @@ func TestNoSecretIsShownInTheQueryOfAnAddress(t *testing.T) {
 	}
 	t.Errorf("there is no location: %v", m)
 }
+
+func TestARequestIsExplainedOverTheSchemeThatIsAskedFor(t *testing.T) {
+	e := newEdge(t, shop)
+	e.Configure(t, `{"settings": [{"name": "settings", "tls": {"redirect_http": true, "hsts": {}}}]}`)
+	plain := e.explain(t, asked("GET", "/orders/7"))
+	if plain.GetStatus() != 308 || plain.GetVerdict() != "allowed" || plain.GetForward() != nil || len(plain.GetStages()) != 0 || plain.GetRevision() != 2 {
+		t.Errorf("over plain HTTP: %v", plain)
+	}
+	q := asked("GET", "/orders/7")
+	q.Scheme = "https"
+	secure := e.explain(t, q)
+	if secure.GetVerdict() != "credential_missing" || secure.GetStatus() != 401 {
+		t.Errorf("over https: %v", secure)
+	}
+	told := false
+	for _, f := range secure.GetAnswerHeader() {
+		told = told || f.GetName() == "Strict-Transport-Security" && f.GetValue() == "max-age=31536000"
+	}
+	if !told {
+		t.Errorf("the answer over https doesn't tell browsers to stay there: %v", secure.GetAnswerHeader())
+	}
+}

@@ -40,7 +40,9 @@ func isSecure(ex *pipeline.Exchange, settings *snapshot.Settings) bool {
 }
 
 // redirect sends a plain request to https: the same host, path and query. It reaches no route, and no key in it is looked at.
-func redirect(ex *pipeline.Exchange, to *snapshot.HTTPS) {
+func redirect(ex *pipeline.Exchange, by *snapshot.Snapshot) {
+	ex.Revision = by.Revision
+	to := &by.Settings.HTTPS
 	host, ok := written(ex.Request.Authority)
 	if !ok {
 		ex.Refuse(ex.Reject(problem.BadRequest, "The request names no host that it could be sent to over https.", "a plain request without a host"))

@@ -124,8 +124,8 @@ func (p *Proxy) ask(ex *pipeline.Exchange, current *snapshot.Snapshot) *pipeline
 		ex.Refuse(ex.Reject(problem.Blocked, "", "the client's address is blocked"))
 		return nil
 	}
-	if https := &current.Settings.HTTPS; https.Redirect && !isSecure(ex, current.Settings) {
-		redirect(ex, https)
+	if current.Settings.HTTPS.Redirect && !isSecure(ex, current.Settings) {
+		redirect(ex, current)
 		return nil
 	}
 	route, err := current.Route(ex)

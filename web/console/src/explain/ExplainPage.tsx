@@ -21,6 +21,7 @@ export function ExplainPage() {
   const [address, setAddress] = useState("");
   const [caller, setCaller] = useState<Caller>(nobody);
   const [headers, setHeaders] = useState<Header[]>([]);
+  const [secure, setSecure] = useState(false);
   const [everyNode, setEveryNode] = useState(false);
   const may = useMay(environment);
   const asking = useMutation({
@@ -34,6 +35,7 @@ export function ExplainPage() {
     method,
     target,
     ...(host === "" ? {} : { host }),
+    ...(secure ? { scheme: "https" as const } : {}),
     ...(address === "" ? {} : { address }),
     ...(headers.length === 0 ? {} : { headers }),
     ...callerOf(caller),
@@ -57,6 +59,7 @@ export function ExplainPage() {
                   <TextInput label="Path and query" value={target} onChange={(e) => setTarget(e.currentTarget.value)} error={wrong("/target")} className={classes.grow} required spellCheck={false} />
                 </Group>
                 <TextInput label="Host" placeholder="api.example.com" value={host} onChange={(e) => setHost(e.currentTarget.value)} error={wrong("/host")} spellCheck={false} />
+                <Switch label="The client speaks TLS (https)" checked={secure} onChange={(e) => setSecure(e.currentTarget.checked)} />
                 <CallerView environment={environment} caller={caller} onChange={setCaller} wrong={wrong} />
                 <TextInput label="Address of the client" placeholder="192.0.2.1" value={address} onChange={(e) => setAddress(e.currentTarget.value)} error={wrong("/address")} />
                 <Headers headers={headers} onChange={setHeaders} />

@@ -41,7 +41,9 @@ type HypotheticalRequest struct {
 	// Size of the body in bytes. The body itself isn't looked at: stages that read it aren't explained further.
 	BodyBytes uint64 `protobuf:"varint,7,opt,name=body_bytes,json=bodyBytes,proto3" json:"body_bytes,omitempty"`
 	// "HTTP/1.1", which is the default, or "HTTP/1.0".
-	Protocol      string `protobuf:"bytes,8,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Protocol string `protobuf:"bytes,8,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// "http", which is the default, or "https": whether the client speaks TLS to the edge.
+	Scheme        string `protobuf:"bytes,9,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -128,6 +130,13 @@ func (x *HypotheticalRequest) GetBodyBytes() uint64 {
 func (x *HypotheticalRequest) GetProtocol() string {
 	if x != nil {
 		return x.Protocol
+	}
+	return ""
+}
+
+func (x *HypotheticalRequest) GetScheme() string {
+	if x != nil {
+		return x.Scheme
 	}
 	return ""
 }
@@ -1266,7 +1275,7 @@ var File_sallyport_admin_v1_explain_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_explain_proto_rawDesc = "" +
 	"\n" +
-	" sallyport/admin/v1/explain.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\"\xc1\x03\n" +
+	" sallyport/admin/v1/explain.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\"\xef\x03\n" +
 	"\x13HypotheticalRequest\x12>\n" +
 	"\x06method\x18\x01 \x01(\tB&\xbaH#r!\x18@2\x1d^[A-Za-z0-9!#$%&'*+.^_`|~-]*$R\x06method\x12&\n" +
 	"\x04host\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\x80\x042\b^[!-~]*$R\x04host\x128\n" +
@@ -1277,7 +1286,8 @@ const file_sallyport_admin_v1_explain_proto_rawDesc = "" +
 	"\x06caller\x18\x06 \x01(\v2&.sallyport.admin.v1.HypotheticalCallerR\x06caller\x12\x1d\n" +
 	"\n" +
 	"body_bytes\x18\a \x01(\x04R\tbodyBytes\x127\n" +
-	"\bprotocol\x18\b \x01(\tB\x1b\xbaH\x18r\x16R\x00R\bHTTP/1.0R\bHTTP/1.1R\bprotocol\"\x92\x01\n" +
+	"\bprotocol\x18\b \x01(\tB\x1b\xbaH\x18r\x16R\x00R\bHTTP/1.0R\bHTTP/1.1R\bprotocol\x12,\n" +
+	"\x06scheme\x18\t \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x04httpR\x05httpsR\x06scheme\"\x92\x01\n" +
 	"\x12HypotheticalHeader\x12>\n" +
 	"\x04name\x18\x01 \x01(\tB*\xbaH'\xc8\x01\x01r\"\x18\x80\x022\x1d^[A-Za-z0-9!#$%&'*+.^_`|~-]+$R\x04name\x12<\n" +
 	"\x05value\x18\x02 \x01(\tB&\xbaH#r!\x18\x80@2\x1c^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$R\x05value\"\x88\x01\n" +

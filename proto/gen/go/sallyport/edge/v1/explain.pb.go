@@ -44,6 +44,8 @@ type ExplainQuestion struct {
 	Consumer []byte `protobuf:"bytes,9,opt,name=consumer,proto3" json:"consumer,omitempty"`
 	// Scopes of a credential of that consumer's.
 	Scopes []string `protobuf:"bytes,10,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// "https": the connection is taken to be one over TLS; else it isn't.
+	Scheme string `protobuf:"bytes,11,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	// Between replicas of the control plane alone: all of the above, sealed.
 	Sealed        []byte `protobuf:"bytes,15,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -148,6 +150,13 @@ func (x *ExplainQuestion) GetScopes() []string {
 		return x.Scopes
 	}
 	return nil
+}
+
+func (x *ExplainQuestion) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
 }
 
 func (x *ExplainQuestion) GetSealed() []byte {
@@ -979,7 +988,7 @@ var File_sallyport_edge_v1_explain_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_explain_proto_rawDesc = "" +
 	"\n" +
-	"\x1fsallyport/edge/v1/explain.proto\x12\x11sallyport.edge.v1\"\xc0\x02\n" +
+	"\x1fsallyport/edge/v1/explain.proto\x12\x11sallyport.edge.v1\"\xd8\x02\n" +
 	"\x0fExplainQuestion\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x1a\n" +
@@ -993,6 +1002,7 @@ const file_sallyport_edge_v1_explain_proto_rawDesc = "" +
 	"\bconsumer\x18\t \x01(\fR\bconsumer\x12\x16\n" +
 	"\x06scopes\x18\n" +
 	" \x03(\tR\x06scopes\x12\x16\n" +
+	"\x06scheme\x18\v \x01(\tR\x06scheme\x12\x16\n" +
 	"\x06sealed\x18\x0f \x01(\fR\x06sealed\"7\n" +
 	"\vHeaderField\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
