@@ -106,29 +106,30 @@ type node struct {
 	bus        *usage.Bus
 	answerer   *inquiry.Answerer
 
-	directory    *directory.Directory
-	state        *state.Store
-	snapshots    snapshot.Holder
-	env          *snapshot.Env
-	metrics      *pipeline.Metrics
-	rates        *rates.Table
-	freshness    *freshness.Freshness
-	streams      *streams.Registry
 	sweeper      *sweeper.Sweeper
 	upstreams    *upstream.Registry
 	certificates *certificates.Keeper
-	syncer       *configsync.Syncer
-	usage        *usage.Ledger
-	sender       *usage.Sender
-	shares       *shares.Even
-	proxy        *proxy.Proxy
-	explain      *explain.Explainer
-	clients      atomic.Int64 // connections that are open
-	started      time.Time
-	troubles     inquiry.Troubles
-	accessLog    *proxy.AccessLog
-	tracer       *tracing.Tracer // nil: nobody collects spans
-	draining     atomic.Bool
+
+	directory *directory.Directory
+	state     *state.Store
+	snapshots snapshot.Holder
+	env       *snapshot.Env
+	metrics   *pipeline.Metrics
+	rates     *rates.Table
+	freshness *freshness.Freshness
+	streams   *streams.Registry
+	syncer    *configsync.Syncer
+	usage     *usage.Ledger
+	sender    *usage.Sender
+	shares    *shares.Even
+	proxy     *proxy.Proxy
+	explain   *explain.Explainer
+	clients   atomic.Int64 // connections that are open
+	started   time.Time
+	troubles  inquiry.Troubles
+	accessLog *proxy.AccessLog
+	tracer    *tracing.Tracer // nil: nobody collects spans
+	draining  atomic.Bool
 }
 
 // newNode makes a node's parts. With an error it returns those that there are, to be closed.
