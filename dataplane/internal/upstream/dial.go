@@ -21,10 +21,7 @@ func (g giveUp) Cut() { g() }
 
 // dial opens a connection for a request. The place of it is reserved.
 func (t *target) dial(a *attempt) (*conn, error) {
-	patience := a.pool.spec.Connect
-	if left, bounded := a.left(); bounded {
-		patience = min(patience, left)
-	}
+	patience, late := a.within(a.pool.spec.Connect)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := a.ex.Abort.Hold(giveUp(cancel)); err != nil {
@@ -33,16 +30,24 @@ func (t *target) dial(a *attempt) (*conn, error) {
 	if t.tlsError != nil {
 		return nil, &dialError{t.tlsError}
 	}
-	where, err := t.resolve(ctx)
-	if err != nil {
-		return nil, &dialError{err}
+	c, err := t.connect(ctx, a.pool.guard)
+	if err != nil && late != nil && ctx.Err() != nil {
+		return nil, late
 	}
-	c, err := t.dialAny(ctx, a.pool.guard, where)
 	if err != nil {
 		return nil, &dialError{err}
 	}
 	t.counts.opened.Add(1)
 	return c, nil
+}
+
+// connect finds the target and connects to it.
+func (t *target) connect(ctx context.Context, guard *Guard) (*conn, error) {
+	where, err := t.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.dialAny(ctx, guard, where)
 }
 
 // dialError is a connection that can't be had: nothing of a request was sent.

@@ -117,9 +117,16 @@ func (a *attempt) bounds() (end bound) {
 	return end
 }
 
-// left returns how long the try may still take; false: any time.
-func (a *attempt) left() (time.Duration, bool) {
-	return a.end.left(a.pool.registry.cfg.Sweeper.Now())
+// within returns how long something may take that has a bound of its own, and what it is that ends the try before; nil: nothing does.
+func (a *attempt) within(d time.Duration) (time.Duration, error) {
+	if a.end.at.IsZero() {
+		return d, nil
+	}
+	left := max(a.end.at.Sub(a.pool.registry.cfg.Sweeper.Now()), 0)
+	if left >= d {
+		return d, nil
+	}
+	return left, &lateError{a.end.what}
 }
 
 // died tells of errors by which a connection says that it is no more.

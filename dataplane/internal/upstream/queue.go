@@ -67,10 +67,7 @@ func (t *target) wait(a *attempt, most int) (*conn, error) {
 	}
 	defer t.leaveQueue(w)
 	_ = a.ex.Abort.Hold(w)
-	patience := a.pool.spec.Connections.QueueTimeout
-	if left, bounded := a.left(); bounded {
-		patience = min(patience, left)
-	}
+	patience, late := a.within(a.pool.spec.Connections.QueueTimeout)
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
@@ -84,6 +81,9 @@ func (t *target) wait(a *attempt, most int) (*conn, error) {
 			return nil, pipeline.ErrGone
 		case <-timer.C:
 			t.counts.queueTimeout.Add(1)
+			if late != nil {
+				return nil, late
+			}
 			return nil, errQueueTimeout
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/http1"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -172,12 +171,4 @@ func idempotent(method string) bool {
 		return true
 	}
 	return false
-}
-
-// left returns how long an exchange may still take; false: any time.
-func (b bound) left(now time.Time) (time.Duration, bool) {
-	if b.at.IsZero() {
-		return 0, false
-	}
-	return max(b.at.Sub(now), 0), true
 }
