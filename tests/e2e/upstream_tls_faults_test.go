@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,7 +19,9 @@ import (
 func TestAServiceWhoseTLSFailsGetsNoRequest(t *testing.T) {
 	t.Parallel()
 	s := product.Story(t)
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("over " + r.Proto)) }))
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("over " + r.Proto)) }))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that must fail
+	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	plain := harness.NewUpstream(t, nil)
