@@ -154,6 +154,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.freshness = freshness.New(n.started)
 	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
 	n.shares = shares.NewEven(n.directory)
+	n.openTLS()
 	n.upstreams = upstream.NewRegistry(upstream.Config{
 		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
 	})
@@ -168,7 +169,6 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 		return n, err
 	}
 	n.openUsage()
-	n.openTLS()
 	n.proxy = proxy.New(proxy.Config{
 		Snapshots: &n.snapshots, Directory: n.directory, Freshness: n.freshness, Streams: n.streams, Usage: n.usage.Recorder(), Rates: n.rates,
 		Tracer: n.tracer, AccessLog: n.accessLog,

@@ -23,7 +23,7 @@ const (
 	// soakSlack is what memory may move by in a third of the soak, beside a fifth of it.
 	soakSlack = 32 << 20
 
-	connectionsMetric, descriptorsMetric = "sallyport_edge_client_connections", "process_open_fds"
+	connectionsMetric, descriptorsMetric, timeoutsMetric = "sallyport_edge_client_connections", "process_open_fds", "sallyport_edge_client_timeouts_total"
 )
 
 // soak is an edge under all sorts of traffic.
@@ -238,6 +238,7 @@ func (s *soak) revise(ctx context.Context) error {
 func TestAnEdgeStaysAsItIsHoweverLongItWorks(t *testing.T) {
 	s := &soak{story: product.OwnStory(t, 1, harness.Loopback), done: map[string]*atomic.Int64{}}
 	s.edge = s.story.Edges()[0]
+	s.story.Settings(map[string]any{"connections": map[string]any{"head_timeout": "120s"}}) // a machine that is busy with the test itself is no slow client
 	s.services(t)
 	s.story.Expect(s.edge, "/", harness.WithKey(s.key), http.StatusOK, "")
 	before := s.story.Metrics(s.edge)
@@ -270,6 +271,7 @@ func TestAnEdgeStaysAsItIsHoweverLongItWorks(t *testing.T) {
 		}
 	}
 	if len(s.failed) > 0 {
+		t.Logf("%v connections were given up", s.story.Metrics(s.edge).Sum(timeoutsMetric))
 		t.Errorf("failed: %s", strings.Join(s.failed[:min(len(s.failed), 10)], "\n"))
 	}
 	t.Logf("in each third at the most: %v", thirds)
