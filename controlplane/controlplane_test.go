@@ -218,8 +218,8 @@ func TestConfigurationThatIsNotSafeIsRefusedWithEveryFault(t *testing.T) {
 		want []string
 	}{
 		"lives of certificates": {
-			controlplane.Config{Logger: log, AdminListen: "127.0.0.1:0", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x", NodeCertificateLife: time.Second},
-			[]string{"certificate can't live for 1s"},
+			controlplane.Config{Logger: log, AdminListen: "127.0.0.1:0", EdgeListen: ":1", BusListen: ":2", DataDir: "x", DatabaseURL: "x", RootKey: "x", NodeCertificateLife: time.Second, TicketKeyLife: time.Millisecond},
+			[]string{"certificate can't live for 1s", "sealed with one key for 1ms"},
 		},
 		"nothing": {controlplane.Config{Logger: log}, []string{"DATABASE_URL", "SALLYPORT_ROOT_KEY", "the admin API", "nodes", "the bus", "data folder"}},
 		"a bus that asks for a password": {

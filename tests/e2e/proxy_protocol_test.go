@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -59,6 +60,36 @@ func introduced(t *testing.T, address, first string, secure *tls.Config) int {
 	return status
 }
 
+// introducedOverHTTP2 asks an edge by HTTP/2, over a connection on which something is said first.
+func introducedOverHTTP2(t *testing.T, address, first string, secure *tls.Config) int {
+	t.Helper()
+	transport := &http.Transport{
+		TLSClientConfig: secure, Protocols: new(http.Protocols),
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			conn, err := (&net.Dialer{Timeout: time.Minute}).DialContext(ctx, network, address)
+			if err == nil {
+				_, err = io.WriteString(conn, first)
+			}
+			return conn, err
+		},
+	}
+	transport.Protocols.SetHTTP2(true)
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.test/x", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.ProtoMajor != 2 {
+		t.Errorf("it was spoken %s", answer.Proto)
+	}
+	return answer.StatusCode
+}
+
 func TestALoadBalancerNamesTheClientByTheProxyProtocol(t *testing.T) {
 	t.Parallel()
 	s := overTLS(t, 1)
@@ -96,13 +127,16 @@ func TestALoadBalancerNamesTheClientByTheProxyProtocol(t *testing.T) {
 			t.Errorf("%q in front of TLS: %d, want %d", header, got, want)
 		}
 	}
+	if got := introducedOverHTTP2(t, edge.SecureAddress, clientV2, s.client("api.test")); got != http.StatusOK {
+		t.Errorf("over HTTP/2: %d", got)
+	}
 	for _, request := range s.upstream.Requests() {
 		if got := request.Header.Get("X-Forwarded-For"); got != "203.0.113.7" && got != "2001:db8::7" {
 			t.Errorf("the service was told that %s calls", got)
 		}
 	}
 	metrics := s.Metrics(edge)
-	for outcome, want := range map[string]float64{"named": 8, "unnamed": 4, "refused": 3} {
+	for outcome, want := range map[string]float64{"named": 9, "unnamed": 4, "refused": 3} {
 		if got := metrics.Sum("sallyport_edge_proxy_protocol_connections_total", `outcome="`+outcome+`"`); got != want {
 			t.Errorf("%v connections counted as %s, want %v", got, outcome, want)
 		}
