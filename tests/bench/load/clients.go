@@ -82,7 +82,7 @@ type Result struct {
 // Rate is how many were answered in a second.
 func (r Result) Rate() float64 { return float64(r.Answered) / r.Took.Seconds() }
 
-// Closed lets every line ask for that long as soon as it was answered.
+// Closed lets every line ask for that long as soon as it was answered, and at least once.
 func (c *Clients) Closed(ctx context.Context, d time.Duration) Result {
 	var ended atomic.Bool
 	timer := time.AfterFunc(d, func() { ended.Store(true) })
@@ -95,8 +95,11 @@ func (c *Clients) Closed(ctx context.Context, d time.Duration) Result {
 	for n := range c.lines {
 		asking.Go(func() {
 			var own Result
-			for i := 1; !ended.Load(); i++ {
+			for i := 1; ; i++ {
 				c.exchange(ctx, n, i, &own)
+				if ended.Load() {
+					break
+				}
 			}
 			results[n] = own
 		})
