@@ -55,7 +55,7 @@ func (j *judged) Serve(ex *pipeline.Exchange) {
 func answerByPath(ex *pipeline.Exchange) {
 	out := &ex.Response
 	out.Status = http.StatusOK
-	switch ex.Request.Path {
+	switch ex.Request.RawPath {
 	case "/read":
 		body, err := io.ReadAll(ex.Request.Body)
 		var refused *pipeline.Rejection

@@ -71,7 +71,7 @@ func TestOverTLSBothVersionsAreServedBehindTheSameExchange(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		text := ex.Request.Proto + " " + ex.Request.Scheme + " " + ex.Request.Method + " " + ex.Request.Path + " " + string(body)
+		text := ex.Request.Proto + " " + ex.Request.Scheme + " " + ex.Request.Method + " " + ex.Request.RawPath + " " + string(body)
 		ex.Response.Status = http.StatusOK
 		ex.Response.Body, ex.Response.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
 	}}
@@ -105,7 +105,7 @@ func TestOverHTTP2AnAnswerThatIsCutShortLooksSoAndTrailersComeBehindIt(t *testin
 	address, config := secured(t, Config{Handler: &echo{serve: func(ex *pipeline.Exchange) {
 		ex.Response.Status, ex.Response.ContentLength = http.StatusOK, -1
 		ex.Response.Body = &piecewise{pieces: [][]byte{[]byte("part")}, end: io.EOF}
-		if ex.Request.Path == "/cut" {
+		if ex.Request.RawPath == "/cut" {
 			ex.Response.Body = &piecewise{pieces: [][]byte{[]byte("part")}, end: io.ErrUnexpectedEOF}
 		}
 		ex.Response.Trailer.Add("Grpc-Status", "0")
@@ -135,7 +135,7 @@ func TestOverHTTP2ARequestEndsWithItsClientAndAPanicIsAnswered(t *testing.T) {
 	began, cause := make(chan struct{}, 1), make(chan error, 1)
 	waits := waiting(began, nil, cause)
 	handler := &echo{serve: func(ex *pipeline.Exchange) {
-		switch ex.Request.Path {
+		switch ex.Request.RawPath {
 		case "/panic":
 			panic("of ours")
 		case "/refused":

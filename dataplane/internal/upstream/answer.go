@@ -122,6 +122,9 @@ func (b *body) Front() []byte { return b.from.Front() }
 // Discard implements pipeline.Fronted.
 func (b *body) Discard(n int) { b.from.Discard(n) }
 
+// Prompt implements pipeline.Prompt.
+func (b *body) Prompt() bool { return b.from.AtEnd() || b.conn.reader.Buffered() > 0 }
+
 // Read implements io.Reader. io.ErrUnexpectedEOF: the target left in the middle.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
