@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/proto/certificate/certificatetest"
 	"github.com/sallyport/sallyport/tests/harness"
 )
 
@@ -22,9 +23,10 @@ var (
 // What the shipped dashboards and alerts ask for is there, by the names and labels that a node really shows.
 func TestDashboardsAndAlertsAskForWhatANodeShows(t *testing.T) {
 	t.Parallel()
-	s := product.Story(t)
+	s := product.OwnStory(t, 1, harness.Loopback) // with a certificate, which is a whole environment's
 	edge := s.Edges()[0]
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
+	s.Certificate("watched", certificatetest.NewAuthority(t).Issue(t, "watched.test"), "watched.test")
 	s.Expect(edge, "/", harness.WithKey(p.Key.Key), http.StatusOK, "")
 	s.Expect(edge, "/", nil, http.StatusUnauthorized, "credential_missing")
 	metrics := s.Metrics(edge)
