@@ -64,6 +64,15 @@ func (r *Reader) Lend(buf []byte) { r.buf = buf[:cap(buf)] }
 // Holds tells whether the reader has a buffer.
 func (r *Reader) Holds() bool { return r.buf != nil }
 
+// Room returns the memory that the next head will be read into, for who knows already that it has come; nil: there is none.
+func (r *Reader) Room() []byte {
+	if r.start != r.end || r.lent != 0 {
+		return nil
+	}
+	r.start, r.end = 0, 0
+	return r.buf
+}
+
 // Release ends the lending of the last head, and the body that came with it. What came behind stays for the next one.
 func (r *Reader) Release() {
 	r.poison()

@@ -128,7 +128,7 @@ func (c *conn) replace(by net.Conn) {
 // next serves one request; false: the connection ends.
 func (c *conn) next() bool {
 	if c.reader.Buffered() == 0 {
-		if c.await() != nil && !c.spared() {
+		if c.await(c.reader.Room()) != nil && !c.spared() {
 			c.silence()
 			return false
 		}

@@ -22,6 +22,7 @@ type wire struct {
 	at     phase         // what is read
 	timed  bool          // the deadline for it runs
 	asleep bool          // it is waited for without a buffer
+	early  bool          // what was waited for is read already: in is where it lies
 	waited time.Duration // for a body
 	// started is when the first byte of the latest head was there.
 	started time.Time
@@ -49,29 +50,38 @@ func (w *wire) bare(raw syscall.RawConn) {
 	w.receive, w.readable, w.send = w.received, w.isReadable, w.sent
 }
 
-// await waits for bytes where none are expected to be under way. While it waits the buffer is given back.
-func (w *wire) await() error {
+// await waits for bytes where none are expected to be under way. What is there already it reads into room, where the next Read is to read; nil:
+// there is no buffer. While it waits the buffer is given back.
+func (w *wire) await(room []byte) error {
 	if w.raw == nil {
 		w.time() // the next Read waits, with the buffer
 		return nil
 	}
-	w.asleep = false
+	w.asleep, w.in = false, room
 	return w.raw.Read(w.readable) //nolint:wrapcheck // goes nowhere
 }
 
 // isReadable is called once, and again when the connection has become readable. An end, or an error, is left for Read to find.
 func (w *wire) isReadable(fd uintptr) bool {
-	if !w.asleep {
-		var one [1]byte
-		if _, err := peek(fd, one[:]); err == syscall.EAGAIN { //nolint:errorlint // an errno, bare
-			w.asleep = true
-			w.release()
-			w.time()
-			return false
-		}
+	if !w.asleep && !w.tryReading(fd) {
+		w.asleep, w.in = true, nil
+		w.release()
+		w.time()
+		return false
 	}
 	w.headBegins()
 	return true
+}
+
+// tryReading reads what is there, if there is memory for it; false: nothing is.
+func (w *wire) tryReading(fd uintptr) bool {
+	if len(w.in) > 0 {
+		w.early = w.readOnce(fd)
+		return w.early
+	}
+	var one [1]byte
+	_, err := peek(fd, one[:])
+	return err != syscall.EAGAIN //nolint:errorlint // an errno, bare
 }
 
 // readableNow tells whether bytes are there, without waiting.
@@ -92,9 +102,12 @@ func (w *wire) Read(p []byte) (int, error) {
 	if w.raw == nil {
 		return w.readThrough(p)
 	}
-	w.in, w.since = p, time.Time{}
-	err := w.raw.Read(w.receive)
-	w.in = nil
+	var err error
+	if w.since = (time.Time{}); !w.early {
+		w.in = p
+		err = w.raw.Read(w.receive)
+	}
+	w.in, w.early = nil, false
 	if err == nil {
 		err = w.inErr
 	}
@@ -110,20 +123,27 @@ func (w *wire) Read(p []byte) (int, error) {
 
 // received reads what is there; false: nothing is.
 func (w *wire) received(fd uintptr) bool {
-	for {
-		n, err := syscall.Read(int(fd), w.in)
-		if err == syscall.EINTR {
-			continue
-		}
-		w.inCount, w.inErr = n, err
-		if err == syscall.EAGAIN {
-			if w.since.IsZero() {
-				w.since = w.sweeper.Now()
-				w.time()
-			}
-			return false
-		}
+	if w.readOnce(fd) {
 		return true
+	}
+	if w.since.IsZero() {
+		w.since = w.sweeper.Now()
+		w.time()
+	}
+	return false
+}
+
+// readOnce reads without waiting; false: nothing is there.
+func (w *wire) readOnce(fd uintptr) bool {
+	for {
+		w.inCount, w.inErr = syscall.Read(int(fd), w.in)
+		switch w.inErr {
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return false
+		default:
+			return true
+		}
 	}
 }
 
