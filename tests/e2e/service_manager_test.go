@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,7 +51,7 @@ func newManager(t *testing.T) *manager {
 	t.Helper()
 	m := &manager{path: filepath.Join(t.TempDir(), "n")}
 	var names []string
-	for _, unit := range []string{"sallyport-edge-operator.socket", "sallyport-edge.socket"} {
+	for _, unit := range []string{"sallyport-edge-operator.socket", "sallyport-edge-secure.socket", "sallyport-edge.socket"} {
 		listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +86,7 @@ func (m *manager) start(t *testing.T, environment []string, args ...string) *exe
 	// LISTEN_PID is the process's own number, which only it knows in time.
 	shell := []string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, filepath.Join(bin, "sallyport-edge")}
 	cmd := exec.Command("sh", append(shell, args...)...)
-	cmd.Env = append(append(os.Environ(), environment...), "LISTEN_FDS=2", "LISTEN_FDNAMES="+m.names, "NOTIFY_SOCKET="+m.path)
+	cmd.Env = append(append(os.Environ(), environment...), "LISTEN_FDS="+strconv.Itoa(len(m.sockets)), "LISTEN_FDNAMES="+m.names, "NOTIFY_SOCKET="+m.path)
 	cmd.ExtraFiles = m.sockets
 	cmd.Stderr = t.Output()
 	if err := cmd.Start(); err != nil {

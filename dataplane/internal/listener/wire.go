@@ -137,12 +137,8 @@ func (w *wire) received(fd uintptr) bool {
 func (w *wire) readOnce(fd uintptr) bool {
 	for {
 		w.inCount, w.inErr = syscall.Read(int(fd), w.in)
-		switch w.inErr {
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return false
-		default:
-			return true
+		if w.inErr != syscall.EINTR { //nolint:errorlint // an errno, bare
+			return w.inErr != syscall.EAGAIN //nolint:errorlint // as above
 		}
 	}
 }

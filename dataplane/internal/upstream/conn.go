@@ -219,7 +219,7 @@ func (c *conn) turn(fd uintptr) bool {
 	if n, err := syscall.Read(int(fd), c.one[:]); n >= 0 {
 		c.failed = unasked(n)
 		return true
-	} else if err != syscall.EAGAIN { //nolint:errorlint // as the system says it
+	} else if err != syscall.EAGAIN {
 		c.failed = err
 		return true
 	}
