@@ -20,8 +20,8 @@ const (
 	settled = time.Minute
 	// progressBound is within what requests that are waited for are answered.
 	progressBound = time.Minute
-	// kindCapability is what a node needs to know the kind of policy that the build before refuses.
-	kindCapability = 3
+	// newCapability is what a node needs to know what the build before refuses.
+	newCapability = 4
 	// clientPause is between two requests of one client.
 	clientPause = 4 * time.Millisecond
 )
@@ -43,22 +43,21 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if nodes[0].Capability >= kindCapability {
+	if nodes[0].Capability >= newCapability {
 		t.Skipf("the build before has capability %d: it knows what this story would have it refuse; give the story something newer", nodes[0].Capability)
 	}
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
-	policy := sallyport.Policy{
-		Name: s.Name("addresses"), Kind: "address-access", AttachedTo: []sallyport.Attachment{{Route: p.Route.Name}},
-		Config: map[string]any{"allow": []any{map[string]any{"range": "192.0.2.0/24"}}},
-	}
+	service := sallyport.Service{Name: s.Name("busy"), Upstream: sallyport.Upstream{
+		Targets: []sallyport.Target{{Address: "busy.test:80"}}, Connections: sallyport.UpstreamConnections{MaxPerTarget: 10},
+	}}
 	var refused *sallyport.Problem
-	answer, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, nil, policy)
+	answer, err := s.API.CreateServiceWithResponse(t.Context(), s.Environment.Name, nil, service)
 	if err := sallyport.Check(answer, err); !errors.As(err, &refused) || refused.Code != "capability_missing" {
 		t.Fatalf("what no node understands is answered %v", err)
 	}
 
 	force := true
-	forced, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, &sallyport.CreatePolicyParams{Force: &force}, policy)
+	forced, err := s.API.CreateServiceWithResponse(t.Context(), s.Environment.Name, &sallyport.CreateServiceParams{Force: &force}, service)
 	s.Must(forced, err)
 	revision := int64(s.Head().Revision)
 	harness.Eventually(t, settled, func() error {
@@ -68,7 +67,7 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 		}
 		status := got.JSON200
 		for _, node := range status.Nodes {
-			if node.State != "nacked" || len(node.Errors) == 0 || !strings.Contains(node.Errors[0].Message, "AddressAccess") {
+			if node.State != "nacked" || len(node.Errors) == 0 || !strings.Contains(node.Errors[0].Message, "unknown field") {
 				return fmt.Errorf("a node that doesn't understand revision %d is told as %+v", revision, node)
 			}
 		}
