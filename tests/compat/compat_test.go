@@ -47,8 +47,9 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 		t.Skipf("the build before has capability %d: it knows what this story would have it refuse; give the story something newer", nodes[0].Capability)
 	}
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
+	most := 10
 	service := sallyport.Service{Name: s.Name("busy"), Upstream: sallyport.Upstream{
-		Targets: []sallyport.Target{{Address: "busy.test:80"}}, Connections: sallyport.UpstreamConnections{MaxPerTarget: 10},
+		Targets: []sallyport.Target{{Address: "busy.test:80"}}, Connections: sallyport.UpstreamConnections{MaxPerTarget: &most},
 	}}
 	var refused *sallyport.Problem
 	answer, err := s.API.CreateServiceWithResponse(t.Context(), s.Environment.Name, nil, service)
