@@ -1,6 +1,7 @@
 package sweeper
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,13 +9,14 @@ import (
 
 func TestATimerFiresOnceAndNotBeforeItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, timer, times := New(), new(Timer), 0
+		s, timer := New(), new(Timer)
+		var times atomic.Int32
 		go func() { _ = s.Run(t.Context()) }()
-		s.Add(timer, func() { times++ })
+		s.Add(timer, func() { times.Add(1) })
 		defer s.Remove(timer)
 		set := time.Now()
 		timer.Set(time.Second)
-		for times == 0 {
+		for times.Load() == 0 {
 			if late := time.Since(set); late > time.Second+2*Look {
 				t.Fatalf("nothing after %s", late)
 			}
@@ -24,8 +26,8 @@ func TestATimerFiresOnceAndNotBeforeItIsDue(t *testing.T) {
 			t.Fatalf("it fired after %s", early)
 		}
 		time.Sleep(10 * time.Second)
-		if times != 1 {
-			t.Errorf("it fired %d times", times)
+		if n := times.Load(); n != 1 {
+			t.Errorf("it fired %d times", n)
 		}
 		if timer.Set(time.Second) {
 			t.Error("whoever sets it again isn't told that it fired")
