@@ -158,7 +158,7 @@ func (c *conn) appendHead(b []byte, ex *pipeline.Exchange, how framing) ([]byte,
 		}
 	}
 	if !dated {
-		b = append(b, c.engine.calendar.field(c.sweeper.Now())...)
+		b = append(b, c.engine.calendar.field(c.sweeper.Wall())...)
 	}
 	return http1.AppendEmptyLine(c.appendFraming(b, ex, how)), true
 }

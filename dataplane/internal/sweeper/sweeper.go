@@ -16,6 +16,7 @@ const shards = 16
 type Sweeper struct {
 	begun  time.Time
 	now    atomic.Int64 // nanoseconds since begun, at the last look
+	wall   atomic.Int64 // nanoseconds since 1970, by the system's clock at the last look
 	next   atomic.Uint32
 	shards [shards]shard
 }
@@ -27,7 +28,11 @@ type shard struct {
 }
 
 // New returns a sweeper without timers.
-func New() *Sweeper { return &Sweeper{begun: time.Now()} }
+func New() *Sweeper {
+	s := &Sweeper{begun: time.Now()}
+	s.wall.Store(s.begun.UnixNano())
+	return s
+}
 
 // Timer is due at one time, or at none. It belongs to one sweeper from Add to Remove. Set and Stop are for one goroutine at a time.
 type Timer struct {
@@ -81,8 +86,11 @@ func (t *Timer) Set(d time.Duration) bool {
 // Stop makes the timer never due; false as with Set.
 func (t *Timer) Stop() bool { return t.at.Swap(0) != fired }
 
-// Now is the time of the last look.
+// Now is the time of the last look. It goes on evenly, whatever is done to the system's clock: deadlines are told by it.
 func (s *Sweeper) Now() time.Time { return s.begun.Add(time.Duration(s.now.Load())) }
+
+// Wall is what the system's clock said at the last look: what people are told.
+func (s *Sweeper) Wall() time.Time { return time.Unix(0, s.wall.Load()) }
 
 // Run looks until ctx ends.
 func (s *Sweeper) Run(ctx context.Context) error {
@@ -93,6 +101,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
+			s.wall.Store(now.UnixNano())
 			s.look(now.Sub(s.begun))
 		}
 	}

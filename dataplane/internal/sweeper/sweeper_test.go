@@ -68,6 +68,21 @@ func TestATimerMaySetItselfAgain(t *testing.T) {
 	}
 }
 
+func TestTheTimeThatPeopleAreToldIsTheSystems(t *testing.T) {
+	s := New()
+	if behind := time.Since(s.Wall()); behind < 0 || behind > time.Minute {
+		t.Errorf("before the first look it is %s behind", behind)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := New()
+		go func() { _ = s.Run(t.Context()) }()
+		time.Sleep(time.Hour)
+		if behind := time.Since(s.Wall()); behind > 2*Look {
+			t.Errorf("after an hour it is %s behind", behind)
+		}
+	})
+}
+
 func BenchmarkSet(b *testing.B) {
 	s, timer := New(), new(Timer)
 	s.Add(timer, func() {})
