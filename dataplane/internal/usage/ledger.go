@@ -206,7 +206,11 @@ func (l *Ledger) keep() {
 	l.recorder.collect(&more.tally)
 	var heads []uint64
 	if l.ring != nil {
-		heads = l.ring.Drain(make([]uint64, 0, spool.Stripes), more.record)
+		var pace pace
+		heads = l.ring.Drain(make([]uint64, 0, spool.Stripes), func(r *spool.Record) {
+			more.record(r)
+			pace.step()
+		})
 	}
 	var capped int
 	more.tally, capped = l.cap.limit(more.tally)

@@ -89,12 +89,19 @@ func (s *stripe) spill(record *spool.Record) {
 // collect moves what was counted in memory into a tally.
 func (r *Recorder) collect(into *tally) {
 	for i := range r.stripes {
-		s := &r.stripes[i]
-		s.mu.Lock()
-		into.merge(s.tally)
-		s.tally.clear()
-		s.mu.Unlock()
+		into.merge(r.stripes[i].take())
 	}
+}
+
+// take returns what was counted, and leaves nothing: requests wait for no sum of it.
+func (s *stripe) take() tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.tally
+	if !taken.empty() {
+		s.tally = newTally()
+	}
+	return taken
 }
 
 // spilled returns how many requests were counted in memory alone.

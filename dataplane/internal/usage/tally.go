@@ -68,11 +68,6 @@ func newTally() tally {
 
 func (t *tally) empty() bool { return len(t.counters)+len(t.credentials) == 0 }
 
-func (t *tally) clear() {
-	clear(t.counters)
-	clear(t.credentials)
-}
-
 // record adds one request.
 func (t *tally) record(r *spool.Record) {
 	class := uint8(r.Status / 100)
@@ -101,10 +96,13 @@ func (t *tally) use(key CredentialKey, more CredentialCounts) {
 
 // merge adds another tally.
 func (t *tally) merge(more tally) {
+	var pace pace
 	for key, counts := range more.counters {
 		t.count(key, counts)
+		pace.step()
 	}
 	for key, counts := range more.credentials {
 		t.use(key, counts)
+		pace.step()
 	}
 }
