@@ -200,9 +200,7 @@ func (b *book) choose() *usagev1.Batch {
 	message := b.message(tally{}, nil, b.waiting.dropped)
 	message.Number = b.number + 1
 	room, items := batchBytes, batchItems
-	var pace pace
 	fits := func(m proto.Message) bool {
-		pace.step()
 		room -= proto.Size(m) + itemOverhead
 		items--
 		return room >= 0 && items >= 0

@@ -112,14 +112,11 @@ func (b *book) message(t tally, events []*usagev1.Event, dropped uint64) *usagev
 		Events:        events,
 		EventsDropped: dropped,
 	}
-	var pace pace
 	for key, counts := range t.counters {
 		m.Counters = append(m.Counters, counter(key, counts))
-		pace.step()
 	}
 	for key, counts := range t.credentials {
 		m.Credentials = append(m.Credentials, credentialCount(key, counts))
-		pace.step()
 	}
 	return m
 }

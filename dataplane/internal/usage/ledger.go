@@ -206,11 +206,7 @@ func (l *Ledger) keep() {
 	l.recorder.collect(&more.tally)
 	var heads []uint64
 	if l.ring != nil {
-		var pace pace
-		heads = l.ring.Drain(make([]uint64, 0, spool.Stripes), func(r *spool.Record) {
-			more.record(r)
-			pace.step()
-		})
+		heads = l.ring.Drain(make([]uint64, 0, spool.Stripes), more.record)
 	}
 	var capped int
 	more.tally, capped = l.cap.limit(more.tally)

@@ -96,13 +96,10 @@ func (t *tally) use(key CredentialKey, more CredentialCounts) {
 
 // merge adds another tally.
 func (t *tally) merge(more tally) {
-	var pace pace
 	for key, counts := range more.counters {
 		t.count(key, counts)
-		pace.step()
 	}
 	for key, counts := range more.credentials {
 		t.use(key, counts)
-		pace.step()
 	}
 }
