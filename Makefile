@@ -83,6 +83,8 @@ test-unit:
 	$(if $(RACE),,@echo "no C compiler found: tests run without the race detector (install gcc or clang to have it)")
 	$(call say,"unit tests$(if $(RACE), with the race detector): the product$(,) at most $(UNIT_TIMEOUT) a package")
 	$(GO) test $(RACE) -timeout $(UNIT_TIMEOUT) ./...
+	$(if $(RACE),$(call say,"what the race detector hides: allocations per request"))
+	$(if $(RACE),$(GO) test -run AllocatesNothing ./dataplane/internal/listener ./dataplane/internal/upstream)
 	$(call say,"unit tests: sdk")
 	$(GO) -C sdk test $(RACE) -timeout $(UNIT_TIMEOUT) ./...
 	$(call say,"unit tests: tests")

@@ -139,7 +139,7 @@ func BenchmarkChunkedBody(b *testing.B) {
 		wire = append(http1.AppendChunkSize(wire, size), bytes.Repeat([]byte("x"), size)...)
 		wire = append(wire, http1.ChunkEnd...)
 	}
-	wire = http1.AppendLastChunk(wire, nil)
+	wire = http1.AppendLastChunk(wire, nil, nil)
 	var r http1.Reader
 	r.Attach(&endless{wire: string(wire)}, make([]byte, 16<<10))
 	var request http1.Request

@@ -213,7 +213,7 @@ func FuzzChunkedBodyIsReadAsItWasWritten(f *testing.F) {
 			wire = append(append(wire, data[at:at+size]...), http1.ChunkEnd...)
 			at += size
 		}
-		wire = http1.AppendLastChunk(wire, &trailer)
+		wire = http1.AppendLastChunk(wire, &trailer, nil)
 		if len(value)+len(name) > 8000 {
 			return // longer than trailers may be
 		}

@@ -54,7 +54,7 @@ func (b *Body) addTrailers(lines []byte) error {
 		return ErrTrailer
 	}
 	for _, f := range fields.Fields() {
-		if !mayTrail(f.Name) {
+		if !MayTrail(f.Name) {
 			return ErrTrailer
 		}
 	}
@@ -75,8 +75,8 @@ var notBehind = [...]string{
 	"Forwarded",
 }
 
-// mayTrail tells whether a field may come behind a body.
-func mayTrail(name string) bool {
+// MayTrail tells whether a field may come behind a body.
+func MayTrail(name string) bool {
 	const conditional = "If-"
 	if len(name) >= len(conditional) && pipeline.EqualFold(name[:len(conditional)], conditional) {
 		return false
@@ -86,5 +86,5 @@ func mayTrail(name string) bool {
 			return false
 		}
 	}
-	return true
+	return !isFraming(name)
 }

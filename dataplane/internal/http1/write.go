@@ -126,12 +126,13 @@ func AppendChunkSize(dst []byte, n int) []byte {
 // ChunkEnd is what ends a chunk's data.
 const ChunkEnd = "\r\n"
 
-// AppendLastChunk ends a chunked body, with its trailers, if it has any (nil: none). Those that may not come behind a body are left out.
-func AppendLastChunk(dst []byte, trailer *pipeline.Header) []byte {
+// AppendLastChunk ends a chunked body, with its trailers, if it has any (nil: none). Those that may not come behind a body are left out, and those
+// that are withheld (nil: none is).
+func AppendLastChunk(dst []byte, trailer *pipeline.Header, withheld func(name string) bool) []byte {
 	dst = append(dst, "0\r\n"...)
 	if trailer != nil {
 		for _, f := range trailer.Fields() {
-			if mayTrail(f.Name) && !isFraming(f.Name) {
+			if MayTrail(f.Name) && (withheld == nil || !withheld(f.Name)) {
 				dst, _ = AppendField(dst, f.Name, f.Value)
 			}
 		}

@@ -93,10 +93,10 @@ func TestOnlyWhatMayTrailIsWrittenBehindABody(t *testing.T) {
 		trailer.Add(name, "x")
 	}
 	trailer.Add("Grpc-Status", "0")
-	if got := string(http1.AppendLastChunk(nil, &trailer)); got != "0\r\nGrpc-Status: 0\r\n\r\n" {
+	if got := string(http1.AppendLastChunk(nil, &trailer, nil)); got != "0\r\nGrpc-Status: 0\r\n\r\n" {
 		t.Errorf("got %q", got)
 	}
-	if got := string(http1.AppendLastChunk(nil, nil)); got != "0\r\n\r\n" {
+	if got := string(http1.AppendLastChunk(nil, nil, nil)); got != "0\r\n\r\n" {
 		t.Errorf("without trailers: %q", got)
 	}
 }
@@ -110,7 +110,7 @@ func TestWhatIsWrittenIsReadAsItWasMeant(t *testing.T) {
 	trailer.Add("T", "u")
 	body := http1.AppendChunkSize(nil, 26)
 	body = append(body, strings.Repeat("x", 26)+http1.ChunkEnd...)
-	body = http1.AppendLastChunk(body, &trailer)
+	body = http1.AppendLastChunk(body, &trailer, nil)
 
 	request := http1.AppendRequestLine(nil, "POST", "/a", "b")
 	request, _ = http1.AppendFields(request, &header)

@@ -286,7 +286,7 @@ func writeHTTP2(w http.ResponseWriter, ex *pipeline.Exchange) bool {
 		return false
 	}
 	for _, field := range out.Trailer.Fields() {
-		if mayFollow(field.Name) && !out.Withholds(field.Name) {
+		if http1.MayTrail(field.Name) && !withholds(out, field.Name) {
 			header.Add(http.TrailerPrefix+field.Name, strings.Clone(field.Value))
 		}
 	}

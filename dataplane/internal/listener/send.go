@@ -104,7 +104,7 @@ func (c *conn) sendStream(ex *pipeline.Exchange, head []byte, chunked bool) erro
 		if err == io.EOF {
 			out.BodyBytes += int64(n)
 			if chunked {
-				b = appendLastChunk(b, out)
+				b = http1.AppendLastChunk(b, &out.Trailer, func(name string) bool { return withholds(out, name) })
 			}
 			return c.sendEnd(b[from:])
 		}
@@ -146,29 +146,8 @@ func isPrompt(body io.Reader) bool {
 	return ok && prompt.Prompt()
 }
 
-// appendLastChunk ends a chunked body, with the trailers that the client gets.
-func appendLastChunk(b []byte, out *pipeline.Response) []byte {
-	b = append(b, "0\r\n"...)
-	for _, f := range out.Trailer.Fields() {
-		if mayFollow(f.Name) && !out.Withholds(f.Name) {
-			b, _ = http1.AppendField(b, f.Name, f.Value) // one that can't be sent is left out
-		}
-	}
-	return append(b, "\r\n"...)
-}
-
-// notInTrailers are fields that a recipient which merges trailers into the header would take for framing, routing or
-// identity (RFC 9110, section 6.5.1).
-var notInTrailers = [...]string{
-	"Content-Length", "Transfer-Encoding", "Trailer", "Connection", "Keep-Alive", "Upgrade", "Te", "Host", "Content-Type",
-	"Content-Encoding", "Content-Range", "Location", "Set-Cookie", "Cache-Control", "Www-Authenticate", "Proxy-Authenticate", "X-Request-Id",
-}
-
-func mayFollow(name string) bool {
-	for _, not := range notInTrailers {
-		if pipeline.EqualFold(name, not) {
-			return false
-		}
-	}
-	return true
+// withholds tells which trailers the client doesn't get: those that stages keep from it, and one that would speak of the request in the gateway's
+// place.
+func withholds(out *pipeline.Response, name string) bool {
+	return out.Withholds(name) || pipeline.EqualFold(name, "X-Request-Id")
 }

@@ -127,7 +127,7 @@ func (c *conn) uploadChunks(body io.Reader, b *buffer) error {
 		}
 		if err != nil {
 			c.upload.ending.Store(true)
-			return c.write(http1.AppendLastChunk(piece, &c.ex.Request.Trailer))
+			return c.write(http1.AppendLastChunk(piece, &c.ex.Request.Trailer, nil))
 		}
 		if err := c.write(piece); err != nil {
 			return err
