@@ -97,10 +97,11 @@ func (r *Recorder) collect(into *tally) {
 func (s *stripe) take() tally {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	taken := s.tally
-	if !taken.empty() {
-		s.tally = newTally()
+	if s.tally.empty() {
+		return tally{} // its maps stay with the requests
 	}
+	taken := s.tally
+	s.tally = newTally()
 	return taken
 }
 
