@@ -37,6 +37,9 @@ type clock struct {
 	read    time.Time // when what is read is due; zero: never
 	write   time.Time // when what is written is due; zero: never
 	passed  phase     // of a deadline of reading that has passed; quiet: none
+	idle    time.Time // when the wait for the next head ends, while phase is inIdle
+	nudged  bool      // whoever waits is to look again, and nothing is overdue
+	ended   bool      // nobody is to wait any more
 	stalled bool      // the client took nothing for too long
 	gone    watch     // of the client, while phase is inServe
 	tunnel  *tunnel   // while phase is inTunnel
@@ -47,6 +50,17 @@ func (c *clock) expect(p phase, within time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.phase, c.read = p, c.sweeper.Now().Add(within)
+	c.set()
+}
+
+// expectNext says that the next head is waited for, and for how long at most. The connection is looked at once before: of an end that came
+// together with a request the poller has told already, and tells no more.
+func (c *clock) expectNext(within time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.sweeper.Now()
+	c.phase, c.idle = inIdle, now.Add(within)
+	c.read = now.Add(min(within, firstLook))
 	c.set()
 }
 
@@ -133,15 +147,40 @@ func (c *clock) readDue(now time.Time) time.Time {
 		if again := c.gone.look(now); again > 0 {
 			return now.Add(again)
 		}
+		return time.Time{}
+	case inIdle:
+		if now.Before(c.idle) {
+			return c.nudge()
+		}
 	case inTunnel:
 		if c.tunnel != nil {
 			c.tunnel.cutOff()
 		}
-	case quiet, inFirst, inIdle, inHead, inBody:
-		c.passed = c.phase
-		_ = c.conn.SetReadDeadline(past)
+		return time.Time{}
+	case quiet, inFirst, inHead, inBody:
 	}
+	c.passed = c.phase
+	_ = c.conn.SetReadDeadline(past)
 	return time.Time{}
+}
+
+// nudge wakes whoever waits for the next head if there is something to be read, and returns when the wait is over.
+func (c *clock) nudge() time.Time {
+	if c.ended || !c.gone.finds() {
+		return c.idle
+	}
+	c.nudged = true
+	_ = c.conn.SetReadDeadline(past)
+	return time.Time{}
+}
+
+// roused tells whether a wait ended for nothing but another look, and lets the next one be.
+func (c *clock) roused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	roused := c.nudged && !c.ended
+	c.nudged = false
+	return roused && c.conn.SetReadDeadline(time.Time{}) == nil
 }
 
 // overdue tells which deadline of reading has passed; quiet: none.
@@ -166,12 +205,13 @@ func (c *clock) isStalled() bool {
 	return c.stalled
 }
 
-// idle tells whether nothing of a request has come; with leave the connection ends if so.
-func (c *clock) idle(leave bool) bool {
+// idles tells whether nothing of a request has come; with leave the connection ends if so.
+func (c *clock) idles(leave bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	idle := c.phase == inIdle || c.phase == inFirst
 	if idle && leave {
+		c.ended = true
 		_ = c.conn.SetReadDeadline(past)
 	}
 	return idle
@@ -181,6 +221,7 @@ func (c *clock) idle(leave bool) bool {
 func (c *clock) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ended = true
 	_ = c.conn.SetDeadline(past)
 	c.gone.abortNow()
 	if c.tunnel != nil {

@@ -49,6 +49,7 @@ type conn struct {
 	interim func(status int, header *pipeline.Header)
 
 	exchange *pipeline.Exchange // under way; nil: none
+	begun    bool               // its head is read, and nothing else has been done for it
 	closing  bool               // no further request is taken
 	unread   bool               // the client may be sending still, or again: the end must linger
 	broken   bool               // what was sent of an answer is not all of it
@@ -60,7 +61,7 @@ func newConn(e *engine, raw net.Conn) *conn {
 	c := &conn{engine: e, scheme: "http"}
 	c.limits = e.limits()
 	c.sweeper, c.conn = e.sweeper, raw
-	c.interim, c.release = c.sendInterim, c.giveBack
+	c.interim, c.room, c.release, c.serveWhole = c.sendInterim, c.borrow, c.giveBack, c.whole
 	e.sweeper.Add(&c.timer, c.due)
 	c.at = inFirst
 	c.expect(inFirst, c.limits.Head)
@@ -125,27 +126,77 @@ func (c *conn) replace(by net.Conn) {
 	c.conn = by
 }
 
-// next serves one request; false: the connection ends.
+// next serves one request, or those that come whole until one doesn't; false: the connection ends.
 func (c *conn) next() bool {
-	if c.reader.Buffered() == 0 {
-		if c.await(c.reader.Room()) != nil && !c.spared() {
+	if c.reader.Buffered() > 0 {
+		c.headBegins()
+	} else if c.await() != nil {
+		switch {
+		case c.roused():
+			c.timed = false
+			return true
+		case !c.spared():
 			c.silence()
 			return false
 		}
-	} else {
-		c.headBegins()
 	}
-	if !c.reader.Holds() {
-		c.reader.Lend(borrowBuffer())
-	}
-	limits := c.limits.head()
-	head, err := c.reader.ReadHead(&limits)
-	if err != nil {
-		c.noHead(err)
+	if c.closing {
 		return false
 	}
-	c.exchange = c.engine.handler.Acquire()
-	c.handle(head, &limits)
+	var malformed *http1.Error
+	if !c.begun {
+		if !c.reader.Holds() {
+			c.reader.Lend(borrowBuffer())
+		}
+		limits := c.limits.head()
+		head, err := c.reader.ReadHead(&limits)
+		if err != nil {
+			c.noHead(err)
+			return false
+		}
+		malformed = c.begin(head, &limits)
+	}
+	c.finishRequest(malformed)
+	return !c.closing
+}
+
+// whole serves the requests that have come with all that belongs to them, without waiting for anything but the service. What it leaves for
+// next it leaves as it found it, or begun.
+func (c *conn) whole() bool {
+	for c.early || c.reader.Buffered() > 0 {
+		c.headBegins()
+		limits := c.limits.head()
+		head, err := c.reader.ReadHead(&limits)
+		if err != nil {
+			return false
+		}
+		malformed := c.begin(head, &limits)
+		if malformed == nil && !c.isWhole() {
+			return false
+		}
+		c.finishRequest(malformed)
+		if c.closing {
+			return false
+		}
+	}
+	return true
+}
+
+// isWhole tells of the request that has begun whether nothing more has to be read for it.
+func (c *conn) isWhole() bool {
+	switch c.request.Framing {
+	case http1.None:
+		return c.request.Upgrade == ""
+	case http1.Length:
+		return c.request.ContentLength <= int64(c.reader.Buffered())
+	default:
+		return false
+	}
+}
+
+func (c *conn) finishRequest(malformed *http1.Error) {
+	c.begun = false
+	c.handle(malformed)
 	c.reader.Release()
 	c.limits = c.engine.limits()
 	c.at, c.timed = inIdle, false
@@ -153,7 +204,6 @@ func (c *conn) next() bool {
 		c.woken.Store(false)
 		c.forgive()
 	}
-	return !c.closing
 }
 
 // spared tells whether a request has come in the very moment in which the connection was to end: it has idled for long enough, or the node
@@ -188,6 +238,14 @@ func (c *conn) silence() {
 		c.engine.counters.timedOut(late)
 	case quiet, inHead, inBody, inServe, inTunnel:
 	}
+}
+
+// borrow returns the buffer for the next head, which the connection needs not have held while it idled.
+func (c *conn) borrow() []byte {
+	if !c.reader.Holds() {
+		c.reader.Lend(borrowBuffer())
+	}
+	return c.reader.Room()
 }
 
 // giveBack gives back the buffer, while the connection idles.

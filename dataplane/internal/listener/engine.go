@@ -109,7 +109,7 @@ func (e *engine) each(do func(*conn)) {
 // closeIdle ends the connections on which no request is under way, and asks tunnels to end.
 func (e *engine) closeIdle() {
 	e.each(func(c *conn) {
-		c.idle(true)
+		c.idles(true)
 		c.dismiss()
 	})
 }

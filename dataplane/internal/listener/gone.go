@@ -32,6 +32,7 @@ type watch struct {
 	peek  func(fd uintptr)
 	byte  [1]byte
 	found presence
+	bytes bool // of the client wait to be read
 	blind bool // what lies in between (TLS) has a word of its own for an end, which hides the connection's
 
 	abort *pipeline.Abort // nil: nothing is served
@@ -52,6 +53,14 @@ func (w *watch) abortNow() {
 	if w.abort != nil {
 		w.abort.Because(pipeline.ErrGone)
 	}
+}
+
+// finds tells whether there is something to be read: bytes, or an end. Of what lies behind TLS nobody can tell.
+func (w *watch) finds() bool {
+	if w.raw == nil || w.blind {
+		return false
+	}
+	return w.raw.Control(w.peek) != nil || w.bytes || w.found != there
 }
 
 // look aborts the exchange if its client is gone, and returns when to look again; 0: not any more.
@@ -83,6 +92,7 @@ func (w *watch) look(now time.Time) time.Duration {
 // peeked looks at the connection without taking anything from it, and without waiting.
 func (w *watch) peeked(fd uintptr) {
 	n, err := peek(fd, w.byte[:])
+	w.bytes = n > 0
 	switch {
 	case n > 0 && w.blind && hungUp(fd):
 		w.found = ended

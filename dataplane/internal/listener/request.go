@@ -23,11 +23,17 @@ const (
 	switching = 101
 )
 
-// handle serves the request whose head was read.
-func (c *conn) handle(head []byte, limits *http1.Limits) {
+// begin takes an exchange for the request whose head was read.
+func (c *conn) begin(head []byte, limits *http1.Limits) *http1.Error {
+	c.begun = true
+	c.exchange = c.engine.handler.Acquire()
+	c.prepare(c.exchange)
+	return c.request.Parse(head, limits, &c.exchange.Request.Header)
+}
+
+// handle serves the request that has begun.
+func (c *conn) handle(malformed *http1.Error) {
 	ex := c.exchange
-	c.prepare(ex)
-	malformed := c.request.Parse(head, limits, &ex.Request.Header)
 	if malformed != nil {
 		c.refuse(malformed)
 		return
@@ -46,6 +52,9 @@ func (c *conn) handle(head []byte, limits *http1.Limits) {
 func (c *conn) prepare(ex *pipeline.Exchange) {
 	ex.ID = id.New(c.started)
 	ex.Started = c.started
+	if c.staying { // the head has come at once
+		ex.Now = c.started
+	}
 	ex.Client.Peer = c.peer
 	ex.Wire = &c.wire
 	ex.Request.Scheme, ex.Request.Proto = c.scheme, http11

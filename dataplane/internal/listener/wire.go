@@ -19,11 +19,12 @@ type wire struct {
 	raw    syscall.RawConn // nil: not a bare TCP connection
 	limits *Limits
 
-	at     phase         // what is read
-	timed  bool          // the deadline for it runs
-	asleep bool          // it is waited for without a buffer
-	early  bool          // what was waited for is read already: in is where it lies
-	waited time.Duration // for a body
+	at      phase         // what is read
+	timed   bool          // the deadline for it runs
+	staying bool          // await is with the poller: whoever reads can't wait
+	fd      uintptr       // while it is
+	early   bool          // what was waited for is read already: in is where it lies
+	waited  time.Duration // for a body
 	// started is when the first byte of the latest head was there.
 	started time.Time
 
@@ -36,8 +37,12 @@ type wire struct {
 	outErr    error
 	outWaited bool
 
-	receive, readable, send func(fd uintptr) bool
-	release                 func() // gives up the buffer while the connection idles
+	receive, attend, send func(fd uintptr) bool
+	// room returns the buffer that the next head is read into, release gives it up while the connection idles.
+	room    func() []byte
+	release func()
+	// serveWhole serves the requests that have come whole; false: what is left is to be read on, or the connection ends.
+	serveWhole func() bool
 
 	cut       atomic.Bool
 	woken     atomic.Bool            // reads fail since nobody wants more of a body
@@ -47,42 +52,47 @@ type wire struct {
 // bare makes the wire use the system calls of a TCP connection. What they are called with is made once.
 func (w *wire) bare(raw syscall.RawConn) {
 	w.raw = raw
-	w.receive, w.readable, w.send = w.received, w.isReadable, w.sent
+	w.receive, w.attend, w.send = w.received, w.attended, w.sent
 }
 
-// await waits for bytes where none are expected to be under way. What is there already it reads into room, where the next Read is to read; nil:
-// there is no buffer. While it waits the buffer is given back.
-func (w *wire) await(room []byte) error {
+// await waits for a request that is left to be read on. Those that come whole it has served where they come, since staying with the poller from
+// one to the next spares the read that finds nothing: the poller tells of whatever has come since it was asked, and it is asked once.
+func (w *wire) await() error {
 	if w.raw == nil {
 		w.time() // the next Read waits, with the buffer
 		return nil
 	}
-	w.asleep, w.in = false, room
-	return w.raw.Read(w.readable) //nolint:wrapcheck // goes nowhere
+	return w.raw.Read(w.attend) //nolint:wrapcheck // goes nowhere
 }
 
-// isReadable is called once, and again when the connection has become readable. An end, or an error, is left for Read to find.
-func (w *wire) isReadable(fd uintptr) bool {
-	if !w.asleep && !w.tryReading(fd) {
-		w.asleep, w.in = true, nil
-		w.release()
-		w.time()
-		return false
+// attended is called once, and again when the connection has become readable; true: the rest is for Read. While nothing comes the buffer is
+// given back.
+func (w *wire) attended(fd uintptr) (leave bool) {
+	w.fd = fd
+	for full := true; full; {
+		w.in = w.room()
+		if !w.readOnce(fd) {
+			break
+		}
+		w.early, full = true, w.inCount == len(w.in) // what is behind a full buffer the poller has told of already
+		if w.inErr != nil || w.inCount == 0 || !w.serveHere() {
+			return true
+		}
 	}
-	w.headBegins()
-	return true
+	w.in = nil
+	w.release()
+	w.time()
+	return false
 }
 
-// tryReading reads what is there, if there is memory for it; false: nothing is.
-func (w *wire) tryReading(fd uintptr) bool {
-	if len(w.in) > 0 {
-		w.early = w.readOnce(fd)
-		return w.early
-	}
-	var one [1]byte
-	_, err := peek(fd, one[:])
-	return err != syscall.EAGAIN //nolint:errorlint // an errno, bare
+func (w *wire) serveHere() bool {
+	w.staying = true
+	defer func() { w.staying = false }()
+	return w.serveWhole()
 }
+
+// errStaying says that more has to be waited for than has come.
+var errStaying = errors.New("there is more to read than has come")
 
 // readableNow tells whether bytes are there, without waiting.
 func (w *wire) readableNow() (there bool) {
@@ -104,6 +114,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	var err error
 	if w.since = (time.Time{}); !w.early {
+		if w.staying {
+			return 0, errStaying
+		}
 		w.in = p
 		err = w.raw.Read(w.receive)
 	}
@@ -157,7 +170,7 @@ func (w *wire) time() {
 	switch w.at {
 	case inIdle:
 		if !w.timed {
-			w.expect(inIdle, w.limits.Idle)
+			w.expectNext(w.limits.Idle)
 		}
 	case inHead:
 		if !w.timed {
@@ -198,8 +211,11 @@ func (w *wire) write(b []byte) error {
 	if w.raw == nil {
 		return w.writeThrough(b)
 	}
-	w.out, w.outWaited = b, false
-	err := w.raw.Write(w.send)
+	w.out, w.outWaited, w.outErr = b, false, nil
+	var err error
+	if !w.staying || !w.sendNow() {
+		err = w.raw.Write(w.send)
+	}
 	if w.outWaited {
 		w.expectWrite(0)
 	}
@@ -208,6 +224,13 @@ func (w *wire) write(b []byte) error {
 		err = w.outErr
 	}
 	return err //nolint:wrapcheck // goes nowhere
+}
+
+// sendNow writes without waiting, by the poller's leave that await has; false: something is left to be written, or wrong.
+func (w *wire) sendNow() bool {
+	n, err := syscall.Write(int(w.fd), w.out)
+	w.out = w.out[max(n, 0):]
+	return err == nil && len(w.out) == 0
 }
 
 // sent writes what the connection takes; false: it takes no more for now. Each byte taken gives the client its time anew.

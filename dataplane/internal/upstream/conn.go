@@ -38,9 +38,10 @@ type conn struct {
 	onLook  func(fd uintptr) bool // look, bound once
 	looking bool                  // reads don't wait
 	one     [1]byte
-	seen    int   // what look has read,
+	seen    int   // what look, or turn, has read,
 	seenErr error // or why it hasn't
 	into    []byte
+	early   bool // the beginning of the answer is read: seen bytes, or seenErr, where the reader reads first
 
 	timer   sweeper.Timer
 	late    atomic.Uint32 // the bound that has passed
@@ -160,6 +161,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.upload.done != nil {
 		return c.readBeside(p)
 	}
+	if c.early {
+		return c.readEarly()
+	}
 	if c.silence > 0 {
 		c.give(c.silence, lateBody)
 	}
@@ -171,6 +175,18 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.give(0, lateBody)
 	}
 	return n, err //nolint:wrapcheck // io.EOF must stay what it is
+}
+
+// readEarly hands over what turn has read.
+func (c *conn) readEarly() (int, error) {
+	c.early = false
+	switch {
+	case c.seenErr != nil:
+		return 0, c.seenErr
+	case c.seen == 0:
+		return 0, io.EOF
+	}
+	return c.seen, nil
 }
 
 // readBeside reads while an upload may be under way: until its end the silence doesn't count, and from then on its own timer does.
@@ -196,11 +212,11 @@ func (c *conn) readBeside(p []byte) (int, error) {
 // target said unasked would be taken for the answer. In plain that costs nothing: the look takes the place of the read that finds
 // nothing yet and then waits.
 func (c *conn) ask() error {
-	c.begun, c.came, c.failed = false, false, nil
+	c.begun, c.came, c.early, c.failed = false, false, false, nil
 	if c.secure != nil {
 		if c.failed = c.lookBelow(); c.failed == nil {
 			c.begun = true
-			c.failed = c.send()
+			c.failed = c.send(0)
 		}
 	} else if err := c.raw.Read(c.onTurn); err != nil && c.failed == nil {
 		c.failed = err
@@ -211,10 +227,11 @@ func (c *conn) ask() error {
 	return c.failed
 }
 
-// turn is called by the socket: first when the connection is ready to be waited for, then when something has come.
+// turn is called by the socket: first when the connection is ready to be waited for, then when something has come. That is read at once, unless
+// an upload goes on, beside which reading has a way of its own.
 func (c *conn) turn(fd uintptr) bool {
 	if c.begun {
-		return true
+		return c.upload.done != nil || c.answered(fd)
 	}
 	if n, err := syscall.Read(int(fd), c.one[:]); n >= 0 {
 		c.failed = unasked(n)
@@ -224,8 +241,16 @@ func (c *conn) turn(fd uintptr) bool {
 		return true
 	}
 	c.begun = true
-	c.failed = c.send()
+	c.failed = c.send(fd)
 	return isDeadline(c.failed)
+}
+
+// answered reads the beginning of the answer; false: nothing has come yet.
+func (c *conn) answered(fd uintptr) bool {
+	c.seen, c.seenErr = syscall.Read(int(fd), c.out.buffer[:])
+	c.early = c.seenErr != syscall.EAGAIN && c.seenErr != syscall.EINTR //nolint:errorlint // an errno, bare
+	c.came = c.seenErr == nil && c.seen > 0
+	return c.early
 }
 
 // unasked says of n bytes that were read before the request what they mean.
@@ -275,19 +300,23 @@ func (c *conn) look(fd uintptr) bool {
 	return true
 }
 
-// send writes the head, and what of the body can go with it; what is still to come of the body an upload sends.
-func (c *conn) send() (err error) {
+// send writes the head, and what of the body can go with it; what is still to come of the body an upload sends. fd is the socket's, as long as
+// it may be used; in plain alone.
+func (c *conn) send(fd uintptr) (err error) {
 	front := c.out.front
-	if len(front) > 0 && c.secure == nil {
-		c.vector[0], c.vector[1] = c.out.head, front
-		c.buffers = c.vector[:]
-		_, err = c.buffers.WriteTo(c.socket)
-		c.vector, c.buffers = [2][]byte{}, nil
-	} else {
+	switch {
+	case c.secure != nil:
 		_, err = c.wire.Write(c.out.head)
 		if err == nil && len(front) > 0 {
 			_, err = c.wire.Write(front)
 		}
+	case len(front) > 0:
+		c.vector[0], c.vector[1] = c.out.head, front
+		c.buffers = c.vector[:]
+		_, err = c.buffers.WriteTo(c.socket)
+		c.vector, c.buffers = [2][]byte{}, nil
+	default:
+		err = c.sendHead(fd)
 	}
 	if err != nil {
 		return err //nolint:wrapcheck // net's own words
@@ -296,4 +325,14 @@ func (c *conn) send() (err error) {
 		c.startUpload()
 	}
 	return nil
+}
+
+// sendHead writes the head by itself: at once, as nearly always it can be, or waiting for the target to take the rest.
+func (c *conn) sendHead(fd uintptr) error {
+	n, err := syscall.Write(int(fd), c.out.head)
+	if err == nil && n == len(c.out.head) {
+		return nil
+	}
+	_, err = c.socket.Write(c.out.head[max(n, 0):])
+	return err //nolint:wrapcheck // net's own words
 }
