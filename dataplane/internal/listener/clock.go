@@ -68,6 +68,9 @@ func (c *clock) expectNext(within time.Duration) {
 func (c *clock) enter(p phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.phase == inIdle {
+		c.read = c.idle // it is looked at no more
+	}
 	c.phase = p
 }
 
