@@ -54,6 +54,9 @@ func (c *conn) sendLength(ex *pipeline.Exchange, b []byte) error {
 			front.Discard(len(here))
 		}
 	}
+	if left == 0 {
+		ex.Ended = ex.Answered
+	}
 	for left > 0 {
 		if cap(b)-len(b) < leastRoom {
 			if err := c.write(b); err != nil {

@@ -32,6 +32,11 @@ type Exchange struct {
 	Now time.Time
 	// Asked is when the service was asked; zero: it wasn't.
 	Asked time.Time
+	// Answered is when the service's answer began, or failed to come; zero: it wasn't asked.
+	Answered time.Time
+	// Ended is when the answer was about to be sent whole; zero: nobody has noted it, and it is when Finish is called. A listener that has had
+	// all of the answer at once sets it to Answered, which spares a look at the clock.
+	Ended time.Time
 	// Upstream is how long the service took until its answer began; 0: it wasn't asked.
 	Upstream time.Duration
 	// UpstreamStatus is that of the service's answer; 0: there was none.

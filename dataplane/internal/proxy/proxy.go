@@ -160,7 +160,8 @@ func (p *Proxy) ask(ex *pipeline.Exchange, current *snapshot.Snapshot) *pipeline
 	} else {
 		ex.UpstreamStatus = ex.Response.Status
 	}
-	ex.Upstream = time.Since(ex.Asked)
+	ex.Answered = time.Now()
+	ex.Upstream = ex.Answered.Sub(ex.Asked)
 	return route.Stages
 }
 
@@ -206,7 +207,10 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 		p.pool.Put(ex)
 		return
 	}
-	now := time.Now()
+	now := ex.Ended
+	if now.IsZero() {
+		now = time.Now()
+	}
 	p.record(ex, now)
 	if p.log != nil {
 		p.log.write(ex, now)
