@@ -24,6 +24,8 @@ var templates embed.FS
 // program is a peer that is a program of this machine.
 type program struct {
 	name, binary string
+	// source builds it, where Debian doesn't package it.
+	source *source
 	// files are its configuration; templates/ has one for each.
 	files []string
 	// args that make it run in the foreground with the configuration in a folder.
@@ -44,6 +46,7 @@ type mapFile struct {
 const (
 	noLimits   = "has no limits of requests in its package"
 	slowRoutes = "tries its routes one after the other"
+	noKeys     = "checks API keys in its commercial edition alone (Traefik Hub)"
 )
 
 func programs(of *Fixture) []*program {
@@ -65,21 +68,40 @@ func programs(of *Fixture) []*program {
 				return []string{"run", "--adapter", "caddyfile", "--config", filepath.Join(dir, "Caddyfile")}
 			},
 		},
+		{
+			name: "Traefik", binary: "traefik", source: traefik(), files: []string{"traefik.yml", "sites.yml"}, of: of,
+			lacks: map[Site]string{Keyed: noKeys},
+			args:  func(dir string) []string { return []string{"--configFile=" + filepath.Join(dir, "traefik.yml")} },
+		},
 	}
 }
 
 // Found returns the peers that are there, and says of the others why they aren't.
 func Found(of *Fixture) (found []Gateway, missing []string) {
 	for _, p := range programs(of) {
-		if _, err := exec.LookPath(p.binary); err != nil {
-			missing = append(missing, fmt.Sprintf("%s isn't installed and left out (Debian: apt-get install %s, or -install).", p.name, packageOf(p.binary)))
+		if _, err := p.path(); err != nil {
+			missing = append(missing, fmt.Sprintf("%s isn't installed and left out (%s).", p.name, p.origin()))
 			continue
 		}
 		found = append(found, p)
 	}
-	found = append(found, &relayPeer{of: of})
-	missing = append(missing, "Traefik is left out: Debian doesn't package it, and its go.mod replaces modules, which go install refuses.")
-	return found, missing
+	return append(found, &relayPeer{of: of}), missing
+}
+
+// path is where the program is.
+func (p *program) path() (string, error) {
+	if p.source != nil {
+		return p.source.find()
+	}
+	return exec.LookPath(p.binary) //nolint:wrapcheck // says what
+}
+
+// origin says how to get the program.
+func (p *program) origin() string {
+	if p.source != nil {
+		return "Debian doesn't package it: -install builds it from " + p.source.module + "@" + p.source.version
+	}
+	return "Debian: apt-get install " + packageOf(p.binary) + ", or -install"
 }
 
 // packageOf names the Debian package of a program.
@@ -90,20 +112,42 @@ func packageOf(binary string) string {
 	return binary
 }
 
-// Install installs the packages of the peers that aren't there, as root on Debian. Their services stay down.
+// Install installs the packages of the peers that aren't there, as root on Debian, and builds those that it has no packages of. Services stay down. One that can't be
+// built is said and left out: not every proxy serves all that it needs.
 func Install(ctx context.Context, out io.Writer) error {
-	args := []string{"install", "-y", "--no-install-recommends"}
-	missing := 0
+	var packages []string
+	var sources []*source
 	for _, p := range programs(nil) {
-		if _, err := exec.LookPath(p.binary); err != nil {
-			args = append(args, packageOf(p.binary))
-			missing++
+		_, err := p.path()
+		switch {
+		case err == nil:
+		case p.source != nil:
+			sources = append(sources, p.source)
+		default:
+			packages = append(packages, packageOf(p.binary))
 		}
 	}
-	if missing == 0 {
+	if err := installPackages(ctx, out, packages); err != nil {
+		return err
+	}
+	for _, s := range sources {
+		err := s.build(ctx, out)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(out, "A peer is left out: %v\n", err)
+		}
+	}
+	return nil
+}
+
+func installPackages(ctx context.Context, out io.Writer, packages []string) error {
+	if len(packages) == 0 {
 		return nil
 	}
-	for _, step := range [][]string{{"update"}, args} {
+	install := append([]string{"install", "-y", "--no-install-recommends"}, packages...)
+	for _, step := range [][]string{{"update"}, install} {
 		cmd := exec.CommandContext(ctx, "apt-get", step...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1") // in that runlevel packages start nothing
 		cmd.Stdout, cmd.Stderr = out, out
@@ -188,7 +232,7 @@ func (m mapFile) text(keys []string, routes []int) []byte {
 }
 
 func (p *program) Start(ctx context.Context, setup Setup) (Running, error) {
-	path, err := exec.LookPath(p.binary)
+	path, err := p.path()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name, err)
 	}
@@ -247,20 +291,20 @@ func (r *relayPeer) Start(ctx context.Context, setup Setup) (Running, error) {
 
 // versions are asked for like this.
 func versionArgs() map[string]string {
-	return map[string]string{"nginx": "-v", "haproxy": "-v", "caddy": "version"}
+	return map[string]string{"nginx": "-v", "haproxy": "-v", "caddy": "version", "traefik": "version"}
 }
 
 // Versions says what the peers that are there say of their versions.
 func Versions(ctx context.Context) (said []string) {
 	for _, p := range programs(nil) {
-		path, err := exec.LookPath(p.binary)
+		path, err := p.path()
 		if err != nil {
 			continue
 		}
 		out, err := exec.CommandContext(ctx, path, versionArgs()[p.binary]).CombinedOutput()
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		if err == nil && first != "" {
-			said = append(said, p.name+": "+first)
+			said = append(said, p.name+": "+strings.Join(strings.Fields(first), " "))
 		}
 	}
 	return said
