@@ -192,7 +192,7 @@ bench: build ## Measure what is promised (SUITE=gateway|product|all, BENCH_FLAGS
 	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench -suite $(SUITE) -out "$(BENCH_RESULTS)" $(BENCH_FLAGS)
 
 .PHONY: bench-peers
-bench-peers: ## Measure the gateway beside nginx, HAProxy and Caddy, into bench-results/
+bench-peers: ## Measure the gateway beside nginx, HAProxy, Caddy and Traefik, into bench-results/
 	@$(MAKE) bench SUITE=gateway
 
 .PHONY: pgo

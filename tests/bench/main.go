@@ -81,7 +81,7 @@ func parse(args []string) (o options, _ error) {
 	flags.IntVar(&o.rounds, "rounds", rounds, "rounds in which the gateways take turns")
 	flags.BoolVar(&o.quick, "quick", false, "one short round of little, to see that everything works: its figures mean nothing")
 	flags.DurationVar(&o.bound, "bound", bound, "how long the gateways are measured at most; what is left out then is named")
-	flags.BoolVar(&o.install, "install", false, "install the peers' Debian packages first, as root")
+	flags.BoolVar(&o.install, "install", false, "install the peers' Debian packages first, as root, and build those that have none")
 	if err := flags.Parse(args); err != nil {
 		return o, err //nolint:wrapcheck // flag has said it
 	}

@@ -1,4 +1,5 @@
-// Package peers is the gateways that a measurement compares with: nginx, HAProxy and Caddy as Debian packages them, and the TCP relay.
+// Package peers is the gateways that a measurement compares with: nginx, HAProxy and Caddy as Debian packages them, Traefik as it is built
+// from its module, and the TCP relay.
 //
 // It owns what a gateway is to a measurement ([Gateway], [Running]), and the peers' configurations (templates/), which are to be fair: one worker, connections
 // to the service kept, the same forwarding headers, certificate and cipher, the same keys and limits, the access log off unless asked for, and

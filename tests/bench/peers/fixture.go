@@ -30,6 +30,14 @@ type Fixture struct {
 	Relay []string
 }
 
+// routes numbers the routes.
+func (f *Fixture) routes() (all []int) {
+	for n := range f.Routes {
+		all = append(all, n)
+	}
+	return all
+}
+
 // Certificate is a certificate and its private key, in PEM.
 type Certificate struct{ Chain, Key string }
 

@@ -19,11 +19,15 @@ const (
 	Routed Site = "routed"
 )
 
+func allSites() []Site { return []Site{Plain, Keyed, Secure, Sockets, Routed} }
+
 // Setup is how a gateway is started.
 type Setup struct {
 	// Processors that it may use, by number, and Threads how many of them at once.
 	Processors []int
 	Threads    int
+	// Routed has the routed site's routes: they take memory, so that nobody has them where they aren't measured.
+	Routed bool
 	// AccessLog writes a line for each request.
 	AccessLog bool
 	// Profiles lets it be asked where time goes, where the gateway is ours.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/sallyport/sallyport/tests/bench/origin"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -31,21 +33,27 @@ func TestConfigurationsAreAsReviewed(t *testing.T) {
 	of, quiet := sample(t)
 	for _, p := range programs(of) {
 		for name, s := range map[string]settings{"": quiet, "logged-": func() settings { s := quiet; s.AccessLog, s.Root = true, true; return s }()} {
-			got, err := p.configuration(s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden := filepath.Join("testdata", name+p.file)
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil || !bytes.Equal(got, want) {
-				t.Errorf("the configuration of %s isn't %s (%v); -update writes it:\n%s", p.name, golden, err, got)
+			for _, file := range p.files {
+				asReviewed(t, p, file, filepath.Join("testdata", name+file), s)
 			}
 		}
+	}
+}
+
+func asReviewed(t *testing.T, p *program, file, golden string, s settings) {
+	t.Helper()
+	got, err := p.configuration(file, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the configuration of %s isn't %s (%v); -update writes it:\n%s", p.name, golden, err, got)
 	}
 }
 
@@ -58,9 +66,12 @@ func TestConfigurationsAreTakenByTheProgramsThatAreHere(t *testing.T) {
 	of, s := sample(t)
 	for _, p := range programs(of) {
 		t.Run(p.name, func(t *testing.T) {
-			path, err := exec.LookPath(p.binary)
+			path, err := p.path()
 			if err != nil {
 				t.Skipf("%s isn't installed", p.binary)
+			}
+			if check[p.binary] == nil {
+				t.Skipf("%s has no such check; that it serves its sites shows the same", p.name)
 			}
 			s := s
 			s.Dir, s.AccessLog, s.Root = t.TempDir(), true, os.Geteuid() == 0
@@ -79,15 +90,53 @@ func TestConfigurationsAreTakenByTheProgramsThatAreHere(t *testing.T) {
 }
 
 func TestMapsHaveALineForEachKeyAndRoute(t *testing.T) {
-	of, _ := sample(t)
+	of, s := sample(t)
 	for want, m := range map[string]mapFile{
 		"key-a consumer-0;\nkey-b consumer-1;\n":                       programs(of)[0].maps[0],
 		"key-a consumer-0\nkey-b consumer-1\n":                         programs(of)[1].maps[0],
 		"/service-0/ origin\n/service-1/ origin\n/service-2/ origin\n": programs(of)[1].maps[1],
 	} {
-		if got := string(m.text(of)); got != want {
+		if got := string(m.text(of.Keys, s.Routes)); got != want {
 			t.Errorf("%s is %q, want %q", m.name, got, want)
 		}
+	}
+}
+
+// behind is a service that answers, and a folder.
+func behind(t *testing.T) *Fixture {
+	t.Helper()
+	of, _ := sample(t)
+	service, err := origin.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(service.Close)
+	of.Dir, of.Origin, of.Pinned = t.TempDir(), service.Address, func([]int) []string { return nil }
+	return of
+}
+
+func TestAPeerServesAllOfItsSitesOnceItHasStarted(t *testing.T) {
+	of := behind(t)
+	for _, p := range programs(of) {
+		t.Run(p.name, func(t *testing.T) {
+			if _, err := p.path(); err != nil {
+				t.Skipf("%s isn't installed", p.binary)
+			}
+			for _, setup := range []Setup{{Threads: 1}, {Threads: 1, AccessLog: true, Routed: true}} {
+				started, err := p.Start(t.Context(), setup)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, site := range served(p, setup) {
+					if err := ask(t.Context(), of.client(), started.At(site), site); err != nil {
+						t.Errorf("%s: %v", site, err)
+					}
+				}
+				if err := started.Stop(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }
 
@@ -113,5 +162,24 @@ func TestWhatAPeerCannotDoItSays(t *testing.T) {
 	}
 	if why := (&relayPeer{}).Lacks(Keyed); why == "" {
 		t.Error("the relay is said to know keys")
+	}
+}
+
+func TestSitesAreServedByWhoHasThemAndManyRoutesOnlyWhereTheyAreMeasured(t *testing.T) {
+	of, _ := sample(t)
+	all := map[string]Gateway{Relay: &relayPeer{}}
+	for _, p := range programs(of) {
+		all[p.name] = p
+	}
+	for name, want := range map[string][]Site{
+		"nginx": {Plain, Keyed, Secure, Sockets, Routed}, "HAProxy": {Plain, Keyed, Secure, Sockets, Routed},
+		"Caddy": {Plain, Secure, Sockets}, "Traefik": {Plain, Secure, Sockets, Routed}, Relay: {Plain, Sockets},
+	} {
+		if got := served(all[name], Setup{Routed: true}); !slices.Equal(got, want) {
+			t.Errorf("%s serves %v, want %v", name, got, want)
+		}
+		if got := served(all[name], Setup{}); slices.Contains(got, Routed) {
+			t.Errorf("%s has many routes that nobody asked for", name)
+		}
 	}
 }

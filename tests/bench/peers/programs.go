@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
-	"time"
 
 	"github.com/sallyport/sallyport/deploy/local/process"
 	"github.com/sallyport/sallyport/tests/harness"
@@ -26,8 +24,10 @@ var templates embed.FS
 // program is a peer that is a program of this machine.
 type program struct {
 	name, binary string
-	// template of its configuration, and the file that it is written to.
-	template, file string
+	// source builds it, where Debian doesn't package it.
+	source *source
+	// files are its configuration; templates/ has one for each.
+	files []string
 	// args that make it run in the foreground with the configuration in a folder.
 	args func(dir string) []string
 	// maps are further files with a line for each key or route.
@@ -46,26 +46,32 @@ type mapFile struct {
 const (
 	noLimits   = "has no limits of requests in its package"
 	slowRoutes = "tries its routes one after the other"
+	noKeys     = "checks API keys in its commercial edition alone (Traefik Hub)"
 )
 
 func programs(of *Fixture) []*program {
 	return []*program{
 		{
-			name: "nginx", binary: "nginx", template: "nginx.conf.tmpl", file: "nginx.conf", of: of,
+			name: "nginx", binary: "nginx", files: []string{"nginx.conf"}, of: of,
 			maps: []mapFile{{name: "keys.map", line: "%s consumer-%d;\n"}},
 			args: func(dir string) []string { return []string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf")} },
 		},
 		{
-			name: "HAProxy", binary: "haproxy", template: "haproxy.cfg.tmpl", file: "haproxy.cfg", of: of,
+			name: "HAProxy", binary: "haproxy", files: []string{"haproxy.cfg"}, of: of,
 			maps: []mapFile{{name: "keys.list", line: "%s consumer-%d\n"}, {name: "routes.list", routes: true, line: "/service-%d/ origin\n"}},
 			args: func(dir string) []string { return []string{"-db", "-f", filepath.Join(dir, "haproxy.cfg")} },
 		},
 		{
-			name: "Caddy", binary: "caddy", template: "Caddyfile.tmpl", file: "Caddyfile", of: of,
+			name: "Caddy", binary: "caddy", files: []string{"Caddyfile"}, of: of,
 			lacks: map[Site]string{Keyed: noLimits, Routed: slowRoutes},
 			args: func(dir string) []string {
 				return []string{"run", "--adapter", "caddyfile", "--config", filepath.Join(dir, "Caddyfile")}
 			},
+		},
+		{
+			name: "Traefik", binary: "traefik", source: traefik(), files: []string{"traefik.yml", "sites.yml"}, of: of,
+			lacks: map[Site]string{Keyed: noKeys},
+			args:  func(dir string) []string { return []string{"--configFile=" + filepath.Join(dir, "traefik.yml")} },
 		},
 	}
 }
@@ -73,15 +79,29 @@ func programs(of *Fixture) []*program {
 // Found returns the peers that are there, and says of the others why they aren't.
 func Found(of *Fixture) (found []Gateway, missing []string) {
 	for _, p := range programs(of) {
-		if _, err := exec.LookPath(p.binary); err != nil {
-			missing = append(missing, fmt.Sprintf("%s isn't installed and left out (Debian: apt-get install %s, or -install).", p.name, packageOf(p.binary)))
+		if _, err := p.path(); err != nil {
+			missing = append(missing, fmt.Sprintf("%s isn't installed and left out (%s).", p.name, p.origin()))
 			continue
 		}
 		found = append(found, p)
 	}
-	found = append(found, &relayPeer{of: of})
-	missing = append(missing, "Traefik is left out: Debian doesn't package it, and its go.mod replaces modules, which go install refuses.")
-	return found, missing
+	return append(found, &relayPeer{of: of}), missing
+}
+
+// path is where the program is.
+func (p *program) path() (string, error) {
+	if p.source != nil {
+		return p.source.find()
+	}
+	return exec.LookPath(p.binary) //nolint:wrapcheck // says what
+}
+
+// origin says how to get the program.
+func (p *program) origin() string {
+	if p.source != nil {
+		return "Debian doesn't package it: -install builds it from " + p.source.module + "@" + p.source.version
+	}
+	return "Debian: apt-get install " + packageOf(p.binary) + ", or -install"
 }
 
 // packageOf names the Debian package of a program.
@@ -92,20 +112,42 @@ func packageOf(binary string) string {
 	return binary
 }
 
-// Install installs the packages of the peers that aren't there, as root on Debian. Their services stay down.
+// Install installs the packages of the peers that aren't there, as root on Debian, and builds those that it has no packages of. Services stay down. One that can't be
+// built is said and left out: not every proxy serves all that it needs.
 func Install(ctx context.Context, out io.Writer) error {
-	args := []string{"install", "-y", "--no-install-recommends"}
-	missing := 0
+	var packages []string
+	var sources []*source
 	for _, p := range programs(nil) {
-		if _, err := exec.LookPath(p.binary); err != nil {
-			args = append(args, packageOf(p.binary))
-			missing++
+		_, err := p.path()
+		switch {
+		case err == nil:
+		case p.source != nil:
+			sources = append(sources, p.source)
+		default:
+			packages = append(packages, packageOf(p.binary))
 		}
 	}
-	if missing == 0 {
+	if err := installPackages(ctx, out, packages); err != nil {
+		return err
+	}
+	for _, s := range sources {
+		err := s.build(ctx, out)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(out, "A peer is left out: %v\n", err)
+		}
+	}
+	return nil
+}
+
+func installPackages(ctx context.Context, out io.Writer, packages []string) error {
+	if len(packages) == 0 {
 		return nil
 	}
-	for _, step := range [][]string{{"update"}, args} {
+	install := append([]string{"install", "-y", "--no-install-recommends"}, packages...)
+	for _, step := range [][]string{{"update"}, install} {
 		cmd := exec.CommandContext(ctx, "apt-get", step...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1") // in that runlevel packages start nothing
 		cmd.Stdout, cmd.Stderr = out, out
@@ -139,8 +181,8 @@ func (s settings) Port(site Site) (string, error) {
 	return port, err //nolint:wrapcheck // says what
 }
 
-func (p *program) configuration(s settings) ([]byte, error) {
-	parsed, err := template.ParseFS(templates, "templates/"+p.template)
+func (p *program) configuration(file string, s settings) ([]byte, error) {
+	parsed, err := template.ParseFS(templates, "templates/"+file+".tmpl")
 	if err != nil {
 		return nil, fmt.Errorf("configuration of %s: %w", p.name, err)
 	}
@@ -153,16 +195,19 @@ func (p *program) configuration(s settings) ([]byte, error) {
 
 // write writes everything that the program reads.
 func (p *program) write(s settings) error {
-	text, err := p.configuration(s)
-	if err != nil {
-		return err
-	}
 	certificate := p.of.Certificate
 	files := map[string][]byte{
-		p.file: text, "chain.pem": []byte(certificate.Chain), "key.pem": []byte(certificate.Key), "both.pem": []byte(certificate.Chain + certificate.Key),
+		"chain.pem": []byte(certificate.Chain), "key.pem": []byte(certificate.Key), "both.pem": []byte(certificate.Chain + certificate.Key),
+	}
+	for _, name := range p.files {
+		text, err := p.configuration(name, s)
+		if err != nil {
+			return err
+		}
+		files[name] = text
 	}
 	for _, m := range p.maps {
-		files[m.name] = m.text(p.of)
+		files[m.name] = m.text(p.of.Keys, s.Routes)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.Dir, name), text, 0o600); err != nil {
@@ -172,30 +217,34 @@ func (p *program) write(s settings) error {
 	return nil
 }
 
-func (m mapFile) text(of *Fixture) []byte {
+func (m mapFile) text(keys []string, routes []int) []byte {
 	var text bytes.Buffer
 	if m.routes {
-		for n := range of.Routes {
+		for _, n := range routes {
 			fmt.Fprintf(&text, m.line, n)
 		}
 		return text.Bytes()
 	}
-	for n, key := range of.Keys {
+	for n, key := range keys {
 		fmt.Fprintf(&text, m.line, key, n)
 	}
 	return text.Bytes()
 }
 
 func (p *program) Start(ctx context.Context, setup Setup) (Running, error) {
+	path, err := p.path()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.name, err)
+	}
 	dir, err := os.MkdirTemp(p.of.Dir, p.binary+"-")
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name, err)
 	}
 	s := settings{Dir: dir, Origin: p.of.Origin, Threads: setup.Threads, AccessLog: setup.AccessLog, Root: os.Geteuid() == 0, addresses: map[Site]string{}}
-	for n := range p.of.Routes {
-		s.Routes = append(s.Routes, n)
+	if setup.Routed {
+		s.Routes = p.of.routes()
 	}
-	for _, site := range []Site{Plain, Keyed, Secure, Sockets, Routed} {
+	for _, site := range allSites() {
 		if s.addresses[site], err = harness.FreeAddress(); err != nil {
 			return nil, fmt.Errorf("start %s: %w", p.name, err)
 		}
@@ -203,8 +252,8 @@ func (p *program) Start(ctx context.Context, setup Setup) (Running, error) {
 	if err := p.write(s); err != nil {
 		return nil, err
 	}
-	command := append(p.of.Pinned(setup.Processors), p.binary)
-	return start(ctx, s.addresses, process.Spec{
+	command := append(p.of.Pinned(setup.Processors), path)
+	return start(ctx, p.of, s.addresses, served(p, setup), process.Spec{
 		Name: p.name, Path: command[0], Args: append(command[1:], p.args(dir)...),
 		Env: []string{"GOMAXPROCS=" + strconv.Itoa(setup.Threads), "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir},
 	}, dir)
@@ -235,92 +284,27 @@ func (r *relayPeer) Start(ctx context.Context, setup Setup) (Running, error) {
 		return nil, fmt.Errorf("start the relay: %w", err)
 	}
 	command := append(append(r.of.Pinned(setup.Processors), r.of.Relay...), listen, r.of.Origin)
-	return start(ctx, map[Site]string{Plain: listen, Sockets: listen}, process.Spec{
+	return start(ctx, r.of, map[Site]string{Plain: listen, Sockets: listen}, served(r, setup), process.Spec{
 		Name: r.Name(), Path: command[0], Args: command[1:], Env: []string{"GOMAXPROCS=" + strconv.Itoa(setup.Threads)},
 	}, dir)
 }
 
-// running is a process that listens.
-type running struct {
-	process   *process.Process
-	addresses map[Site]string
-	output    *os.File
-}
-
-const (
-	// readyBound is how long a peer may take to listen: nginx sorts its keys first.
-	readyBound   = 30 * time.Second
-	readyLook    = 10 * time.Millisecond
-	outputLooked = 2000
-)
-
-// start starts a process, and returns once it listens.
-func start(ctx context.Context, addresses map[Site]string, spec process.Spec, dir string) (Running, error) {
-	output, err := os.Create(filepath.Join(dir, "output.log"))
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
-	}
-	spec.Output = output
-	child, err := process.Start(spec)
-	if err != nil {
-		return nil, errors.Join(err, output.Close())
-	}
-	r := &running{process: child, addresses: addresses, output: output}
-	if err := r.await(ctx); err != nil {
-		said, _ := os.ReadFile(output.Name()) // what it says is extra
-		return nil, errors.Join(fmt.Errorf("start %s: %w: %s", spec.Name, err, said[max(len(said)-outputLooked, 0):]), r.Stop(ctx))
-	}
-	return r, nil
-}
-
-// await returns once somebody listens where clients go.
-func (r *running) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyBound)
-	defer cancel()
-	look := time.NewTicker(readyLook)
-	defer look.Stop()
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.addresses[Plain])
-		if err == nil {
-			return conn.Close() //nolint:wrapcheck // says what
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("it doesn't listen: %w", err)
-		case <-r.process.Done():
-			return fmt.Errorf("it ended: %w", errors.Join(r.process.Err(), err))
-		case <-look.C:
-		}
-	}
-}
-
-func (r *running) PID() int { return r.process.PID() }
-
-func (r *running) At(site Site) string { return r.addresses[site] }
-
-const stopBound = 10 * time.Second
-
-func (r *running) Stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopBound)
-	defer cancel()
-	return errors.Join(r.process.Stop(ctx), r.output.Close())
-}
-
 // versions are asked for like this.
 func versionArgs() map[string]string {
-	return map[string]string{"nginx": "-v", "haproxy": "-v", "caddy": "version"}
+	return map[string]string{"nginx": "-v", "haproxy": "-v", "caddy": "version", "traefik": "version"}
 }
 
 // Versions says what the peers that are there say of their versions.
 func Versions(ctx context.Context) (said []string) {
 	for _, p := range programs(nil) {
-		if _, err := exec.LookPath(p.binary); err != nil {
+		path, err := p.path()
+		if err != nil {
 			continue
 		}
-		out, err := exec.CommandContext(ctx, p.binary, versionArgs()[p.binary]).CombinedOutput()
+		out, err := exec.CommandContext(ctx, path, versionArgs()[p.binary]).CombinedOutput()
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		if err == nil && first != "" {
-			said = append(said, p.name+": "+first)
+			said = append(said, p.name+": "+strings.Join(strings.Fields(first), " "))
 		}
 	}
 	return said

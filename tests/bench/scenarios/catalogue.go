@@ -276,7 +276,7 @@ func (b *bench) manyRoutes() *scenario {
 		requests = append(requests, get(peers.Routed, fmt.Sprintf("/service-%d/orders/4711", n), ""))
 	}
 	return &scenario{
-		name: "routes", title: fmt.Sprintf("%d routes", b.fixture.Routes), site: peers.Routed, contestants: b.everybody(peers.Setup{}),
+		name: "routes", title: fmt.Sprintf("%d routes", b.fixture.Routes), site: peers.Routed, contestants: b.everybody(peers.Setup{Routed: true}),
 		about:    "As plain, to one of many routes, drawn anew each time.",
 		prepare:  func(ctx context.Context) error { return b.product.AddRoutes(ctx, b.fixture.Routes) },
 		protocol: asking(origin.ShortAnswer, requests...),
