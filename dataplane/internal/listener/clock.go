@@ -166,15 +166,20 @@ func (c *clock) isStalled() bool {
 	return c.stalled
 }
 
-// idle tells whether nothing of a request has come; with leave the connection ends if so.
-func (c *clock) idle(leave bool) bool {
+// idle tells whether nothing of a request has come.
+func (c *clock) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	idle := c.phase == inIdle || c.phase == inFirst
-	if idle && leave {
+	return c.phase == inIdle || c.phase == inFirst
+}
+
+// leave ends the connection if nothing of a request has come; one that is new, on which none has come ever, can be spared.
+func (c *clock) leave(spareNew bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == inIdle || c.phase == inFirst && !spareNew {
 		_ = c.conn.SetReadDeadline(past)
 	}
-	return idle
 }
 
 // kill ends the connection and what is served on it.
