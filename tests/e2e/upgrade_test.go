@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -127,6 +128,13 @@ func (l *load) progress(t *testing.T, want int64) {
 		}
 		return nil
 	})
+}
+
+// failures returns what failed so far.
+func (l *load) failures() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.failed)
 }
 
 func (l *load) end() {
