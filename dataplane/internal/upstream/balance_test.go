@@ -206,20 +206,24 @@ func TestALeftOutTargetComesBackAndStaysOutLongerEachTime(t *testing.T) {
 	target, rule := pool.members[0].target, pool.spec.Ejection
 	pool.spec.Ejection.BaseTime = 100 * time.Millisecond
 	h := &target.health
-	for range rule.ConsecutiveFailures {
-		h.failed(pool, target)
+	clock := pool.registry.cfg.Sweeper
+	leftOut := func(length time.Duration, fail func()) {
+		t.Helper()
+		before := clock.Now()
+		fail()
+		after := clock.Now() // it may have been any time until here
+		if h.available(before.Add(length-1)) || !h.available(after.Add(length)) {
+			t.Errorf("not left out for %s", length)
+		}
 	}
-	now := pool.registry.cfg.Sweeper.Now()
-	if h.available(now) || !h.available(now.Add(200*time.Millisecond)) {
-		t.Error("not left out for about 100 ms")
-	}
-	eventually(t, "it is back", func() bool { return h.available(pool.registry.cfg.Sweeper.Now()) })
-	h.failed(pool, target) // once is enough now
-	now = pool.registry.cfg.Sweeper.Now()
-	if h.available(now.Add(150*time.Millisecond)) || !h.available(now.Add(250*time.Millisecond)) {
-		t.Error("not left out for about 200 ms")
-	}
-	eventually(t, "it is back again", func() bool { return h.available(pool.registry.cfg.Sweeper.Now()) })
+	leftOut(pool.spec.Ejection.BaseTime, func() {
+		for range rule.ConsecutiveFailures {
+			h.failed(pool, target)
+		}
+	})
+	eventually(t, "it is back", func() bool { return h.available(clock.Now()) })
+	leftOut(2*pool.spec.Ejection.BaseTime, func() { h.failed(pool, target) }) // once is enough now
+	eventually(t, "it is back again", func() bool { return h.available(clock.Now()) })
 	h.answered(200)
 	if h.times.Load() != 0 || h.failures.Load() != 0 {
 		t.Error("it did good, and isn't forgiven")
