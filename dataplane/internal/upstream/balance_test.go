@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,9 +161,9 @@ func TestATargetIsNotBlamedForWhatTheGatewayCutsItself(t *testing.T) {
 }
 
 func TestAGoodAnswerForgivesWhatFailedBefore(t *testing.T) {
-	n := 0
+	var n atomic.Int32
 	flaky := status(t, func() string {
-		if n++; n%3 == 0 {
+		if n.Add(1)%3 == 0 {
 			return ok("good")
 		}
 		return unavailable
