@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/datadir"
@@ -63,6 +64,9 @@ func takeGround(ctx context.Context, cfg Config) (_ *ground, err error) {
 	at.lock, err = datadir.Hold(cfg.DataDir)
 	if cfg.TakeOver && errors.Is(err, datadir.ErrInUse) {
 		err = at.takeOver(ctx, cfg, passed)
+		if errors.Is(err, handover.ErrGone) || errors.Is(err, handover.ErrNobody) {
+			at.lock, err = holdAfter(ctx, cfg.DataDir, err)
+		}
 	}
 	if err == nil && at.taking == nil {
 		at.writer, err = at.lock.Write()
@@ -143,6 +147,26 @@ func (g *ground) takeOver(ctx context.Context, cfg Config, passed map[string]net
 		passed[name] = listener
 	}
 	return nil
+}
+
+// holdAfter holds a data directory whose process can't be asked, or fell silent before it offered anything: it may have just ended, and then
+// there is nobody to take over from, and nobody else who serves. gone is what is returned if it hasn't.
+func holdAfter(ctx context.Context, dir string, gone error) (*datadir.Lock, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	tick := time.NewTicker(turnPause)
+	defer tick.Stop()
+	for {
+		lock, err := datadir.Hold(dir)
+		if !errors.Is(err, datadir.ErrInUse) {
+			return lock, err //nolint:wrapcheck // says what
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, gone
+		}
+	}
 }
 
 // isAt tells whether a listener is bound as an address says; port 0 is any.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -105,5 +107,42 @@ func TestAGroundThatIsInUseIsTakenOverOnlyWhenToldTo(t *testing.T) {
 	}
 	if at.judge(errors.New("x")) == nil || errors.Is(at.judge(errors.New("x")), ErrNotTakenOver) {
 		t.Error("its failures are its own")
+	}
+}
+
+// Whoever starts the next process counts on one of the two: the one that was to be taken over from has just crashed, and can't be it.
+func TestAGroundWhoseProcessEndsBeforeItOffersItIsTakenAfterIt(t *testing.T) {
+	dir, err := os.MkdirTemp("", "ground") // short: a socket's name is in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	cfg := Config{
+		Control: "127.0.0.1:1", DataDir: dir, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", TakeOver: true, Logger: slog.New(slog.DiscardHandler),
+	}
+	before, err := takeGround(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := net.Listen("unix", filepath.Join(dir, "handover.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		conn, err := asked.Accept()
+		if err == nil {
+			err = errors.Join(conn.Close(), asked.Close()) // a dead process's files are closed in no order that counts
+		}
+		before.close()
+		ended <- err
+	}()
+	at, err := takeGround(t.Context(), cfg)
+	if err != nil || at.taking != nil {
+		t.Fatalf("the next process gets %+v, %v", at, err)
+	}
+	at.close()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

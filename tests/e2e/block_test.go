@@ -102,7 +102,7 @@ func TestABlockEndsByItself(t *testing.T) {
 	t.Parallel()
 	s := product.Story(t)
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
-	made := block(t, s, sallyport.Block{Consumer: p.Consumer.ID, ExpiresAt: time.Now().Add(5 * time.Second)})
+	made := block(t, s, sallyport.Block{Consumer: p.Consumer.ID, ExpiresAt: time.Now().Add(shortLife)})
 	s.ExpectAll("/", harness.WithKey(p.Key.Key), http.StatusForbidden, "blocked")
 
 	harness.Eventually(t, time.Minute, func() error { return until(s, p.Key, http.StatusOK) })

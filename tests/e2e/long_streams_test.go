@@ -135,7 +135,7 @@ func TestAStreamEndsWhenItsKeyExpires(t *testing.T) {
 	t.Parallel()
 	s := product.Story(t)
 	p := s.Protected(ticker(t))
-	short := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name, ExpiresAt: time.Now().Add(10 * time.Second)})
+	short := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name, ExpiresAt: time.Now().Add(shortLife)})
 	expiring, going := openStreams(t, s, harness.WithKey(short.Key)), openStreams(t, s, harness.WithKey(p.Key.Key))
 	for _, one := range expiring {
 		one.ends(t)

@@ -42,6 +42,10 @@ func faults() []fault {
 		{name: "closed-before-the-head", does: func(*harness.Wire) {}, status: http.StatusBadGateway, code: "upstream_unreachable"},
 		{name: "silent", does: func(w *harness.Wire) { _, _ = w.AwaitEnd() }, status: http.StatusGatewayTimeout, code: "upstream_timeout"},
 		broken("closed-in-the-head", "HTTP/1.1 200 OK\r\nContent-Ty"),
+		{name: "reset-in-the-head", does: func(w *harness.Wire) {
+			_ = w.Say("HTTP/1.1 200 OK\r\nContent-Ty")
+			w.Reset()
+		}, status: http.StatusBadGateway, code: "upstream_invalid_response"},
 		broken("no-http", "SSH-2.0-OpenSSH_9.9\r\n\r\n"),
 		broken("bare-lf", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
 		broken("length-and-coding", head+"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
@@ -56,6 +60,10 @@ func faults() []fault {
 		cut("short", says(head+"Content-Length: 100\r\n\r\nonly this")),
 		cut("reset-in-the-body", func(w *harness.Wire) {
 			_ = w.Say(head + "Content-Length: 100\r\n\r\nonly this")
+			w.Reset()
+		}),
+		cut("reset-in-the-chunks", func(w *harness.Wire) {
+			_ = w.Say(head + "Transfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n")
 			w.Reset()
 		}),
 		cut("chunks-without-an-end", says(head+"Transfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n")),

@@ -28,6 +28,7 @@ type Renewer struct {
 	attempt  func(ctx context.Context, by way) error
 	renewed  func()
 	wanted   chan struct{} // capacity 1
+	spread   time.Duration // renewSpread
 
 	succeeded, failed atomic.Uint64
 }
@@ -39,7 +40,9 @@ func NewRenewer(config Config, identity *Identity, renewed func()) *Renewer {
 		renewed = func() {}
 	}
 	exchange := exchange{identity: identity, address: config.ControlPlane, log: config.Logger}
-	return &Renewer{identity: identity, log: config.Logger, attempt: exchange.renew, renewed: renewed, wanted: make(chan struct{}, 1)}
+	return &Renewer{
+		identity: identity, log: config.Logger, attempt: exchange.renew, renewed: renewed, wanted: make(chan struct{}, 1), spread: renewSpread,
+	}
 }
 
 // Want asks for a renewal before it is due: the bus turned the node's JWT away, and a renewal brings another. Asked

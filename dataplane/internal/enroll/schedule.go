@@ -66,7 +66,7 @@ func (r *Renewer) await(ctx context.Context, due, early time.Time) error {
 		changed := r.identity.Changed() // before looking, so that nothing is missed
 		if !hurried && r.identity.papers().outdated() {
 			hurried = true
-			hurry(time.Now().Add(mathrand.N(renewSpread))) // #nosec G404 -- no secret, only to spread a fleet
+			hurry(time.Now().Add(mathrand.N(r.spread))) // #nosec G404 -- no secret, only to spread a fleet
 		}
 		left := due.Sub(time.Now().Round(0))
 		if left <= 0 {

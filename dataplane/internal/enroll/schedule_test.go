@@ -32,7 +32,9 @@ const day = 24 * time.Hour
 // newClockwork returns one whose certificate was issued so long ago.
 func newClockwork(age time.Duration, answer func(c *clockwork) error) *clockwork {
 	c := new(clockwork)
-	c.Renewer = &Renewer{identity: newIdentity(certified(-age), ""), renewed: func() {}, log: slog.New(slog.NewTextHandler(&c.logged, nil))}
+	c.Renewer = &Renewer{
+		identity: newIdentity(certified(-age), ""), renewed: func() {}, log: slog.New(slog.NewTextHandler(&c.logged, nil)), spread: renewSpread,
+	}
 	c.attempt = func(_ context.Context, by way) error {
 		c.ways, c.at = append(c.ways, by), append(c.at, time.Now())
 		return answer(c)

@@ -15,5 +15,6 @@
 // Until serving has been read the running process can go on as if nothing had happened, and does so whenever the next one says something
 // wrong, dies, or takes too long. Who of the two writes is decided by the writer's lock of the data directory (datadir), so that neither
 // a process that hung and wakes late, nor a message lost, makes two writers. A next process that loses sight of the one before it takes that
-// lock too: if it gets it, it is alone and serves; if it doesn't, it ends.
+// lock too: if it gets it, it is alone and serves; if it doesn't, it ends. If that happens before anything was offered, the directory itself
+// tells the two cases apart in the same way.
 package handover

@@ -161,7 +161,7 @@ func (g *Giver) serve(ctx context.Context, conn *net.UnixConn) (left bool) {
 	err = g.hand(w, sockets)
 	if err != nil && ctx.Err() == nil {
 		g.log.Error("the hand-over is given up: this process serves on", "process", next.Process, "after_ms", time.Since(began).Milliseconds(), "error", err)
-		err = g.keep(ctx, w, next)
+		err = g.keep(ctx, w, next, err)
 	}
 	if err != nil {
 		return false
@@ -206,7 +206,11 @@ func (g *Giver) hand(w *wire, sockets []Socket) error {
 		if err != nil {
 			return err
 		}
-		if m.Kind != ready {
+		switch m.Kind {
+		case ready:
+		case serving:
+			return errTaken
+		default:
 			return fmt.Errorf("%w: %q where it is to get ready", errMessage, m.Kind)
 		}
 		if need == nil {
@@ -235,15 +239,18 @@ func (g *Giver) served(w *wire, until time.Time) error {
 	return err
 }
 
-// keep makes this process go on as before; nil: the next one serves after all. It said so late, but it has had the right to write since before
-// it said so, which this process therefore never got.
-func (g *Giver) keep(ctx context.Context, w *wire, next Peer) error {
+// keep makes this process go on as before; nil: the next one serves after all. It said so late, or before it was its turn (why), but it has had
+// the right to write since before it said so, which this process therefore never got.
+func (g *Giver) keep(ctx context.Context, w *wire, next Peer, why error) error {
 	tick := time.NewTicker(keepPause)
 	defer tick.Stop()
 	for told := false; ; told = true {
 		err := g.node.Keep()
 		if err == nil {
 			return errKept
+		}
+		if errors.Is(why, errTaken) {
+			return nil
 		}
 		if !told {
 			g.log.Error("this process can't write on its disk while the next one has it: what it hears holds in memory alone. End that one", "process", next.Process, "error", err)
@@ -261,6 +268,9 @@ func (g *Giver) keep(ctx context.Context, w *wire, next Peer) error {
 
 // errKept says that the running process goes on.
 var errKept = errors.New("handover: given up")
+
+// errTaken says that the next process serves without having been told to: this one was silent for so long that it was taken for gone.
+var errTaken = fmt.Errorf("%w: it serves before it is its turn", errMessage)
 
 // send sends copies of the sockets. An os.File's Fd would make the sockets block, for this process too.
 func send(w *wire, sockets []Socket) (err error) {

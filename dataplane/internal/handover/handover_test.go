@@ -324,6 +324,40 @@ func TestANextProcessThatHasTheRightToWriteServesThoughItSaysSoLate(t *testing.T
 	e.await(t, "leave")
 }
 
+// It took the running process, which stood still, for gone, and the right to write that was free. That one wakes, and finds both said at once.
+func TestARunningProcessThatStoodStillLeavesToTheOneThatWentOnWithoutIt(t *testing.T) {
+	dir := shortDir(t)
+	e := &edge{keepFails: 1 << 30, at: Position{1, 1}}
+	runs(t, dir, e, nil)
+	taking := asks(t, dir)
+	e.await(t, "offer")
+	both := append(mustEncode(message{Kind: ready}), mustEncode(message{Kind: serving})...) // it isn't as far, and is to be told to wait
+	if _, err := taking.wire.conn.Write(both); err != nil {
+		t.Fatal(err)
+	}
+	e.await(t, "leave")
+}
+
+// Where nothing was offered there is nothing to take over: whoever asked may find the directory free.
+func TestAProcessThatEndsBeforeItOffersIsGone(t *testing.T) {
+	dir := shortDir(t)
+	g, err := Listen(dir, new(edge), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		conn, err := g.listener.AcceptUnix()
+		ended <- errors.Join(err, conn.Close(), g.remove())
+	}()
+	if _, err := Ask(t.Context(), dir, "next"); !errors.Is(err, ErrGone) {
+		t.Errorf("it is told %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheRunningProcessWritesAgainOnceTheNextOneLetsIt(t *testing.T) {
 	dir := shortDir(t)
 	e := &edge{keepFails: 3}

@@ -16,7 +16,7 @@ import (
 var ErrNobody = errors.New("handover: no running process can be asked for its sockets")
 
 // ErrGone is returned once the running process can't be heard any more: it has ended, or gone on without us. Who gets the right to write
-// knows which.
+// knows which; where nothing was offered yet, who gets the directory.
 var ErrGone = errors.New("handover: the process to take over from is gone")
 
 // offerTimeout is how long the running process may take to let its disk stand still.
@@ -63,12 +63,12 @@ func ask(w *wire, build string) (*Taking, error) {
 		return nil, fmt.Errorf("handover: the running process %d is user %d's, this one is user %d's", process, user, os.Geteuid())
 	}
 	if err := w.send(message{Kind: hello, Version: version, Process: os.Getpid(), Build: build}, talkTimeout); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: process %d: %w", ErrGone, process, err)
 	}
 	m, err := w.receive(time.Now().Add(offerTimeout))
 	switch {
-	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("handover: process %d ended, or has just been taken over from, before it answered: %w", process, err)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return nil, fmt.Errorf("%w: process %d ended, or has just been taken over from, before it answered: %w", ErrGone, process, err)
 	case err != nil:
 		return nil, err
 	case m.Kind == refused:

@@ -37,7 +37,7 @@ type clock struct {
 	read    time.Time // when what is read is due; zero: never
 	write   time.Time // when what is written is due; zero: never
 	passed  phase     // of a deadline of reading that has passed; quiet: none
-	idle    time.Time // when the wait for the next head ends, while phase is inIdle
+	idleEnd time.Time // when the wait for the next head ends, while phase is inIdle
 	nudged  bool      // whoever waits is to look again, and nothing is overdue
 	ended   bool      // nobody is to wait any more
 	stalled bool      // the client took nothing for too long
@@ -59,7 +59,7 @@ func (c *clock) expectNext(within time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.sweeper.Now()
-	c.phase, c.idle = inIdle, now.Add(within)
+	c.phase, c.idleEnd = inIdle, now.Add(within)
 	c.read = now.Add(min(within, firstLook))
 	c.set()
 }
@@ -69,7 +69,7 @@ func (c *clock) enter(p phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase == inIdle {
-		c.read = c.idle // it is looked at no more
+		c.read = c.idleEnd // it is looked at no more
 	}
 	c.phase = p
 }
@@ -152,7 +152,7 @@ func (c *clock) readDue(now time.Time) time.Time {
 		}
 		return time.Time{}
 	case inIdle:
-		if now.Before(c.idle) {
+		if now.Before(c.idleEnd) {
 			return c.nudge()
 		}
 	case inTunnel:
@@ -170,7 +170,7 @@ func (c *clock) readDue(now time.Time) time.Time {
 // nudge wakes whoever waits for the next head if there is something to be read, and returns when the wait is over.
 func (c *clock) nudge() time.Time {
 	if c.ended || !c.gone.finds() {
-		return c.idle
+		return c.idleEnd
 	}
 	c.nudged = true
 	_ = c.conn.SetReadDeadline(past)
@@ -208,16 +208,21 @@ func (c *clock) isStalled() bool {
 	return c.stalled
 }
 
-// idles tells whether nothing of a request has come; with leave the connection ends if so.
-func (c *clock) idles(leave bool) bool {
+// idle tells whether nothing of a request has come.
+func (c *clock) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	idle := c.phase == inIdle || c.phase == inFirst
-	if idle && leave {
+	return c.phase == inIdle || c.phase == inFirst
+}
+
+// leave ends the connection if nothing of a request has come; one that is new, on which none has come ever, can be spared.
+func (c *clock) leave(spareNew bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == inIdle || c.phase == inFirst && !spareNew {
 		c.ended = true
 		_ = c.conn.SetReadDeadline(past)
 	}
-	return idle
 }
 
 // kill ends the connection and what is served on it.

@@ -60,7 +60,7 @@ func (c *Counters) Stats() Stats {
 	if e := c.engine.Load(); e != nil {
 		s.Open = e.open.Load()
 		e.each(func(c *conn) {
-			if c.idles(false) {
+			if c.idle() {
 				s.Idle++
 			}
 		})

@@ -62,7 +62,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func TestASlowHeadIsAnsweredWith408AndCounted(t *testing.T) {
 	counters := new(Counters)
 	handler := new(echo)
-	conn := dial(t, startWith(t, Config{Handler: handler, Limits: impatient, Counters: counters}))
+	conn := dial(t, startWith(t, Config{Handler: handler, Limits: hasty, Counters: counters}))
 	say(t, conn, "GET / HTTP/1.1\r\nHost:")
 	got := hearAll(t, conn)
 	if !strings.HasPrefix(got, "HTTP/1.1 408 Request Timeout\r\n") || !strings.Contains(got, `"code":"request_timeout"`) || !strings.Contains(got, "Connection: close") {
@@ -78,7 +78,7 @@ func TestASlowHeadIsAnsweredWith408AndCounted(t *testing.T) {
 
 // A byte now and then must not make the time for a head longer.
 func TestAHeadThatTricklesInIsGivenUp(t *testing.T) {
-	conn := dial(t, startWith(t, Config{Handler: new(echo), Limits: impatient}))
+	conn := dial(t, startWith(t, Config{Handler: new(echo), Limits: hasty}))
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	say(t, conn, "GET / HTTP/1.1\r\nX: ")
@@ -102,7 +102,7 @@ func TestAConnectionWithoutARequestIsClosedInSilence(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			counters := new(Counters)
 			limits := func() *Limits {
-				l := impatient()
+				l := hasty()
 				l.Idle = 20 * time.Millisecond
 				return l
 			}

@@ -175,9 +175,58 @@ func TestARequestThatComesInTheMomentOfAnIdleConnectionsEndIsServed(t *testing.T
 	c.bare(raw)
 	eventually(t, "it is there", c.readableNow)
 	e.leaving.Store(true)
-	e.closeIdle()
+	e.closeIdle(false)
 	c.serve(nil)
 	if answer, _ := next(t, bufio.NewReader(client), http.MethodGet); answer.StatusCode != http.StatusOK || !answer.Close {
 		t.Errorf("got %d, close %t", answer.StatusCode, answer.Close)
+	}
+}
+
+// They were accepted in the last moment before the node went: their clients have connected, and send what they want to know a moment later.
+func TestConnectionsThatHaveJustBeenAcceptedAreServedThoughTheNodeGoes(t *testing.T) {
+	e := newEngine(Config{Handler: new(echo), Logger: slog.New(slog.DiscardHandler), Sweeper: sweeper.New()})
+	accept := func() *bufio.ReadWriter {
+		client, accepted := pair(t)
+		e.admit(accepted, nil)
+		return bufio.NewReadWriter(bufio.NewReader(client), bufio.NewWriterSize(client, 0))
+	}
+	ask := func(client *bufio.ReadWriter) *http.Response {
+		say(t, client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		if err := client.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := next(t, client.Reader, http.MethodGet)
+		return answer
+	}
+	used := accept()
+	ask(used)
+	var fresh []*bufio.ReadWriter
+	for range 16 {
+		fresh = append(fresh, accept())
+	}
+	eventually(t, "none is busy", func() bool {
+		busy := 0
+		e.each(func(c *conn) {
+			if !c.idle() {
+				busy++
+			}
+		})
+		return busy == 0
+	})
+	e.leaving.Store(true)
+	e.closeIdle(true)
+	if _, err := used.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection that was of use before doesn't end: %v", err)
+	}
+	for _, client := range fresh {
+		if answer := ask(client); answer.StatusCode != http.StatusOK || !answer.Close {
+			t.Errorf("got %d, close %t", answer.StatusCode, answer.Close)
+		}
+	}
+	// One that says nothing holds nobody up.
+	silent := accept()
+	e.closeIdle(false)
+	if _, err := silent.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("a connection on which nothing comes doesn't end: %v", err)
 	}
 }

@@ -106,10 +106,12 @@ func (e *engine) each(do func(*conn)) {
 	}
 }
 
-// closeIdle ends the connections on which no request is under way, and asks tunnels to end.
-func (e *engine) closeIdle() {
+// closeIdle ends the connections on which no request is under way, and asks tunnels to end. New ones can be spared: whoever has just
+// connected is about to ask, and nobody has told it to go elsewhere. Its first request can't even be sent again by a careful client,
+// which does that on connections that were of use before.
+func (e *engine) closeIdle(spareNew bool) {
 	e.each(func(c *conn) {
-		c.idles(true)
+		c.leave(spareNew)
 		c.dismiss()
 	})
 }

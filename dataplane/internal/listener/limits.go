@@ -45,6 +45,7 @@ const (
 	lingerTime  = 2 * time.Second
 	lingerBytes = 256 << 10
 	// leaveTime is how long clients with open connections get to hear that they shall open no further request on them, and
-	// balancers to hear from /readyz that the node goes, before idle connections are closed.
+	// balancers to hear from /readyz that the node goes, before idle connections are closed. Those that were accepted last get as long
+	// again to say something at all.
 	leaveTime = time.Second
 )

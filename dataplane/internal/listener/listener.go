@@ -89,8 +89,9 @@ func (e *engine) drain(ctx context.Context, patience time.Duration) error {
 	const look = 50 * time.Millisecond
 	ended := e.shutdownHTTP2(ctx, patience)
 	defer func() { <-ended }()
-	for until := time.Now().Add(patience); e.open.Load() > 0 && time.Now().Before(until); {
-		e.closeIdle()
+	began := time.Now()
+	for e.open.Load() > 0 && time.Since(began) < patience {
+		e.closeIdle(time.Since(began) < leaveTime)
 		e.wait(ctx, look)
 	}
 	if e.open.Load() == 0 {

@@ -69,10 +69,17 @@ func startWith(t *testing.T, cfg Config) string {
 	return address
 }
 
-// impatient are limits that tests can wait for.
+// impatient are limits that tests can wait for. There is time for heads: they are to come before anything stalls, on a busy machine too.
 func impatient() *Limits {
 	limits := DefaultLimits()
-	limits.Head, limits.BodyStall, limits.WriteStall = 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond
+	limits.BodyStall, limits.WriteStall = 20*time.Millisecond, 20*time.Millisecond
+	return limits
+}
+
+// hasty are limits that heads are late for, unless they are on their way.
+func hasty() *Limits {
+	limits := DefaultLimits()
+	limits.Head = 500 * time.Millisecond
 	return limits
 }
 

@@ -187,7 +187,7 @@ func TestOverHTTP2ARequestEndsWithItsClientAndAPanicIsAnswered(t *testing.T) {
 
 func TestAHandshakeThatTakesTooLongOrFailsIsGivenUpAndCounted(t *testing.T) {
 	counters := new(Counters)
-	address, config := secured(t, Config{Handler: new(echo), Limits: impatient, Counters: counters})
+	address, config := secured(t, Config{Handler: new(echo), Limits: hasty, Counters: counters})
 	silent := dial(t, address)
 	if text, _ := io.ReadAll(silent); len(text) > 0 {
 		t.Errorf("got %q", text)

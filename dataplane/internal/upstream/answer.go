@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/http1"
@@ -79,7 +80,7 @@ func (c *conn) readAnswer() error {
 		header.Reset()
 		head, err := c.reader.ReadHead(&answerLimits)
 		if err != nil {
-			return err //nolint:wrapcheck // failures tells them apart
+			return c.insideHead(err)
 		}
 		c.out.taken(&c.ex.Request)
 		if err := c.head.Parse(head, c.ex.Request.Method == methodHead, &answerLimits, header); err != nil {
@@ -103,6 +104,14 @@ func (c *conn) readAnswer() error {
 	return errFlood
 }
 
+// insideHead says of a target that left, however it did, whether that was inside a head.
+func (c *conn) insideHead(err error) error {
+	if c.reader.Buffered() > 0 && died(err) {
+		return fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
+	}
+	return err
+}
+
 // isEvents tells of a stream of server-sent events, which may be silent for any time.
 func isEvents(header *pipeline.Header) bool {
 	const events = "text/event-stream"
@@ -112,8 +121,9 @@ func isEvents(header *pipeline.Header) bool {
 
 // body is the answer's body. It is pipeline.Fronted where its length is known.
 type body struct {
-	from *http1.Body
-	conn *conn
+	from   *http1.Body
+	conn   *conn
+	broken bool // it ended before its end
 }
 
 // Front implements pipeline.Fronted.
@@ -130,9 +140,22 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // bare, by its contract
 		b.conn.spoiled = true
+		if !b.broken {
+			b.broken = true
+			b.conn.brokenOff(err)
+		}
 		err = b.conn.words(err)
 	}
 	return n, err
+}
+
+// brokenOff takes note that an answer ends before its end. That speaks against the target, unless we have cut it: the client, or whoever
+// revoked it, has gone, its upload has failed, or a bound has passed that a slow client may have used up.
+func (c *conn) brokenOff(err error) {
+	late := c.late.Load()
+	if c.ex.Abort.Cause() == nil && (late == lateBody || late == 0 && !errors.Is(err, os.ErrDeadlineExceeded)) {
+		c.target.health.failed(c.pool, c.target)
+	}
 }
 
 // words says why an answer broke off.
@@ -148,6 +171,9 @@ func (c *conn) words(err error) error {
 func (b *body) Close() error {
 	c := b.conn
 	atEnd := b.from.AtEnd()
+	if atEnd {
+		c.target.health.answered(c.head.Status)
+	}
 	if c.ex.Response.Body == b {
 		c.ex.Response.Body = nil
 	}
@@ -165,7 +191,7 @@ func (c *conn) finish(good bool) {
 	c.reader.Release()
 	c.reader = http1.Reader{}
 	c.body = body{}
-	c.ex = nil
+	c.pool, c.ex = nil, nil
 	c.out.free()
 	if !good {
 		c.close()
@@ -180,7 +206,7 @@ func (c *conn) fail() (fault error) {
 	_, fault = c.finishUpload()
 	_ = c.ex.Abort.Hold(nil)
 	c.reader = http1.Reader{}
-	c.ex, c.out = nil, outgoing{}
+	c.pool, c.ex, c.out = nil, nil, outgoing{}
 	c.close()
 	return fault
 }
@@ -188,6 +214,7 @@ func (c *conn) fail() (fault error) {
 // switchOver makes the connection a tunnel.
 func (c *conn) switchOver() {
 	c.rest()
+	c.target.health.answered(switching)
 	c.head.Framing = http1.UntilClose
 	c.body.from = c.reader.Body(&c.head.Head, nil)
 	c.body.conn = c

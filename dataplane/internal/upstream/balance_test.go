@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -91,7 +94,11 @@ func TestATargetThatFailsAgainAndAgainIsLeftOut(t *testing.T) {
 	}()
 	for name, bad := range map[string]string{
 		"nobody is there": nobody, "it leaves": talker(t, ""), "it says nonsense": talker(t, "nonsense\r\n\r\n"),
-		"it says that it can't": status(t, func() string { return unavailable }),
+		"it says that it can't": status(t, func() string { return unavailable }), "it leaves inside the head": talker(t, "HTTP/1.1 200 OK\r\nConte"),
+		"it leaves inside the body":   talker(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ngood"),
+		"it is reset inside the body": resetting(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ngood"),
+		"it is reset inside the head": resetting(t, "HTTP/1.1 200 OK\r\nConte"),
+		"its chunks are none":         talker(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngood\r\nx\r\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			good := status(t, func() string { return ok("good") })
@@ -112,10 +119,51 @@ func TestATargetThatFailsAgainAndAgainIsLeftOut(t *testing.T) {
 	}
 }
 
+// An answer that the client gives up, or whose upload fails while it is read, breaks off by our own hand.
+func TestATargetIsNotBlamedForWhatTheGatewayCutsItself(t *testing.T) {
+	half := service(t, func(_ int, conn net.Conn, from *bufio.Reader) {
+		if _, err := http.ReadRequest(from); err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+			_, _ = io.Copy(io.Discard, from)
+		}
+	})
+	for name, breaks := range map[string]func(pool *Pool) *pipeline.Exchange{
+		"the client goes": func(pool *Pool) *pipeline.Exchange {
+			ex := request(t.Context(), "/")
+			if err := pool.Send(ex); err != nil {
+				t.Fatal(err)
+			}
+			ex.Abort.Because(pipeline.ErrGone)
+			return ex
+		},
+		"its upload fails": func(pool *Pool) *pipeline.Exchange {
+			body, client := newPipe()
+			ex := post(t, 100<<10, body)
+			if err := pool.Send(ex); err != nil {
+				t.Fatal(err)
+			}
+			_ = client.CloseWithError(&pipeline.Rejection{Code: problem.BadRequest, Reason: "malformed"})
+			return ex
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool := one(t, ejecting(snapshot.Target{Address: half, Weight: 1}))
+			ex := breaks(pool)
+			if _, err := io.ReadAll(ex.Response.Body); err == nil {
+				t.Error("half an answer is whole")
+			}
+			_ = ex.Response.Body.Close()
+			if failures := pool.members[0].target.health.failures.Load(); failures != 0 {
+				t.Errorf("the target is blamed for %d failures", failures)
+			}
+		})
+	}
+}
+
 func TestAGoodAnswerForgivesWhatFailedBefore(t *testing.T) {
-	n := 0
+	var n atomic.Int32
 	flaky := status(t, func() string {
-		if n++; n%3 == 0 {
+		if n.Add(1)%3 == 0 {
 			return ok("good")
 		}
 		return unavailable
@@ -159,21 +207,25 @@ func TestALeftOutTargetComesBackAndStaysOutLongerEachTime(t *testing.T) {
 	target, rule := pool.members[0].target, pool.spec.Ejection
 	pool.spec.Ejection.BaseTime = 100 * time.Millisecond
 	h := &target.health
-	for range rule.ConsecutiveFailures {
-		h.failed(pool, target)
+	clock := pool.registry.cfg.Sweeper
+	leftOut := func(length time.Duration, fail func()) {
+		t.Helper()
+		before := clock.Now()
+		fail()
+		after := clock.Now() // it may have been any time until here
+		if h.available(before.Add(length-1)) || !h.available(after.Add(length)) {
+			t.Errorf("not left out for %s", length)
+		}
 	}
-	now := pool.registry.cfg.Sweeper.Now()
-	if h.available(now) || !h.available(now.Add(200*time.Millisecond)) {
-		t.Error("not left out for about 100 ms")
-	}
-	eventually(t, "it is back", func() bool { return h.available(pool.registry.cfg.Sweeper.Now()) })
-	h.failed(pool, target) // once is enough now
-	now = pool.registry.cfg.Sweeper.Now()
-	if h.available(now.Add(150*time.Millisecond)) || !h.available(now.Add(250*time.Millisecond)) {
-		t.Error("not left out for about 200 ms")
-	}
-	eventually(t, "it is back again", func() bool { return h.available(pool.registry.cfg.Sweeper.Now()) })
-	h.answered(pool, target, 200)
+	leftOut(pool.spec.Ejection.BaseTime, func() {
+		for range rule.ConsecutiveFailures {
+			h.failed(pool, target)
+		}
+	})
+	eventually(t, "it is back", func() bool { return h.available(clock.Now()) })
+	leftOut(2*pool.spec.Ejection.BaseTime, func() { h.failed(pool, target) }) // once is enough now
+	eventually(t, "it is back again", func() bool { return h.available(clock.Now()) })
+	h.answered(200)
 	if h.times.Load() != 0 || h.failures.Load() != 0 {
 		t.Error("it did good, and isn't forgiven")
 	}

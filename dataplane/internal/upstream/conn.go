@@ -52,6 +52,7 @@ type conn struct {
 
 	// What follows is the exchange's.
 
+	pool         *Pool
 	ex           *pipeline.Exchange
 	out          outgoing
 	end          bound         // of the whole exchange

@@ -16,6 +16,7 @@ import (
 
 func TestWhatTakesTooLongIsGivenUp(t *testing.T) {
 	const short = 20 * time.Millisecond
+	const enough = time.Second // for a head to come first, on a slow machine too
 	hang := func(say string) func(*testing.T) string {
 		return func(t *testing.T) string {
 			t.Helper()
@@ -54,8 +55,8 @@ func TestWhatTakesTooLongIsGivenUp(t *testing.T) {
 		"interim answers alone":      {hang("HTTP/1.1 103 Early Hints\r\n\r\n"), func(s *snapshot.Spec) { s.ResponseHead = short }, timeout},
 		"no answer in a try's time":  {hang(""), func(s *snapshot.Spec) { s.Try = short }, timeout},
 		"no answer in all the time":  {hang(""), func(s *snapshot.Spec) { s.Request = short }, timeout},
-		"half an answer in a try":    {hang("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), func(s *snapshot.Spec) { s.Try = short }, "200 half!"},
-		"half an answer in the time": {hang("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), func(s *snapshot.Spec) { s.Request = short }, "200 half!"},
+		"half an answer in a try":    {hang("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), func(s *snapshot.Spec) { s.Try = enough }, "200 half!"},
+		"half an answer in the time": {hang("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), func(s *snapshot.Spec) { s.Request = enough }, "200 half!"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -71,12 +72,13 @@ func TestWhatTakesTooLongIsGivenUp(t *testing.T) {
 
 // A target isn't hurried while the client itself takes its time to send what it has to answer.
 func TestTheTimeForTheHeadBeginsWhenTheTargetHasAll(t *testing.T) {
+	t.Parallel()
 	s := spec(snapshot.Target{Address: service(t, echo), Weight: 1})
-	s.ResponseHead = 100 * time.Millisecond
+	s.ResponseHead = time.Second // enough for the target on a slow machine
 	pool := one(t, s)
 	body, write := newPipe()
 	go func() {
-		tick := time.NewTicker(20 * time.Millisecond)
+		tick := time.NewTicker(200 * time.Millisecond)
 		defer tick.Stop()
 		for range 15 { // three times as long
 			<-tick.C

@@ -42,6 +42,12 @@
 // 10 s where there is none). Only the first request waits for it. When that fails, the last addresses stay. Connections to an address that is gone
 // end when they aren't used.
 //
+// # Health
+//
+// A failure is: no connection, no head of an answer in time or one that is none, a status by which a server says that it can't serve (502, 503,
+// 504), and an answer that breaks off, unless the gateway has cut it. An answer that is there as a whole forgives those before it; its head alone
+// doesn't. So many failures in a row eject the target for a while.
+//
 // # Seams
 //
 // A picker chooses among the members of a pool; another way to balance is another picker. What pickers ask of a target is its health, which

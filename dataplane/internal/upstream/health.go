@@ -21,14 +21,22 @@ func (h *health) available(now time.Time) bool {
 	return until == 0 || now.UnixNano() >= until
 }
 
-// answered takes note of an answer. Those by which a server says that it can't serve anybody count as failures.
-func (h *health) answered(p *Pool, t *target, status int) {
-	const badGateway, unavailable, gatewayTimeout = 502, 503, 504
-	if status == badGateway || status == unavailable || status == gatewayTimeout {
+// began takes note of the head of an answer. Those by which a server says that it can't serve anybody count as failures.
+func (h *health) began(p *Pool, t *target, status int) {
+	if !serves(status) {
 		h.failed(p, t)
-		return
 	}
-	if h.failures.Load() != 0 { // nothing is written while all is well
+}
+
+// serves tells whether a server that answers with a status serves.
+func serves(status int) bool {
+	const badGateway, unavailable, gatewayTimeout = 502, 503, 504
+	return status != badGateway && status != unavailable && status != gatewayTimeout
+}
+
+// answered takes note of an answer that is there as a whole. Its head alone forgives nothing: a server may break off each of its answers.
+func (h *health) answered(status int) {
+	if h.failures.Load() != 0 && serves(status) { // nothing is written while all is well
 		h.failures.Store(0)
 		h.times.Store(0)
 	}

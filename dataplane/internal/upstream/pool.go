@@ -52,7 +52,7 @@ func (p *Pool) Send(ex *pipeline.Exchange) error {
 	}
 	fault, err := a.run(t)
 	if err == nil {
-		t.health.answered(p, t, ex.Response.Status)
+		t.health.began(p, t, ex.Response.Status)
 		return nil
 	}
 	_ = ex.Abort.Hold(nil)
@@ -75,7 +75,7 @@ func (a *attempt) run(t *target) (fault, _ error) {
 		if err != nil {
 			return nil, err
 		}
-		c.ex, c.out, c.end, c.responseHead = a.ex, a.out, a.end, a.pool.spec.ResponseHead
+		c.pool, c.ex, c.out, c.end, c.responseHead = a.pool, a.ex, a.out, a.end, a.pool.spec.ResponseHead
 		if err = c.exchange(); err == nil {
 			return nil, nil
 		}

@@ -18,6 +18,17 @@ func reset(conn net.Conn) {
 	_ = conn.Close()
 }
 
+// resetting answers each connection's first request with these bytes, then resets it.
+func resetting(t *testing.T, answer string) string {
+	t.Helper()
+	return service(t, func(_ int, conn net.Conn, from *bufio.Reader) {
+		if take(from) {
+			_, _ = io.WriteString(conn, answer)
+			reset(conn)
+		}
+	})
+}
+
 // A reused connection that dies under a request: it is sent again, once, if that is safe.
 func TestWhatDiesOnAReusedConnectionIsSentAgainIfThatIsSafe(t *testing.T) {
 	const unreachable = string(problem.UpstreamUnreachable)
@@ -42,6 +53,7 @@ func TestWhatDiesOnAReusedConnectionIsSentAgainIfThatIsSafe(t *testing.T) {
 		"POST without body":             {method: "POST", want: unreachable},
 		"a method that nobody knows":    {method: "PURGE", want: unreachable},
 		"GET, after a byte of answer":   {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "H") }, want: string(problem.UpstreamInvalidResponse)},
+		"GET, reset inside the head":    {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConte"); reset(c) }, want: string(problem.UpstreamInvalidResponse)},
 		"GET, after an interim answer":  {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n") }, want: unreachable},
 		"GET, inside the answer's body": {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") }, want: "200 hal!"},
 	}
