@@ -20,7 +20,10 @@ func (l *Lane) merge(ctx context.Context) {
 	root, to := l.root, l.log.generation
 	l.mu.Unlock()
 	m := &merger{lane: l, changes: map[string][]byte{}}
-	err := m.run(ctx, root, to)
+	err := ctx.Err()
+	if err == nil { // else not even a file that is given up again is made
+		err = m.run(ctx, root, to)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.merging = false
