@@ -330,27 +330,22 @@ func TestADiskThatTakesNothingAtFirstIsHadLater(t *testing.T) {
 // Whatever a journal says, it is taken or refused: nothing panics, and the batches made of it count what it counted.
 func FuzzBook(f *testing.F) {
 	empty := func() *book {
-		return &book{origin: Origin{Node: "n", Environment: "e", Boot: "b"}, log: slog.New(slog.DiscardHandler), tally: newTally()}
+		return &book{origin: Origin{Node: "n", Environment: "e", Boot: "b"}, log: slog.New(slog.DiscardHandler)}
 	}
 	b := empty()
-	all, err := b.all()
-	if err != nil {
-		f.Fatal(err)
-	}
-	b.began = time.Now()
-	more := round{tally: newTally(), dropped: 3}
+	all := b.all().Body
+	b.scratch, b.began = nil, time.Now()
+	more := round{dropped: 3}
 	for n := range 20 {
 		q := request(n)
 		more.record(&q.Record)
 		more.events = append(more.events, q.event())
 	}
-	counts, err := b.counts([]uint64{1, 2, 3}, more)
-	if err != nil {
-		f.Fatal(err)
-	}
-	b.take(nil, more, func() {})
-	f.Add(all.Body, counts.Body, []byte{1}, uint8(entryStored))
-	f.Add(all.Body, counts.Body, b.next().data, uint8(entryBatch))
+	events, dropped := b.waiting.admit(more.events)
+	counts := b.counts([]uint64{1, 2, 3}, &more.tally, events, dropped).Body
+	b.take(nil, &more, func() {})
+	f.Add(all, counts, []byte{1}, uint8(entryStored))
+	f.Add(all, counts, b.next().data, uint8(entryBatch))
 	f.Fuzz(func(t *testing.T, all, second, third []byte, kind uint8) {
 		b := empty()
 		if b.apply(spool.Entry{Kind: entryAll, Body: all}) != nil || b.apply(spool.Entry{Kind: entryCounts, Body: second}) != nil {
@@ -360,13 +355,13 @@ func FuzzBook(f *testing.F) {
 		if b.underway != nil {
 			b.stored()
 		}
-		waits, batched := b.tally.requests(), tally{}
+		waits := b.tally.requests()
 		for next := b.next(); next != nil; next = b.next() {
 			message, err := b.read(next.data, next.number)
 			if err != nil {
 				t.Fatal(err)
 			}
-			batched.counters = map[Key]Counts{}
+			var batched tally
 			for _, c := range message.GetCounters() {
 				key, counts, err := readCounter(c)
 				if err != nil {
@@ -385,8 +380,8 @@ func FuzzBook(f *testing.F) {
 
 // requests is the sum of all counters.
 func (t *tally) requests() (n uint64) {
-	for _, counts := range t.counters {
-		n += counts.Requests
+	for _, e := range t.counters.all() {
+		n += e.counts.Requests
 	}
 	return n
 }
