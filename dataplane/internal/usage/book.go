@@ -15,9 +15,15 @@ const (
 	// batchBytes and batchItems bound a batch; the bus takes a mebibyte.
 	batchBytes = 512 << 10
 	batchItems = 8192
-	// journalBytes is from where on a journal is begun anew, once it has also outgrown what it says by journalGrowth.
+	// journalBytes is from where on a journal is begun anew, once nearly all of it is over: it says journalShare times less than it has.
+	// From journalMost on it is begun anew once it has doubled.
 	journalBytes  = 4 << 20
+	journalShare  = 8
+	journalMost   = 32 << 20
 	journalGrowth = 2
+	// counterBytes and credentialBytes are about what a counter and a credential's count take.
+	counterBytes    = 75
+	credentialBytes = 52
 )
 
 // Origin names where batches come from.
@@ -237,12 +243,25 @@ func (b *book) stored() {
 
 // shorten begins a journal anew that has outgrown what it says.
 func (b *book) shorten() {
-	if !b.durable || b.folder.Journal().Size() <= max(journalBytes, journalGrowth*b.allBytes) {
+	if !b.durable || !b.outgrown(b.folder.Journal().Size()) {
 		return
 	}
 	if err := b.begin(); err != nil {
 		b.log.Warn("the journal of usage can't be begun anew; it goes on growing", "error", err)
 	}
+}
+
+// outgrown tells whether a journal of that size is to be begun anew. While much is counted and sent that is best right after it was
+// sent, when there is next to nothing to be written again.
+func (b *book) outgrown(size int64) bool {
+	if size <= max(journalBytes, journalGrowth*b.allBytes) {
+		return false
+	}
+	says := counterBytes*b.tally.counters.len() + credentialBytes*b.tally.credentials.len() + b.waiting.bytes
+	if b.underway != nil {
+		says += len(b.underway.data)
+	}
+	return size > journalMost || size > journalShare*int64(says)
 }
 
 // idle tells whether nothing is left.
