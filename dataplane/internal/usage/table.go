@@ -125,6 +125,9 @@ func (t *table[K, C]) remove(hash uint64, key *K, same func(C) bool) bool {
 
 // reset empties the table. Its memory is used again, unless it is far more than was needed this time.
 func (t *table[K, C]) reset() {
+	if len(t.entries) == 0 {
+		return
+	}
 	if len(t.slots) > max(leastSlots, spareSlots*len(t.entries)) {
 		*t = table[K, C]{}
 		return
@@ -133,30 +136,39 @@ func (t *table[K, C]) reset() {
 	t.entries, t.front = t.entries[:0], 0
 }
 
-// hashes is a set of hashes that are there for good. The zero value is empty.
+// hashes is a set of hashes that are there for good. It keeps half of each: where there are a hundred thousand, one in twenty thousand
+// is taken for another. The zero value is empty.
 type hashes struct {
-	slots []uint64 // probed one after the other; 0: free
+	slots []uint32 // probed one after the other; 0: free
 	count int
 }
 
+// halfOf is what is kept of a hash: never 0.
+func halfOf(hash uint64) uint32 { return uint32(hash>>32) | 1 }
+
 // has tells whether a hash is there.
-func (h *hashes) has(hash uint64) bool { return len(h.slots) > 0 && h.slots[h.find(hash|1)] != 0 }
+func (h *hashes) has(hash uint64) bool {
+	half := halfOf(hash)
+	return len(h.slots) > 0 && h.slots[h.find(half)] == half
+}
 
 // add puts a hash into the set.
 func (h *hashes) add(hash uint64) {
 	if slotsPerEntry*h.count >= len(h.slots) {
 		h.grow()
 	}
-	if slot := h.find(hash | 1); h.slots[slot] == 0 {
-		h.slots[slot] = hash | 1 // never 0: one bit of 64 tells fewer apart
+	half := halfOf(hash)
+	if slot := h.find(half); h.slots[slot] == 0 {
+		h.slots[slot] = half
 		h.count++
 	}
 }
 
-func (h *hashes) find(hash uint64) uint64 {
-	mask := uint64(len(h.slots) - 1)
-	slot := hash >> 32 & mask
-	for h.slots[slot] != 0 && h.slots[slot] != hash {
+// find returns the slot in which a half is, or the free one for it.
+func (h *hashes) find(half uint32) uint32 {
+	mask := uint32(len(h.slots) - 1)
+	slot := half >> 1 & mask
+	for h.slots[slot] != 0 && h.slots[slot] != half {
 		slot = (slot + 1) & mask
 	}
 	return slot
@@ -164,16 +176,19 @@ func (h *hashes) find(hash uint64) uint64 {
 
 func (h *hashes) grow() {
 	old := h.slots
-	h.slots = make([]uint64, max(leastSlots, 2*len(old)))
-	for _, hash := range old {
-		if hash != 0 {
-			h.slots[h.find(hash)] = hash
+	h.slots = make([]uint32, max(leastSlots, 2*len(old)))
+	for _, half := range old {
+		if half != 0 {
+			h.slots[h.find(half)] = half
 		}
 	}
 }
 
 // reset empties the set. Its memory is used again, unless it is far more than was needed this time.
 func (h *hashes) reset() {
+	if h.count == 0 {
+		return
+	}
 	if len(h.slots) > max(leastSlots, spareSlots*h.count) {
 		*h = hashes{}
 		return
