@@ -188,7 +188,7 @@ func (b *book) empty() bool {
 	return b.tally.empty() && len(b.waiting.events) == 0 && b.waiting.dropped == 0
 }
 
-// chosen is what a batch holds: the first of all that waits.
+// chosen is what a batch holds: so many of those that came first.
 type chosen struct {
 	counters, credentials, events int
 	dropped                       uint64
@@ -215,12 +215,8 @@ func (b *book) choose(data []byte) ([]byte, chosen) {
 	}
 	counters, credentials := b.tally.counters.all(), b.tally.credentials.all()
 	c.counters = fits(len(counters), func(i int) { data = appendCounter(data, &counters[i].key, &counters[i].counts) })
-	if c.counters == len(counters) {
-		c.credentials = fits(len(credentials), func(i int) { data = appendCredential(data, &credentials[i].key, &credentials[i].counts) })
-	}
-	if c.counters == len(counters) && c.credentials == len(credentials) {
-		c.events = fits(len(b.waiting.events), func(i int) { data = appendEvent(data, b.waiting.events[i]) })
-	}
+	c.credentials = fits(len(credentials), func(i int) { data = appendCredential(data, &credentials[i].key, &credentials[i].counts) })
+	c.events = fits(len(b.waiting.events), func(i int) { data = appendEvent(data, b.waiting.events[i]) })
 	return appendNumber(data, tagEventsDropped, c.dropped), c
 }
 

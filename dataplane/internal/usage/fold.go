@@ -119,7 +119,7 @@ func (c *minuteCap) admit(hash *uint64, key *Key) (folded bool) {
 		*key = withoutVerdict(*key)
 		*hash, folded = key.hash(), true
 	}
-	if seen.count >= minuteCounters && !key.Route.IsZero() && !(folded && seen.has(*hash)) {
+	if seen.count >= minuteCounters && !key.Route.IsZero() && (!folded || !seen.has(*hash)) {
 		*key = withoutRoute(*key)
 		*hash, folded = key.hash(), true
 	}

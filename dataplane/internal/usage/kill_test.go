@@ -273,6 +273,35 @@ func TestTheJournalStaysShortWhileTheBusIsAway(t *testing.T) {
 	}
 }
 
+// Begun anew right before it is sent the journal would be written twice.
+func TestTheJournalOfManyCountersIsBegunAnewOnceTheyWereSentAndNotBefore(t *testing.T) {
+	ledger := Open(config(t, t.TempDir(), "first"))
+	defer func() { _ = ledger.close() }()
+	book, bus := ledger.current, newBus()
+	const counters, rounds = 30_000, 2
+	for range rounds {
+		for n := range counters {
+			q := request(1)
+			q.Consumer, q.Credential = id.ID{byte(n), byte(n >> 8)}, id.ID{1, byte(n), byte(n >> 8)}
+			ledger.Recorder().Record(uint32(n), q)
+		}
+		ledger.keep()
+	}
+	before := book.bytes()
+	if before < journalBytes || book.allBytes > journalBytes/journalShare {
+		t.Errorf("before it was sent the journal has %d bytes, and was begun with %d", before, book.allBytes)
+	}
+	if !NewSender(ledger, bus, slog.New(slog.DiscardHandler)).round(t.Context()) {
+		t.Fatal("something is left")
+	}
+	if after := book.bytes(); after > before/2 || book.allBytes > 2*before/journalShare {
+		t.Errorf("once it was sent the journal has %d bytes, and was begun with %d", after, book.allBytes)
+	}
+	if got := drained(t, copyOf(t, ledger.cfg.Dir), bus).requests; got != counters*rounds {
+		t.Errorf("%d requests were counted, want %d", got, counters*rounds)
+	}
+}
+
 func TestARingThatIsTakenAwayCostsNoCount(t *testing.T) {
 	dir, bus := t.TempDir(), newBus()
 	ledger := Open(config(t, dir, "first"))
