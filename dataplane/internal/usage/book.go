@@ -172,13 +172,13 @@ func (b *book) next() *batch {
 	if b.underway != nil || b.empty() || waits {
 		return b.underway
 	}
-	data, chosen := b.choose(b.spare[:0])
+	data, taken := b.choose(b.spare[:0])
 	if b.durable && !b.write(spool.Entry{Kind: entryBatch, Body: data}, func() {}) {
 		return nil
 	}
-	b.tally.counters.drop(chosen.counters)
-	b.tally.credentials.drop(chosen.credentials)
-	b.waiting.remove(chosen.events, chosen.dropped)
+	b.tally.counters.drop(taken.counters)
+	b.tally.credentials.drop(taken.credentials)
+	b.waiting.remove(taken.events, taken.dropped)
 	b.number++
 	b.underway, b.spare = &batch{number: b.number, data: data}, nil
 	return b.underway
