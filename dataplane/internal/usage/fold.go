@@ -100,8 +100,8 @@ func (t *tally) foldCounters(log *slog.Logger) (fewer int) {
 	return fewer
 }
 
-// minuteCap bounds the counters of a minute. It knows the latest minutes; what comes later than that is rare, and begins anew. One
-// that it takes for another is one more in its minute, and no harm. The zero value has seen none.
+// minuteCap bounds the counters of a minute. It knows the latest minutes; what comes later than that is rare, and begins anew. The zero
+// value has seen none.
 type minuteCap struct {
 	minutes [2]struct {
 		minute int64

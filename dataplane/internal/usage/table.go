@@ -136,39 +136,32 @@ func (t *table[K, C]) reset() {
 	t.entries, t.front = t.entries[:0], 0
 }
 
-// hashes is a set of hashes that are there for good. It keeps half of each: where there are a hundred thousand, one in twenty thousand
-// is taken for another. The zero value is empty.
+// hashes is a set of hashes that are there for good. It keeps them whole: of half of each, one in twenty thousand would be taken for
+// another, and a bound not be kept. The zero value is empty.
 type hashes struct {
-	slots []uint32 // probed one after the other; 0: free
+	slots []uint64 // probed one after the other; 0: free
 	count int
 }
 
-// halfOf is what is kept of a hash: never 0.
-func halfOf(hash uint64) uint32 { return uint32(hash>>32) | 1 }
-
 // has tells whether a hash is there.
-func (h *hashes) has(hash uint64) bool {
-	half := halfOf(hash)
-	return len(h.slots) > 0 && h.slots[h.find(half)] == half
-}
+func (h *hashes) has(hash uint64) bool { return len(h.slots) > 0 && h.slots[h.find(hash|1)] != 0 }
 
 // add puts a hash into the set.
 func (h *hashes) add(hash uint64) {
 	if slotsPerEntry*h.count >= len(h.slots) {
 		h.grow()
 	}
-	half := halfOf(hash)
-	if slot := h.find(half); h.slots[slot] == 0 {
-		h.slots[slot] = half
+	if slot := h.find(hash | 1); h.slots[slot] == 0 {
+		h.slots[slot] = hash | 1 // never 0
 		h.count++
 	}
 }
 
-// find returns the slot in which a half is, or the free one for it.
-func (h *hashes) find(half uint32) uint32 {
-	mask := uint32(len(h.slots) - 1)
-	slot := half >> 1 & mask
-	for h.slots[slot] != 0 && h.slots[slot] != half {
+// find returns the slot in which a hash is, or the free one for it.
+func (h *hashes) find(hash uint64) uint64 {
+	mask := uint64(len(h.slots) - 1)
+	slot := hash >> 32 & mask
+	for h.slots[slot] != 0 && h.slots[slot] != hash {
 		slot = (slot + 1) & mask
 	}
 	return slot
@@ -176,10 +169,10 @@ func (h *hashes) find(half uint32) uint32 {
 
 func (h *hashes) grow() {
 	old := h.slots
-	h.slots = make([]uint32, max(leastSlots, 2*len(old)))
-	for _, half := range old {
-		if half != 0 {
-			h.slots[h.find(half)] = half
+	h.slots = make([]uint64, max(leastSlots, 2*len(old)))
+	for _, hash := range old {
+		if hash != 0 {
+			h.slots[h.find(hash)] = hash
 		}
 	}
 }
