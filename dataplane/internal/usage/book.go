@@ -3,12 +3,9 @@ package usage
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
@@ -18,11 +15,15 @@ const (
 	// batchBytes and batchItems bound a batch; the bus takes a mebibyte.
 	batchBytes = 512 << 10
 	batchItems = 8192
-	// itemOverhead is what an element of a batch takes beside its own bytes.
-	itemOverhead = 4
-	// journalBytes is from where on a journal is begun anew, once it has also outgrown what it says by journalGrowth.
+	// journalBytes is from where on a journal is begun anew, once nearly all of it is over: it says journalShare times less than it has.
+	// From journalMost on it is begun anew once it has doubled.
 	journalBytes  = 4 << 20
+	journalShare  = 8
+	journalMost   = 32 << 20
 	journalGrowth = 2
+	// counterBytes and credentialBytes are about what a counter and a credential's count take.
+	counterBytes    = 75
+	credentialBytes = 52
 )
 
 // Origin names where batches come from.
@@ -33,7 +34,7 @@ type Origin struct {
 	Boot string
 }
 
-// batch is one numbered message; its bytes never change once it was attempted.
+// batch is one numbered message; its bytes never change until it is stored.
 type batch struct {
 	number uint64
 	data   []byte
@@ -67,25 +68,26 @@ type book struct {
 	underway *batch
 	tally    tally
 	waiting  waiting
-	allBytes int64 // of the journal when it was last begun
+	allBytes int64  // of the journal when it was last begun
+	scratch  []byte // for the next entry
+	spare    []byte // for the next batch
 }
 
 // take adds a round, which was drained up to these positions, and returns how many counters folded. It calls written once the
 // round survives the process: requests go on while the disk makes it last.
-func (b *book) take(heads []uint64, more round, written func()) int {
+func (b *book) take(heads []uint64, more *round, written func()) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	admitted, dropped := b.waiting.admit(more.events)
-	more.events, more.dropped = admitted, more.dropped+dropped
+	events, dropped := b.waiting.admit(more.events)
+	dropped += more.dropped
 	if b.durable {
-		entry, err := b.counts(heads, more)
-		_ = b.write(entry, err, written) // else in memory
+		_ = b.write(b.counts(heads, &more.tally, events, dropped), written) // else in memory
 	} else {
 		written()
 	}
 	b.heads = append(b.heads[:0], heads...)
-	b.tally.merge(more.tally)
-	b.waiting.add(more.events, more.dropped)
+	b.tally.merge(&more.tally)
+	b.waiting.add(events, dropped)
 	folded := b.tally.fold(b.log)
 	if folded > 0 && b.durable {
 		// What folded can't be told from what didn't by later entries.
@@ -99,10 +101,8 @@ func (b *book) take(heads []uint64, more round, written func()) int {
 
 // write writes an entry, and returns whether what it says may be done: it lasts, or the book goes on in memory. It calls written
 // in between, when it survives the process or never will.
-func (b *book) write(entry spool.Entry, err error, written func()) bool {
-	if err == nil {
-		err = b.folder.Journal().Append(entry)
-	}
+func (b *book) write(entry spool.Entry, written func()) bool {
+	err := b.folder.Journal().Append(entry)
 	written()
 	if err == nil {
 		err = b.folder.Journal().Sync()
@@ -129,11 +129,7 @@ func (b *book) lose(err error) {
 
 // begin writes the journal anew.
 func (b *book) begin() error {
-	entry, err := b.all()
-	if err != nil {
-		return fmt.Errorf("describe usage: %w", err)
-	}
-	if err := b.folder.Begin(entry); err != nil {
+	if err := b.folder.Begin(b.all()); err != nil {
 		return err //nolint:wrapcheck // says what
 	}
 	b.durable, b.allBytes = true, b.folder.Journal().Size()
@@ -176,18 +172,15 @@ func (b *book) next() *batch {
 	if b.underway != nil || b.empty() || waits {
 		return b.underway
 	}
-	message := b.choose()
-	data, err := proto.Marshal(message)
-	if err != nil {
-		// Only invalid UTF-8 could do it, and every string in a batch is of our own making.
-		panic(fmt.Sprintf("marshal usage batch: %v", err))
-	}
-	if b.durable && !b.write(spool.Entry{Kind: entryBatch, Body: data}, nil, func() {}) {
+	data, taken := b.choose(b.spare[:0])
+	if b.durable && !b.write(spool.Entry{Kind: entryBatch, Body: data}, func() {}) {
 		return nil
 	}
-	if err := b.applyBatch(data); err != nil {
-		panic(fmt.Sprintf("a usage batch isn't what was chosen: %v", err))
-	}
+	b.tally.counters.drop(taken.counters)
+	b.tally.credentials.drop(taken.credentials)
+	b.waiting.remove(taken.events, taken.dropped)
+	b.number++
+	b.underway, b.spare = &batch{number: b.number, data: data}, nil
 	return b.underway
 }
 
@@ -195,37 +188,36 @@ func (b *book) empty() bool {
 	return b.tally.empty() && len(b.waiting.events) == 0 && b.waiting.dropped == 0
 }
 
-// choose returns the next batch: counters first, then credentials, then single requests, as far as there is room.
-func (b *book) choose() *usagev1.Batch {
-	message := b.message(tally{}, nil, b.waiting.dropped)
-	message.Number = b.number + 1
-	room, items := batchBytes, batchItems
-	fits := func(m proto.Message) bool {
-		room -= proto.Size(m) + itemOverhead
-		items--
-		return room >= 0 && items >= 0
-	}
-	for key, counts := range b.tally.counters {
-		c := counter(key, counts)
-		if !fits(c) {
-			return message
+// chosen is what a batch holds: so many of those that came first.
+type chosen struct {
+	counters, credentials, events int
+	dropped                       uint64
+}
+
+// choose appends the next batch: counters first, then credentials, then single requests, as far as there is room.
+func (b *book) choose(data []byte) ([]byte, chosen) {
+	data = appendOrigin(data, b.origin, b.number+1)
+	c := chosen{dropped: b.waiting.dropped}
+	most, items := len(data)+batchBytes, 0
+	fits := func(n int, add func(i int)) (added int) {
+		for i := range n {
+			before := len(data)
+			if items == batchItems {
+				return i
+			}
+			if add(i); len(data) > most {
+				data = data[:before]
+				return i
+			}
+			items++
 		}
-		message.Counters = append(message.Counters, c)
+		return n
 	}
-	for key, counts := range b.tally.credentials {
-		c := credentialCount(key, counts)
-		if !fits(c) {
-			return message
-		}
-		message.Credentials = append(message.Credentials, c)
-	}
-	for _, event := range b.waiting.events {
-		if !fits(event) {
-			return message
-		}
-		message.Events = append(message.Events, event)
-	}
-	return message
+	counters, credentials := b.tally.counters.all(), b.tally.credentials.all()
+	c.counters = fits(len(counters), func(i int) { data = appendCounter(data, &counters[i].key, &counters[i].counts) })
+	c.credentials = fits(len(credentials), func(i int) { data = appendCredential(data, &credentials[i].key, &credentials[i].counts) })
+	c.events = fits(len(b.waiting.events), func(i int) { data = appendEvent(data, b.waiting.events[i]) })
+	return appendNumber(data, tagEventsDropped, c.dropped), c
 }
 
 // stored drops the batch under way, which the bus has.
@@ -233,7 +225,7 @@ func (b *book) stored() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	number := b.underway.number
-	b.underway = nil
+	b.underway, b.spare = nil, b.underway.data
 	if !b.durable {
 		return
 	}
@@ -247,12 +239,25 @@ func (b *book) stored() {
 
 // shorten begins a journal anew that has outgrown what it says.
 func (b *book) shorten() {
-	if !b.durable || b.folder.Journal().Size() <= max(journalBytes, journalGrowth*b.allBytes) {
+	if !b.durable || !b.outgrown(b.folder.Journal().Size()) {
 		return
 	}
 	if err := b.begin(); err != nil {
 		b.log.Warn("the journal of usage can't be begun anew; it goes on growing", "error", err)
 	}
+}
+
+// outgrown tells whether a journal of that size is to be begun anew. While much is counted and sent that is best right after it was
+// sent, when there is next to nothing to be written again.
+func (b *book) outgrown(size int64) bool {
+	if size <= max(journalBytes, journalGrowth*b.allBytes) {
+		return false
+	}
+	says := counterBytes*b.tally.counters.len() + credentialBytes*b.tally.credentials.len() + b.waiting.bytes
+	if b.underway != nil {
+		says += len(b.underway.data)
+	}
+	return size > journalMost || size > journalShare*int64(says)
 }
 
 // idle tells whether nothing is left.
@@ -281,7 +286,7 @@ func (b *book) end() error {
 func (b *book) left() (counters int, durable bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	counters = len(b.tally.counters) + len(b.tally.credentials)
+	counters = b.tally.counters.len() + b.tally.credentials.len()
 	if b.underway != nil {
 		counters++
 	}

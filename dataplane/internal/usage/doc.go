@@ -9,6 +9,12 @@
 // this boot, in the spool's journal first → batch, in the journal first → Publisher. A process that dies leaves its ring and its
 // journal; the next one takes up what they hold and sends it under the boot and the numbers that it had.
 //
+// Where many call, nearly each request is a counter of its own, so what is done for each counter is kept cheap: counts lie one behind the
+// other in tables that are filled, walked and emptied without an allocation (table), and are written into entries and batches as
+// protobuf's encoder would write them, without a message for each (wire). A batch takes those that came first. The journal is begun
+// anew when that is next to nothing, which is right after all was sent, else when it is large. What reads a journal believes
+// nothing: it goes through protobuf's decoder, and takes counters in any order.
+//
 // Two processes of a node may count at the same time, while one takes over from the other: each has a folder that is locked as long as it lives,
 // and the one that stays looks every ten seconds for what the other left.
 //

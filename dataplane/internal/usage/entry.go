@@ -32,6 +32,8 @@ const (
 	// maxVerdict and maxEvent bound what is believed of a counter and of a single request, in bytes; no batch that the bus takes could hold more.
 	maxVerdict = 64
 	maxEvent   = 16 << 10
+	// keptScratch is how much room is kept for the next entry.
+	keptScratch = 4 << 20
 )
 
 // prefixed bytes, and numbers, are as encoding/binary's uvarint has them.
@@ -84,8 +86,8 @@ func cutBytes(b []byte) (cut, rest []byte, err error) {
 }
 
 // all describes the book.
-func (b *book) all() (spool.Entry, error) {
-	body := binary.AppendUvarint(nil, uint64(max(b.began.UnixMilli(), 0)))
+func (b *book) all() spool.Entry {
+	body := binary.AppendUvarint(b.scratch[:0], uint64(max(b.began.UnixMilli(), 0)))
 	body = binary.AppendUvarint(body, b.number)
 	body = appendHeads(body, b.heads)
 	var underway []byte
@@ -94,31 +96,25 @@ func (b *book) all() (spool.Entry, error) {
 	}
 	body = binary.AppendUvarint(body, uint64(len(underway)))
 	body = append(body, underway...)
-	body, err := proto.MarshalOptions{}.MarshalAppend(body, b.message(b.tally, b.waiting.events, b.waiting.dropped))
-	return spool.Entry{Kind: entryAll, Body: body}, err //nolint:wrapcheck // by who reports it
+	return b.entry(entryAll, body, &b.tally, b.waiting.events, b.waiting.dropped)
 }
 
-func (b *book) counts(heads []uint64, more round) (spool.Entry, error) {
-	body, err := proto.MarshalOptions{}.MarshalAppend(appendHeads(nil, heads), b.message(more.tally, more.events, more.dropped))
-	return spool.Entry{Kind: entryCounts, Body: body}, err //nolint:wrapcheck // by who reports it
+// counts describes a round.
+func (b *book) counts(heads []uint64, more *tally, events [][]byte, dropped uint64) spool.Entry {
+	return b.entry(entryCounts, appendHeads(b.scratch[:0], heads), more, events, dropped)
 }
 
-// message says counts in a batch's words.
-func (b *book) message(t tally, events []*usagev1.Event, dropped uint64) *usagev1.Batch {
-	m := &usagev1.Batch{
-		Node: b.origin.Node, Environment: b.origin.Environment, Boot: b.origin.Boot,
-		Counters:      make([]*usagev1.Counter, 0, len(t.counters)),
-		Credentials:   make([]*usagev1.CredentialCount, 0, len(t.credentials)),
-		Events:        events,
-		EventsDropped: dropped,
+// entry ends an entry that begins like this with counts, in a batch's words. It lies in scratch until the next one.
+func (b *book) entry(kind byte, body []byte, t *tally, events [][]byte, dropped uint64) spool.Entry {
+	body = t.appendAll(appendOrigin(body, b.origin, 0))
+	for _, event := range events {
+		body = appendEvent(body, event)
 	}
-	for key, counts := range t.counters {
-		m.Counters = append(m.Counters, counter(key, counts))
+	body = appendNumber(body, tagEventsDropped, dropped)
+	if b.scratch = body[:0]; cap(body) > keptScratch {
+		b.scratch = nil
 	}
-	for key, counts := range t.credentials {
-		m.Credentials = append(m.Credentials, credentialCount(key, counts))
-	}
-	return m
+	return spool.Entry{Kind: kind, Body: body}
 }
 
 // apply repeats what an entry says.
@@ -197,12 +193,18 @@ func (b *book) applyCounts(data []byte) error {
 		}
 		b.tally.use(key, counts)
 	}
+	events := make([][]byte, 0, len(m.GetEvents()))
 	for _, event := range m.GetEvents() {
-		if proto.Size(event) > maxEvent {
+		encoded, err := proto.Marshal(event)
+		if err != nil {
+			return fmt.Errorf("a single request: %w", err)
+		}
+		if len(encoded) > maxEvent {
 			return errors.New("a single request is told of at too great length")
 		}
+		events = append(events, encoded)
 	}
-	b.waiting.add(m.GetEvents(), m.GetEventsDropped())
+	b.waiting.add(events, m.GetEventsDropped())
 	return nil
 }
 
@@ -219,17 +221,15 @@ func (b *book) applyBatch(data []byte) error {
 	}
 	for _, c := range m.GetCounters() {
 		key, counts, err := readCounter(c)
-		if err != nil || b.tally.counters[key] != counts {
+		if err != nil || !b.tally.counters.remove(key.hash(), &key, func(c Counts) bool { return c == counts }) {
 			return errors.Join(errNotWaiting, err)
 		}
-		delete(b.tally.counters, key)
 	}
 	for _, c := range m.GetCredentials() {
 		key, counts, err := readCredential(c)
-		if err != nil || b.tally.credentials[key] != counts {
+		if err != nil || !b.tally.credentials.remove(key.hash(), &key, func(c CredentialCounts) bool { return c == counts }) {
 			return errors.Join(errNotWaiting, err)
 		}
-		delete(b.tally.credentials, key)
 	}
 	if len(m.GetEvents()) > len(b.waiting.events) || m.GetEventsDropped() > b.waiting.dropped {
 		return errNotWaiting
@@ -259,27 +259,6 @@ func (b *book) read(data []byte, number uint64) (*usagev1.Batch, error) {
 
 // errForeign says that counts are another node's: this one may not report them.
 var errForeign = errors.New("it was counted by another node, or in another environment")
-
-func counter(key Key, counts Counts) *usagev1.Counter {
-	return &usagev1.Counter{
-		Minute:        key.Minute,
-		Route:         idBytes(key.Route),
-		Consumer:      idBytes(key.Consumer),
-		StatusClass:   uint32(key.StatusClass),
-		Verdict:       key.Verdict,
-		Requests:      counts.Requests,
-		RequestBytes:  counts.RequestBytes,
-		ResponseBytes: counts.ResponseBytes,
-		DurationUs:    counts.DurationUs,
-	}
-}
-
-func credentialCount(key CredentialKey, counts CredentialCounts) *usagev1.CredentialCount {
-	return &usagev1.CredentialCount{
-		Credential: idBytes(key.Credential), Consumer: idBytes(key.Consumer), Hour: key.Hour,
-		Requests: counts.Requests, LastUsedMs: counts.LastUsedMs,
-	}
-}
 
 func readCounter(c *usagev1.Counter) (Key, Counts, error) {
 	route, err := readID(c.GetRoute())

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,20 +148,20 @@ func idBytes(of id.ID) []byte {
 	return of[:]
 }
 
-// waiting are single requests on their way to the bus.
+// waiting are single requests on their way to the bus, each encoded as it will be sent.
 type waiting struct {
-	events  []*usagev1.Event
+	events  [][]byte
 	bytes   int
 	dropped uint64
 }
 
 // admit returns of more what there is room for. The newest go without; of those the rejected ones are counted.
-func (w *waiting) admit(more []*usagev1.Event) (admitted []*usagev1.Event, dropped uint64) {
+func (w *waiting) admit(more []*usagev1.Event) (admitted [][]byte, dropped uint64) {
 	bytes := w.bytes
 	for _, event := range more {
-		size := proto.Size(event)
-		if len(w.events)+len(admitted) < waitingEvents && bytes+size <= waitingEventBytes {
-			admitted, bytes = append(admitted, event), bytes+size
+		encoded, err := proto.Marshal(event)
+		if err == nil && len(w.events)+len(admitted) < waitingEvents && bytes+len(encoded) <= waitingEventBytes {
+			admitted, bytes = append(admitted, encoded), bytes+len(encoded)
 		} else if event.GetVerdict() != Allowed {
 			dropped++
 		}
@@ -169,19 +170,19 @@ func (w *waiting) admit(more []*usagev1.Event) (admitted []*usagev1.Event, dropp
 }
 
 // add puts more behind.
-func (w *waiting) add(more []*usagev1.Event, dropped uint64) {
+func (w *waiting) add(more [][]byte, dropped uint64) {
 	w.dropped += dropped
 	w.events = append(w.events, more...)
 	for _, event := range more {
-		w.bytes += proto.Size(event)
+		w.bytes += len(event)
 	}
 }
 
 // remove takes away the first n, and so many of those that were dropped.
 func (w *waiting) remove(n int, dropped uint64) {
 	for _, event := range w.events[:n] {
-		w.bytes -= proto.Size(event)
+		w.bytes -= len(event)
 	}
-	w.events = append([]*usagev1.Event(nil), w.events[n:]...)
+	w.events = slices.Delete(w.events, 0, n)
 	w.dropped -= dropped
 }

@@ -71,6 +71,22 @@ func TestWhatWaitsOfSingleRequestsIsBounded(t *testing.T) {
 	}
 }
 
+func TestASingleRequestThatNoMessageCanHoldIsDroppedAndCountedAndHoldsUpNobody(t *testing.T) {
+	ledger, bus := Open(config(t, t.TempDir(), "boot")), newBus()
+	defer func() { _ = ledger.close() }()
+	broken := request(11)
+	broken.ShadowVerdict = "\xff"
+	ledger.Recorder().Record(0, broken)
+	ledger.Recorder().Record(0, request(11))
+	ledger.keep()
+	if !NewSender(ledger, bus, ledger.cfg.Log).round(t.Context()) || !ledger.durable() {
+		t.Fatal("something is left, or the disk isn't used any more")
+	}
+	if got := bus.sums(t); got.requests != 2 || len(got.events) != 1 || got.dropped != 1 {
+		t.Errorf("%d requests were counted, %d told of, %d dropped; want 2, 1, 1", got.requests, len(got.events), got.dropped)
+	}
+}
+
 func TestKeysThatCallersPutWhereNoneBelongAreMasked(t *testing.T) {
 	for text, want := range map[string]string{
 		"/a": "/a", "/reset/spk_test_0123abcABC_x/now": "/reset/spk_***/now", "spk_a spk_b": "spk_*** spk_***", "spk_": "spk_***",

@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"hash/maphash"
 	"log/slog"
 
 	"github.com/sallyport/sallyport/proto/id"
@@ -63,95 +62,88 @@ var folds = [...]struct {
 // fold merges counters when too many wait, and returns how many there are fewer.
 func (t *tally) fold(log *slog.Logger) int {
 	folded := t.foldCounters(log)
-	before := len(t.credentials)
+	before := t.credentials.len()
 	if before <= pendingCredentials {
 		return folded
 	}
-	days := make(map[CredentialKey]CredentialCounts)
-	for key, counts := range t.credentials {
-		key.Hour -= key.Hour % hoursPerDay
-		total := days[key]
-		total.add(counts)
-		days[key] = total
+	hourly := t.credentials
+	t.credentials = table[CredentialKey, CredentialCounts]{}
+	for _, e := range hourly.all() {
+		e.key.Hour -= e.key.Hour % hoursPerDay
+		t.use(e.key, e.counts)
 	}
-	t.credentials = days
-	if len(days) < before {
-		log.Warn("usage of credentials folded to days: the bus has been away for long", "counters_before", before, "counters_after", len(days))
+	after := t.credentials.len()
+	if after < before {
+		log.Warn("usage of credentials folded to days: the bus has been away for long", "counters_before", before, "counters_after", after)
 	}
-	return folded + before - len(days)
+	return folded + before - after
 }
 
 func (t *tally) foldCounters(log *slog.Logger) (fewer int) {
 	for _, fold := range folds {
-		before := len(t.counters)
+		before := t.counters.len()
 		if before <= pendingCounters {
 			break
 		}
-		folded := make(map[Key]Counts)
-		for key, counts := range t.counters {
-			key = fold.into(key)
-			total := folded[key]
-			total.add(counts)
-			folded[key] = total
+		detailed := t.counters
+		t.counters = table[Key, Counts]{}
+		for _, e := range detailed.all() {
+			t.count(fold.into(e.key), e.counts)
 		}
-		t.counters = folded
-		if len(folded) == before {
+		after := t.counters.len()
+		if after == before {
 			continue
 		}
-		fewer += before - len(folded)
-		log.Warn("usage folded: the bus has been away for long", "to", fold.to, "counters_before", before, "counters_after", len(folded))
+		fewer += before - after
+		log.Warn("usage folded: the bus has been away for long", "to", fold.to, "counters_before", before, "counters_after", after)
 	}
 	return fewer
 }
 
-// minuteCap bounds the counters of a minute. It knows the latest minutes; what comes later than that is rare, and begins anew.
+// minuteCap bounds the counters of a minute. It knows the latest minutes; what comes later than that is rare, and begins anew. The zero
+// value has seen none.
 type minuteCap struct {
-	seed    maphash.Seed
 	minutes [2]struct {
 		minute int64
-		seen   map[uint64]struct{}
+		seen   hashes
 	}
 }
 
-func newMinuteCap() *minuteCap { return &minuteCap{seed: maphash.MakeSeed()} }
-
-// admit returns the key under which a counter is kept.
-func (c *minuteCap) admit(key Key) Key {
+// admit makes a key the one under which its counter is kept, and returns whether it was another.
+func (c *minuteCap) admit(hash *uint64, key *Key) (folded bool) {
 	seen := c.seen(key.Minute)
-	if _, known := seen[maphash.Comparable(c.seed, key)]; known {
-		return key
+	if seen.has(*hash) {
+		return false
 	}
-	if len(seen) >= minuteVerdicts {
-		key = withoutVerdict(key)
+	if seen.count >= minuteVerdicts && key.Verdict != Allowed && key.Verdict != Folded {
+		*key = withoutVerdict(*key)
+		*hash, folded = key.hash(), true
 	}
-	if len(seen) >= minuteCounters {
-		if _, known := seen[maphash.Comparable(c.seed, key)]; known {
-			return key
-		}
-		key = withoutRoute(key)
+	if seen.count >= minuteCounters && !key.Route.IsZero() && (!folded || !seen.has(*hash)) {
+		*key = withoutRoute(*key)
+		*hash, folded = key.hash(), true
 	}
-	seen[maphash.Comparable(c.seed, key)] = struct{}{}
-	return key
+	seen.add(*hash)
+	return folded
 }
 
-func (c *minuteCap) seen(minute int64) map[uint64]struct{} {
+func (c *minuteCap) seen(minute int64) *hashes {
 	slot := &c.minutes[uint64(minute)%uint64(len(c.minutes))]
-	if slot.minute != minute || slot.seen == nil {
-		slot.minute, slot.seen = minute, make(map[uint64]struct{})
+	if slot.minute != minute {
+		slot.minute = minute
+		slot.seen.reset()
 	}
-	return slot.seen
+	return &slot.seen
 }
 
-// limit returns a tally whose counters are within the bound, and how many were folded for it.
-func (c *minuteCap) limit(t tally) (tally, int) {
-	limited := tally{counters: make(map[Key]Counts, len(t.counters)), credentials: t.credentials}
-	folded := 0
-	for key, counts := range t.counters {
-		kept := c.admit(key)
-		if kept != key {
+// limit keeps the counters of a tally within the bound, and returns how many were folded for it. Several may have one key from then
+// on: the tally is to be merged into another, or written, and not to be counted on.
+func (c *minuteCap) limit(t *tally) (folded int) {
+	counters := t.counters.all()
+	for i := range counters {
+		if c.admit(&counters[i].hash, &counters[i].key) {
 			folded++
 		}
-		limited.count(kept, counts)
 	}
-	return limited, folded
+	return folded
 }

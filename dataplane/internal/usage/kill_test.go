@@ -273,6 +273,35 @@ func TestTheJournalStaysShortWhileTheBusIsAway(t *testing.T) {
 	}
 }
 
+// Begun anew right before it is sent the journal would be written twice.
+func TestTheJournalOfManyCountersIsBegunAnewOnceTheyWereSentAndNotBefore(t *testing.T) {
+	ledger := Open(config(t, t.TempDir(), "first"))
+	defer func() { _ = ledger.close() }()
+	book, bus := ledger.current, newBus()
+	const counters, rounds = 30_000, 2
+	for range rounds {
+		for n := range counters {
+			q := request(1)
+			q.Consumer, q.Credential = id.ID{byte(n), byte(n >> 8)}, id.ID{1, byte(n), byte(n >> 8)}
+			ledger.Recorder().Record(uint32(n), q)
+		}
+		ledger.keep()
+	}
+	before := book.bytes()
+	if before < journalBytes || book.allBytes > journalBytes/journalShare {
+		t.Errorf("before it was sent the journal has %d bytes, and was begun with %d", before, book.allBytes)
+	}
+	if !NewSender(ledger, bus, slog.New(slog.DiscardHandler)).round(t.Context()) {
+		t.Fatal("something is left")
+	}
+	if after := book.bytes(); after > before/2 || book.allBytes > 2*before/journalShare {
+		t.Errorf("once it was sent the journal has %d bytes, and was begun with %d", after, book.allBytes)
+	}
+	if got := drained(t, copyOf(t, ledger.cfg.Dir), bus).requests; got != counters*rounds {
+		t.Errorf("%d requests were counted, want %d", got, counters*rounds)
+	}
+}
+
 func TestARingThatIsTakenAwayCostsNoCount(t *testing.T) {
 	dir, bus := t.TempDir(), newBus()
 	ledger := Open(config(t, dir, "first"))
@@ -330,27 +359,22 @@ func TestADiskThatTakesNothingAtFirstIsHadLater(t *testing.T) {
 // Whatever a journal says, it is taken or refused: nothing panics, and the batches made of it count what it counted.
 func FuzzBook(f *testing.F) {
 	empty := func() *book {
-		return &book{origin: Origin{Node: "n", Environment: "e", Boot: "b"}, log: slog.New(slog.DiscardHandler), tally: newTally()}
+		return &book{origin: Origin{Node: "n", Environment: "e", Boot: "b"}, log: slog.New(slog.DiscardHandler)}
 	}
 	b := empty()
-	all, err := b.all()
-	if err != nil {
-		f.Fatal(err)
-	}
-	b.began = time.Now()
-	more := round{tally: newTally(), dropped: 3}
+	all := b.all().Body
+	b.scratch, b.began = nil, time.Now()
+	more := round{dropped: 3}
 	for n := range 20 {
 		q := request(n)
 		more.record(&q.Record)
 		more.events = append(more.events, q.event())
 	}
-	counts, err := b.counts([]uint64{1, 2, 3}, more)
-	if err != nil {
-		f.Fatal(err)
-	}
-	b.take(nil, more, func() {})
-	f.Add(all.Body, counts.Body, []byte{1}, uint8(entryStored))
-	f.Add(all.Body, counts.Body, b.next().data, uint8(entryBatch))
+	events, dropped := b.waiting.admit(more.events)
+	counts := b.counts([]uint64{1, 2, 3}, &more.tally, events, dropped).Body
+	b.take(nil, &more, func() {})
+	f.Add(all, counts, []byte{1}, uint8(entryStored))
+	f.Add(all, counts, b.next().data, uint8(entryBatch))
 	f.Fuzz(func(t *testing.T, all, second, third []byte, kind uint8) {
 		b := empty()
 		if b.apply(spool.Entry{Kind: entryAll, Body: all}) != nil || b.apply(spool.Entry{Kind: entryCounts, Body: second}) != nil {
@@ -360,13 +384,13 @@ func FuzzBook(f *testing.F) {
 		if b.underway != nil {
 			b.stored()
 		}
-		waits, batched := b.tally.requests(), tally{}
+		waits := b.tally.requests()
 		for next := b.next(); next != nil; next = b.next() {
 			message, err := b.read(next.data, next.number)
 			if err != nil {
 				t.Fatal(err)
 			}
-			batched.counters = map[Key]Counts{}
+			var batched tally
 			for _, c := range message.GetCounters() {
 				key, counts, err := readCounter(c)
 				if err != nil {
@@ -385,8 +409,8 @@ func FuzzBook(f *testing.F) {
 
 // requests is the sum of all counters.
 func (t *tally) requests() (n uint64) {
-	for _, counts := range t.counters {
-		n += counts.Requests
+	for _, e := range t.counters.all() {
+		n += e.counts.Requests
 	}
 	return n
 }

@@ -36,9 +36,11 @@ type Ledger struct {
 	recorder *Recorder
 	current  *book
 
-	ring *spool.Ring
-	cap  *minuteCap
-	last time.Time // that the disk was looked after
+	ring  *spool.Ring
+	cap   minuteCap
+	more  round // of the keeper, between two of them empty
+	heads []uint64
+	last  time.Time // that the disk was looked after
 
 	mu      sync.Mutex
 	origin  Origin
@@ -50,8 +52,8 @@ type Ledger struct {
 // Open returns the ledger of a boot, with what earlier ones left. A disk that fails is told of, and done without.
 func Open(cfg Config) *Ledger {
 	l := &Ledger{
-		cfg: cfg, origin: cfg.Origin, recorder: NewRecorder(), cap: newMinuteCap(),
-		current: &book{origin: cfg.Origin, log: cfg.Log, began: time.Now(), tally: newTally()},
+		cfg: cfg, origin: cfg.Origin, recorder: NewRecorder(),
+		current: &book{origin: cfg.Origin, log: cfg.Log, began: time.Now()},
 	}
 	if cfg.Dir == "" {
 		return l
@@ -115,7 +117,7 @@ func (l *Ledger) read(folder *spool.Folder) *book {
 	origin := l.origin
 	l.mu.Unlock()
 	origin.Boot = folder.Boot
-	b := &book{origin: origin, log: l.cfg.Log, folder: folder, earlier: true, tally: newTally()}
+	b := &book{origin: origin, log: l.cfg.Log, folder: folder, earlier: true}
 	if err := folder.Read(b.apply); err != nil {
 		l.refused.Add(1)
 		aside, failed := folder.Refuse()
@@ -137,14 +139,13 @@ func (l *Ledger) readRing(b *book) {
 	if len(b.heads) == 0 {
 		return
 	}
-	recorded := newTally()
+	var recorded tally
 	if err := b.folder.Replay(b.heads, recorded.record); err != nil {
 		l.refused.Add(1)
 		l.cfg.Log.Error("what an earlier boot recorded last can't be read, and isn't counted", "boot", b.origin.Boot, "error", err)
 	}
-	limited, capped := l.cap.limit(recorded)
-	l.capped.Add(uint64(capped))
-	b.tally.merge(limited)
+	l.capped.Add(uint64(l.cap.limit(&recorded)))
+	b.tally.merge(&recorded)
 	b.heads = nil
 	b.tally.fold(l.cfg.Log)
 }
@@ -202,25 +203,25 @@ func (l *Ledger) run(ctx context.Context) {
 
 // keep moves what was recorded into the book of this boot.
 func (l *Ledger) keep() {
-	more := round{tally: newTally()}
+	more := &l.more
 	l.recorder.collect(&more.tally)
-	var heads []uint64
+	l.heads = l.heads[:0]
 	if l.ring != nil {
-		heads = l.ring.Drain(make([]uint64, 0, spool.Stripes), more.record)
+		l.heads = l.ring.Drain(l.heads, more.record)
 	}
-	var capped int
-	more.tally, capped = l.cap.limit(more.tally)
+	l.capped.Add(uint64(l.cap.limit(&more.tally)))
 	more.events, more.dropped = l.recorder.events.take()
-	l.capped.Add(uint64(capped))
 	l.events.Add(uint64(len(more.events)))
 	l.dropped.Add(more.dropped)
 	if !more.empty() {
-		l.folded.Add(uint64(l.current.take(heads, more, func() {
+		l.folded.Add(uint64(l.current.take(l.heads, more, func() {
 			if l.ring != nil {
-				l.ring.Release(heads)
+				l.ring.Release(l.heads)
 			}
 		})))
 	}
+	more.reset()
+	more.events = nil
 	if l.cfg.Dir != "" && time.Since(l.last) >= mendInterval {
 		l.tend()
 	}

@@ -46,25 +46,19 @@ type Recorder struct {
 	ring    atomic.Pointer[spool.Ring] // nil: memory alone
 	events  events
 	stripes [spool.Stripes]stripe
+	spare   tally // of the keeper
 }
 
-// stripe counts in memory what the ring has no room for.
+// stripe counts in memory what the ring has no room for. It has two cache lines of its own.
 type stripe struct {
 	spilled atomic.Uint64 // of them, in memory alone
 
 	mu    sync.Mutex
 	tally tally
-	_     [32]byte // a cache line of its own
 }
 
 // NewRecorder returns a recorder that counts in memory alone, until a Ledger gives it a ring.
-func NewRecorder() *Recorder {
-	r := new(Recorder)
-	for i := range r.stripes {
-		r.stripes[i].tally = newTally()
-	}
-	return r
-}
+func NewRecorder() *Recorder { return new(Recorder) }
 
 // Record counts one answered request. Once it returns the count survives the process: the answer's end is sent after that.
 func (r *Recorder) Record(on uint32, q *Request) {
@@ -86,23 +80,25 @@ func (s *stripe) spill(record *spool.Record) {
 	s.mu.Unlock()
 }
 
-// collect moves what was counted in memory into a tally.
+// collect moves what was counted in memory into a tally. It is the keeper's.
 func (r *Recorder) collect(into *tally) {
 	for i := range r.stripes {
-		into.merge(r.stripes[i].take())
+		if r.stripes[i].swap(&r.spare) {
+			into.merge(&r.spare)
+			r.spare.reset()
+		}
 	}
 }
 
-// take returns what was counted, and leaves nothing: requests wait for no sum of it.
-func (s *stripe) take() tally {
+// swap gives what was counted for an empty tally: requests wait for no sum of it. False: there is nothing.
+func (s *stripe) swap(empty *tally) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tally.empty() {
-		return tally{} // its maps stay with the requests
+		return false
 	}
-	taken := s.tally
-	s.tally = newTally()
-	return taken
+	s.tally, *empty = *empty, s.tally
+	return true
 }
 
 // spilled returns how many requests were counted in memory alone.

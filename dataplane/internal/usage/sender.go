@@ -19,7 +19,7 @@ const (
 )
 
 // Publisher gets a batch stored: it returns nil only once the bus has said so. message names the batch, so that one sent
-// twice is stored once.
+// twice is stored once. The data is the caller's again once Publish has returned.
 type Publisher interface {
 	Publish(ctx context.Context, message string, data []byte) error
 }

@@ -1,6 +1,9 @@
 package usage
 
 import (
+	"encoding/binary"
+	"hash/maphash"
+
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
 	"github.com/sallyport/sallyport/proto/id"
 )
@@ -17,6 +20,20 @@ type Key struct {
 	StatusClass uint8
 	// Verdict is "allowed" or the code of the rejection.
 	Verdict string
+}
+
+// seed makes hashes that nobody outside of the process can foretell.
+var seed = maphash.MakeSeed()
+
+// hash is over the beginning of the verdict, if that is longer than any.
+func (k *Key) hash() uint64 {
+	var b [8 + 1 + 2*len(id.ID{}) + maxVerdict]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(k.Minute))
+	b[8] = k.StatusClass
+	copy(b[9:], k.Route[:])
+	copy(b[9+len(id.ID{}):], k.Consumer[:])
+	n := copy(b[9+2*len(id.ID{}):], k.Verdict)
+	return maphash.Bytes(seed, b[:9+2*len(id.ID{})+n])
 }
 
 // Counts add up.
@@ -38,6 +55,14 @@ type CredentialKey struct {
 	Hour int64
 }
 
+func (k *CredentialKey) hash() uint64 {
+	var b [8 + 2*len(id.ID{})]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(k.Hour))
+	copy(b[8:], k.Credential[:])
+	copy(b[8+len(id.ID{}):], k.Consumer[:])
+	return maphash.Bytes(seed, b[:])
+}
+
 // CredentialCounts add up, and keep the latest use.
 type CredentialCounts struct {
 	Requests   uint64
@@ -56,17 +81,13 @@ const (
 	worstClass = 5
 )
 
-// tally is counts that have been added up.
+// tally is counts that have been added up. The zero value is empty.
 type tally struct {
-	counters    map[Key]Counts
-	credentials map[CredentialKey]CredentialCounts
+	counters    table[Key, Counts]
+	credentials table[CredentialKey, CredentialCounts]
 }
 
-func newTally() tally {
-	return tally{counters: make(map[Key]Counts), credentials: make(map[CredentialKey]CredentialCounts)}
-}
-
-func (t *tally) empty() bool { return len(t.counters)+len(t.credentials) == 0 }
+func (t *tally) empty() bool { return t.counters.len()+t.credentials.len() == 0 }
 
 // record adds one request.
 func (t *tally) record(r *spool.Record) {
@@ -82,24 +103,25 @@ func (t *tally) record(r *spool.Record) {
 	}
 }
 
-func (t *tally) count(key Key, more Counts) {
-	total := t.counters[key]
-	total.add(more)
-	t.counters[key] = total
-}
+func (t *tally) count(key Key, more Counts) { t.counters.at(key.hash(), &key).add(more) }
 
 func (t *tally) use(key CredentialKey, more CredentialCounts) {
-	total := t.credentials[key]
-	total.add(more)
-	t.credentials[key] = total
+	t.credentials.at(key.hash(), &key).add(more)
 }
 
 // merge adds another tally.
-func (t *tally) merge(more tally) {
-	for key, counts := range more.counters {
-		t.count(key, counts)
+func (t *tally) merge(more *tally) {
+	counters, credentials := more.counters.all(), more.credentials.all()
+	for i := range counters {
+		t.counters.at(counters[i].hash, &counters[i].key).add(counters[i].counts)
 	}
-	for key, counts := range more.credentials {
-		t.use(key, counts)
+	for i := range credentials {
+		t.credentials.at(credentials[i].hash, &credentials[i].key).add(credentials[i].counts)
 	}
+}
+
+// reset empties the tally, to be used again.
+func (t *tally) reset() {
+	t.counters.reset()
+	t.credentials.reset()
 }

@@ -49,7 +49,7 @@ func (l *bus) Publish(_ context.Context, message string, data []byte) error {
 		if err := proto.Unmarshal(data, batch); err != nil {
 			return err //nolint:wrapcheck // a test's
 		}
-		l.messages[message] = data
+		l.messages[message] = bytes.Clone(data)
 		l.order = append(l.order, batch)
 	}
 	return err
@@ -78,7 +78,7 @@ func (l *bus) sums(t *testing.T) sums {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := sums{tally: newTally()}
+	var s sums
 	for _, batch := range l.order {
 		for _, c := range batch.GetCounters() {
 			key, counts, err := readCounter(c)
@@ -121,26 +121,39 @@ func request(n int) *Request {
 // expect says where a bus wasn't told exactly of the first n requests.
 func (s sums) expect(t *testing.T, n int) {
 	t.Helper()
-	want := newTally()
+	var want tally
 	for i := range n {
 		want.record(&request(i).Record)
 	}
 	if s.requests != uint64(n) {
 		t.Errorf("%d requests were counted, want %d", s.requests, n)
 	}
-	for key, counts := range want.counters {
-		if s.counters[key] != counts {
-			t.Fatalf("%+v: counted %+v, want %+v", key, s.counters[key], counts)
+	counters, credentials := s.maps()
+	for _, e := range want.counters.all() {
+		if counters[e.key] != e.counts {
+			t.Fatalf("%+v: counted %+v, want %+v", e.key, counters[e.key], e.counts)
 		}
 	}
-	for key, counts := range want.credentials {
-		if s.credentials[key] != counts {
-			t.Fatalf("%+v: counted %+v, want %+v", key, s.credentials[key], counts)
+	for _, e := range want.credentials.all() {
+		if credentials[e.key] != e.counts {
+			t.Fatalf("%+v: counted %+v, want %+v", e.key, credentials[e.key], e.counts)
 		}
 	}
-	if len(s.counters) != len(want.counters) || len(s.credentials) != len(want.credentials) {
-		t.Errorf("%d counters and %d of credentials, want %d and %d", len(s.counters), len(s.credentials), len(want.counters), len(want.credentials))
+	if len(counters) != want.counters.len() || len(credentials) != want.credentials.len() {
+		t.Errorf("%d counters and %d of credentials, want %d and %d", len(counters), len(credentials), want.counters.len(), want.credentials.len())
 	}
+}
+
+// maps are a tally as it would be in any order.
+func (t *tally) maps() (map[Key]Counts, map[CredentialKey]CredentialCounts) {
+	counters, credentials := map[Key]Counts{}, map[CredentialKey]CredentialCounts{}
+	for _, e := range t.counters.all() {
+		counters[e.key] = e.counts
+	}
+	for _, e := range t.credentials.all() {
+		credentials[e.key] = e.counts
+	}
+	return counters, credentials
 }
 
 func record(r *Recorder, n int) {
@@ -239,8 +252,8 @@ func TestABatchFitsTheBusHoweverMuchWaits(t *testing.T) {
 			t.Errorf("a batch has %d bytes, want %d at most", len(data), batchBytes)
 		}
 	}
-	if got := bus.sums(t); got.requests != counters || len(got.credentials) != counters {
-		t.Errorf("the bus was told of %d requests and %d credentials, want %d of both", got.requests, len(got.credentials), counters)
+	if got := bus.sums(t); got.requests != counters || got.credentials.len() != counters {
+		t.Errorf("the bus was told of %d requests and %d credentials, want %d of both", got.requests, got.credentials.len(), counters)
 	}
 }
 

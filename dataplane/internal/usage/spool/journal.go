@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -31,7 +30,6 @@ type Journal struct {
 	index uint64
 	size  int64
 	dirty bool // the last entry isn't synced
-	frame bytes.Buffer
 }
 
 // Entry is one of a journal.
@@ -75,24 +73,18 @@ func (j *Journal) Append(e Entry) error {
 	order.PutUint32(header[:], uint32(len(e.Body)))
 	order.PutUint32(header[4:], j.sum(j.index, e))
 	header[8] = e.Kind
-	j.frame.Reset()
-	j.frame.Write(header[:])
-	j.frame.Write(e.Body)
-	n, err := j.file.WriteAt(j.frame.Bytes(), j.size)
-	if j.frame.Cap() > keptFrame {
-		j.frame = bytes.Buffer{}
+	// The header goes alone: a copy of the entry, to write both at once, costs more. Without its body it is no entry.
+	for _, part := range [...][]byte{header[:], e.Body} {
+		n, err := j.file.WriteAt(part, j.size)
+		j.size += int64(n)
+		if err != nil {
+			return fmt.Errorf("write the journal: %w", err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("write the journal: %w", err)
-	}
-	j.size += int64(n)
 	j.index++
 	j.dirty = true
 	return nil
 }
-
-// keptFrame is how large a buffer is kept for the next entry.
-const keptFrame = 1 << 20
 
 func (j *Journal) sum(index uint64, e Entry) uint32 { return entrySum(j.salt[:], index, e) }
 

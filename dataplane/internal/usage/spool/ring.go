@@ -42,6 +42,7 @@ type Ring struct {
 	wake    chan struct{}
 	broken  atomic.Bool
 	stripes [Stripes]stripe
+	copied  [atOnce][recordWords]uint64 // the owner's
 }
 
 type stripe struct {
@@ -207,35 +208,50 @@ func (r *Ring) Drain(heads []uint64, visit func(*Record)) []uint64 {
 
 func (r *Ring) drain(number uint64, rec *Record, visit func(*Record)) {
 	s := &r.stripes[number]
-	for tail := s.tail.Load(); s.read < tail; s.read++ {
-		committed := r.load(number, s.read, rec)
-		if !committed && !r.broken.Load() {
-			return // its writer is at work
+	for tail := s.tail.Load(); s.read < tail; {
+		copied := r.copy(number, s.read, min(tail-s.read, atOnce))
+		for i := range r.copied[:copied] {
+			if r.whole(&r.copied[i], number, s.read, rec) {
+				visit(rec)
+			} else if !r.broken.Load() {
+				return // its writer is at work
+			}
+			s.read++
 		}
-		if committed {
-			visit(rec)
+		if copied == 0 {
+			s.read++ // its memory is gone
 		}
 	}
 }
 
-// load reads a record; false: it isn't whole.
-func (r *Ring) load(stripe, position uint64, rec *Record) (whole bool) {
+// atOnce is how many records the owner copies out of the ring at once: being ready for a fault has its price.
+const atOnce = 32
+
+// copy copies records to where they can be looked at, and returns how many: at a fault it ends.
+func (r *Ring) copy(stripe, position, n uint64) (copied int) {
 	before := debug.SetPanicOnFault(true)
-	faulted := true
 	defer func() {
 		debug.SetPanicOnFault(before)
-		if faulted {
+		if uint64(copied) < n {
 			r.giveUp(recover())
 		}
 	}()
-	at := r.record(stripe, position)
-	commit := atomic.LoadUint64(&at[commitWord])
-	words := *at
-	faulted = false
-	if commit != commitOf(&words, r.salt, stripe, position) {
+	for ; uint64(copied) < n; copied++ {
+		at := r.record(stripe, position+uint64(copied))
+		// The word that commits it first: what it commits is there then.
+		commit := atomic.LoadUint64(&at[commitWord])
+		r.copied[copied] = *at
+		r.copied[copied][commitWord] = commit
+	}
+	return copied
+}
+
+// whole reads a record that was copied; false: it isn't whole.
+func (r *Ring) whole(words *[recordWords]uint64, stripe, position uint64, rec *Record) bool {
+	if words[commitWord] != commitOf(words, r.salt, stripe, position) {
 		return false
 	}
-	name, ok := r.names.name(rec.unpack(&words))
+	name, ok := r.names.name(rec.unpack(words))
 	rec.Verdict = name
 	return ok
 }

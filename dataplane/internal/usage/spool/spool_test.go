@@ -182,6 +182,31 @@ func TestAFileCutShortUnderARunningProcessGivesTheRingUpAndNothingElse(t *testin
 	ring.Drain(nil, func(*Record) { t.Error("something came out") })
 }
 
+func TestOfAFileThatWasCutShortInTheMiddleComesOutWhatIsBeforeTheCut(t *testing.T) {
+	dir, _, ring := open(t)
+	const stripe, records = 3, 200
+	for n := range uint64(records) {
+		ring.Append(stripe, numbered(n))
+	}
+	start := int64(recordsAt + stripe*stripeBytes)
+	page := int64(os.Getpagesize())
+	cut := (start/page + 2) * page
+	if err := os.Truncate(filepath.Join(dir, "boot", ringFile), cut); err != nil {
+		t.Fatal(err)
+	}
+	whole := uint64(cut-start) / (recordWords * wordBytes)
+	var got uint64
+	heads := ring.Drain(nil, func(r *Record) {
+		if *r != *numbered(got) {
+			t.Fatalf("record %d came out as %+v", got, *r)
+		}
+		got++
+	})
+	if got != whole || !errors.Is(ring.Err(), ErrBroken) || heads[stripe] != records {
+		t.Errorf("%d records came out, want %d; the ring says %v, and was read up to %d", got, whole, ring.Err(), heads[stripe])
+	}
+}
+
 func TestAVerdictIsNamedByTheFileItself(t *testing.T) {
 	_, folder, ring := open(t)
 	verdicts := map[string]bool{}
