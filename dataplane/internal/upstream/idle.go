@@ -24,9 +24,8 @@ type shelf struct {
 	_     [24]byte // a cache line of its own
 }
 
-// push puts a connection on top, and returns the one that there is no room for any more.
+// push puts a connection on top, and returns the one that there is no room for any more. The shelf is locked, and isn't any more then.
 func (s *shelf) push(c *conn, most int) (old *conn) {
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.conns) >= most {
 		old = s.conns[0]
@@ -37,21 +36,26 @@ func (s *shelf) push(c *conn, most int) (old *conn) {
 	return old
 }
 
-func (s *shelf) pop() *conn {
-	if s.count.Load() == 0 {
-		return nil
+// pop takes the top one off; nil: there is none. busy: somebody else is at the shelf, whom only who is to wait waits for.
+func (s *shelf) pop(wait bool) (top *conn, busy bool) {
+	switch {
+	case s.count.Load() == 0:
+		return nil, false
+	case wait:
+		s.mu.Lock()
+	case !s.mu.TryLock():
+		return nil, true
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.conns) - 1
 	if last < 0 {
-		return nil
+		return nil, false
 	}
-	c := s.conns[last]
+	top = s.conns[last]
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	s.count.Store(int32(last))
-	return c
+	return top, false
 }
 
 // take takes those off that which is true of.
@@ -83,7 +87,7 @@ func (t *target) put(c *conn, stripe uint32) {
 		return
 	}
 	c.idleSince = now
-	if old := t.shelves[stripe&t.mask].push(c, t.perShelf); old != nil {
+	if old := t.freeShelf(stripe).push(c, t.perShelf); old != nil {
 		old.close()
 	}
 	if t.dropped.Load() {
@@ -94,21 +98,43 @@ func (t *target) put(c *conn, stripe uint32) {
 	}
 }
 
-// pop returns an idle connection that the guard lets through; nil: there is none.
+// freeShelf locks a shelf that nobody is at, the stripe's own if it can be had. A lock is held for some nanoseconds, but its holder may lose
+// his processor meanwhile.
+func (t *target) freeShelf(stripe uint32) *shelf {
+	for i := range uint32(len(t.shelves)) {
+		if s := &t.shelves[(stripe+i)&t.mask]; s.mu.TryLock() {
+			return s
+		}
+	}
+	own := &t.shelves[stripe&t.mask]
+	own.mu.Lock()
+	return own
+}
+
+// pop returns an idle connection that the guard lets through; nil: there is none. It waits for others only where all else is empty.
 func (t *target) pop(stripe uint32, guard *Guard) *conn {
+	c, busy := t.popFrom(stripe, guard, false)
+	if c == nil && busy {
+		c, _ = t.popFrom(stripe, guard, true)
+	}
+	return c
+}
+
+func (t *target) popFrom(stripe uint32, guard *Guard, wait bool) (_ *conn, skipped bool) {
 	for i := range uint32(len(t.shelves)) {
 		for {
-			c := t.shelves[(stripe+i)&t.mask].pop()
+			c, busy := t.shelves[(stripe+i)&t.mask].pop(wait)
+			skipped = skipped || busy
 			if c == nil {
 				break
 			}
 			if c.passes(guard) {
-				return c
+				return c, false
 			}
 			c.close()
 		}
 	}
-	return nil
+	return nil, skipped
 }
 
 // passes tells whether the guard lets the connection through: it may be another than the one that let it be opened.
