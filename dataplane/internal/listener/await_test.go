@@ -88,8 +88,11 @@ func TestARequestThatComesInPiecesIsReadOn(t *testing.T) {
 func TestAConnectionThatEndedTogetherWithItsRequestIsNotKept(t *testing.T) {
 	clock := sweeper.New()
 	ctx, stop := context.WithCancel(context.Background())
-	swept := make(chan error)
-	go func() { swept <- clock.Run(ctx) }()
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		_ = clock.Run(ctx)
+	}()
 	t.Cleanup(func() {
 		stop()
 		<-swept
@@ -111,9 +114,12 @@ func TestTheLookAtAnIdleConnectionIsNoDeadlineOfTheNextHead(t *testing.T) {
 		defer client.Close()
 		defer side.Close()
 		ctx, stop := context.WithCancel(t.Context())
-		swept := make(chan error)
+		swept := make(chan struct{})
 		c := clock{sweeper: sweeper.New(), conn: side}
-		go func() { swept <- c.sweeper.Run(ctx) }()
+		go func() {
+			defer close(swept)
+			_ = c.sweeper.Run(ctx)
+		}()
 		c.sweeper.Add(&c.timer, c.due)
 		c.expectNext(time.Hour)
 		c.enter(inHead)

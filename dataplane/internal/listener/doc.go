@@ -8,8 +8,9 @@
 //
 // # A connection
 //
-// Each has a goroutine, and one timer of the sweeper for whatever is due (clock). While nothing comes it holds no buffer: a bare TCP connection
-// is waited for by the kernel's word that it is readable. A plain request allocates nothing: what lives for one request is the
+// Each has a goroutine, and one timer of the sweeper for whatever is due (clock). A bare TCP connection stays with the runtime's poller from one
+// request to the next ([wire.await]): those that come whole are served there, and what waits for more bytes leaves it. While nothing comes the
+// connection holds no buffer. A plain request allocates nothing: what lives for one request is the
 // connection's memory, or the exchange's.
 //
 // What a client says of its connection alone (Connection, and the fields that it names) ends here: neither routes nor policies see a
