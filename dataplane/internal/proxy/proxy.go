@@ -105,6 +105,39 @@ func (p *Proxy) Serve(ex *pipeline.Exchange) {
 // ask takes the request to its upstream; ex.Rejection says what it failed at. It returns the stages that are to see the
 // answer, which are kept for Finish.
 func (p *Proxy) ask(ex *pipeline.Exchange, current *snapshot.Snapshot) *pipeline.Stages {
+	route := p.find(ex, current)
+	if route == nil {
+		return nil
+	}
+	ex.Stages = route.Stages
+	if route.Stages.Run(ex) != nil || ex.Replied() {
+		return route.Stages
+	}
+	prepareRequest(ex)
+	if ex.Dry {
+		return route.Stages
+	}
+	p.seat(ex)
+	ex.Asked = time.Now()
+	if err := send(ex, route.Service.Sender); err != nil {
+		if ended := endedBy(ex); ended != nil {
+			err = ended
+		}
+		refuse(ex, err)
+		route.Stages.CutOff(ex)
+	} else {
+		ex.UpstreamStatus = ex.Response.Status
+	}
+	ex.Answered = time.Now()
+	ex.Upstream = ex.Answered.Sub(ex.Asked)
+	return route.Stages
+}
+
+// find returns the route of a request that may be let go on; nil: it is refused, or answered. It needs much of the stack, and thousands of
+// connections wait for services on theirs: none of it lies below that.
+//
+//go:noinline
+func (p *Proxy) find(ex *pipeline.Exchange, current *snapshot.Snapshot) *snapshot.Route {
 	if current == nil {
 		ex.Client.Address = ex.Client.Peer.Addr() // nobody is known to be trusted
 		_ = new(snapshot.Settings).Locate(ex)     // for who reads of the request: it is refused whatever its path
@@ -141,28 +174,7 @@ func (p *Proxy) ask(ex *pipeline.Exchange, current *snapshot.Snapshot) *pipeline
 		ex.Refuse(stale(ex))
 		return nil
 	}
-	ex.Stages = route.Stages
-	if route.Stages.Run(ex) != nil || ex.Replied() {
-		return route.Stages
-	}
-	prepareRequest(ex)
-	if ex.Dry {
-		return route.Stages
-	}
-	p.seat(ex)
-	ex.Asked = time.Now()
-	if err := send(ex, route.Service.Sender); err != nil {
-		if ended := endedBy(ex); ended != nil {
-			err = ended
-		}
-		refuse(ex, err)
-		route.Stages.CutOff(ex)
-	} else {
-		ex.UpstreamStatus = ex.Response.Status
-	}
-	ex.Answered = time.Now()
-	ex.Upstream = ex.Answered.Sub(ex.Asked)
-	return route.Stages
+	return route
 }
 
 // staleRetry is what a caller is told to wait, in seconds: beats come more often.
