@@ -34,9 +34,9 @@ const (
 
 const (
 	// bound is how long the gateways are measured at most, and quickBound with -quick. What is left out then is named.
-	bound      = 12 * time.Minute
+	bound      = 15 * time.Minute
 	quickBound = 2 * time.Minute
-	rounds     = 3
+	rounds     = 7
 )
 
 func main() {

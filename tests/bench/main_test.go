@@ -15,7 +15,7 @@ func TestTheCommandLineSaysWhatToMeasure(t *testing.T) {
 	if err != nil || !cfg.Quick || !slices.Equal(cfg.Only, []string{"plain", "tls"}) {
 		t.Errorf("%+v (%v)", cfg, err)
 	}
-	if o, err := parse(nil); err != nil || o.suite != everySuite || o.rounds < 3 || o.bound > 12*time.Minute {
+	if o, err := parse(nil); err != nil || o.suite != everySuite || o.rounds < 3 || o.bound > 15*time.Minute {
 		t.Errorf("without options: %+v (%v)", o, err)
 	}
 	for _, args := range [][]string{{"-suite", "other"}, {"-rounds", "0"}, {"plain"}, {"-bound", "x"}} {

@@ -34,6 +34,8 @@ type scenario struct {
 	method       method
 	lines        int
 	latencies    bool
+	// rounds are enough, however many are asked for; 0: none are. Memory isn't what changes from one moment to the next.
+	rounds int
 	// fresh starts the contestants anew for each round.
 	fresh bool
 	// protocol makes what clients do of where they go.
@@ -68,6 +70,7 @@ const (
 	handshakeLines = 16
 	nginx          = "nginx"
 	revisedEvery   = 100 * time.Millisecond
+	idleRounds     = 3
 )
 
 func toBase(r report.Row) string { return report.Ratio(r.Ratio) }
@@ -259,7 +262,7 @@ func (b *bench) processors() *scenario {
 
 func (b *bench) idleConnections() *scenario {
 	return &scenario{
-		name: "idle", title: fmt.Sprintf("%d idle connections", b.cfg.size.idle), site: peers.Plain, method: idle, lines: b.cfg.size.idle, fresh: true,
+		name: "idle", title: fmt.Sprintf("%d idle connections", b.cfg.size.idle), site: peers.Plain, method: idle, lines: b.cfg.size.idle, fresh: true, rounds: idleRounds,
 		about:       "Kept alive after one request each. Growth is over what the same process took after a short load. The relay holds two buffers for each, and is left out.",
 		contestants: slices.DeleteFunc(b.everybody(peers.Setup{}), func(c contestant) bool { return c.name == peers.Relay }),
 		protocol:    asking(origin.ShortAnswer, get(peers.Plain, onePath, "")),
