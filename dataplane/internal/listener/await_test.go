@@ -122,7 +122,7 @@ func TestTheLookAtAnIdleConnectionIsNoDeadlineOfTheNextHead(t *testing.T) {
 		}()
 		c.sweeper.Add(&c.timer, c.due)
 		c.expectNext(time.Hour)
-		c.enter(inHead)
+		c.enterHead()
 		synctest.Wait()
 		time.Sleep(time.Minute)
 		if late := c.overdue(); late != quiet {
@@ -135,4 +135,27 @@ func TestTheLookAtAnIdleConnectionIsNoDeadlineOfTheNextHead(t *testing.T) {
 		stop()
 		<-swept
 	})
+}
+
+// The poller may wake whoever waits just before it is nudged.
+func TestAHeadThatHasBegunIsReadOnThoughItsConnectionWasNudged(t *testing.T) {
+	client, accepted := pair(t)
+	raw, err := accepted.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(Config{Handler: new(echo), Logger: slog.New(slog.DiscardHandler), Sweeper: sweeper.New()})
+	c := newConn(e, accepted)
+	c.bare(raw)
+	c.gone.open(raw, false)
+	c.expectNext(time.Hour)
+	say(t, client, "GET / HT")
+	eventually(t, "it is there", c.readableNow)
+	c.mu.Lock()
+	c.nudge()
+	c.mu.Unlock()
+	c.enterHead()
+	if _, err := io.ReadFull(accepted, make([]byte, len("GET / HT"))); err != nil {
+		t.Error(err)
+	}
 }

@@ -64,14 +64,15 @@ func (c *clock) expectNext(within time.Duration) {
 	c.set()
 }
 
-// enter says what is waited for from now on, by the deadline that runs.
-func (c *clock) enter(p phase) {
+// enterHead says that the rest of a head is waited for from now on, by the deadline that runs.
+func (c *clock) enterHead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase == inIdle {
 		c.read = c.idleEnd // it is looked at no more
 	}
-	c.phase = p
+	c.phase = inHead
+	c.settle()
 }
 
 // serve begins to look after the client of an exchange.
@@ -181,9 +182,14 @@ func (c *clock) nudge() time.Time {
 func (c *clock) roused() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	roused := c.nudged && !c.ended
+	return c.settle()
+}
+
+// settle takes back a nudge, and tells whether there was one: who was nudged looks, or has looked already.
+func (c *clock) settle() bool {
+	nudged := c.nudged && !c.ended
 	c.nudged = false
-	return roused && c.conn.SetReadDeadline(time.Time{}) == nil
+	return nudged && c.conn.SetReadDeadline(time.Time{}) == nil
 }
 
 // overdue tells which deadline of reading has passed; quiet: none.

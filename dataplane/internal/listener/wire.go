@@ -196,10 +196,10 @@ func (w *wire) arrived() {
 func (w *wire) headBegins() {
 	switch w.at {
 	case inFirst:
-		w.enter(inHead)
+		w.enterHead()
 		w.at, w.timed, w.started = inHead, true, time.Now()
 	case inIdle:
-		w.enter(inHead)
+		w.enterHead()
 		w.at, w.timed, w.started = inHead, false, time.Now()
 	case quiet, inHead, inBody, inServe, inTunnel:
 	}
