@@ -3,10 +3,12 @@ package listener
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -157,5 +159,26 @@ func TestAHeadThatHasBegunIsReadOnThoughItsConnectionWasNudged(t *testing.T) {
 	c.enterHead()
 	if _, err := io.ReadFull(accepted, make([]byte, len("GET / HT"))); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestNothingIsSentToAClientWhoWasCutOffWhereverHisRequestIsServed(t *testing.T) {
+	_, accepted := pair(t)
+	raw, err := accepted.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(Config{Handler: new(echo), Logger: slog.New(slog.DiscardHandler), Sweeper: sweeper.New()})
+	c := newConn(e, accepted)
+	c.bare(raw)
+	if err := raw.Control(func(fd uintptr) { c.fd, c.staying = fd, true }); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.write([]byte("before")); err != nil {
+		t.Fatal(err)
+	}
+	c.Cut()
+	if err := c.write([]byte("behind")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -213,7 +213,7 @@ func (w *wire) write(b []byte) error {
 	}
 	w.out, w.outWaited, w.outErr = b, false, nil
 	var err error
-	if !w.staying || !w.sendNow() {
+	if !w.staying || w.cut.Load() || !w.sendNow() { // who was cut off is sent nothing but what mend allows
 		err = w.raw.Write(w.send)
 	}
 	if w.outWaited {
