@@ -81,8 +81,11 @@ var layers = []rule{
 	{of: []string{"controlplane"}, except: []string{"controlplane/internal/api"}, never: []string{echo}, reason: "echo is for the api face alone"},
 	{
 		of: []string{"dataplane/internal/policies"}, except: policyLists,
-		ours:   []string{"dataplane/internal/pipeline", "dataplane/internal/directory", "dataplane/internal/limiter", "dataplane/internal/policies", "proto"},
-		reason: "a policy knows the pipeline, its own contract, and the memory that it decides by: directory and limiter",
+		ours: []string{
+			"dataplane/internal/pipeline", "dataplane/internal/directory", "dataplane/internal/limiter", "dataplane/internal/policies",
+			"dataplane/internal/claims", "dataplane/internal/token", "dataplane/internal/issuers", "dataplane/internal/backoff", "proto",
+		},
+		reason: "a policy knows the pipeline, its own contract, and what it decides by: the directory, limits, tokens and who issues them",
 	},
 	{
 		of: []string{

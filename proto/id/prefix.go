@@ -11,6 +11,7 @@ const (
 	Consumer    = "con"
 	Environment = "env"
 	Guardrail   = "gr"
+	Issuer      = "iss"
 	JoinToken   = "jt"
 	Node        = "node"
 	NodeGroup   = "ng"

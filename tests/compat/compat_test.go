@@ -21,7 +21,7 @@ const (
 	// progressBound is within what requests that are waited for are answered.
 	progressBound = time.Minute
 	// newCapability is what a node needs to know what the build before refuses.
-	newCapability = 4
+	newCapability = 5
 	// clientPause is between two requests of one client.
 	clientPause = 4 * time.Millisecond
 )

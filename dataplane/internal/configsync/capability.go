@@ -13,4 +13,6 @@ package configsync
 //	               settings: four_eyes, traced_per_million
 //	4  2026-11-22  the engine: certificates and ticket keys, TLS to clients and services, balancing, ejection, bounds on connections;
 //	               settings: paths, connections, tls
-const Capability uint32 = 4
+//	5  2026-11-22  identity: issuers and their key sets, jwt, basic, anonymous, cel, identity-token, acl by roles, claims and paths;
+//	               passwords and signing keys in the directory; blocks on tokens and subjects; RefreshKeys
+const Capability uint32 = 5

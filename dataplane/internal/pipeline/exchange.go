@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/claims"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
@@ -193,6 +194,10 @@ type Identity struct {
 	Proof apikey.Digest
 	// Scopes are what the credential may be used for.
 	Scopes directory.ScopeSet
+	// Issuer that vouches for the caller; zero: a credential of the gateway's own does.
+	Issuer id.ID
+	// Claims are what the issuer's token says; nil: there was none. They outlive the exchange.
+	Claims *claims.Claims
 }
 
 // Known tells whether there is a consumer.

@@ -38,6 +38,7 @@ type Entry struct {
 	//	*Entry_Block
 	//	*Entry_Fleet
 	//	*Entry_TicketKeys
+	//	*Entry_KeySet
 	Body          isEntry_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -143,6 +144,15 @@ func (x *Entry) GetTicketKeys() *TicketKeys {
 	return nil
 }
 
+func (x *Entry) GetKeySet() *KeySet {
+	if x != nil {
+		if x, ok := x.Body.(*Entry_KeySet); ok {
+			return x.KeySet
+		}
+	}
+	return nil
+}
+
 type isEntry_Body interface {
 	isEntry_Body()
 }
@@ -182,6 +192,11 @@ type Entry_TicketKeys struct {
 	TicketKeys *TicketKeys `protobuf:"bytes,7,opt,name=ticket_keys,json=ticketKeys,proto3,oneof"`
 }
 
+type Entry_KeySet struct {
+	// The keys that an issuer signs its tokens with.
+	KeySet *KeySet `protobuf:"bytes,8,opt,name=key_set,json=keySet,proto3,oneof"`
+}
+
 func (*Entry_Consumer) isEntry_Body() {}
 
 func (*Entry_ApiKey) isEntry_Body() {}
@@ -195,6 +210,8 @@ func (*Entry_Block) isEntry_Body() {}
 func (*Entry_Fleet) isEntry_Body() {}
 
 func (*Entry_TicketKeys) isEntry_Body() {}
+
+func (*Entry_KeySet) isEntry_Body() {}
 
 // Consumer is who calls an API.
 type Consumer struct {
@@ -479,7 +496,7 @@ func (x *Pepper) GetValue() []byte {
 	return nil
 }
 
-// Block lets a consumer, an API key or a range of client addresses in no more, whatever they show.
+// Block lets a consumer, a credential, a subject or a range of client addresses in no more, whatever they show.
 type Block struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifier, 16 bytes.
@@ -491,6 +508,8 @@ type Block struct {
 	//	*Block_Consumer
 	//	*Block_ApiKey
 	//	*Block_AddressRange
+	//	*Block_Token
+	//	*Block_Subject
 	Target isBlock_Target `protobuf_oneof:"target"`
 	// Milliseconds since 1970 from which it blocks nobody; 0: never.
 	ExpiresAtMs   int64 `protobuf:"varint,5,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
@@ -569,6 +588,24 @@ func (x *Block) GetAddressRange() string {
 	return ""
 }
 
+func (x *Block) GetToken() *IssuedToken {
+	if x != nil {
+		if x, ok := x.Target.(*Block_Token); ok {
+			return x.Token
+		}
+	}
+	return nil
+}
+
+func (x *Block) GetSubject() *IssuedSubject {
+	if x != nil {
+		if x, ok := x.Target.(*Block_Subject); ok {
+			return x.Subject
+		}
+	}
+	return nil
+}
+
 func (x *Block) GetExpiresAtMs() int64 {
 	if x != nil {
 		return x.ExpiresAtMs
@@ -595,11 +632,255 @@ type Block_AddressRange struct {
 	AddressRange string `protobuf:"bytes,4,opt,name=address_range,json=addressRange,proto3,oneof"`
 }
 
+type Block_Token struct {
+	// One token of an issuer.
+	Token *IssuedToken `protobuf:"bytes,6,opt,name=token,proto3,oneof"`
+}
+
+type Block_Subject struct {
+	// All tokens of an issuer that speak of one subject.
+	Subject *IssuedSubject `protobuf:"bytes,7,opt,name=subject,proto3,oneof"`
+}
+
 func (*Block_Consumer) isBlock_Target() {}
 
 func (*Block_ApiKey) isBlock_Target() {}
 
 func (*Block_AddressRange) isBlock_Target() {}
+
+func (*Block_Token) isBlock_Target() {}
+
+func (*Block_Subject) isBlock_Target() {}
+
+// IssuedToken names a token by what its issuer calls it.
+type IssuedToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the issuer, 16 bytes.
+	Issuer []byte `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Its claim "jti", at most 256 bytes.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssuedToken) Reset() {
+	*x = IssuedToken{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssuedToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssuedToken) ProtoMessage() {}
+
+func (x *IssuedToken) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssuedToken.ProtoReflect.Descriptor instead.
+func (*IssuedToken) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *IssuedToken) GetIssuer() []byte {
+	if x != nil {
+		return x.Issuer
+	}
+	return nil
+}
+
+func (x *IssuedToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// IssuedSubject names whom an issuer's tokens speak of.
+type IssuedSubject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the issuer, 16 bytes.
+	Issuer []byte `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Their claim "sub", at most 256 bytes.
+	Subject       string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssuedSubject) Reset() {
+	*x = IssuedSubject{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssuedSubject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssuedSubject) ProtoMessage() {}
+
+func (x *IssuedSubject) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssuedSubject.ProtoReflect.Descriptor instead.
+func (*IssuedSubject) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *IssuedSubject) GetIssuer() []byte {
+	if x != nil {
+		return x.Issuer
+	}
+	return nil
+}
+
+func (x *IssuedSubject) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+// KeySet is the keys that an issuer signs with, as the control plane last saw them. A new one is written when they change, not
+// whenever they are looked at.
+type KeySet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the issuer, 16 bytes: the entry's key.
+	Issuer []byte `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The public keys that are good, each a JSON Web Key (RFC 7517) in the canonical form of proto/jwk, ascending.
+	Keys [][]byte `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Keys that the issuer has taken back: dead, whoever else still shows them, until it shows them here again. The latest 64.
+	Retired       []*RetiredKey `protobuf:"bytes,3,rep,name=retired,proto3" json:"retired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeySet) Reset() {
+	*x = KeySet{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeySet) ProtoMessage() {}
+
+func (x *KeySet) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeySet.ProtoReflect.Descriptor instead.
+func (*KeySet) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *KeySet) GetIssuer() []byte {
+	if x != nil {
+		return x.Issuer
+	}
+	return nil
+}
+
+func (x *KeySet) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *KeySet) GetRetired() []*RetiredKey {
+	if x != nil {
+		return x.Retired
+	}
+	return nil
+}
+
+// RetiredKey is one that is good no more.
+type RetiredKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its thumbprint (RFC 7638) by SHA-256, 32 bytes.
+	Thumbprint []byte `protobuf:"bytes,1,opt,name=thumbprint,proto3" json:"thumbprint,omitempty"`
+	// Milliseconds since 1970 when it was first missing.
+	RetiredAtMs   int64 `protobuf:"varint,2,opt,name=retired_at_ms,json=retiredAtMs,proto3" json:"retired_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetiredKey) Reset() {
+	*x = RetiredKey{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetiredKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetiredKey) ProtoMessage() {}
+
+func (x *RetiredKey) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetiredKey.ProtoReflect.Descriptor instead.
+func (*RetiredKey) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RetiredKey) GetThumbprint() []byte {
+	if x != nil {
+		return x.Thumbprint
+	}
+	return nil
+}
+
+func (x *RetiredKey) GetRetiredAtMs() int64 {
+	if x != nil {
+		return x.RetiredAtMs
+	}
+	return 0
+}
 
 // Fleet is which nodes an environment has: those that are enabled and haven't said goodbye. It is written before a node that
 // comes can serve, and after one that leaves has served its last request.
@@ -613,7 +894,7 @@ type Fleet struct {
 
 func (x *Fleet) Reset() {
 	*x = Fleet{}
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[6]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +906,7 @@ func (x *Fleet) String() string {
 func (*Fleet) ProtoMessage() {}
 
 func (x *Fleet) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[6]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +919,7 @@ func (x *Fleet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fleet.ProtoReflect.Descriptor instead.
 func (*Fleet) Descriptor() ([]byte, []int) {
-	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Fleet) GetNodes() [][]byte {
@@ -659,7 +940,7 @@ type TicketKeys struct {
 
 func (x *TicketKeys) Reset() {
 	*x = TicketKeys{}
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[7]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +952,7 @@ func (x *TicketKeys) String() string {
 func (*TicketKeys) ProtoMessage() {}
 
 func (x *TicketKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[7]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +965,7 @@ func (x *TicketKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketKeys.ProtoReflect.Descriptor instead.
 func (*TicketKeys) Descriptor() ([]byte, []int) {
-	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TicketKeys) GetKeys() []*TicketKey {
@@ -709,7 +990,7 @@ type TicketKey struct {
 
 func (x *TicketKey) Reset() {
 	*x = TicketKey{}
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[8]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +1002,7 @@ func (x *TicketKey) String() string {
 func (*TicketKey) ProtoMessage() {}
 
 func (x *TicketKey) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[8]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +1015,7 @@ func (x *TicketKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketKey.ProtoReflect.Descriptor instead.
 func (*TicketKey) Descriptor() ([]byte, []int) {
-	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TicketKey) GetVersion() uint32 {
@@ -762,7 +1043,7 @@ var File_sallyport_directory_v1_directory_proto protoreflect.FileDescriptor
 
 const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xb3\x03\n" +
+	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xee\x03\n" +
 	"\x05Entry\x12>\n" +
 	"\bconsumer\x18\x01 \x01(\v2 .sallyport.directory.v1.ConsumerH\x00R\bconsumer\x129\n" +
 	"\aapi_key\x18\x02 \x01(\v2\x1e.sallyport.directory.v1.ApiKeyH\x00R\x06apiKey\x128\n" +
@@ -771,7 +1052,8 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\x05block\x18\x05 \x01(\v2\x1d.sallyport.directory.v1.BlockH\x00R\x05block\x125\n" +
 	"\x05fleet\x18\x06 \x01(\v2\x1d.sallyport.directory.v1.FleetH\x00R\x05fleet\x12E\n" +
 	"\vticket_keys\x18\a \x01(\v2\".sallyport.directory.v1.TicketKeysH\x00R\n" +
-	"ticketKeysB\x06\n" +
+	"ticketKeys\x129\n" +
+	"\akey_set\x18\b \x01(\v2\x1e.sallyport.directory.v1.KeySetH\x00R\x06keySetB\x06\n" +
 	"\x04body\"\xd6\x02\n" +
 	"\bConsumer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -797,14 +1079,32 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"8\n" +
 	"\x06Pepper\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"\xa5\x01\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\xa5\x02\n" +
 	"\x05Block\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\bconsumer\x18\x02 \x01(\fH\x00R\bconsumer\x12\x19\n" +
 	"\aapi_key\x18\x03 \x01(\fH\x00R\x06apiKey\x12%\n" +
-	"\raddress_range\x18\x04 \x01(\tH\x00R\faddressRange\x12\"\n" +
+	"\raddress_range\x18\x04 \x01(\tH\x00R\faddressRange\x12;\n" +
+	"\x05token\x18\x06 \x01(\v2#.sallyport.directory.v1.IssuedTokenH\x00R\x05token\x12A\n" +
+	"\asubject\x18\a \x01(\v2%.sallyport.directory.v1.IssuedSubjectH\x00R\asubject\x12\"\n" +
 	"\rexpires_at_ms\x18\x05 \x01(\x03R\vexpiresAtMsB\b\n" +
-	"\x06target\"\x1d\n" +
+	"\x06target\"5\n" +
+	"\vIssuedToken\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\fR\x06issuer\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"A\n" +
+	"\rIssuedSubject\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\fR\x06issuer\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\"r\n" +
+	"\x06KeySet\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\fR\x06issuer\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\fR\x04keys\x12<\n" +
+	"\aretired\x18\x03 \x03(\v2\".sallyport.directory.v1.RetiredKeyR\aretired\"P\n" +
+	"\n" +
+	"RetiredKey\x12\x1e\n" +
+	"\n" +
+	"thumbprint\x18\x01 \x01(\fR\n" +
+	"thumbprint\x12\"\n" +
+	"\rretired_at_ms\x18\x02 \x01(\x03R\vretiredAtMs\"\x1d\n" +
 	"\x05Fleet\x12\x14\n" +
 	"\x05nodes\x18\x01 \x03(\fR\x05nodes\"C\n" +
 	"\n" +
@@ -827,19 +1127,23 @@ func file_sallyport_directory_v1_directory_proto_rawDescGZIP() []byte {
 	return file_sallyport_directory_v1_directory_proto_rawDescData
 }
 
-var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_sallyport_directory_v1_directory_proto_goTypes = []any{
-	(*Entry)(nil),      // 0: sallyport.directory.v1.Entry
-	(*Consumer)(nil),   // 1: sallyport.directory.v1.Consumer
-	(*ApiKey)(nil),     // 2: sallyport.directory.v1.ApiKey
-	(*Secret)(nil),     // 3: sallyport.directory.v1.Secret
-	(*Pepper)(nil),     // 4: sallyport.directory.v1.Pepper
-	(*Block)(nil),      // 5: sallyport.directory.v1.Block
-	(*Fleet)(nil),      // 6: sallyport.directory.v1.Fleet
-	(*TicketKeys)(nil), // 7: sallyport.directory.v1.TicketKeys
-	(*TicketKey)(nil),  // 8: sallyport.directory.v1.TicketKey
-	nil,                // 9: sallyport.directory.v1.Consumer.LabelsEntry
-	nil,                // 10: sallyport.directory.v1.Consumer.MetadataEntry
+	(*Entry)(nil),         // 0: sallyport.directory.v1.Entry
+	(*Consumer)(nil),      // 1: sallyport.directory.v1.Consumer
+	(*ApiKey)(nil),        // 2: sallyport.directory.v1.ApiKey
+	(*Secret)(nil),        // 3: sallyport.directory.v1.Secret
+	(*Pepper)(nil),        // 4: sallyport.directory.v1.Pepper
+	(*Block)(nil),         // 5: sallyport.directory.v1.Block
+	(*IssuedToken)(nil),   // 6: sallyport.directory.v1.IssuedToken
+	(*IssuedSubject)(nil), // 7: sallyport.directory.v1.IssuedSubject
+	(*KeySet)(nil),        // 8: sallyport.directory.v1.KeySet
+	(*RetiredKey)(nil),    // 9: sallyport.directory.v1.RetiredKey
+	(*Fleet)(nil),         // 10: sallyport.directory.v1.Fleet
+	(*TicketKeys)(nil),    // 11: sallyport.directory.v1.TicketKeys
+	(*TicketKey)(nil),     // 12: sallyport.directory.v1.TicketKey
+	nil,                   // 13: sallyport.directory.v1.Consumer.LabelsEntry
+	nil,                   // 14: sallyport.directory.v1.Consumer.MetadataEntry
 }
 var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	1,  // 0: sallyport.directory.v1.Entry.consumer:type_name -> sallyport.directory.v1.Consumer
@@ -847,16 +1151,20 @@ var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	3,  // 2: sallyport.directory.v1.Entry.secret:type_name -> sallyport.directory.v1.Secret
 	4,  // 3: sallyport.directory.v1.Entry.pepper:type_name -> sallyport.directory.v1.Pepper
 	5,  // 4: sallyport.directory.v1.Entry.block:type_name -> sallyport.directory.v1.Block
-	6,  // 5: sallyport.directory.v1.Entry.fleet:type_name -> sallyport.directory.v1.Fleet
-	7,  // 6: sallyport.directory.v1.Entry.ticket_keys:type_name -> sallyport.directory.v1.TicketKeys
-	9,  // 7: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
-	10, // 8: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
-	8,  // 9: sallyport.directory.v1.TicketKeys.keys:type_name -> sallyport.directory.v1.TicketKey
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	10, // 5: sallyport.directory.v1.Entry.fleet:type_name -> sallyport.directory.v1.Fleet
+	11, // 6: sallyport.directory.v1.Entry.ticket_keys:type_name -> sallyport.directory.v1.TicketKeys
+	8,  // 7: sallyport.directory.v1.Entry.key_set:type_name -> sallyport.directory.v1.KeySet
+	13, // 8: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
+	14, // 9: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
+	6,  // 10: sallyport.directory.v1.Block.token:type_name -> sallyport.directory.v1.IssuedToken
+	7,  // 11: sallyport.directory.v1.Block.subject:type_name -> sallyport.directory.v1.IssuedSubject
+	9,  // 12: sallyport.directory.v1.KeySet.retired:type_name -> sallyport.directory.v1.RetiredKey
+	12, // 13: sallyport.directory.v1.TicketKeys.keys:type_name -> sallyport.directory.v1.TicketKey
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_directory_v1_directory_proto_init() }
@@ -872,11 +1180,14 @@ func file_sallyport_directory_v1_directory_proto_init() {
 		(*Entry_Block)(nil),
 		(*Entry_Fleet)(nil),
 		(*Entry_TicketKeys)(nil),
+		(*Entry_KeySet)(nil),
 	}
 	file_sallyport_directory_v1_directory_proto_msgTypes[5].OneofWrappers = []any{
 		(*Block_Consumer)(nil),
 		(*Block_ApiKey)(nil),
 		(*Block_AddressRange)(nil),
+		(*Block_Token)(nil),
+		(*Block_Subject)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -884,7 +1195,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_directory_v1_directory_proto_rawDesc), len(file_sallyport_directory_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

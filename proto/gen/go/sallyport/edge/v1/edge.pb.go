@@ -78,6 +78,107 @@ func (Lane) EnumDescriptor() ([]byte, []int) {
 	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{0}
 }
 
+// RefreshKeysRequest names the issuer.
+type RefreshKeysRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier, 16 bytes.
+	Issuer        []byte `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefreshKeysRequest) Reset() {
+	*x = RefreshKeysRequest{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefreshKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefreshKeysRequest) ProtoMessage() {}
+
+func (x *RefreshKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefreshKeysRequest.ProtoReflect.Descriptor instead.
+func (*RefreshKeysRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *RefreshKeysRequest) GetIssuer() []byte {
+	if x != nil {
+		return x.Issuer
+	}
+	return nil
+}
+
+// RefreshKeysResponse comes once the issuer was looked at, or wasn't since that was done just now.
+type RefreshKeysResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence of the directory that holds what was seen.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// The issuer was asked for this request, rather than just before it.
+	Fetched       bool `protobuf:"varint,2,opt,name=fetched,proto3" json:"fetched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefreshKeysResponse) Reset() {
+	*x = RefreshKeysResponse{}
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefreshKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefreshKeysResponse) ProtoMessage() {}
+
+func (x *RefreshKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefreshKeysResponse.ProtoReflect.Descriptor instead.
+func (*RefreshKeysResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RefreshKeysResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *RefreshKeysResponse) GetFetched() bool {
+	if x != nil {
+		return x.Fetched
+	}
+	return false
+}
+
 // Head is the state of one lane after an entry or revision.
 type Head struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -101,7 +202,7 @@ type Head struct {
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[0]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -113,7 +214,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[0]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -126,7 +227,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{0}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Head) GetEnvironment() string {
@@ -193,7 +294,7 @@ type SignedHead struct {
 
 func (x *SignedHead) Reset() {
 	*x = SignedHead{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[1]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -205,7 +306,7 @@ func (x *SignedHead) String() string {
 func (*SignedHead) ProtoMessage() {}
 
 func (x *SignedHead) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[1]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -218,7 +319,7 @@ func (x *SignedHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedHead.ProtoReflect.Descriptor instead.
 func (*SignedHead) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SignedHead) GetHead() []byte {
@@ -255,7 +356,7 @@ type SigningKey struct {
 
 func (x *SigningKey) Reset() {
 	*x = SigningKey{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[2]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +368,7 @@ func (x *SigningKey) String() string {
 func (*SigningKey) ProtoMessage() {}
 
 func (x *SigningKey) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[2]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,7 +381,7 @@ func (x *SigningKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SigningKey.ProtoReflect.Descriptor instead.
 func (*SigningKey) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SigningKey) GetId() string {
@@ -314,7 +415,7 @@ type TrustBundle struct {
 
 func (x *TrustBundle) Reset() {
 	*x = TrustBundle{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[3]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +427,7 @@ func (x *TrustBundle) String() string {
 func (*TrustBundle) ProtoMessage() {}
 
 func (x *TrustBundle) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[3]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +440,7 @@ func (x *TrustBundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrustBundle.ProtoReflect.Descriptor instead.
 func (*TrustBundle) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TrustBundle) GetAuthorities() [][]byte {
@@ -385,7 +486,7 @@ type SignedTrust struct {
 
 func (x *SignedTrust) Reset() {
 	*x = SignedTrust{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +498,7 @@ func (x *SignedTrust) String() string {
 func (*SignedTrust) ProtoMessage() {}
 
 func (x *SignedTrust) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +511,7 @@ func (x *SignedTrust) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedTrust.ProtoReflect.Descriptor instead.
 func (*SignedTrust) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SignedTrust) GetBundle() []byte {
@@ -445,7 +546,7 @@ type Announcements struct {
 
 func (x *Announcements) Reset() {
 	*x = Announcements{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +558,7 @@ func (x *Announcements) String() string {
 func (*Announcements) ProtoMessage() {}
 
 func (x *Announcements) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +571,7 @@ func (x *Announcements) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announcements.ProtoReflect.Descriptor instead.
 func (*Announcements) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Announcements) GetLinks() []*SignedTrust {
@@ -491,7 +592,7 @@ type Trusted struct {
 
 func (x *Trusted) Reset() {
 	*x = Trusted{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +604,7 @@ func (x *Trusted) String() string {
 func (*Trusted) ProtoMessage() {}
 
 func (x *Trusted) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +617,7 @@ func (x *Trusted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trusted.ProtoReflect.Descriptor instead.
 func (*Trusted) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Trusted) GetVersion() uint64 {
@@ -543,7 +644,7 @@ type EnrollRequest struct {
 
 func (x *EnrollRequest) Reset() {
 	*x = EnrollRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +656,7 @@ func (x *EnrollRequest) String() string {
 func (*EnrollRequest) ProtoMessage() {}
 
 func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +669,7 @@ func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollRequest.ProtoReflect.Descriptor instead.
 func (*EnrollRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *EnrollRequest) GetJoinToken() string {
@@ -622,7 +723,7 @@ type EnrollResponse struct {
 
 func (x *EnrollResponse) Reset() {
 	*x = EnrollResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +735,7 @@ func (x *EnrollResponse) String() string {
 func (*EnrollResponse) ProtoMessage() {}
 
 func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +748,7 @@ func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollResponse.ProtoReflect.Descriptor instead.
 func (*EnrollResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EnrollResponse) GetNode() string {
@@ -710,7 +811,7 @@ type ChallengeRequest struct {
 
 func (x *ChallengeRequest) Reset() {
 	*x = ChallengeRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +823,7 @@ func (x *ChallengeRequest) String() string {
 func (*ChallengeRequest) ProtoMessage() {}
 
 func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +836,7 @@ func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChallengeRequest.ProtoReflect.Descriptor instead.
 func (*ChallengeRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ChallengeRequest) GetCertificate() []byte {
@@ -756,7 +857,7 @@ type ChallengeResponse struct {
 
 func (x *ChallengeResponse) Reset() {
 	*x = ChallengeResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +869,7 @@ func (x *ChallengeResponse) String() string {
 func (*ChallengeResponse) ProtoMessage() {}
 
 func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +882,7 @@ func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChallengeResponse.ProtoReflect.Descriptor instead.
 func (*ChallengeResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ChallengeResponse) GetNonce() []byte {
@@ -806,7 +907,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +919,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +932,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RenewRequest) GetCertificateRequest() []byte {
@@ -871,7 +972,7 @@ type RenewalProof struct {
 
 func (x *RenewalProof) Reset() {
 	*x = RenewalProof{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +984,7 @@ func (x *RenewalProof) String() string {
 func (*RenewalProof) ProtoMessage() {}
 
 func (x *RenewalProof) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +997,7 @@ func (x *RenewalProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewalProof.ProtoReflect.Descriptor instead.
 func (*RenewalProof) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RenewalProof) GetCertificate() []byte {
@@ -939,7 +1040,7 @@ type RenewResponse struct {
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -951,7 +1052,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -964,7 +1065,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RenewResponse) GetCertificates() [][]byte {
@@ -1031,7 +1132,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +1144,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +1157,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Hello) GetEpoch() uint64 {
@@ -1144,7 +1245,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1257,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1270,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Ack) GetNumber() uint64 {
@@ -1208,7 +1309,7 @@ type Nack struct {
 
 func (x *Nack) Reset() {
 	*x = Nack{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1321,7 @@ func (x *Nack) String() string {
 func (*Nack) ProtoMessage() {}
 
 func (x *Nack) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1334,7 @@ func (x *Nack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nack.ProtoReflect.Descriptor instead.
 func (*Nack) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Nack) GetNumber() uint64 {
@@ -1276,7 +1377,7 @@ type ObjectError struct {
 
 func (x *ObjectError) Reset() {
 	*x = ObjectError{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1389,7 @@ func (x *ObjectError) String() string {
 func (*ObjectError) ProtoMessage() {}
 
 func (x *ObjectError) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1402,7 @@ func (x *ObjectError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectError.ProtoReflect.Descriptor instead.
 func (*ObjectError) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ObjectError) GetCollection() string {
@@ -1356,7 +1457,7 @@ type SyncConfigurationRequest struct {
 
 func (x *SyncConfigurationRequest) Reset() {
 	*x = SyncConfigurationRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1469,7 @@ func (x *SyncConfigurationRequest) String() string {
 func (*SyncConfigurationRequest) ProtoMessage() {}
 
 func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1482,7 @@ func (x *SyncConfigurationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SyncConfigurationRequest) GetMessage() isSyncConfigurationRequest_Message {
@@ -1460,7 +1561,7 @@ type SyncConfigurationResponse struct {
 
 func (x *SyncConfigurationResponse) Reset() {
 	*x = SyncConfigurationResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1573,7 @@ func (x *SyncConfigurationResponse) String() string {
 func (*SyncConfigurationResponse) ProtoMessage() {}
 
 func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1586,7 @@ func (x *SyncConfigurationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConfigurationResponse.ProtoReflect.Descriptor instead.
 func (*SyncConfigurationResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SyncConfigurationResponse) GetMessage() isSyncConfigurationResponse_Message {
@@ -1562,7 +1663,7 @@ type ConfigurationDelta struct {
 
 func (x *ConfigurationDelta) Reset() {
 	*x = ConfigurationDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1675,7 @@ func (x *ConfigurationDelta) String() string {
 func (*ConfigurationDelta) ProtoMessage() {}
 
 func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1688,7 @@ func (x *ConfigurationDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationDelta.ProtoReflect.Descriptor instead.
 func (*ConfigurationDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{20}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ConfigurationDelta) GetHead() *SignedHead {
@@ -1626,7 +1727,7 @@ type ObjectChange struct {
 
 func (x *ObjectChange) Reset() {
 	*x = ObjectChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1739,7 @@ func (x *ObjectChange) String() string {
 func (*ObjectChange) ProtoMessage() {}
 
 func (x *ObjectChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1752,7 @@ func (x *ObjectChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectChange.ProtoReflect.Descriptor instead.
 func (*ObjectChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{21}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ObjectChange) GetCollection() string {
@@ -1686,7 +1787,7 @@ type ConfigurationSnapshot struct {
 
 func (x *ConfigurationSnapshot) Reset() {
 	*x = ConfigurationSnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1799,7 @@ func (x *ConfigurationSnapshot) String() string {
 func (*ConfigurationSnapshot) ProtoMessage() {}
 
 func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +1812,7 @@ func (x *ConfigurationSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationSnapshot.ProtoReflect.Descriptor instead.
 func (*ConfigurationSnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{22}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ConfigurationSnapshot) GetObjects() []*ObjectChange {
@@ -1736,7 +1837,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +1849,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +1862,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{23}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SnapshotChunk) GetHead() *SignedHead {
@@ -1804,7 +1905,7 @@ type SyncDirectoryRequest struct {
 
 func (x *SyncDirectoryRequest) Reset() {
 	*x = SyncDirectoryRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1917,7 @@ func (x *SyncDirectoryRequest) String() string {
 func (*SyncDirectoryRequest) ProtoMessage() {}
 
 func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1930,7 @@ func (x *SyncDirectoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryRequest.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{24}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SyncDirectoryRequest) GetMessage() isSyncDirectoryRequest_Message {
@@ -1943,7 +2044,7 @@ type SyncDirectoryResponse struct {
 
 func (x *SyncDirectoryResponse) Reset() {
 	*x = SyncDirectoryResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2056,7 @@ func (x *SyncDirectoryResponse) String() string {
 func (*SyncDirectoryResponse) ProtoMessage() {}
 
 func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2069,7 @@ func (x *SyncDirectoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncDirectoryResponse.ProtoReflect.Descriptor instead.
 func (*SyncDirectoryResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{25}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SyncDirectoryResponse) GetMessage() isSyncDirectoryResponse_Message {
@@ -2089,7 +2190,7 @@ type Recall struct {
 
 func (x *Recall) Reset() {
 	*x = Recall{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2202,7 @@ func (x *Recall) String() string {
 func (*Recall) ProtoMessage() {}
 
 func (x *Recall) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2215,7 @@ func (x *Recall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recall.ProtoReflect.Descriptor instead.
 func (*Recall) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{26}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Recall) GetBuckets() []*RecalledBucket {
@@ -2138,7 +2239,7 @@ type RecalledBucket struct {
 
 func (x *RecalledBucket) Reset() {
 	*x = RecalledBucket{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2150,7 +2251,7 @@ func (x *RecalledBucket) String() string {
 func (*RecalledBucket) ProtoMessage() {}
 
 func (x *RecalledBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2163,7 +2264,7 @@ func (x *RecalledBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecalledBucket.ProtoReflect.Descriptor instead.
 func (*RecalledBucket) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{27}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RecalledBucket) GetNumber() uint32 {
@@ -2200,7 +2301,7 @@ type Holdings struct {
 
 func (x *Holdings) Reset() {
 	*x = Holdings{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2212,7 +2313,7 @@ func (x *Holdings) String() string {
 func (*Holdings) ProtoMessage() {}
 
 func (x *Holdings) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2225,7 +2326,7 @@ func (x *Holdings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
 func (*Holdings) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{28}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Holdings) GetHead() *SignedHead {
@@ -2278,7 +2379,7 @@ type DirectoryDelta struct {
 
 func (x *DirectoryDelta) Reset() {
 	*x = DirectoryDelta{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2391,7 @@ func (x *DirectoryDelta) String() string {
 func (*DirectoryDelta) ProtoMessage() {}
 
 func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[29]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2404,7 @@ func (x *DirectoryDelta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryDelta.ProtoReflect.Descriptor instead.
 func (*DirectoryDelta) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{29}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DirectoryDelta) GetHead() *SignedHead {
@@ -2340,7 +2441,7 @@ type EntryChange struct {
 
 func (x *EntryChange) Reset() {
 	*x = EntryChange{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2453,7 @@ func (x *EntryChange) String() string {
 func (*EntryChange) ProtoMessage() {}
 
 func (x *EntryChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[30]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2466,7 @@ func (x *EntryChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryChange.ProtoReflect.Descriptor instead.
 func (*EntryChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{30}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *EntryChange) GetKey() []byte {
@@ -2393,7 +2494,7 @@ type DirectorySnapshot struct {
 
 func (x *DirectorySnapshot) Reset() {
 	*x = DirectorySnapshot{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2405,7 +2506,7 @@ func (x *DirectorySnapshot) String() string {
 func (*DirectorySnapshot) ProtoMessage() {}
 
 func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[31]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2418,7 +2519,7 @@ func (x *DirectorySnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectorySnapshot.ProtoReflect.Descriptor instead.
 func (*DirectorySnapshot) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{31}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DirectorySnapshot) GetEntries() []*EntryChange {
@@ -2445,7 +2546,7 @@ type InquireRequest struct {
 
 func (x *InquireRequest) Reset() {
 	*x = InquireRequest{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2558,7 @@ func (x *InquireRequest) String() string {
 func (*InquireRequest) ProtoMessage() {}
 
 func (x *InquireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[32]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2571,7 @@ func (x *InquireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InquireRequest.ProtoReflect.Descriptor instead.
 func (*InquireRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{32}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *InquireRequest) GetMessage() isInquireRequest_Message {
@@ -2547,7 +2648,7 @@ type InquireResponse struct {
 
 func (x *InquireResponse) Reset() {
 	*x = InquireResponse{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +2660,7 @@ func (x *InquireResponse) String() string {
 func (*InquireResponse) ProtoMessage() {}
 
 func (x *InquireResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[33]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2673,7 @@ func (x *InquireResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InquireResponse.ProtoReflect.Descriptor instead.
 func (*InquireResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{33}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *InquireResponse) GetMessage() isInquireResponse_Message {
@@ -2622,7 +2723,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2634,7 +2735,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[34]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2647,7 +2748,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{34}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Question) GetId() uint64 {
@@ -2716,7 +2817,7 @@ type HealthQuestion struct {
 
 func (x *HealthQuestion) Reset() {
 	*x = HealthQuestion{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2728,7 +2829,7 @@ func (x *HealthQuestion) String() string {
 func (*HealthQuestion) ProtoMessage() {}
 
 func (x *HealthQuestion) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[35]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,7 +2842,7 @@ func (x *HealthQuestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthQuestion.ProtoReflect.Descriptor instead.
 func (*HealthQuestion) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{35}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{37}
 }
 
 // Answer is a node's answer to one question; at most 256 KiB.
@@ -2763,7 +2864,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +2876,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[36]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +2889,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{36}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Answer) GetId() uint64 {
@@ -2870,7 +2971,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2882,7 +2983,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[37]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2895,7 +2996,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{37}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Refusal) GetCode() string {
@@ -2921,7 +3022,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2933,7 +3034,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[38]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2946,7 +3047,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{38}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{40}
 }
 
 // Health is how a node is at one moment.
@@ -2994,7 +3095,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[39]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3006,7 +3107,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[39]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3019,7 +3120,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{39}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Health) GetBoot() string {
@@ -3169,7 +3270,7 @@ type LaneHealth struct {
 
 func (x *LaneHealth) Reset() {
 	*x = LaneHealth{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[40]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3181,7 +3282,7 @@ func (x *LaneHealth) String() string {
 func (*LaneHealth) ProtoMessage() {}
 
 func (x *LaneHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[40]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3194,7 +3295,7 @@ func (x *LaneHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneHealth.ProtoReflect.Descriptor instead.
 func (*LaneHealth) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{40}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *LaneHealth) GetEpoch() uint64 {
@@ -3252,7 +3353,7 @@ type NodeTrouble struct {
 
 func (x *NodeTrouble) Reset() {
 	*x = NodeTrouble{}
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[41]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3264,7 +3365,7 @@ func (x *NodeTrouble) String() string {
 func (*NodeTrouble) ProtoMessage() {}
 
 func (x *NodeTrouble) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[41]
+	mi := &file_sallyport_edge_v1_edge_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3277,7 +3378,7 @@ func (x *NodeTrouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeTrouble.ProtoReflect.Descriptor instead.
 func (*NodeTrouble) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{41}
+	return file_sallyport_edge_v1_edge_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *NodeTrouble) GetTime() *timestamppb.Timestamp {
@@ -3298,7 +3399,12 @@ var File_sallyport_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
-	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsallyport/edge/v1/audit.proto\x1a\x1fsallyport/edge/v1/explain.proto\"\xf4\x01\n" +
+	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsallyport/edge/v1/audit.proto\x1a\x1fsallyport/edge/v1/explain.proto\",\n" +
+	"\x12RefreshKeysRequest\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\fR\x06issuer\"K\n" +
+	"\x13RefreshKeysResponse\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
+	"\afetched\x18\x02 \x01(\bR\afetched\"\xf4\x01\n" +
 	"\x04Head\x12 \n" +
 	"\venvironment\x18\x01 \x01(\tR\venvironment\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12+\n" +
@@ -3521,14 +3627,15 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\x04Lane\x12\x14\n" +
 	"\x10LANE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LANE_CONFIGURATION\x10\x01\x12\x12\n" +
-	"\x0eLANE_DIRECTORY\x10\x022\xb2\x04\n" +
+	"\x0eLANE_DIRECTORY\x10\x022\x90\x05\n" +
 	"\vEdgeService\x12M\n" +
 	"\x06Enroll\x12 .sallyport.edge.v1.EnrollRequest\x1a!.sallyport.edge.v1.EnrollResponse\x12V\n" +
 	"\tChallenge\x12#.sallyport.edge.v1.ChallengeRequest\x1a$.sallyport.edge.v1.ChallengeResponse\x12J\n" +
 	"\x05Renew\x12\x1f.sallyport.edge.v1.RenewRequest\x1a .sallyport.edge.v1.RenewResponse\x12r\n" +
 	"\x11SyncConfiguration\x12+.sallyport.edge.v1.SyncConfigurationRequest\x1a,.sallyport.edge.v1.SyncConfigurationResponse(\x010\x01\x12f\n" +
 	"\rSyncDirectory\x12'.sallyport.edge.v1.SyncDirectoryRequest\x1a(.sallyport.edge.v1.SyncDirectoryResponse(\x010\x01\x12T\n" +
-	"\aInquire\x12!.sallyport.edge.v1.InquireRequest\x1a\".sallyport.edge.v1.InquireResponse(\x010\x01BFZDgithub.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1;edgev1b\x06proto3"
+	"\aInquire\x12!.sallyport.edge.v1.InquireRequest\x1a\".sallyport.edge.v1.InquireResponse(\x010\x01\x12\\\n" +
+	"\vRefreshKeys\x12%.sallyport.edge.v1.RefreshKeysRequest\x1a&.sallyport.edge.v1.RefreshKeysResponseBFZDgithub.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1;edgev1b\x06proto3"
 
 var (
 	file_sallyport_edge_v1_edge_proto_rawDescOnce sync.Once
@@ -3543,129 +3650,133 @@ func file_sallyport_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_sallyport_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(Lane)(0),                         // 0: sallyport.edge.v1.Lane
-	(*Head)(nil),                      // 1: sallyport.edge.v1.Head
-	(*SignedHead)(nil),                // 2: sallyport.edge.v1.SignedHead
-	(*SigningKey)(nil),                // 3: sallyport.edge.v1.SigningKey
-	(*TrustBundle)(nil),               // 4: sallyport.edge.v1.TrustBundle
-	(*SignedTrust)(nil),               // 5: sallyport.edge.v1.SignedTrust
-	(*Announcements)(nil),             // 6: sallyport.edge.v1.Announcements
-	(*Trusted)(nil),                   // 7: sallyport.edge.v1.Trusted
-	(*EnrollRequest)(nil),             // 8: sallyport.edge.v1.EnrollRequest
-	(*EnrollResponse)(nil),            // 9: sallyport.edge.v1.EnrollResponse
-	(*ChallengeRequest)(nil),          // 10: sallyport.edge.v1.ChallengeRequest
-	(*ChallengeResponse)(nil),         // 11: sallyport.edge.v1.ChallengeResponse
-	(*RenewRequest)(nil),              // 12: sallyport.edge.v1.RenewRequest
-	(*RenewalProof)(nil),              // 13: sallyport.edge.v1.RenewalProof
-	(*RenewResponse)(nil),             // 14: sallyport.edge.v1.RenewResponse
-	(*Hello)(nil),                     // 15: sallyport.edge.v1.Hello
-	(*Ack)(nil),                       // 16: sallyport.edge.v1.Ack
-	(*Nack)(nil),                      // 17: sallyport.edge.v1.Nack
-	(*ObjectError)(nil),               // 18: sallyport.edge.v1.ObjectError
-	(*SyncConfigurationRequest)(nil),  // 19: sallyport.edge.v1.SyncConfigurationRequest
-	(*SyncConfigurationResponse)(nil), // 20: sallyport.edge.v1.SyncConfigurationResponse
-	(*ConfigurationDelta)(nil),        // 21: sallyport.edge.v1.ConfigurationDelta
-	(*ObjectChange)(nil),              // 22: sallyport.edge.v1.ObjectChange
-	(*ConfigurationSnapshot)(nil),     // 23: sallyport.edge.v1.ConfigurationSnapshot
-	(*SnapshotChunk)(nil),             // 24: sallyport.edge.v1.SnapshotChunk
-	(*SyncDirectoryRequest)(nil),      // 25: sallyport.edge.v1.SyncDirectoryRequest
-	(*SyncDirectoryResponse)(nil),     // 26: sallyport.edge.v1.SyncDirectoryResponse
-	(*Recall)(nil),                    // 27: sallyport.edge.v1.Recall
-	(*RecalledBucket)(nil),            // 28: sallyport.edge.v1.RecalledBucket
-	(*Holdings)(nil),                  // 29: sallyport.edge.v1.Holdings
-	(*DirectoryDelta)(nil),            // 30: sallyport.edge.v1.DirectoryDelta
-	(*EntryChange)(nil),               // 31: sallyport.edge.v1.EntryChange
-	(*DirectorySnapshot)(nil),         // 32: sallyport.edge.v1.DirectorySnapshot
-	(*InquireRequest)(nil),            // 33: sallyport.edge.v1.InquireRequest
-	(*InquireResponse)(nil),           // 34: sallyport.edge.v1.InquireResponse
-	(*Question)(nil),                  // 35: sallyport.edge.v1.Question
-	(*HealthQuestion)(nil),            // 36: sallyport.edge.v1.HealthQuestion
-	(*Answer)(nil),                    // 37: sallyport.edge.v1.Answer
-	(*Refusal)(nil),                   // 38: sallyport.edge.v1.Refusal
-	(*Goodbye)(nil),                   // 39: sallyport.edge.v1.Goodbye
-	(*Health)(nil),                    // 40: sallyport.edge.v1.Health
-	(*LaneHealth)(nil),                // 41: sallyport.edge.v1.LaneHealth
-	(*NodeTrouble)(nil),               // 42: sallyport.edge.v1.NodeTrouble
-	(*timestamppb.Timestamp)(nil),     // 43: google.protobuf.Timestamp
-	(*SignedAuditHead)(nil),           // 44: sallyport.edge.v1.SignedAuditHead
-	(*durationpb.Duration)(nil),       // 45: google.protobuf.Duration
-	(*ExplainQuestion)(nil),           // 46: sallyport.edge.v1.ExplainQuestion
-	(*Explanation)(nil),               // 47: sallyport.edge.v1.Explanation
+	(*RefreshKeysRequest)(nil),        // 1: sallyport.edge.v1.RefreshKeysRequest
+	(*RefreshKeysResponse)(nil),       // 2: sallyport.edge.v1.RefreshKeysResponse
+	(*Head)(nil),                      // 3: sallyport.edge.v1.Head
+	(*SignedHead)(nil),                // 4: sallyport.edge.v1.SignedHead
+	(*SigningKey)(nil),                // 5: sallyport.edge.v1.SigningKey
+	(*TrustBundle)(nil),               // 6: sallyport.edge.v1.TrustBundle
+	(*SignedTrust)(nil),               // 7: sallyport.edge.v1.SignedTrust
+	(*Announcements)(nil),             // 8: sallyport.edge.v1.Announcements
+	(*Trusted)(nil),                   // 9: sallyport.edge.v1.Trusted
+	(*EnrollRequest)(nil),             // 10: sallyport.edge.v1.EnrollRequest
+	(*EnrollResponse)(nil),            // 11: sallyport.edge.v1.EnrollResponse
+	(*ChallengeRequest)(nil),          // 12: sallyport.edge.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),         // 13: sallyport.edge.v1.ChallengeResponse
+	(*RenewRequest)(nil),              // 14: sallyport.edge.v1.RenewRequest
+	(*RenewalProof)(nil),              // 15: sallyport.edge.v1.RenewalProof
+	(*RenewResponse)(nil),             // 16: sallyport.edge.v1.RenewResponse
+	(*Hello)(nil),                     // 17: sallyport.edge.v1.Hello
+	(*Ack)(nil),                       // 18: sallyport.edge.v1.Ack
+	(*Nack)(nil),                      // 19: sallyport.edge.v1.Nack
+	(*ObjectError)(nil),               // 20: sallyport.edge.v1.ObjectError
+	(*SyncConfigurationRequest)(nil),  // 21: sallyport.edge.v1.SyncConfigurationRequest
+	(*SyncConfigurationResponse)(nil), // 22: sallyport.edge.v1.SyncConfigurationResponse
+	(*ConfigurationDelta)(nil),        // 23: sallyport.edge.v1.ConfigurationDelta
+	(*ObjectChange)(nil),              // 24: sallyport.edge.v1.ObjectChange
+	(*ConfigurationSnapshot)(nil),     // 25: sallyport.edge.v1.ConfigurationSnapshot
+	(*SnapshotChunk)(nil),             // 26: sallyport.edge.v1.SnapshotChunk
+	(*SyncDirectoryRequest)(nil),      // 27: sallyport.edge.v1.SyncDirectoryRequest
+	(*SyncDirectoryResponse)(nil),     // 28: sallyport.edge.v1.SyncDirectoryResponse
+	(*Recall)(nil),                    // 29: sallyport.edge.v1.Recall
+	(*RecalledBucket)(nil),            // 30: sallyport.edge.v1.RecalledBucket
+	(*Holdings)(nil),                  // 31: sallyport.edge.v1.Holdings
+	(*DirectoryDelta)(nil),            // 32: sallyport.edge.v1.DirectoryDelta
+	(*EntryChange)(nil),               // 33: sallyport.edge.v1.EntryChange
+	(*DirectorySnapshot)(nil),         // 34: sallyport.edge.v1.DirectorySnapshot
+	(*InquireRequest)(nil),            // 35: sallyport.edge.v1.InquireRequest
+	(*InquireResponse)(nil),           // 36: sallyport.edge.v1.InquireResponse
+	(*Question)(nil),                  // 37: sallyport.edge.v1.Question
+	(*HealthQuestion)(nil),            // 38: sallyport.edge.v1.HealthQuestion
+	(*Answer)(nil),                    // 39: sallyport.edge.v1.Answer
+	(*Refusal)(nil),                   // 40: sallyport.edge.v1.Refusal
+	(*Goodbye)(nil),                   // 41: sallyport.edge.v1.Goodbye
+	(*Health)(nil),                    // 42: sallyport.edge.v1.Health
+	(*LaneHealth)(nil),                // 43: sallyport.edge.v1.LaneHealth
+	(*NodeTrouble)(nil),               // 44: sallyport.edge.v1.NodeTrouble
+	(*timestamppb.Timestamp)(nil),     // 45: google.protobuf.Timestamp
+	(*SignedAuditHead)(nil),           // 46: sallyport.edge.v1.SignedAuditHead
+	(*durationpb.Duration)(nil),       // 47: google.protobuf.Duration
+	(*ExplainQuestion)(nil),           // 48: sallyport.edge.v1.ExplainQuestion
+	(*Explanation)(nil),               // 49: sallyport.edge.v1.Explanation
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
-	43, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
-	3,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
-	5,  // 3: sallyport.edge.v1.Announcements.links:type_name -> sallyport.edge.v1.SignedTrust
-	4,  // 4: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	13, // 5: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
-	4,  // 6: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
-	6,  // 7: sallyport.edge.v1.RenewResponse.announcements:type_name -> sallyport.edge.v1.Announcements
-	2,  // 8: sallyport.edge.v1.Hello.head:type_name -> sallyport.edge.v1.SignedHead
-	43, // 9: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
-	44, // 10: sallyport.edge.v1.Hello.audit_head:type_name -> sallyport.edge.v1.SignedAuditHead
-	45, // 11: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
-	18, // 12: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
-	15, // 13: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
-	16, // 14: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
-	17, // 15: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
-	21, // 16: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
-	24, // 17: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 18: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	2,  // 19: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	22, // 20: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
-	22, // 21: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
-	2,  // 22: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
-	15, // 23: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
-	16, // 24: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
-	17, // 25: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
-	29, // 26: sallyport.edge.v1.SyncDirectoryRequest.holdings:type_name -> sallyport.edge.v1.Holdings
-	7,  // 27: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
-	30, // 28: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
-	24, // 29: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
-	2,  // 30: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
-	27, // 31: sallyport.edge.v1.SyncDirectoryResponse.recall:type_name -> sallyport.edge.v1.Recall
-	6,  // 32: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
-	44, // 33: sallyport.edge.v1.SyncDirectoryResponse.audit:type_name -> sallyport.edge.v1.SignedAuditHead
-	28, // 34: sallyport.edge.v1.Recall.buckets:type_name -> sallyport.edge.v1.RecalledBucket
-	2,  // 35: sallyport.edge.v1.Holdings.head:type_name -> sallyport.edge.v1.SignedHead
-	28, // 36: sallyport.edge.v1.Holdings.buckets:type_name -> sallyport.edge.v1.RecalledBucket
-	2,  // 37: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
-	31, // 38: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
-	31, // 39: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
-	15, // 40: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
-	37, // 41: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
-	39, // 42: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
-	35, // 43: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
-	45, // 44: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
-	36, // 45: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
-	46, // 46: sallyport.edge.v1.Question.explain:type_name -> sallyport.edge.v1.ExplainQuestion
-	40, // 47: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
-	38, // 48: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
-	47, // 49: sallyport.edge.v1.Answer.explanation:type_name -> sallyport.edge.v1.Explanation
-	43, // 50: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
-	41, // 51: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
-	41, // 52: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
-	43, // 53: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	42, // 54: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
-	43, // 55: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
-	43, // 56: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
-	8,  // 57: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	10, // 58: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	12, // 59: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	19, // 60: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	25, // 61: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	33, // 62: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
-	9,  // 63: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	11, // 64: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	14, // 65: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	20, // 66: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	26, // 67: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	34, // 68: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
-	63, // [63:69] is the sub-list for method output_type
-	57, // [57:63] is the sub-list for method input_type
+	45, // 1: sallyport.edge.v1.Head.time:type_name -> google.protobuf.Timestamp
+	5,  // 2: sallyport.edge.v1.TrustBundle.signing_keys:type_name -> sallyport.edge.v1.SigningKey
+	7,  // 3: sallyport.edge.v1.Announcements.links:type_name -> sallyport.edge.v1.SignedTrust
+	6,  // 4: sallyport.edge.v1.EnrollResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
+	15, // 5: sallyport.edge.v1.RenewRequest.proof:type_name -> sallyport.edge.v1.RenewalProof
+	6,  // 6: sallyport.edge.v1.RenewResponse.trust:type_name -> sallyport.edge.v1.TrustBundle
+	8,  // 7: sallyport.edge.v1.RenewResponse.announcements:type_name -> sallyport.edge.v1.Announcements
+	4,  // 8: sallyport.edge.v1.Hello.head:type_name -> sallyport.edge.v1.SignedHead
+	45, // 9: sallyport.edge.v1.Hello.started_at:type_name -> google.protobuf.Timestamp
+	46, // 10: sallyport.edge.v1.Hello.audit_head:type_name -> sallyport.edge.v1.SignedAuditHead
+	47, // 11: sallyport.edge.v1.Ack.took:type_name -> google.protobuf.Duration
+	20, // 12: sallyport.edge.v1.Nack.errors:type_name -> sallyport.edge.v1.ObjectError
+	17, // 13: sallyport.edge.v1.SyncConfigurationRequest.hello:type_name -> sallyport.edge.v1.Hello
+	18, // 14: sallyport.edge.v1.SyncConfigurationRequest.ack:type_name -> sallyport.edge.v1.Ack
+	19, // 15: sallyport.edge.v1.SyncConfigurationRequest.nack:type_name -> sallyport.edge.v1.Nack
+	23, // 16: sallyport.edge.v1.SyncConfigurationResponse.delta:type_name -> sallyport.edge.v1.ConfigurationDelta
+	26, // 17: sallyport.edge.v1.SyncConfigurationResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	4,  // 18: sallyport.edge.v1.SyncConfigurationResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	4,  // 19: sallyport.edge.v1.ConfigurationDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	24, // 20: sallyport.edge.v1.ConfigurationDelta.changes:type_name -> sallyport.edge.v1.ObjectChange
+	24, // 21: sallyport.edge.v1.ConfigurationSnapshot.objects:type_name -> sallyport.edge.v1.ObjectChange
+	4,  // 22: sallyport.edge.v1.SnapshotChunk.head:type_name -> sallyport.edge.v1.SignedHead
+	17, // 23: sallyport.edge.v1.SyncDirectoryRequest.hello:type_name -> sallyport.edge.v1.Hello
+	18, // 24: sallyport.edge.v1.SyncDirectoryRequest.ack:type_name -> sallyport.edge.v1.Ack
+	19, // 25: sallyport.edge.v1.SyncDirectoryRequest.nack:type_name -> sallyport.edge.v1.Nack
+	31, // 26: sallyport.edge.v1.SyncDirectoryRequest.holdings:type_name -> sallyport.edge.v1.Holdings
+	9,  // 27: sallyport.edge.v1.SyncDirectoryRequest.trusted:type_name -> sallyport.edge.v1.Trusted
+	32, // 28: sallyport.edge.v1.SyncDirectoryResponse.delta:type_name -> sallyport.edge.v1.DirectoryDelta
+	26, // 29: sallyport.edge.v1.SyncDirectoryResponse.chunk:type_name -> sallyport.edge.v1.SnapshotChunk
+	4,  // 30: sallyport.edge.v1.SyncDirectoryResponse.beat:type_name -> sallyport.edge.v1.SignedHead
+	29, // 31: sallyport.edge.v1.SyncDirectoryResponse.recall:type_name -> sallyport.edge.v1.Recall
+	8,  // 32: sallyport.edge.v1.SyncDirectoryResponse.trust:type_name -> sallyport.edge.v1.Announcements
+	46, // 33: sallyport.edge.v1.SyncDirectoryResponse.audit:type_name -> sallyport.edge.v1.SignedAuditHead
+	30, // 34: sallyport.edge.v1.Recall.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	4,  // 35: sallyport.edge.v1.Holdings.head:type_name -> sallyport.edge.v1.SignedHead
+	30, // 36: sallyport.edge.v1.Holdings.buckets:type_name -> sallyport.edge.v1.RecalledBucket
+	4,  // 37: sallyport.edge.v1.DirectoryDelta.head:type_name -> sallyport.edge.v1.SignedHead
+	33, // 38: sallyport.edge.v1.DirectoryDelta.changes:type_name -> sallyport.edge.v1.EntryChange
+	33, // 39: sallyport.edge.v1.DirectorySnapshot.entries:type_name -> sallyport.edge.v1.EntryChange
+	17, // 40: sallyport.edge.v1.InquireRequest.hello:type_name -> sallyport.edge.v1.Hello
+	39, // 41: sallyport.edge.v1.InquireRequest.answer:type_name -> sallyport.edge.v1.Answer
+	41, // 42: sallyport.edge.v1.InquireRequest.goodbye:type_name -> sallyport.edge.v1.Goodbye
+	37, // 43: sallyport.edge.v1.InquireResponse.question:type_name -> sallyport.edge.v1.Question
+	47, // 44: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
+	38, // 45: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
+	48, // 46: sallyport.edge.v1.Question.explain:type_name -> sallyport.edge.v1.ExplainQuestion
+	42, // 47: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
+	40, // 48: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
+	49, // 49: sallyport.edge.v1.Answer.explanation:type_name -> sallyport.edge.v1.Explanation
+	45, // 50: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
+	43, // 51: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
+	43, // 52: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
+	45, // 53: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	44, // 54: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
+	45, // 55: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
+	45, // 56: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
+	10, // 57: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	12, // 58: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	14, // 59: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	21, // 60: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	27, // 61: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	35, // 62: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
+	1,  // 63: sallyport.edge.v1.EdgeService.RefreshKeys:input_type -> sallyport.edge.v1.RefreshKeysRequest
+	11, // 64: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	13, // 65: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	16, // 66: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	22, // 67: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	28, // 68: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	36, // 69: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
+	2,  // 70: sallyport.edge.v1.EdgeService.RefreshKeys:output_type -> sallyport.edge.v1.RefreshKeysResponse
+	64, // [64:71] is the sub-list for method output_type
+	57, // [57:64] is the sub-list for method input_type
 	57, // [57:57] is the sub-list for extension type_name
 	57, // [57:57] is the sub-list for extension extendee
 	0,  // [0:57] is the sub-list for field type_name
@@ -3678,24 +3789,24 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	}
 	file_sallyport_edge_v1_audit_proto_init()
 	file_sallyport_edge_v1_explain_proto_init()
-	file_sallyport_edge_v1_edge_proto_msgTypes[18].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[20].OneofWrappers = []any{
 		(*SyncConfigurationRequest_Hello)(nil),
 		(*SyncConfigurationRequest_Ack)(nil),
 		(*SyncConfigurationRequest_Nack)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[19].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[21].OneofWrappers = []any{
 		(*SyncConfigurationResponse_Delta)(nil),
 		(*SyncConfigurationResponse_Chunk)(nil),
 		(*SyncConfigurationResponse_Beat)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[24].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[26].OneofWrappers = []any{
 		(*SyncDirectoryRequest_Hello)(nil),
 		(*SyncDirectoryRequest_Ack)(nil),
 		(*SyncDirectoryRequest_Nack)(nil),
 		(*SyncDirectoryRequest_Holdings)(nil),
 		(*SyncDirectoryRequest_Trusted)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[25].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[27].OneofWrappers = []any{
 		(*SyncDirectoryResponse_Delta)(nil),
 		(*SyncDirectoryResponse_Chunk)(nil),
 		(*SyncDirectoryResponse_Beat)(nil),
@@ -3703,19 +3814,19 @@ func file_sallyport_edge_v1_edge_proto_init() {
 		(*SyncDirectoryResponse_Trust)(nil),
 		(*SyncDirectoryResponse_Audit)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[32].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[34].OneofWrappers = []any{
 		(*InquireRequest_Hello)(nil),
 		(*InquireRequest_Answer)(nil),
 		(*InquireRequest_Goodbye)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[33].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[35].OneofWrappers = []any{
 		(*InquireResponse_Question)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[34].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[36].OneofWrappers = []any{
 		(*Question_Health)(nil),
 		(*Question_Explain)(nil),
 	}
-	file_sallyport_edge_v1_edge_proto_msgTypes[36].OneofWrappers = []any{
+	file_sallyport_edge_v1_edge_proto_msgTypes[38].OneofWrappers = []any{
 		(*Answer_Health)(nil),
 		(*Answer_Refusal)(nil),
 		(*Answer_Explanation)(nil),
@@ -3726,7 +3837,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_edge_proto_rawDesc), len(file_sallyport_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   42,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

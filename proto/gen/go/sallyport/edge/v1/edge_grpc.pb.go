@@ -27,6 +27,7 @@ const (
 	EdgeService_SyncConfiguration_FullMethodName = "/sallyport.edge.v1.EdgeService/SyncConfiguration"
 	EdgeService_SyncDirectory_FullMethodName     = "/sallyport.edge.v1.EdgeService/SyncDirectory"
 	EdgeService_Inquire_FullMethodName           = "/sallyport.edge.v1.EdgeService/Inquire"
+	EdgeService_RefreshKeys_FullMethodName       = "/sallyport.edge.v1.EdgeService/RefreshKeys"
 )
 
 // EdgeServiceClient is the client API for EdgeService service.
@@ -49,6 +50,9 @@ type EdgeServiceClient interface {
 	// Inquire lets the control plane ask: the node opens the stream and answers what comes. It is a stream of its own, so that no
 	// answer waits for a lane, and no lane for an answer.
 	Inquire(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InquireRequest, InquireResponse], error)
+	// RefreshKeys asks the control plane to look at an issuer's keys now, since a token names one that the node doesn't know. What is new
+	// comes over SyncDirectory. It is the same to ask once or a thousand times: an issuer is asked a few times a minute at most.
+	RefreshKeys(ctx context.Context, in *RefreshKeysRequest, opts ...grpc.CallOption) (*RefreshKeysResponse, error)
 }
 
 type edgeServiceClient struct {
@@ -128,6 +132,16 @@ func (c *edgeServiceClient) Inquire(ctx context.Context, opts ...grpc.CallOption
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EdgeService_InquireClient = grpc.BidiStreamingClient[InquireRequest, InquireResponse]
 
+func (c *edgeServiceClient) RefreshKeys(ctx context.Context, in *RefreshKeysRequest, opts ...grpc.CallOption) (*RefreshKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RefreshKeysResponse)
+	err := c.cc.Invoke(ctx, EdgeService_RefreshKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EdgeServiceServer is the server API for EdgeService service.
 // All implementations must embed UnimplementedEdgeServiceServer
 // for forward compatibility.
@@ -148,6 +162,9 @@ type EdgeServiceServer interface {
 	// Inquire lets the control plane ask: the node opens the stream and answers what comes. It is a stream of its own, so that no
 	// answer waits for a lane, and no lane for an answer.
 	Inquire(grpc.BidiStreamingServer[InquireRequest, InquireResponse]) error
+	// RefreshKeys asks the control plane to look at an issuer's keys now, since a token names one that the node doesn't know. What is new
+	// comes over SyncDirectory. It is the same to ask once or a thousand times: an issuer is asked a few times a minute at most.
+	RefreshKeys(context.Context, *RefreshKeysRequest) (*RefreshKeysResponse, error)
 	mustEmbedUnimplementedEdgeServiceServer()
 }
 
@@ -175,6 +192,9 @@ func (UnimplementedEdgeServiceServer) SyncDirectory(grpc.BidiStreamingServer[Syn
 }
 func (UnimplementedEdgeServiceServer) Inquire(grpc.BidiStreamingServer[InquireRequest, InquireResponse]) error {
 	return status.Error(codes.Unimplemented, "method Inquire not implemented")
+}
+func (UnimplementedEdgeServiceServer) RefreshKeys(context.Context, *RefreshKeysRequest) (*RefreshKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefreshKeys not implemented")
 }
 func (UnimplementedEdgeServiceServer) mustEmbedUnimplementedEdgeServiceServer() {}
 func (UnimplementedEdgeServiceServer) testEmbeddedByValue()                     {}
@@ -272,6 +292,24 @@ func _EdgeService_Inquire_Handler(srv interface{}, stream grpc.ServerStream) err
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EdgeService_InquireServer = grpc.BidiStreamingServer[InquireRequest, InquireResponse]
 
+func _EdgeService_RefreshKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefreshKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EdgeServiceServer).RefreshKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EdgeService_RefreshKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EdgeServiceServer).RefreshKeys(ctx, req.(*RefreshKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EdgeService_ServiceDesc is the grpc.ServiceDesc for EdgeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -290,6 +328,10 @@ var EdgeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Renew",
 			Handler:    _EdgeService_Renew_Handler,
+		},
+		{
+			MethodName: "RefreshKeys",
+			Handler:    _EdgeService_RefreshKeys_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
