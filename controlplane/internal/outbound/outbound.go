@@ -10,6 +10,7 @@
 package outbound
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -144,4 +145,37 @@ func (c *Client) Get(ctx context.Context, address string, most int64) ([]byte, e
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
 	return body, nil
+}
+
+// maxAnswer is how much of a post's answer is read, so that its connection can be used again: nobody wants to know what it says.
+const maxAnswer = 4 << 10
+
+// Post sends a body, and returns the status of the answer. It follows no redirect: what is signed for one address isn't shown to another.
+func (c *Client) Post(ctx context.Context, address string, header http.Header, body []byte) (status int, err error) {
+	if err := c.guard.CheckURL(address); err != nil {
+		return 0, fmt.Errorf("nothing is sent to the address: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("prepare the post: %w", err)
+	}
+	request.Header = header
+	straight := *c.http
+	straight.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := straight.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("post: %w", withoutURL(err))
+	}
+	defer func() { _ = answer.Body.Close() }() // its status is what was asked for
+	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
+	return answer.StatusCode, nil
+}
+
+// withoutURL is why a request failed, without its address: that may hold what is nobody's business.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
 }
