@@ -23,10 +23,12 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
+	"github.com/sallyport/sallyport/controlplane/internal/events"
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
+	"github.com/sallyport/sallyport/controlplane/internal/outbound"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
@@ -94,6 +96,8 @@ type plane struct {
 	warden    *bus.Warden
 	heads     *audit.Heads
 	denied    *audit.Denied
+	watcher   *events.Watcher
+	courier   *events.Courier
 	bus       *busLink
 
 	// Faces.
@@ -110,7 +114,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	log, db := cfg.Logger, c.db
 	fleetStats, usageStats, upkeepStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats)
 	limitStats, busStats, epochStats := new(limits.Stats), new(bus.Stats), new(epochs.Stats)
-	auditStats := new(audit.Stats)
+	auditStats, eventStats := new(audit.Stats), new(events.Stats)
+	guard := outbound.NewGuard(cfg.OutboundAllow)
 	configuration, entries := catalog.New(db, log), directory.New(db)
 	publisher := publish.New(db, configuration, c.vault, log)
 	histories := epochs.New(db.Epochs(), publisher, c.signer, log, epochStats)
@@ -118,6 +123,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.lanes = fleet.NewLanes(db.Lanes(c.vault), c.signer, fleet.Histories{Epochs: histories}, p.commits, log, fleetStats)
 	p.heads, p.denied = audit.NewHeads(db.Audit(), c.signer, log, auditStats), audit.NewDenied(db.Audit(), log, auditStats)
 	p.limits = limits.New(db, log, limitStats)
+	p.watcher = events.NewWatcher(db.Events(), db, log)
+	p.courier = events.NewCourier(db.Events(), outbound.NewClient(guard), c.vault, log, eventStats)
 	p.proposals = newProposals(db, publisher, c.vault, log)
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	p.members = fleet.NewMembers(publisher, log)
@@ -132,7 +139,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	var errs [5]error
 	p.keys, errs[4] = idempotency.Load(ctx, db.IdempotencyKeys(), c.vault, log)
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats, Audit: auditStats})
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats, Audit: auditStats, Events: eventStats})
 	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
 	p.commits.OnShown(func(ctx context.Context) error {
 		_, err := secrets.Open(ctx, c.root, db)
@@ -167,6 +174,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Idempotency:  p.keys,
 		Audit:        audit.NewLog(db.Audit(), p.heads),
 		Denied:       p.denied,
+		Events:       events.NewFeed(db.Events()),
+		Webhooks:     events.NewWebhooks(db.Events(), c.vault, guard.CheckURL),
 		Ready:        db.Ping,
 		Logger:       log,
 	})
@@ -270,6 +279,8 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.bus.hold(standing) })
 	ground.Go(func() error { return p.heads.Run(standing) })
 	ground.Go(func() error { return p.denied.Run(standing) })
+	ground.Go(func() error { return p.watcher.Run(standing) })
+	ground.Go(func() error { return p.courier.Run(standing) })
 
 	faces, serving := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(serving)

@@ -10,6 +10,7 @@ const (
 	Certificate = "crt"
 	Consumer    = "con"
 	Environment = "env"
+	Event       = "ev"
 	Guardrail   = "gr"
 	Issuer      = "iss"
 	JoinToken   = "jt"
@@ -26,4 +27,5 @@ const (
 	Settings    = "set"
 	Team        = "team"
 	User        = "usr"
+	Webhook     = "wh"
 )

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource/form"
@@ -126,4 +128,20 @@ func asciiLower(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// CheckOutputOnly tells of fields that the server alone sets and that a writer gave another value than they had.
+func CheckOutputOnly(before, after proto.Message) []problem.Violation {
+	var violations []problem.Violation
+	is, was := after.ProtoReflect(), before.ProtoReflect()
+	fields := is.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if Options(fd).GetOutputOnly() && is.Has(fd) && !is.Get(fd).Equal(was.Get(fd)) {
+			violations = append(violations, problem.Violation{
+				Pointer: problem.Pointer(string(fd.Name())), Code: problem.ViolationImmutable, Detail: "The server alone sets this field; leave it out, or as it is.",
+			})
+		}
+	}
+	return violations
 }

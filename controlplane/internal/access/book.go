@@ -290,27 +290,11 @@ func (b *Book[M]) check(before, after M) error {
 	violations := resource.CheckName(after.GetName())
 	violations = append(violations, resource.CheckLabels(after.GetLabels())...)
 	violations = append(violations, validate.Message(after)...)
-	violations = append(violations, outputOnly(before, after)...)
+	violations = append(violations, resource.CheckOutputOnly(before, after)...)
 	if len(violations) == 0 && slices.ContainsFunc(b.fixed(), func(f M) bool { return f.GetName() == after.GetName() }) {
 		return problem.Errorf(problem.NameTaken, "the built-in %s has this name", b.words())
 	}
 	return problem.Invalid(violations...)
-}
-
-// outputOnly refuses a value of a field that the server alone sets, unless it is the one that it has.
-func outputOnly(before, after proto.Message) []problem.Violation {
-	var violations []problem.Violation
-	is, was := after.ProtoReflect(), before.ProtoReflect()
-	fields := is.Descriptor().Fields()
-	for i := range fields.Len() {
-		fd := fields.Get(i)
-		if resource.Options(fd).GetOutputOnly() && is.Has(fd) && !is.Get(fd).Equal(was.Get(fd)) {
-			violations = append(violations, problem.Violation{
-				Pointer: problem.Pointer(string(fd.Name())), Code: problem.ViolationImmutable, Detail: "The server alone sets this field; leave it out, or as it is.",
-			})
-		}
-	}
-	return violations
 }
 
 // stamp sets when an object was made and changed.

@@ -56,6 +56,8 @@ var permissions = [...]Permission{
 	ReadRoleBindings, WriteRoleBindings,
 	ReadAccessTokens, WriteAccessTokens,
 	"audit-events.read",
+	"events.read",
+	"webhooks.read", "webhooks.write",
 }
 
 // Permissions returns every permission that can be held.

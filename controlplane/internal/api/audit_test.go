@@ -123,6 +123,12 @@ func writingSteps(t *testing.T) []step {
 		second(in("rejectProposal", post, "proposals/{proposal}/reject", `{"comment":"no"}`)),
 		keep(in("createProposal", post, "proposals", proposedConsumer), "proposal", "id"),
 		in("withdrawProposal", post, "proposals/{proposal}/withdraw", ""),
+		in("createWebhook", post, "webhooks", `{"name":"hook","url":"https://hooks.example.com/"}`),
+		in("patchWebhook", patch, "webhooks/hook", `{"description":"for the pager"}`),
+		in("rotateWebhookSecret", post, "webhooks/hook/rotate", ""),
+		keep(in("testWebhook", post, "webhooks/hook/test", ""), "event", "number"),
+		in("retryWebhookDelivery", post, "webhooks/hook/deliveries/{event}/retry", ""),
+		in("deleteWebhook", remove, "webhooks/hook", ""),
 		in("deletePolicy", remove, "policies/keys", ""),
 		in("deleteRoute", remove, "routes/orders", ""),
 		in("deleteService", remove, "services/orders", ""),
@@ -162,7 +168,7 @@ func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 			t.Fatalf("%s: %d %s", s.operation, answer.status, answer.body)
 		}
 		if s.label != "" {
-			made[s.label] = answer.object(t).text(s.member)
+			made[s.label] = fmt.Sprint(answer.object(t)[s.member])
 		}
 		events := w.events(chain)
 		if len(events) != len(before)+1 {

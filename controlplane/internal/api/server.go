@@ -34,6 +34,8 @@ type Config struct {
 	Idempotency  Idempotency
 	Audit        Audit
 	Denied       Denied
+	Events       Events
+	Webhooks     Webhooks
 	// Ready tells whether the control plane can serve; its error is logged, not shown.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
@@ -171,5 +173,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addAudit(handlers)
 	s.addAccess(handlers)
 	s.addRoutePolicies(handlers)
+	s.addEvents(handlers)
 	return handlers
 }

@@ -21,10 +21,12 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
+	"github.com/sallyport/sallyport/controlplane/internal/events"
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
+	"github.com/sallyport/sallyport/controlplane/internal/outbound"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
@@ -129,6 +131,8 @@ func newWorld(t *testing.T) *world {
 		Logger:      log,
 		Audit:       audit.NewLog(db.Audit(), audit.NewHeads(db.Audit(), nil, log, new(audit.Stats))),
 		Denied:      w.denied,
+		Events:      events.NewFeed(db.Events()),
+		Webhooks:    events.NewWebhooks(db.Events(), vault, outbound.NewGuard(nil).CheckURL),
 		Access:      access.NewBooks(db, db.Shelf()),
 	})
 	if err != nil {

@@ -10,6 +10,7 @@
 package outbound
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -88,15 +89,16 @@ const (
 
 // Client fetches. It is safe for concurrent use.
 type Client struct {
-	http *http.Client
+	http  *http.Client
+	guard Guard
 }
 
 // NewClient returns a client whose every connection the guard checks.
 func NewClient(guard Guard) *Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, Control: guard.control}
-	return &Client{http: &http.Client{
+	return &Client{guard: guard, http: &http.Client{
 		Timeout:       fetchTimeout,
-		CheckRedirect: checkRedirect,
+		CheckRedirect: guard.checkRedirect,
 		Transport: &http.Transport{
 			Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: fetchTimeout,
 			MaxResponseHeaderBytes: maxHeaderBytes, MaxConnsPerHost: 4, MaxIdleConns: 16, IdleConnTimeout: 30 * time.Second, ForceAttemptHTTP2: true,
@@ -105,11 +107,11 @@ func NewClient(guard Guard) *Client {
 }
 
 // checkRedirect follows a few, each of which must have the form that the first address must have.
-func checkRedirect(r *http.Request, via []*http.Request) error {
+func (g Guard) checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
-	if err := CheckURL(r.URL.String()); err != nil {
+	if err := g.CheckURL(r.URL.String()); err != nil {
 		return fmt.Errorf("the address redirects to one that isn't fetched: %w", err)
 	}
 	return nil
@@ -120,7 +122,7 @@ var ErrTooLarge = errors.New("the answer is larger than it may be")
 
 // Get fetches what an address holds, at most so many bytes of it: a 200, or an error that names no more than the status.
 func (c *Client) Get(ctx context.Context, address string, most int64) ([]byte, error) {
-	if err := CheckURL(address); err != nil {
+	if err := c.guard.CheckURL(address); err != nil {
 		return nil, fmt.Errorf("the address isn't fetched: %w", err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
@@ -143,4 +145,37 @@ func (c *Client) Get(ctx context.Context, address string, most int64) ([]byte, e
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
 	return body, nil
+}
+
+// maxAnswer is how much of a post's answer is read, so that its connection can be used again: nobody wants to know what it says.
+const maxAnswer = 4 << 10
+
+// Post sends a body, and returns the status of the answer. It follows no redirect: what is signed for one address isn't shown to another.
+func (c *Client) Post(ctx context.Context, address string, header http.Header, body []byte) (status int, err error) {
+	if err := c.guard.CheckURL(address); err != nil {
+		return 0, fmt.Errorf("nothing is sent to the address: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("prepare the post: %w", err)
+	}
+	request.Header = header
+	straight := *c.http
+	straight.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := straight.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("post: %w", withoutURL(err))
+	}
+	defer func() { _ = answer.Body.Close() }() // its status is what was asked for
+	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
+	return answer.StatusCode, nil
+}
+
+// withoutURL is why a request failed, without its address: that may hold what is nobody's business.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
 }

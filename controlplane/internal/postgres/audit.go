@@ -58,6 +58,9 @@ func record(ctx context.Context, q *dbsqlc.Queries, d *audit.Draft) error {
 	if err != nil || event == nil {
 		return err
 	}
+	if err := tellOf(ctx, q, event); err != nil { // its feed's lock comes before the chain's
+		return err
+	}
 	if err := appendEvent(ctx, q, event); err != nil {
 		return err
 	}

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/events"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -82,10 +84,14 @@ func TestAChangeOfTheRootKeySealsProposalsAndKeptAnswersAnew(t *testing.T) {
 	if err := db.IdempotencyKeys().Keep(t.Context(), r.Scope, r.Holder, []byte("old answer")); err != nil {
 		t.Fatal(err)
 	}
+	hook := events.Hook{Environment: idempotencyEnvironment, Message: &adminv1.Webhook{Id: "wh_1", Name: "hook", Url: "https://hooks.example.com"}, Secret: []byte("old secret")}
+	if err := db.Events().InsertWebhook(t.Context(), hook, 1); err != nil {
+		t.Fatal(err)
+	}
 	things, err := db.Reseal(t.Context(), func(purpose string, sealed []byte) ([]byte, error) {
 		return append([]byte(purpose+" was "), sealed...), nil
 	})
-	if err != nil || things != 2 {
+	if err != nil || things != 3 {
 		t.Fatalf("%d things, %v", things, err)
 	}
 	record, err = db.Proposals().Get(t.Context(), idempotencyEnvironment, "prop_1")
@@ -96,6 +102,10 @@ func TestAChangeOfTheRootKeySealsProposalsAndKeptAnswersAnew(t *testing.T) {
 	if want := idempotency.SealedFor(r.Scope) + " was old answer"; err != nil || string(kept.Sealed) != want {
 		t.Errorf("the answer is %q, %v; want %q", kept.Sealed, err, want)
 	}
+	hook, err = db.Events().Webhook(t.Context(), idempotencyEnvironment, "wh_1")
+	if want := events.SealedFor("wh_1") + " was old secret"; err != nil || string(hook.Secret) != want || hook.Former != nil {
+		t.Errorf("the webhook signs with %q and %q, %v; want %q", hook.Secret, hook.Former, err, want)
+	}
 	if err := db.ForgetSealed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -105,5 +115,8 @@ func TestAChangeOfTheRootKeySealsProposalsAndKeptAnswersAnew(t *testing.T) {
 	}
 	if _, found, err := db.IdempotencyKeys().Key(t.Context(), r.Scope); found || err != nil {
 		t.Errorf("once the root key is lost the answer is kept: %v", err)
+	}
+	if hook, err = db.Events().Webhook(t.Context(), idempotencyEnvironment, "wh_1"); err != nil || !hook.Message.GetDisabled() {
+		t.Errorf("once the root key is lost the webhook is %v, %v", hook.Message, err)
 	}
 }

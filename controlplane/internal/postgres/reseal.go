@@ -93,7 +93,7 @@ func resealEntries(ctx context.Context, q *dbsqlc.Queries, reseal func(string, [
 	return len(rows), nil
 }
 
-// resealOthers seals what proposals were filed with, and answers kept for their idempotency keys.
+// resealOthers seals what proposals were filed with, answers kept for their idempotency keys, and what webhooks sign with.
 func resealOthers(ctx context.Context, q *dbsqlc.Queries, reseal func(string, []byte) ([]byte, error)) (int, error) {
 	filed, err := q.ListSealedProposals(ctx)
 	if err != nil {
@@ -124,7 +124,8 @@ func resealOthers(ctx context.Context, q *dbsqlc.Queries, reseal func(string, []
 			return 0, fmt.Errorf("write a kept answer: %w", err)
 		}
 	}
-	return len(filed) + len(kept), nil
+	hooks, err := resealWebhooks(ctx, q, reseal)
+	return len(filed) + len(kept) + hooks, err
 }
 
 // EnvironmentIDs returns all environments.
@@ -177,6 +178,7 @@ func (db *DB) ForgetSealed(ctx context.Context) error {
 			func() error { return q.ForgetJoinTokens(ctx) },
 			func() error { return q.WithdrawSealedProposals(ctx, &now) },
 			func() error { return q.ForgetKeptReplies(ctx) },
+			func() error { return q.DisableWebhooks(ctx) },
 			func() error { return q.ForgetMaterials(ctx) },
 			func() error {
 				return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, Old: "lost", AnnouncedAt: now, ActiveAt: now, RetiredAt: now})

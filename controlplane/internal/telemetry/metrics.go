@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
+	"github.com/sallyport/sallyport/controlplane/internal/events"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
@@ -27,6 +28,7 @@ type Sources struct {
 	Bus    *bus.Stats
 	Epochs *epochs.Stats
 	Audit  *audit.Stats
+	Events *events.Stats
 }
 
 // metric is one line of the list of metrics.
@@ -48,8 +50,14 @@ func (s Sources) list() []metric {
 		answers    = "sallyport_control_sync_answers_total"
 		batches    = "sallyport_control_usage_batches_total"
 		requests   = "sallyport_control_usage_requests_total"
+		deliveries = "sallyport_control_webhook_attempts_total"
 	)
 	return []metric{
+		{name: deliveries, help: "Attempts to post an event to a webhook.", labels: result("delivered"), counter: &s.Events.Delivered},
+		{name: deliveries, help: "Attempts to post an event to a webhook.", labels: result("failed"), counter: &s.Events.Failed},
+		{name: deliveries, help: "Attempts to post an event to a webhook.", labels: result("given-up"), counter: &s.Events.GivenUp},
+		{name: "sallyport_control_webhook_waiting", help: "Events that wait to be posted to a webhook.", gauge: &s.Events.Waiting},
+		{name: "sallyport_control_webhook_dead", help: "Events whose posting to a webhook was given up.", gauge: &s.Events.Dead},
 		{name: "sallyport_control_usage_crowding_nodes", help: "Nodes that fill half of their share of the usage stream or more.", gauge: &s.Bus.Crowding},
 		{name: "sallyport_control_usage_full_total", help: "Looks at which a node had filled its share of the usage stream, so that its batches were refused.", counter: &s.Bus.Full},
 		{name: enrolments, help: "Attempts of nodes to enrol.", labels: result("enrolled"), counter: &s.Fleet.Enrolled},

@@ -203,6 +203,21 @@ type Epoch struct {
 	RecallUntil   *time.Time
 }
 
+type Event struct {
+	Environment string
+	Number      int64
+	ID          string
+	Type        string
+	At          time.Time
+	Message     []byte
+	Cause       *string
+}
+
+type EventHead struct {
+	Environment string
+	Number      int64
+}
+
 type IdempotencyKey struct {
 	Scope      []byte
 	Actor      string
@@ -545,4 +560,31 @@ type User struct {
 	Disabled    bool
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+type Webhook struct {
+	Environment  string
+	ID           string
+	Name         string
+	Description  string
+	Url          string
+	Types        []string
+	Disabled     bool
+	Secret       []byte
+	Former       []byte
+	FormerEndsAt *time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+type WebhookDelivery struct {
+	Webhook     string
+	Environment string
+	Number      int64
+	State       string
+	Attempts    int32
+	DueAt       time.Time
+	Status      int32
+	Error       string
+	DeliveredAt *time.Time
 }
