@@ -84,16 +84,17 @@ func (k *Keeper) askNow(ctx context.Context, at place) (fetched bool, err error)
 	defer ticker.Stop()
 	for {
 		state, err := k.store.State(ctx, at.environment, at.issuer, demand)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return false, problem.Wrap(ctx.Err(), problem.Unavailable, "another replica asks the issuer, and has no answer yet")
+		case err != nil:
 			return false, err
-		}
-		if !state.Leased {
+		case !state.Leased:
 			k.hush(at, state)
 			return false, nil
 		}
 		select {
 		case <-ctx.Done():
-			return false, problem.Wrap(ctx.Err(), problem.Unavailable, "another replica asks the issuer, and has no answer yet")
 		case <-ticker.C:
 		}
 	}

@@ -200,14 +200,16 @@ func TestAnIssuerIsAskedByOneReplicaAndByAnotherWhenThatDies(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	other := r.another()
-	asked, finish := make(chan struct{}, 1), make(chan struct{})
+	asked, finish := make(chan struct{}), make(chan struct{})
 	p := serve(t)
 	keys := set(key(t, "a"))
+	var first sync.Once
 	p.do(func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case asked <- struct{}{}:
-			<-finish // the first that asks waits
-		default:
+		waits := false
+		first.Do(func() { waits = true })
+		if waits {
+			close(asked)
+			<-finish
 		}
 		_, _ = fmt.Fprint(w, keys)
 	})
