@@ -1937,7 +1937,7 @@ type Issuer struct {
 	Issuer string `json:"issuer"`
 
 	// Discovery Discovery finds an issuer's JWKS by its discovery document.
-	Discovery Discovery `json:"discovery,omitempty,omitzero"`
+	Discovery *Discovery `json:"discovery,omitempty"`
 
 	// JwksURL From a JWKS (RFC 7517) at this address.
 	JwksURL string `json:"jwks_url,omitempty,omitzero"`

@@ -10,9 +10,9 @@ import (
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
-// demand is how often an issuer is asked on demand: tokens of strangers with made-up key ids make the gateway nobody's hammer. With the
-// schedule, a thousand of them within some seconds ask it five times at most.
-var demand = Demand{Every: 20 * time.Second, Burst: 3}
+// demand is how often an issuer is asked on demand: tokens of strangers with made-up key ids make the gateway nobody's hammer. However many
+// come within a minute, it is asked five times at most; each time puts its next turn off.
+var demand = Demand{Every: 20 * time.Second, Burst: 2}
 
 // poll is how often is looked whether another replica, that asks an issuer now, has an answer.
 const poll = 100 * time.Millisecond
