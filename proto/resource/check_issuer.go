@@ -102,7 +102,7 @@ const fetchedWords = `"https://login.example.com", or http on this machine itsel
 
 var (
 	errNoURL     = errors.New("it can't be read as a URL")
-	errNotHTTPS  = errors.New("it must begin with https://; plain http is for an address of this machine alone (127.0.0.1, [::1], localhost)")
+	errNotHTTPS  = errors.New("it must begin with https://; plain http is for an address of this machine alone (127.0.0.1, [::1])")
 	errHostless  = errors.New("it names no host")
 	errUser      = errors.New("it must hold no user or password: a URL ends up in logs")
 	errFragment  = errors.New("it must hold no fragment (#…): nobody is asked for it")
@@ -135,10 +135,10 @@ func checkFetched(address string) error {
 	return nil
 }
 
-// ownHost tells whether a host is the machine itself, by what it is called.
+// ownHost tells whether a host is an address of the machine itself. No name is trusted to stay there.
 func ownHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return err == nil && ip.IsLoopback()
 }
 
 func checkConsumerMapping(m *configv1.ConsumerMapping) []problem.Violation {

@@ -43,7 +43,7 @@ func TestWhereAnIssuersKeysComeFrom(t *testing.T) {
 		"a document elsewhere":          {fields{"discovery": fields{"url": "https://x.test/.well-known/oauth-authorization-server"}, "issuer": "any name: at all"}, nil},
 		"a key set":                     {fields{"jwks_url": "https://login.test/keys?v=1"}, nil},
 		"a key set on this machine":     {fields{"jwks_url": "http://127.0.0.1:8080/keys"}, nil},
-		"this machine by its name":      {fields{"jwks_url": "http://localhost:8080/keys"}, nil},
+		"this machine by its name":      {fields{"jwks_url": "http://localhost:8080/keys"}, []string{"/jwks_url invalid_format"}},
 		"this machine, IPv6":            {fields{"jwks_url": "http://[::1]:8080/keys"}, nil},
 		"given":                         {fields{"jwks": keys(publicKey)}, nil},
 		"nowhere":                       {fields{}, []string{" required"}},

@@ -74,7 +74,9 @@ func TestAKeyThatANodeAsksForIsOnEveryNodeAtOnce(t *testing.T) {
 		go func() { ended <- node.Follow(following, node.Replica(directory), func(n uint64) { reached <- n }) }()
 		t.Cleanup(func() {
 			end()
-			<-ended
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	for round, keys := range []string{oneKey, twoKeys} {

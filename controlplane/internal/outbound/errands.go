@@ -9,18 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"syscall"
-
-	addresses "github.com/sallyport/sallyport/proto/address"
 )
 
-// Errands makes clients for what libraries fetch (go-oidc), or what has authorities of its own. Each is for one errand: its connections end
-// with it. The guard and the bounds are in its transport, so that they hold whoever uses it:
+// Errands makes clients for what is fetched from an address that a user wrote, by libraries too (go-oidc), and with authorities of its own.
+// Each is for one errand: its connections end with it. The guard and the bounds are in its transport, so that they hold whoever uses it:
 //
-//   - every address asked for has the form that [CheckURL] demands, but that the machine itself, where the guard lets it be reached at all, may
-//     be asked in plain;
+//   - each address has the form that [Guard.CheckURL] demands;
 //   - a redirect leads to the same origin (RFC 6454) or nowhere: what an address that a user wrote leads to is no one else's to say;
 //   - what isn't a 200 is an error, which holds nothing of what was answered, and an answer ends beyond the bound.
 type Errands struct {
@@ -33,16 +27,14 @@ func NewErrands(guard Guard, most int64) *Errands { return &Errands{guard: guard
 
 // Client returns a client that trusts authorities, those of the system where there are none, and what ends its connections.
 func (e *Errands) Client(authorities *x509.CertPool) (client *http.Client, done func()) {
-	transport := func(control func(network, address string, _ syscall.RawConn) error) *http.Transport {
-		dialer := &net.Dialer{Timeout: connectTimeout, Control: control}
-		return &http.Transport{
-			Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: fetchTimeout,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities},
-			MaxResponseHeaderBytes: maxHeaderBytes, MaxConnsPerHost: 2, IdleConnTimeout: fetchTimeout, ForceAttemptHTTP2: true,
-		}
+	dialer := &net.Dialer{Timeout: connectTimeout, Control: e.guard.control}
+	transport := &http.Transport{
+		Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: fetchTimeout,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities},
+		MaxResponseHeaderBytes: maxHeaderBytes, MaxConnsPerHost: 2, IdleConnTimeout: fetchTimeout, ForceAttemptHTTP2: true,
 	}
-	t := &errand{secure: transport(e.guard.control), plain: transport(e.guard.controlOwn), most: e.most}
-	return &http.Client{Timeout: fetchTimeout, CheckRedirect: sameOrigin, Transport: t}, t.close
+	bounded := &boundedTransport{next: transport, guard: e.guard, most: e.most}
+	return &http.Client{Timeout: fetchTimeout, CheckRedirect: sameOrigin, Transport: errand{bounded}}, transport.CloseIdleConnections
 }
 
 // Get fetches what an address holds by a client of these errands.
@@ -63,15 +55,6 @@ func (e *Errands) Get(ctx context.Context, client *http.Client, address string) 
 	return body, nil
 }
 
-// controlOwn is control for connections without TLS: only the machine itself is asked so, and only if that is allowed.
-func (g Guard) controlOwn(network, address string, raw syscall.RawConn) error {
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil || addresses.ClassOf(parsed.Addr()) != addresses.Loopback {
-		return fmt.Errorf("%w: in plain only this machine itself is asked, and %q is elsewhere", ErrAddressRefused, address)
-	}
-	return g.control(network, address, raw)
-}
-
 var errElsewhere = errors.New("the address redirects to somebody else, who isn't asked")
 
 // sameOrigin follows a few redirects that lead nowhere else.
@@ -85,58 +68,20 @@ func sameOrigin(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// errand is the transport of one client.
-type errand struct {
-	secure, plain *http.Transport
-	most          int64
-}
-
-func (t *errand) close() {
-	t.secure.CloseIdleConnections()
-	t.plain.CloseIdleConnections()
-}
+// errand is a transport whose answers are those that somebody waits for, or redirects.
+type errand struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (t *errand) RoundTrip(r *http.Request) (*http.Response, error) {
-	by, checked := t.secure, *r.URL
-	if r.URL.Scheme == "http" && isOwn(r.URL) {
-		by, checked.Scheme = t.plain, "https" // but for that it is to be as any other
-	}
-	if err := CheckURL(checked.String()); err != nil {
-		return nil, fmt.Errorf("the address isn't fetched: %w", err)
-	}
-	answer, err := by.RoundTrip(r)
+func (t errand) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // http.Client says what it did
 	}
-	switch status := answer.StatusCode; {
-	case status == http.StatusOK:
-		answer.Body = &bounded{answer.Body, t.most}
+	status := answer.StatusCode
+	redirects := status >= 300 && status < 400 && answer.Header.Get("Location") != "" // http.Client follows it, or gives up
+	if status == http.StatusOK || redirects {
 		return answer, nil
-	case status >= 300 && status < 400 && answer.Header.Get("Location") != "":
-		return answer, nil // http.Client follows it, or gives up
-	default:
-		_ = answer.Body.Close() // nobody reads it
-		return nil, fmt.Errorf("the status is %d", status)
 	}
-}
-
-// isOwn tells whether an address is of the machine itself, by what it is called.
-func isOwn(u *url.URL) bool {
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// bounded is a body that fails beyond its bound, rather than ending there.
-type bounded struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return n, ErrTooLarge
-	}
-	return n, err //nolint:wrapcheck // it is io.EOF, mostly
+	_ = answer.Body.Close() // nobody reads it
+	return nil, fmt.Errorf("the status is %d", status)
 }
