@@ -155,6 +155,87 @@ func (e HypotheticalRequestScheme) Valid() bool {
 	}
 }
 
+// Defines values for IssuerFetchFrom.
+const (
+	Both    IssuerFetchFrom = "both"
+	Control IssuerFetchFrom = "control"
+	Edge    IssuerFetchFrom = "edge"
+)
+
+// Valid indicates whether the value is a known member of the IssuerFetchFrom enum.
+func (e IssuerFetchFrom) Valid() bool {
+	switch e {
+	case Both:
+		return true
+	case Control:
+		return true
+	case Edge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IssuerAlgorithms.
+const (
+	Eddsa IssuerAlgorithms = "eddsa"
+	Es256 IssuerAlgorithms = "es256"
+	Es384 IssuerAlgorithms = "es384"
+	Es512 IssuerAlgorithms = "es512"
+	Ps256 IssuerAlgorithms = "ps256"
+	Ps384 IssuerAlgorithms = "ps384"
+	Ps512 IssuerAlgorithms = "ps512"
+	Rs256 IssuerAlgorithms = "rs256"
+	Rs384 IssuerAlgorithms = "rs384"
+	Rs512 IssuerAlgorithms = "rs512"
+)
+
+// Valid indicates whether the value is a known member of the IssuerAlgorithms enum.
+func (e IssuerAlgorithms) Valid() bool {
+	switch e {
+	case Eddsa:
+		return true
+	case Es256:
+		return true
+	case Es384:
+		return true
+	case Es512:
+		return true
+	case Ps256:
+		return true
+	case Ps384:
+		return true
+	case Ps512:
+		return true
+	case Rs256:
+		return true
+	case Rs384:
+		return true
+	case Rs512:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IssuerProfile.
+const (
+	IssuerProfileAccessToken IssuerProfile = "access_token"
+	IssuerProfileJwt         IssuerProfile = "jwt"
+)
+
+// Valid indicates whether the value is a known member of the IssuerProfile enum.
+func (e IssuerProfile) Valid() bool {
+	switch e {
+	case IssuerProfileAccessToken:
+		return true
+	case IssuerProfileJwt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationAction.
 const (
 	Create OperationAction = "create"
@@ -410,6 +491,21 @@ const (
 func (e PutGuardrailParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutGuardrailParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutIssuerParamsIfNoneMatch.
+const (
+	PutIssuerParamsIfNoneMatchAsterisk PutIssuerParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutIssuerParamsIfNoneMatch enum.
+func (e PutIssuerParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutIssuerParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -1179,6 +1275,21 @@ type ConsumerList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
+// ConsumerMapping ConsumerMapping says which consumer the bearer of a token is.
+type ConsumerMapping struct {
+	// NameClaim A claim (or a path into one) holds the consumer's name.
+	NameClaim string `json:"name_claim,omitempty,omitzero"`
+
+	// IDClaim A claim (or a path into one) holds the consumer's id ("con_…").
+	IDClaim string `json:"id_claim,omitempty,omitzero"`
+
+	// Consumer Every bearer is this consumer.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Otherwise Bearers whose claim names no consumer are this one; absent: they are refused.
+	Otherwise string `json:"otherwise,omitempty,omitzero"`
+}
+
 // Diff Diff is what changed between two revisions.
 type Diff struct {
 	// From From this revision.
@@ -1192,6 +1303,12 @@ type Diff struct {
 
 	// Effects What it means for callers, the gravest first.
 	Effects []Effect `json:"effects,omitempty,omitzero"`
+}
+
+// Discovery Discovery finds an issuer's JWKS by its discovery document.
+type Discovery struct {
+	// URL Address of the document; absent: the issuer's own, with /.well-known/openid-configuration behind it. The document must name the issuer to the letter.
+	URL string `json:"url,omitempty,omitzero"`
 }
 
 // Effect Effect is what a change of the configuration means for those who call the routes.
@@ -1849,6 +1966,149 @@ type HypotheticalRequestProtocol string
 
 // HypotheticalRequestScheme "http", which is the default, or "https": whether the client speaks TLS to the edge.
 type HypotheticalRequestScheme string
+
+// Issuer Issuer is an OAuth 2 or OpenID Connect token issuer that is trusted: what its tokens must look like, where its keys come from, and whom they speak of. The keys themselves are the directory's: no revision holds them, and none brings one back.
+type Issuer struct {
+	// ID Identifier, set by the server ("iss_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's issuers.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What this issuer is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Issuer What its tokens say in "iss", to the letter.
+	Issuer string `json:"issuer"`
+
+	// Discovery Discovery finds an issuer's JWKS by its discovery document.
+	Discovery *Discovery `json:"discovery,omitempty"`
+
+	// JwksURL From a JWKS (RFC 7517) at this address.
+	JwksURL string `json:"jwks_url,omitempty,omitzero"`
+
+	// Jwks From here: a JWKS with public keys, as JSON.
+	Jwks string `json:"jwks,omitempty,omitzero"`
+
+	// FetchFrom Who fetches the keys.
+	FetchFrom *IssuerFetchFrom `json:"fetch_from,omitempty"`
+
+	// RefreshInterval How often the keys are looked at. A key that the issuer takes back is dead that much later, at the latest.
+	//
+	// Examples: 250ms, 1m30s
+	RefreshInterval *string `json:"refresh_interval,omitempty"`
+
+	// Authorities Certificates in PEM of the authorities that its servers' certificates come from; none: those that the system trusts.
+	Authorities string `json:"authorities,omitempty,omitzero"`
+
+	// Audiences A token must be meant for at least one of these ("aud"). A policy can narrow them down.
+	Audiences []string `json:"audiences"`
+
+	// Algorithms Algorithms that tokens may be signed by (RFC 7518, RFC 8037); none: RS256, ES256 and EdDSA.
+	Algorithms []IssuerAlgorithms `json:"algorithms,omitempty,omitzero"`
+
+	// ClockSkew By how much the issuer's clock may be off.
+	//
+	// Examples: 250ms, 1m30s
+	ClockSkew *string `json:"clock_skew,omitempty"`
+
+	// MaxLifetime A token that lives longer than this, from "iat" to "exp", is refused; absent: any life is good.
+	//
+	// Examples: 250ms, 1m30s
+	MaxLifetime string `json:"max_lifetime,omitempty,omitzero"`
+
+	// RequiredClaims Claims that a token must have, besides "iss", "aud" and "exp". A name may be a path: "realm_access.roles".
+	RequiredClaims []string `json:"required_claims,omitempty,omitzero"`
+
+	// Profile What kind of token is taken.
+	Profile *IssuerProfile `json:"profile,omitempty"`
+
+	// ScopeClaims Claims that hold scopes, as a list or as words of a text; the first that a token has counts. None: "scope", then "scp".
+	ScopeClaims []string `json:"scope_claims,omitempty,omitzero"`
+
+	// Consumer ConsumerMapping says which consumer the bearer of a token is.
+	Consumer ConsumerMapping `json:"consumer"`
+}
+
+// IssuerFetchFrom Who fetches the keys.
+type IssuerFetchFrom string
+
+// IssuerAlgorithms defines model for Issuer.Algorithms.
+type IssuerAlgorithms string
+
+// IssuerProfile What kind of token is taken.
+type IssuerProfile string
+
+// IssuerKey IssuerKey is one public key.
+type IssuerKey struct {
+	// Kid What the issuer calls it; absent: nothing.
+	Kid string `json:"kid,omitempty,omitzero"`
+
+	// Algorithm The algorithm that it is for ("RS256"); absent: any that its kind has.
+	Algorithm string `json:"algorithm,omitempty,omitzero"`
+
+	// Thumbprint Its thumbprint (RFC 7638) by SHA-256, in base64url.
+	Thumbprint string `json:"thumbprint,omitempty,omitzero"`
+
+	// Jwk The key as a JSON Web Key (RFC 7517). Of a retired one it may be lost.
+	Jwk string `json:"jwk,omitempty,omitzero"`
+
+	// Since When it was first seen; of a retired one: when it was first missing.
+	Since time.Time `json:"since,omitempty,omitzero"`
+}
+
+// IssuerKeys IssuerKeys is what is known of the keys that a token issuer signs with, and how it was found out.
+type IssuerKeys struct {
+	// Issuer Issuer, by id.
+	Issuer string `json:"issuer,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Source Where they come from: "control" (this control plane fetches them), "edge" (each node does), "both", or "configuration" (they are given there).
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Keys Keys that are good, as the control plane has them.
+	Keys []IssuerKey `json:"keys,omitempty,omitzero"`
+
+	// Retired Keys that are good no more, the latest first.
+	Retired []IssuerKey `json:"retired,omitempty,omitzero"`
+
+	// Unusable Keys that the issuer showed last and that aren't of use, with the reason.
+	Unusable []UnusableIssuerKey `json:"unusable,omitempty,omitzero"`
+
+	// AttemptedAt When the issuer was last asked.
+	AttemptedAt time.Time `json:"attempted_at,omitempty,omitzero"`
+
+	// FetchedAt When it last answered with a key set.
+	FetchedAt time.Time `json:"fetched_at,omitempty,omitzero"`
+
+	// NextAt When it is asked next.
+	NextAt time.Time `json:"next_at,omitempty,omitzero"`
+
+	// Failures How often in a row it couldn't be asked, or had no answer that counts.
+	Failures int `json:"failures,omitempty,omitzero"`
+
+	// Error Why, in words.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory that holds all this.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// Fetched The issuer was asked for this very answer, rather than just before it. Only in the answer to a refresh.
+	Fetched bool `json:"fetched,omitempty,omitzero"`
+}
+
+// IssuerList A page of issuers.
+type IssuerList struct {
+	Data []Issuer `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
 
 // JoinToken JoinToken lets edge nodes enrol in an environment.
 type JoinToken struct {
@@ -3137,6 +3397,15 @@ type TokenScope struct {
 	Permissions []string `json:"permissions,omitempty,omitzero"`
 }
 
+// UnusableIssuerKey UnusableIssuerKey is a key that an issuer shows and that nothing is checked with.
+type UnusableIssuerKey struct {
+	// Kid What the issuer calls it; absent: nothing.
+	Kid string `json:"kid,omitempty,omitzero"`
+
+	// Reason Why it isn't of use.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
 // Upstream Upstream is the set of targets that answer for a service, and how they are spoken to.
 type Upstream struct {
 	// Targets Addresses of the service; requests are spread over them by weight.
@@ -4141,6 +4410,103 @@ type PutGuardrailParams struct {
 // PutGuardrailParamsIfNoneMatch defines parameters for PutGuardrail.
 type PutGuardrailParamsIfNoneMatch string
 
+// ListIssuersParams defines parameters for ListIssuers.
+type ListIssuersParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// CreateIssuerParams defines parameters for CreateIssuer.
+type CreateIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// DeleteIssuerParams defines parameters for DeleteIssuer.
+type DeleteIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PatchIssuerApplicationMergePatchPlusJSONBody defines parameters for PatchIssuer.
+type PatchIssuerApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// PatchIssuerParams defines parameters for PatchIssuer.
+type PatchIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutIssuerParams defines parameters for PutIssuer.
+type PutIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: the object must not exist yet; otherwise the answer is 412.
+	IfNoneMatch *PutIssuerParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutIssuerParamsIfNoneMatch defines parameters for PutIssuer.
+type PutIssuerParamsIfNoneMatch string
+
 // ListJoinTokensParams defines parameters for ListJoinTokens.
 type ListJoinTokensParams struct {
 	// Limit How many objects a page holds at most.
@@ -4977,6 +5343,15 @@ type PatchGuardrailApplicationMergePatchPlusJSONRequestBody = PatchGuardrailAppl
 // PutGuardrailJSONRequestBody defines body for PutGuardrail for application/json ContentType.
 type PutGuardrailJSONRequestBody = Guardrail
 
+// CreateIssuerJSONRequestBody defines body for CreateIssuer for application/json ContentType.
+type CreateIssuerJSONRequestBody = Issuer
+
+// PatchIssuerApplicationMergePatchPlusJSONRequestBody defines body for PatchIssuer for application/merge-patch+json ContentType.
+type PatchIssuerApplicationMergePatchPlusJSONRequestBody = PatchIssuerApplicationMergePatchPlusJSONBody
+
+// PutIssuerJSONRequestBody defines body for PutIssuer for application/json ContentType.
+type PutIssuerJSONRequestBody = Issuer
+
 // CreateJoinTokenJSONRequestBody defines body for CreateJoinToken for application/json ContentType.
 type CreateJoinTokenJSONRequestBody = JoinToken
 
@@ -5709,6 +6084,92 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 	PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListIssuers List issuers
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+	ListIssuers(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIssuerWithBody Create an issuer
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuerWithBody(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIssuer Create an issuer
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuer(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteIssuer Delete an issuer
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+	DeleteIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIssuer Read an issuer
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+	GetIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIssuerWithBody Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIssuerWithApplicationMergePatchPlusJSONBody Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutIssuerWithBody Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutIssuer Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIssuerKeys Read the keys of a token issuer
+	//
+	// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+	// asked. Keys are no part of the configuration: no rollback brings one back.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+	GetIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefreshIssuerKeys Ask a token issuer for its keys now
+	//
+	// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+	// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+	// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+	RefreshIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJoinTokens List join tokens
 	//
@@ -8018,6 +8479,202 @@ func (c *Client) PutGuardrailWithBody(ctx context.Context, environment Environme
 // Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 func (c *Client) PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutGuardrailRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListIssuers List issuers
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+func (c *Client) ListIssuers(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListIssuersRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIssuerWithBody Create an issuer
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *Client) CreateIssuerWithBody(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIssuerRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIssuer Create an issuer
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *Client) CreateIssuer(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIssuerRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteIssuer Delete an issuer
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+func (c *Client) DeleteIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteIssuerRequest(c.Server, environment, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIssuer Read an issuer
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+func (c *Client) GetIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIssuerRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIssuerWithBody Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *Client) PatchIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIssuerRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIssuerWithApplicationMergePatchPlusJSONBody Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *Client) PatchIssuerWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIssuerRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutIssuerWithBody Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *Client) PutIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutIssuerRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutIssuer Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *Client) PutIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutIssuerRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIssuerKeys Read the keys of a token issuer
+//
+// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+// asked. Keys are no part of the configuration: no rollback brings one back.
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+func (c *Client) GetIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIssuerKeysRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefreshIssuerKeys Ask a token issuer for its keys now
+//
+// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+func (c *Client) RefreshIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefreshIssuerKeysRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -14838,6 +15495,682 @@ func NewPutGuardrailRequestWithBody(server string, environment EnvironmentKey, k
 			req.Header.Set("If-None-Match", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListIssuersRequest constructs an http.Request for the ListIssuers method
+func NewListIssuersRequest(server string, environment EnvironmentKey, params *ListIssuersParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateIssuerRequest calls the generic CreateIssuer builder with application/json body
+func NewCreateIssuerRequest(server string, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateIssuerRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewCreateIssuerRequestWithBody constructs an http.Request for the CreateIssuer method, with any body, and a specified content type
+func NewCreateIssuerRequestWithBody(server string, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteIssuerRequest constructs an http.Request for the DeleteIssuer method
+func NewDeleteIssuerRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetIssuerRequest constructs an http.Request for the GetIssuer method
+func NewGetIssuerRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchIssuerRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchIssuer builder with application/merge-patch+json body
+func NewPatchIssuerRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchIssuerRequestWithBody(server, environment, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchIssuerRequestWithBody constructs an http.Request for the PatchIssuer method, with any body, and a specified content type
+func NewPatchIssuerRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutIssuerRequest calls the generic PutIssuer builder with application/json body
+func NewPutIssuerRequest(server string, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutIssuerRequestWithBody(server, environment, key, params, "application/json", bodyReader)
+}
+
+// NewPutIssuerRequestWithBody constructs an http.Request for the PutIssuer method, with any body, and a specified content type
+func NewPutIssuerRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetIssuerKeysRequest constructs an http.Request for the GetIssuerKeys method
+func NewGetIssuerKeysRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s/keys", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRefreshIssuerKeysRequest constructs an http.Request for the RefreshIssuerKeys method
+func NewRefreshIssuerKeysRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s/refresh", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -22390,6 +23723,102 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 	PutGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*PutGuardrailResponse, error)
 
+	// ListIssuersWithResponse List issuers
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+	ListIssuersWithResponse(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*ListIssuersResponse, error)
+
+	// CreateIssuerWithBodyWithResponse Create an issuer
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error)
+
+	// CreateIssuerWithResponse Create an issuer
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuerWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error)
+
+	// DeleteIssuerWithResponse Delete an issuer
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+	DeleteIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*DeleteIssuerResponse, error)
+
+	// GetIssuerWithResponse Read an issuer
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+	GetIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerResponse, error)
+
+	// PatchIssuerWithBodyWithResponse Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error)
+
+	// PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error)
+
+	// PutIssuerWithBodyWithResponse Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error)
+
+	// PutIssuerWithResponse Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error)
+
+	// GetIssuerKeysWithResponse Read the keys of a token issuer
+	//
+	// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+	// asked. Keys are no part of the configuration: no rollback brings one back.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+	GetIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerKeysResponse, error)
+
+	// RefreshIssuerKeysWithResponse Ask a token issuer for its keys now
+	//
+	// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+	// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+	// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+	RefreshIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*RefreshIssuerKeysResponse, error)
+
 	// ListJoinTokensWithResponse List join tokens
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -26570,6 +27999,474 @@ func (r PutGuardrailResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutGuardrailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListIssuersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IssuerList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListIssuersResponse) GetJSON200() *IssuerList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListIssuersResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListIssuersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListIssuersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListIssuersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListIssuersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateIssuerResponse201Headers the declared response headers of an HTTP 201 response for CreateIssuer
+type CreateIssuerResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type CreateIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Issuer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateIssuerResponse201Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r CreateIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateIssuerResponse) GetJSON201() *Issuer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteIssuerResponse204Headers the declared response headers of an HTTP 204 response for DeleteIssuer
+type DeleteIssuerResponse204Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type DeleteIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteIssuerResponse204Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r DeleteIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetIssuerResponse200Headers the declared response headers of an HTTP 200 response for GetIssuer
+type GetIssuerResponse200Headers struct {
+	ETag string
+}
+
+type GetIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Issuer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetIssuerResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetIssuerResponse) GetJSON200() *Issuer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchIssuerResponse200Headers the declared response headers of an HTTP 200 response for PatchIssuer
+type PatchIssuerResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PatchIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Issuer
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchIssuerResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchIssuerResponse) GetJSON200() *Issuer {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PatchIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutIssuerResponse200Headers the declared response headers of an HTTP 200 response for PutIssuer
+type PutIssuerResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+// PutIssuerResponse201Headers the declared response headers of an HTTP 201 response for PutIssuer
+type PutIssuerResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PutIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Issuer
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Issuer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutIssuerResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutIssuerResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutIssuerResponse) GetJSON200() *Issuer {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PutIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutIssuerResponse) GetJSON201() *Issuer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetIssuerKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IssuerKeys
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetIssuerKeysResponse) GetJSON200() *IssuerKeys {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetIssuerKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIssuerKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIssuerKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIssuerKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIssuerKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RefreshIssuerKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IssuerKeys
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefreshIssuerKeysResponse) GetJSON200() *IssuerKeys {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RefreshIssuerKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RefreshIssuerKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefreshIssuerKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefreshIssuerKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefreshIssuerKeysResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -33288,6 +35185,168 @@ func (c *ClientWithResponses) PutGuardrailWithResponse(ctx context.Context, envi
 	return ParsePutGuardrailResponse(rsp)
 }
 
+// ListIssuersWithResponse List issuers
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+func (c *ClientWithResponses) ListIssuersWithResponse(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*ListIssuersResponse, error) {
+	rsp, err := c.ListIssuers(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListIssuersResponse(rsp)
+}
+
+// CreateIssuerWithBodyWithResponse Create an issuer
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *ClientWithResponses) CreateIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error) {
+	rsp, err := c.CreateIssuerWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIssuerResponse(rsp)
+}
+
+// CreateIssuerWithResponse Create an issuer
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *ClientWithResponses) CreateIssuerWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error) {
+	rsp, err := c.CreateIssuer(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIssuerResponse(rsp)
+}
+
+// DeleteIssuerWithResponse Delete an issuer
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+func (c *ClientWithResponses) DeleteIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*DeleteIssuerResponse, error) {
+	rsp, err := c.DeleteIssuer(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteIssuerResponse(rsp)
+}
+
+// GetIssuerWithResponse Read an issuer
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+func (c *ClientWithResponses) GetIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerResponse, error) {
+	rsp, err := c.GetIssuer(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIssuerResponse(rsp)
+}
+
+// PatchIssuerWithBodyWithResponse Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *ClientWithResponses) PatchIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error) {
+	rsp, err := c.PatchIssuerWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIssuerResponse(rsp)
+}
+
+// PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *ClientWithResponses) PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error) {
+	rsp, err := c.PatchIssuerWithApplicationMergePatchPlusJSONBody(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIssuerResponse(rsp)
+}
+
+// PutIssuerWithBodyWithResponse Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *ClientWithResponses) PutIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error) {
+	rsp, err := c.PutIssuerWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutIssuerResponse(rsp)
+}
+
+// PutIssuerWithResponse Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *ClientWithResponses) PutIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error) {
+	rsp, err := c.PutIssuer(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutIssuerResponse(rsp)
+}
+
+// GetIssuerKeysWithResponse Read the keys of a token issuer
+//
+// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+// asked. Keys are no part of the configuration: no rollback brings one back.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+func (c *ClientWithResponses) GetIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerKeysResponse, error) {
+	rsp, err := c.GetIssuerKeys(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIssuerKeysResponse(rsp)
+}
+
+// RefreshIssuerKeysWithResponse Ask a token issuer for its keys now
+//
+// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+func (c *ClientWithResponses) RefreshIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*RefreshIssuerKeysResponse, error) {
+	rsp, err := c.RefreshIssuerKeys(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefreshIssuerKeysResponse(rsp)
+}
+
 // ListJoinTokensWithResponse List join tokens
 //
 // Returns a wrapper object for the known response body format(s).
@@ -38194,6 +40253,474 @@ func ParsePutGuardrailResponse(rsp *http.Response) (*PutGuardrailResponse, error
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListIssuersResponse parses an HTTP response from a ListIssuersWithResponse call
+func ParseListIssuersResponse(rsp *http.Response) (*ListIssuersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListIssuersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IssuerList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateIssuerResponse parses an HTTP response from a CreateIssuerWithResponse call
+func ParseCreateIssuerResponse(rsp *http.Response) (*CreateIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateIssuerResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteIssuerResponse parses an HTTP response from a DeleteIssuerWithResponse call
+func ParseDeleteIssuerResponse(rsp *http.Response) (*DeleteIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteIssuerResponse204Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetIssuerResponse parses an HTTP response from a GetIssuerWithResponse call
+func ParseGetIssuerResponse(rsp *http.Response) (*GetIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetIssuerResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchIssuerResponse parses an HTTP response from a PatchIssuerWithResponse call
+func ParsePatchIssuerResponse(rsp *http.Response) (*PatchIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchIssuerResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutIssuerResponse parses an HTTP response from a PutIssuerWithResponse call
+func ParsePutIssuerResponse(rsp *http.Response) (*PutIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutIssuerResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutIssuerResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetIssuerKeysResponse parses an HTTP response from a GetIssuerKeysWithResponse call
+func ParseGetIssuerKeysResponse(rsp *http.Response) (*GetIssuerKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIssuerKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IssuerKeys
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRefreshIssuerKeysResponse parses an HTTP response from a RefreshIssuerKeysWithResponse call
+func ParseRefreshIssuerKeysResponse(rsp *http.Response) (*RefreshIssuerKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefreshIssuerKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IssuerKeys
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

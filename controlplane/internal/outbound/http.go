@@ -12,7 +12,10 @@ import (
 // allowed range, as a provider on the same machine has it. No name is trusted to stay there.
 func (g Guard) CheckURL(text string) error {
 	if u, err := url.Parse(text); err == nil && u.Scheme == "http" {
-		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() && g.Check(ip) == nil {
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
+			if err := g.Check(ip); err != nil {
+				return err // says what is missing: in https it would be refused too
+			}
 			u.Scheme = "https"
 			text = u.String()
 		}
