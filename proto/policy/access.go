@@ -36,24 +36,25 @@ type Statement struct {
 // Names returns what people call an object that a configuration names by its id; the id itself when nothing has it.
 type Names func(id string) string
 
-// Caller is a consumer with one credential, as far as it is known without a request.
+// Caller is a consumer with one credential who makes requests of one method, as far as that is known without a request.
 type Caller struct {
 	Consumer string // id
 	Labels   map[string]string
+	Method   string
 	// Scopes of the credential; of one whose scopes are in a token nobody knows them yet: Token is true.
 	Scopes []string
 	// Token says that the credential is one whose scopes and claims only a request shows.
 	Token bool
 }
 
-// Admission is whether a policy lets a caller make any request.
+// Admission is whether a policy lets a caller's requests pass.
 type Admission uint8
 
 // The admissions, from none to certain: of several policies the least holds, of several credentials the greatest.
 const (
 	Never   Admission = iota // no request of the caller passes
-	Depends                  // on what only a request shows: its claims, its scopes, its path, the time
-	Admits                   // some requests of the caller pass, for certain; which ones the statements say
+	Depends                  // on what only a request shows: the token's claims and scopes, the path, the time
+	Admits                   // every request passes
 )
 
 // String returns the admission as the API shows it.

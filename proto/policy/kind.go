@@ -55,7 +55,7 @@ type Kind struct {
 	// Access says, of a configuration with its defaults filled in, who can call the routes that the policy is in force on, and how;
 	// nil: nothing that callers would see.
 	Access func(proto.Message, Names) []Statement
-	// Admits tells whether a policy of this configuration lets a caller make any request, as far as it can be told without one.
+	// Admits tells whether a policy of this configuration lets a caller's requests pass, as far as it can be told without one.
 	Admits func(proto.Message, Caller) Admission
 	// Merges says that policies of this kind on several levels all apply (guards, limits);
 	// otherwise the one on the most specific level wins.
