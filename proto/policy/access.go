@@ -81,11 +81,11 @@ func accessOf[M proto.Message](say func(M, Names) []Statement) func(proto.Messag
 }
 
 // admitsOf makes a Kind's Admits of a contract's.
-func admitsOf[M proto.Message](judge func(M, Caller) Admission) func(proto.Message, Caller) Admission {
-	return func(config proto.Message, caller Caller) Admission {
+func admitsOf[M proto.Message](judge func(M) func(Caller) Admission) func(proto.Message) func(Caller) Admission {
+	return func(config proto.Message) func(Caller) Admission {
 		if judge == nil {
-			return Admits
+			return func(Caller) Admission { return Admits }
 		}
-		return judge(config.(M), caller)
+		return judge(config.(M))
 	}
 }

@@ -55,8 +55,9 @@ type Kind struct {
 	// Access says, of a configuration with its defaults filled in, who can call the routes that the policy is in force on, and how;
 	// nil: nothing that callers would see.
 	Access func(proto.Message, Names) []Statement
-	// Admits tells whether a policy of this configuration lets a caller's requests pass, as far as it can be told without one.
-	Admits func(proto.Message, Caller) Admission
+	// Admits returns what tells whether a policy of this configuration lets a caller's requests pass, as far as it can be told without
+	// one. It is asked of many callers.
+	Admits func(proto.Message) func(Caller) Admission
 	// Merges says that policies of this kind on several levels all apply (guards, limits);
 	// otherwise the one on the most specific level wins.
 	Merges bool
@@ -74,7 +75,7 @@ type Contract[M proto.Message] struct {
 	Fleet       func(M) bool                   // nil: never
 	Effects     func(before, after M) []Effect // nil: the fields that differ say enough
 	Access      func(M, Names) []Statement     // nil: callers see nothing of it
-	Admits      func(M, Caller) Admission      // nil: it stands in no caller's way
+	Admits      func(M) func(Caller) Admission // nil: it stands in no caller's way
 	Merges      bool
 }
 

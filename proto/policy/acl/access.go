@@ -40,8 +40,13 @@ func asksForRoles(rule *policyv1.AclRule) bool {
 	return len(rule.GetAnyRole())+len(rule.GetAllRoles())+len(rule.GetNoRole()) > 0
 }
 
-// admits tells what the rules make of a caller whose path isn't known.
-func admits(config *policyv1.Acl, caller policy.Caller) policy.Admission {
+// admits returns what tells what the rules make of a caller.
+func admits(config *policyv1.Acl) func(policy.Caller) policy.Admission {
+	return func(caller policy.Caller) policy.Admission { return judge(config, caller) }
+}
+
+// judge tells what the rules make of a caller whose path isn't known.
+func judge(config *policyv1.Acl, caller policy.Caller) policy.Admission {
 	if denied := anyOf(config.GetDeny(), caller); denied == policy.Admits {
 		return policy.Never
 	} else if denied == policy.Depends {

@@ -114,7 +114,7 @@ func TestWhoPassesIsToldWhereItDoesNotDependOnTheRequest(t *testing.T) {
 		`{"otherwise": "allow", "deny": [{"any_role": ["a"]}]}`:                                                 {{token, depends}, {key("GET", "con_a"), admits}},
 	} {
 		for _, c := range callers {
-			if got := acl.Kind.Admits(read(t, config), c.caller); got != c.want {
+			if got := acl.Kind.Admits(read(t, config))(c.caller); got != c.want {
 				t.Errorf("%s, %+v: %s, not %s", config, c.caller, got, c.want)
 			}
 		}
