@@ -38,7 +38,7 @@ type Names func(id string) string
 
 // Caller is a consumer with one credential who makes requests of one method, as far as that is known without a request.
 type Caller struct {
-	Consumer string // id
+	Consumer string // id; "": nobody knows who calls
 	Labels   map[string]string
 	Method   string
 	// Scopes of the credential; of one whose scopes are in a token nobody knows them yet: Token is true.

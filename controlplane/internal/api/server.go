@@ -25,6 +25,7 @@ type Config struct {
 	NodeGroups   NodeGroups
 	Inquiries    Inquiries
 	Explainer    Explainer
+	Callers      Callers
 	Usage        Usage
 	Limits       Limits
 	Tokens       Tokens
@@ -171,5 +172,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addAudit(handlers)
 	s.addAccess(handlers)
 	s.addRoutePolicies(handlers)
+	s.addRouteAccess(handlers)
 	return handlers
 }

@@ -31,7 +31,7 @@ func access(config *policyv1.Acl, names policy.Names) []policy.Statement {
 	}
 	if slices.ContainsFunc(slices.Concat(config.GetAllow(), config.GetDeny()), asksForRoles) {
 		claims := config.GetRoleClaims()
-		add("roles", "roles are those of the token's claims "+list(claims, "and", strconv.Quote), claims)
+		add("roles", "roles are those of the token's claims "+policy.List(claims, "and", strconv.Quote), claims)
 	}
 	return all
 }
@@ -47,12 +47,17 @@ func admits(config *policyv1.Acl) func(policy.Caller) policy.Admission {
 
 // judge tells what the rules make of a caller whose path isn't known.
 func judge(config *policyv1.Acl, caller policy.Caller) policy.Admission {
-	if denied := anyOf(config.GetDeny(), caller); denied == policy.Admits {
+	if caller.Consumer == "" {
 		return policy.Never
-	} else if denied == policy.Depends {
-		return min(policy.Depends, allowed(config, caller))
 	}
-	return allowed(config, caller)
+	switch anyOf(config.GetDeny(), caller) {
+	case policy.Admits:
+		return policy.Never
+	case policy.Depends:
+		return min(policy.Depends, allowed(config, caller))
+	default:
+		return allowed(config, caller)
+	}
 }
 
 // allowed tells what the allow rules, and what holds where none speaks, make of a caller.

@@ -60,7 +60,7 @@ func settings(before, after *policyv1.Acl) []policy.Effect {
 	}
 	if !slices.Equal(before.GetRoleClaims(), after.GetRoleClaims()) {
 		all = append(all, policy.Effect{
-			Code: "roles_elsewhere", Severity: policy.Danger, Text: "roles are read from " + list(after.GetRoleClaims(), "and", strconv.Quote),
+			Code: "roles_elsewhere", Severity: policy.Danger, Text: "roles are read from " + policy.List(after.GetRoleClaims(), "and", strconv.Quote),
 		})
 	}
 	return all

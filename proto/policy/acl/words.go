@@ -9,9 +9,6 @@ import (
 	"github.com/sallyport/sallyport/proto/policy"
 )
 
-// named is how many of a list's entries a sentence names at the most.
-const named = 8
-
 // sentence says a rule in words, without its end: verb is "pass for" or "are refused to".
 func sentence(rule *policyv1.AclRule, verb string, names policy.Names) string {
 	return fmt.Sprintf("%s %s %s", requests(rule), verb, who(rule, names))
@@ -21,10 +18,10 @@ func sentence(rule *policyv1.AclRule, verb string, names policy.Names) string {
 func requests(rule *policyv1.AclRule) string {
 	text := "requests"
 	if methods := rule.GetMethods(); len(methods) > 0 {
-		text = list(methods, "and", bare) + " requests"
+		text = policy.List(methods, "and", policy.Bare) + " requests"
 	}
 	if paths := rule.GetPaths(); len(paths) > 0 {
-		text += " for " + list(paths, "or", strconv.Quote)
+		text += " for " + policy.List(paths, "or", strconv.Quote)
 	}
 	return text
 }
@@ -33,10 +30,10 @@ func requests(rule *policyv1.AclRule) string {
 func who(rule *policyv1.AclRule, names policy.Names) string {
 	var parts []string
 	if ids := rule.GetConsumers(); len(ids) > 0 {
-		parts = append(parts, "who are "+list(ids, "or", func(id string) string { return strconv.Quote(names(id)) }))
+		parts = append(parts, "who are "+policy.List(ids, "or", func(id string) string { return strconv.Quote(names(id)) }))
 	}
 	for _, label := range rule.GetLabels() {
-		parts = append(parts, fmt.Sprintf("whose label %q is %s", label.GetKey(), list(label.GetValues(), "or", strconv.Quote)))
+		parts = append(parts, fmt.Sprintf("whose label %q is %s", label.GetKey(), policy.List(label.GetValues(), "or", strconv.Quote)))
 	}
 	parts = appendHeld(parts, "scope", rule.GetAnyScope(), rule.GetAllScopes(), rule.GetNoScope())
 	parts = appendHeld(parts, "role", rule.GetAnyRole(), rule.GetAllRoles(), rule.GetNoRole())
@@ -52,13 +49,13 @@ func who(rule *policyv1.AclRule, names policy.Names) string {
 // appendHeld says which scopes or roles callers have, and which they don't.
 func appendHeld(parts []string, what string, some, all, none []string) []string {
 	if len(some) > 0 {
-		parts = append(parts, fmt.Sprintf("with the %s %s", what, list(some, "or", strconv.Quote)))
+		parts = append(parts, fmt.Sprintf("with the %s %s", what, policy.List(some, "or", strconv.Quote)))
 	}
 	if len(all) > 0 {
-		parts = append(parts, fmt.Sprintf("with the %s %s", plural(what, len(all)), list(all, "and", strconv.Quote)))
+		parts = append(parts, fmt.Sprintf("with the %s %s", plural(what, len(all)), policy.List(all, "and", strconv.Quote)))
 	}
 	if len(none) > 0 {
-		parts = append(parts, fmt.Sprintf("without the %s %s", what, list(none, "or", strconv.Quote)))
+		parts = append(parts, fmt.Sprintf("without the %s %s", what, policy.List(none, "or", strconv.Quote)))
 	}
 	return parts
 }
@@ -74,32 +71,15 @@ func claimed(claim *policyv1.ClaimMatch) []string {
 		parts = append(parts, fmt.Sprintf("with the claim %q", claim.GetClaim()))
 	}
 	if values := claim.GetAnyOf(); len(values) > 0 {
-		parts = append(parts, about+"is or has "+list(values, "or", strconv.Quote))
+		parts = append(parts, about+"is or has "+policy.List(values, "or", strconv.Quote))
 	}
 	if values := claim.GetAllOf(); len(values) > 0 {
-		parts = append(parts, about+"has "+list(values, "and", strconv.Quote))
+		parts = append(parts, about+"has "+policy.List(values, "and", strconv.Quote))
 	}
 	if values := claim.GetNoneOf(); len(values) > 0 {
-		parts = append(parts, about+"neither is nor has "+list(values, "or", strconv.Quote))
+		parts = append(parts, about+"neither is nor has "+policy.List(values, "or", strconv.Quote))
 	}
 	return parts
-}
-
-// list joins texts as a sentence has them; of many it names the first and says how many more there are.
-func list(texts []string, word string, say func(string) string) string {
-	said := make([]string, 0, named+1)
-	for i, text := range texts {
-		if i == named {
-			said = append(said, fmt.Sprintf("%d more", len(texts)-named))
-			break
-		}
-		said = append(said, say(text))
-	}
-	last := len(said) - 1
-	if last < 1 {
-		return strings.Join(said, "")
-	}
-	return strings.Join(said[:last], ", ") + " " + word + " " + said[last]
 }
 
 func plural(what string, n int) string {
@@ -108,8 +88,6 @@ func plural(what string, n int) string {
 	}
 	return what + "s"
 }
-
-func bare(text string) string { return text }
 
 // unnamed is for who has no names to give.
 func unnamed(id string) string { return id }
