@@ -17,9 +17,8 @@ const (
 	MaxText = 4096
 	// MaxNesting is how deep an expression's parentheses, lists and calls may be nested.
 	MaxNesting = 32
-	// maxPattern and maxProgram bound a regular expression: its text, and what it is compiled to.
+	// maxPattern bounds the text of a regular expression.
 	maxPattern = 256
-	maxProgram = 1000
 )
 
 // Bounds are what one evaluation may cost, in CEL's units (a step, or ten characters looked at).
@@ -27,6 +26,8 @@ type Bounds struct {
 	Cost  uint64 // at worst, were each list of Items and each text of Text
 	Items uint64
 	Text  uint64
+	// Pattern is how many instructions a regular expression is compiled to at most: each character looked at may take as many steps.
+	Pattern int
 }
 
 // Checked is an expression that may be evaluated.
@@ -45,7 +46,7 @@ func Check(env *cel.Env, what, text string, bounds Bounds) (Checked, error) {
 	if !parsed.OutputType().IsExactType(types.BoolType) {
 		return Checked{}, fmt.Errorf("the %s must be true or false, not of type %s", what, parsed.OutputType())
 	}
-	if err := checkPatterns(parsed.NativeRep()); err != nil {
+	if err := checkPatterns(parsed.NativeRep(), bounds.Pattern); err != nil {
 		return Checked{}, err
 	}
 	cost, err := env.EstimateCost(parsed, sizes(bounds))
@@ -98,7 +99,7 @@ func Text(e ast.Expr) (string, bool) {
 }
 
 // checkPatterns refuses regular expressions that could take long: no deadline stops one.
-func checkPatterns(parsed *ast.AST) error {
+func checkPatterns(parsed *ast.AST, most int) error {
 	return Calls(parsed, func(call ast.CallExpr) error {
 		if call.FunctionName() != "matches" {
 			return nil
@@ -108,11 +109,11 @@ func checkPatterns(parsed *ast.AST) error {
 		if !ok {
 			return errors.New("the pattern of matches must be a text in quotes")
 		}
-		return checkPattern(text)
+		return checkPattern(text, most)
 	})
 }
 
-func checkPattern(text string) error {
+func checkPattern(text string, most int) error {
 	if len(text) > maxPattern {
 		return fmt.Errorf("a pattern of matches has at most %d bytes, not %d", maxPattern, len(text))
 	}
@@ -124,7 +125,7 @@ func checkPattern(text string) error {
 	if err != nil {
 		return fmt.Errorf("the pattern of matches: %w", err)
 	}
-	if len(program.Inst) > maxProgram {
+	if len(program.Inst) > most {
 		return errors.New("the pattern of matches is too large: repeat less in it")
 	}
 	return nil

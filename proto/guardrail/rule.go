@@ -26,6 +26,8 @@ const (
 	maxEstimate    = 20_000_000
 	estimatedItems = 64
 	estimatedText  = 256
+	// maxProgram bounds what a regular expression is compiled to.
+	maxProgram = 1000
 	// checkEvery is after how many steps of a comprehension an evaluation looks at its deadline.
 	checkEvery = 100
 )
@@ -42,7 +44,7 @@ func Compile(collection, text string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	checked, err := expression.Check(env, "rule", text, expression.Bounds{Cost: maxEstimate, Items: estimatedItems, Text: estimatedText})
+	checked, err := expression.Check(env, "rule", text, expression.Bounds{Cost: maxEstimate, Items: estimatedItems, Text: estimatedText, Pattern: maxProgram})
 	if err != nil {
 		return nil, err
 	}

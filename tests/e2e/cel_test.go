@@ -87,7 +87,9 @@ func TestARouteSaysWhoCanCallItAndThatIsWhatEdgesDo(t *testing.T) {
 		key, path string
 		want      int
 	}{
-		{p.Key.Key, "/orders/5", http.StatusOK}, {p.Key.Key, "/orders/5/", http.StatusForbidden}, {p.Key.Key, "/orders", http.StatusForbidden},
+		{p.Key.Key, "/orders/5", http.StatusOK},
+		{p.Key.Key, "/orders/5/", http.StatusForbidden},
+		{p.Key.Key, "/orders", http.StatusForbidden},
 		{strange.Key, "/orders/5", http.StatusForbidden},
 	} {
 		if got := s.Send(edge, http.MethodPost, test.path, harness.WithKey(test.key)); got.Status != test.want {

@@ -24,6 +24,8 @@ const (
 	maxCost = 20_000
 	// maxEstimate is what an evaluation may cost at worst if it is counted while it runs, and ended at maxCost.
 	maxEstimate = 5_000_000
+	// maxProgram bounds what a regular expression is compiled to: with MaxText, a few milliseconds at the very worst.
+	maxProgram = 200
 	// maxRanges is how many ranges one call of inside may name; for more there is address-access.
 	maxRanges = 64
 	// insideFunction tells whether the client is in a range.
@@ -39,7 +41,7 @@ func Compile(text string) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	checked, err := expression.Check(env, "expression", text, expression.Bounds{Cost: maxEstimate, Items: maxItems, Text: MaxText})
+	checked, err := expression.Check(env, "expression", text, expression.Bounds{Cost: maxEstimate, Items: maxItems, Text: MaxText, Pattern: maxProgram})
 	if err != nil {
 		return nil, err
 	}
