@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/api"
 	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
+	"github.com/sallyport/sallyport/controlplane/internal/callers"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/console"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
@@ -169,6 +170,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		NodeGroups:   fleet.NewGroups(db.Fleet()),
 		Inquiries:    p.asking,
 		Explainer:    explain.New(p.asking, db),
+		Callers:      callers.New(configuration, db),
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
 		Issuers:      p.issuers,

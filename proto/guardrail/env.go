@@ -10,11 +10,9 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/sallyport/sallyport/proto/expression"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 )
-
-// maxRule is how many characters a rule has at most; the .proto says the same.
-const maxRule = 4096
 
 // objects are the collections whose objects rules can be over.
 var objects = map[string]protoreflect.MessageDescriptor{
@@ -42,7 +40,7 @@ var environments = sync.OnceValues(func() (map[string]*cel.Env, error) {
 	all := make(map[string]*cel.Env, len(objects))
 	for collection, object := range objects {
 		variables := []cel.EnvOption{
-			cel.CustomTypeProvider(known), cel.ParserExpressionSizeLimit(maxRule), cel.ParserRecursionLimit(maxNesting),
+			cel.CustomTypeProvider(known), cel.ParserExpressionSizeLimit(expression.MaxText), cel.ParserRecursionLimit(expression.MaxNesting),
 			cel.Variable(Object, structOf(object)),
 		}
 		if collection == "routes" {

@@ -2,15 +2,13 @@ package guardrail
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"regexp/syntax"
 	"strings"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/checker"
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/types"
+
+	"github.com/sallyport/sallyport/proto/expression"
 )
 
 // Variables of a rule.
@@ -28,10 +26,7 @@ const (
 	maxEstimate    = 20_000_000
 	estimatedItems = 64
 	estimatedText  = 256
-	// maxNesting is how deep a rule's parentheses, lists and calls may be nested.
-	maxNesting = 32
-	// maxPattern and maxProgram bound a regular expression: its text, and what it is compiled to.
-	maxPattern = 256
+	// maxProgram bounds what a regular expression is compiled to.
 	maxProgram = 1000
 	// checkEvery is after how many steps of a comprehension an evaluation looks at its deadline.
 	checkEvery = 100
@@ -49,41 +44,15 @@ func Compile(collection, text string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return nil, errors.New(reasons(issues))
-	}
-	if !parsed.OutputType().IsExactType(types.BoolType) {
-		return nil, fmt.Errorf("the rule must be true or false, not of type %s", parsed.OutputType())
-	}
-	if err := checkPatterns(parsed.NativeRep()); err != nil {
+	checked, err := expression.Check(env, "rule", text, expression.Bounds{Cost: maxEstimate, Items: estimatedItems, Text: estimatedText, Pattern: maxProgram})
+	if err != nil {
 		return nil, err
 	}
-	cost, err := env.EstimateCost(parsed, sizes{})
-	if err != nil {
-		return nil, fmt.Errorf("the rule's cost can't be estimated: %w", err)
-	}
-	if cost.Max > maxEstimate {
-		return nil, errors.New("the rule could cost too much: nest fewer loops, or look at fewer things in them")
-	}
-	program, err := env.Program(parsed, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
+	program, err := env.Program(checked.AST, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
 	if err != nil {
 		return nil, fmt.Errorf("the rule can't be made ready: %w", err)
 	}
-	return &Rule{program: program, uses: variablesOf(parsed.NativeRep())}, nil
-}
-
-// reasons lists what the compiler found, on one line.
-func reasons(issues *cel.Issues) string {
-	const few = 3
-	var texts []string
-	for _, e := range issues.Errors() {
-		if len(texts) == few {
-			break
-		}
-		texts = append(texts, fmt.Sprintf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, e.Message))
-	}
-	return strings.ToValidUTF8(strings.Join(texts, "; "), "")
+	return &Rule{program: program, uses: variablesOf(checked.AST.NativeRep())}, nil
 }
 
 // Uses tells whether a rule looks at a variable.
@@ -115,59 +84,4 @@ func variablesOf(parsed *ast.AST) map[string]bool {
 		}
 	}))
 	return uses
-}
-
-// checkPatterns refuses regular expressions that could take long: no deadline stops one.
-func checkPatterns(parsed *ast.AST) error {
-	var failed error
-	ast.PostOrderVisit(parsed.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if failed != nil || e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "matches" {
-			return
-		}
-		args := e.AsCall().Args()
-		pattern := args[len(args)-1]
-		if pattern.Kind() != ast.LiteralKind {
-			failed = errors.New("the pattern of matches must be a text in quotes")
-			return
-		}
-		text, _ := pattern.AsLiteral().Value().(string)
-		failed = checkPattern(text)
-	}))
-	return failed
-}
-
-func checkPattern(text string) error {
-	if len(text) > maxPattern {
-		return fmt.Errorf("a pattern of matches has at most %d bytes, not %d", maxPattern, len(text))
-	}
-	tree, err := syntax.Parse(text, syntax.Perl)
-	if err != nil {
-		return fmt.Errorf("the pattern of matches: %w", err)
-	}
-	program, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return fmt.Errorf("the pattern of matches: %w", err)
-	}
-	if len(program.Inst) > maxProgram {
-		return errors.New("the pattern of matches is too large: repeat less in it")
-	}
-	return nil
-}
-
-// sizes estimates what CEL can't know of a rule's variables.
-type sizes struct{}
-
-// EstimateSize is asked for lists, maps and texts.
-func (sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
-	switch node.Type().Kind() {
-	case types.StringKind, types.BytesKind:
-		return &checker.SizeEstimate{Max: estimatedText}
-	default:
-		return &checker.SizeEstimate{Max: estimatedItems}
-	}
-}
-
-// EstimateCallCost leaves the costs of calls to CEL.
-func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/sallyport/sallyport/proto/expression"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
 )
@@ -216,7 +217,7 @@ func FuzzCompile(f *testing.F) {
 		f.Add(rule)
 	}
 	f.Fuzz(func(t *testing.T, rule string) {
-		if len(rule) > maxRule {
+		if len(rule) > expression.MaxText {
 			return
 		}
 		r, err := Compile("routes", rule)

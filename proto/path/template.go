@@ -84,6 +84,21 @@ func (t Template) Match(path string, params []string) ([]string, bool) {
 	return params, true
 }
 
+// Fits tells whether a canonical path fits, as Match does, for who has no use for the parameters' values. It doesn't allocate.
+func (t Template) Fits(path string) bool {
+	for _, want := range t.segments {
+		if path == "" {
+			return false
+		}
+		var segment string
+		segment, path = NextSegment(path)
+		if want.parameter && segment == "" || !want.parameter && segment != want.literal {
+			return false
+		}
+	}
+	return path == "" && len(t.segments) > 0
+}
+
 func parameterName(segment string) (string, bool) {
 	rest, opened := strings.CutPrefix(segment, "{")
 	name, closed := strings.CutSuffix(rest, "}")

@@ -73,6 +73,9 @@ func TestTemplateMatchesWholeSegments(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, ok := template.Match(tt.path, []string{"kept"})
+		if template.Fits(tt.path) != ok {
+			t.Errorf("%q fits %q: %v, and matches: %v", tt.path, tt.template, !ok, ok)
+		}
 		if ok != tt.ok || got[0] != "kept" || !slices.Equal(got[1:], tt.want) {
 			t.Errorf("%s on %s: %q, %v", tt.template, tt.path, got, ok)
 		}
@@ -123,6 +126,9 @@ func FuzzTemplateMatchesItsOwnLiteral(f *testing.F) {
 			return
 		}
 		values, ok := template.Match(p, nil)
+		if template.Fits(p) != ok {
+			t.Fatalf("%q fits %q: %v, and matches: %v", p, text, !ok, ok)
+		}
 		if ok && len(values) != len(template.Names()) || !ok && len(values) != 0 {
 			t.Fatalf("%q on %q: %q for %q", text, p, values, template.Names())
 		}

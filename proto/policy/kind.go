@@ -52,6 +52,12 @@ type Kind struct {
 	// Effects says what it means for callers that a policy in force changes, beyond its fields: nil before, it comes; nil
 	// after, it goes. Configurations have their defaults filled in.
 	Effects func(before, after proto.Message) []Effect
+	// Access says, of a configuration with its defaults filled in, who can call the routes that the policy is in force on, and how;
+	// nil: nothing that callers would see.
+	Access func(proto.Message, Names) []Statement
+	// Admits returns what tells whether a policy of this configuration lets a caller's requests pass, as far as it can be told without
+	// one. It is asked of many callers.
+	Admits func(proto.Message) func(Caller) Admission
 	// Merges says that policies of this kind on several levels all apply (guards, limits);
 	// otherwise the one on the most specific level wins.
 	Merges bool
@@ -68,6 +74,8 @@ type Contract[M proto.Message] struct {
 	Capability  uint32                         // 0: every node knows the kind
 	Fleet       func(M) bool                   // nil: never
 	Effects     func(before, after M) []Effect // nil: the fields that differ say enough
+	Access      func(M, Names) []Statement     // nil: callers see nothing of it
+	Admits      func(M) func(Caller) Admission // nil: it stands in no caller's way
 	Merges      bool
 }
 
@@ -81,6 +89,8 @@ func Define[M proto.Message](c Contract[M]) Kind {
 		Validate: func(proto.Message) []problem.Violation { return nil },
 		Fleet:    func(proto.Message) bool { return false },
 		Effects:  effectsOf(c.Effects),
+		Access:   accessOf(c.Access),
+		Admits:   admitsOf(c.Admits),
 	}
 	if c.Fleet != nil {
 		kind.Fleet = func(m proto.Message) bool { return c.Fleet(m.(M)) }

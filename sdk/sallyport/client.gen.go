@@ -638,6 +638,93 @@ func (e GetCredentialUsageParamsBucket) Valid() bool {
 	}
 }
 
+// AccessConsumer AccessConsumer is a consumer who can call the route.
+type AccessConsumer struct {
+	// ID Consumer, by id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Verdict "admits", for one method at least, or "depends".
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Methods Methods of which its requests pass for certain.
+	Methods []string `json:"methods,omitempty,omitzero"`
+
+	// Depending Methods of which it depends on what a request shows.
+	Depending []string `json:"depending,omitempty,omitzero"`
+}
+
+// AccessConsumers AccessConsumers is what becomes of the environment's consumers on the route.
+type AccessConsumers struct {
+	// LookedAt How many were looked at, in the order of their names.
+	LookedAt int `json:"looked_at,omitempty,omitzero"`
+
+	// Complete All there are.
+	Complete bool `json:"complete,omitempty,omitzero"`
+
+	// Admitted How many have requests that pass for certain with an API key that they have, whatever the path. From where (address-access, a key's own addresses), how often and how large the policies say.
+	Admitted int `json:"admitted,omitempty,omitzero"`
+
+	// Depending How many depend on what only a request shows.
+	Depending int `json:"depending,omitempty,omitzero"`
+
+	// Refused How many can't call it: they are suspended or blocked, have no credential that is taken, or a policy lets them not.
+	Refused int `json:"refused,omitempty,omitzero"`
+
+	// Data Those who can call it, for certain or depending; at most 100.
+	Data []AccessConsumer `json:"data,omitempty,omitzero"`
+}
+
+// AccessOverlay AccessOverlay is the policies that are a consumer's own on the route.
+type AccessOverlay struct {
+	// Consumer Consumer, by id.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Policies Its policies that run.
+	Policies []AccessPolicy `json:"policies,omitempty,omitzero"`
+}
+
+// AccessPolicy AccessPolicy is a policy that runs on the route, and what it says of its callers.
+type AccessPolicy struct {
+	// ID Policy, by id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Kind Its kind.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Level Where it is attached: "environment", "service", "route" or "consumer".
+	Level string `json:"level,omitempty,omitzero"`
+
+	// Mode "shadow" (it refuses nobody) or "enforce".
+	Mode string `json:"mode,omitempty,omitzero"`
+
+	// Statements What it says. None: callers see nothing of it.
+	Statements []AccessStatement `json:"statements,omitempty,omitzero"`
+}
+
+// AccessStatement AccessStatement is one thing that a policy says of who can call, and how.
+type AccessStatement struct {
+	// Part What it is about: "way" (a proof of who calls; of several any one will do), "open" (who shows none passes too), "demand" (what every request must meet), "bound" (how many and how large requests may be), "answer" (the gateway answers itself) or "note".
+	Part string `json:"part,omitempty,omitzero"`
+
+	// Code Stable name of it.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Text It, in a sentence.
+	Text string `json:"text,omitempty,omitzero"`
+
+	// Values What the sentence names: scopes, methods, ranges, claims.
+	Values []string `json:"values,omitempty,omitzero"`
+}
+
 // AccessToken AccessToken lets a person or a script use this API.
 type AccessToken struct {
 	// ID Identifier, set by the server ("tok_…").
@@ -3157,6 +3244,36 @@ type Route struct {
 
 	// RewritePath Path to forward instead of the matched one; may use the parameters of a template ("/v2/orders/{id}").
 	RewritePath string `json:"rewrite_path,omitempty,omitzero"`
+}
+
+// RouteAccess RouteAccess is who can call a route, and how, by what is configured. What only a request shows (the claims of a token, its path, the time) is said to depend on it.
+type RouteAccess struct {
+	// Route Route, by id.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Revision Revision of the configuration that this is true of.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Public No enforced policy asks who calls.
+	Public bool `json:"public,omitempty,omitzero"`
+
+	// Sentences All of it in sentences, in the order in which they matter. The same configuration and consumers give the same sentences.
+	Sentences []string `json:"sentences,omitempty,omitzero"`
+
+	// Policies The policies that run, in their order, with what each says.
+	Policies []AccessPolicy `json:"policies,omitempty,omitzero"`
+
+	// Methods Methods that the verdicts are about: the route's, or the usual ones.
+	Methods []string `json:"methods,omitempty,omitzero"`
+
+	// Consumers AccessConsumers is what becomes of the environment's consumers on the route.
+	Consumers AccessConsumers `json:"consumers,omitempty,omitzero"`
+
+	// Overlays Consumers who have policies of their own here; at most 100.
+	Overlays []AccessOverlay `json:"overlays,omitempty,omitzero"`
 }
 
 // RouteList A page of routes.
@@ -6601,6 +6718,16 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/routes/{key} (the `PutRoute` operationId).
 	PutRoute(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetRouteAccess Say who can call a route, and how
+	//
+	// Computed from what is configured, as data and in sentences: how callers prove who they are, what every request must meet, and, to
+	// who may read consumers (`consumers.read`), what becomes of the consumers that there are; of 10,000 at most, in the order of their
+	// names. What only a request shows (a token's claims, the path, the time) is said to depend on it. No node is asked; for one request
+	// there is `explain`.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/access (the `GetRouteAccess` operationId).
+	GetRouteAccess(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRoutePolicies List the policies before a route, in the order in which they run
 	//
 	// Those that don't run are among them, and say why. Nodes go by the same rule.
@@ -9685,6 +9812,26 @@ func (c *Client) PutRouteWithBody(ctx context.Context, environment EnvironmentKe
 // Corresponds with PUT /api/v1/environments/{environment}/routes/{key} (the `PutRoute` operationId).
 func (c *Client) PutRoute(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutRouteRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRouteAccess Say who can call a route, and how
+//
+// Computed from what is configured, as data and in sentences: how callers prove who they are, what every request must meet, and, to
+// who may read consumers (`consumers.read`), what becomes of the consumers that there are; of 10,000 at most, in the order of their
+// names. What only a request shows (a token's claims, the path, the time) is said to depend on it. No node is asked; for one request
+// there is `explain`.
+//
+// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/access (the `GetRouteAccess` operationId).
+func (c *Client) GetRouteAccess(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRouteAccessRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -19228,6 +19375,47 @@ func NewPutRouteRequestWithBody(server string, environment EnvironmentKey, key O
 	return req, nil
 }
 
+// NewGetRouteAccessRequest constructs an http.Request for the GetRouteAccess method
+func NewGetRouteAccessRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/routes/%s/access", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRoutePoliciesRequest constructs an http.Request for the ListRoutePolicies method
 func NewListRoutePoliciesRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
 	var err error
@@ -24308,6 +24496,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/routes/{key} (the `PutRoute` operationId).
 	PutRouteWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*PutRouteResponse, error)
+
+	// GetRouteAccessWithResponse Say who can call a route, and how
+	//
+	// Computed from what is configured, as data and in sentences: how callers prove who they are, what every request must meet, and, to
+	// who may read consumers (`consumers.read`), what becomes of the consumers that there are; of 10,000 at most, in the order of their
+	// names. What only a request shows (a token's claims, the path, the time) is said to depend on it. No node is asked; for one request
+	// there is `explain`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/access (the `GetRouteAccess` operationId).
+	GetRouteAccessWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetRouteAccessResponse, error)
 
 	// ListRoutePoliciesWithResponse List the policies before a route, in the order in which they run
 	//
@@ -30873,6 +31073,54 @@ func (r PutRouteResponse) ContentType() string {
 	return ""
 }
 
+type GetRouteAccessResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RouteAccess
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRouteAccessResponse) GetJSON200() *RouteAccess {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRouteAccessResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRouteAccessResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRouteAccessResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRouteAccessResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRouteAccessResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListRoutePoliciesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -36183,6 +36431,24 @@ func (c *ClientWithResponses) PutRouteWithResponse(ctx context.Context, environm
 		return nil, err
 	}
 	return ParsePutRouteResponse(rsp)
+}
+
+// GetRouteAccessWithResponse Say who can call a route, and how
+//
+// Computed from what is configured, as data and in sentences: how callers prove who they are, what every request must meet, and, to
+// who may read consumers (`consumers.read`), what becomes of the consumers that there are; of 10,000 at most, in the order of their
+// names. What only a request shows (a token's claims, the path, the time) is said to depend on it. No node is asked; for one request
+// there is `explain`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/routes/{key}/access (the `GetRouteAccess` operationId).
+func (c *ClientWithResponses) GetRouteAccessWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetRouteAccessResponse, error) {
+	rsp, err := c.GetRouteAccess(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRouteAccessResponse(rsp)
 }
 
 // ListRoutePoliciesWithResponse List the policies before a route, in the order in which they run
@@ -42863,6 +43129,39 @@ func ParsePutRouteResponse(rsp *http.Response) (*PutRouteResponse, error) {
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetRouteAccessResponse parses an HTTP response from a GetRouteAccessWithResponse call
+func ParseGetRouteAccessResponse(rsp *http.Response) (*GetRouteAccessResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRouteAccessResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RouteAccess
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -25,6 +25,7 @@ type Config struct {
 	NodeGroups   NodeGroups
 	Inquiries    Inquiries
 	Explainer    Explainer
+	Callers      Callers
 	Usage        Usage
 	Limits       Limits
 	Issuers      Issuers
@@ -176,5 +177,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addAccess(handlers)
 	s.addRoutePolicies(handlers)
 	s.addEvents(handlers)
+	s.addRouteAccess(handlers)
 	return handlers
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/api"
 	"github.com/sallyport/sallyport/controlplane/internal/audit"
+	routecallers "github.com/sallyport/sallyport/controlplane/internal/callers"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
@@ -125,6 +126,7 @@ func newWorld(t *testing.T) *world {
 		NodeGroups:  fleet.NewGroups(db.Fleet()),
 		Inquiries:   asking,
 		Explainer:   explain.New(asking, db),
+		Callers:     routecallers.New(configuration, db),
 		Denials:     denials.New(db, db.Fleet(), directory.New(db), configuration),
 		Usage:       usage.NewReports(db.Usage()),
 		Limits:      limits.New(db, log, new(limits.Stats)),

@@ -5,6 +5,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/acl"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/addressaccess"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/cel"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
@@ -18,6 +19,7 @@ func All() []pipeline.Binding {
 		acl.Binding,
 		addressaccess.Binding,
 		apikey.Binding,
+		cel.Binding,
 		cors.Binding,
 		headers.Binding,
 		ratelimit.Binding,

@@ -11,10 +11,14 @@ const capability = 3
 // Kind is the contract of "acl".
 var Kind = policy.Define(policy.Contract[*policyv1.Acl]{
 	Name: "acl",
-	Description: "Lets consumers make requests, or refuses them, by who they are, by their labels and by the scopes of their " +
-		"credential, for all methods or some. What no rule allows is refused, and a deny rule beats every allow rule.",
+	Description: "Lets consumers make requests, or refuses them, by who they are, by their labels, by the scopes of their credential and by " +
+		"the roles and claims of their token, for all methods and paths or some. What no rule allows is refused, and a deny rule beats " +
+		"every allow rule.",
 	Phases:     []policy.Phase{policy.Authorize},
 	Validate:   validate,
+	Effects:    effects,
+	Access:     access,
+	Admits:     admits,
 	Traits:     policy.Traits{Decides: true},
 	Capability: capability,
 	Merges:     true,

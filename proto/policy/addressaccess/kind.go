@@ -14,6 +14,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.AddressAccess]{
 		"What is denied is refused even where it is allowed; where anything is allowed, everything else is refused.",
 	Phases:     []policy.Phase{policy.Guard},
 	Validate:   validate,
+	Access:     access,
 	Traits:     policy.Traits{Decides: true},
 	Capability: 3,
 	Merges:     true,

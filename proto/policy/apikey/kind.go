@@ -13,5 +13,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.ApiKey]{
 	Phases:   []policy.Phase{policy.Authenticate},
 	Validate: validate,
 	Effects:  effects,
+	Access:   access,
+	Admits:   admits,
 	Traits:   policy.Traits{Decides: true},
 })

@@ -12,6 +12,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.Cors]{
 		"before authentication; refusals are readable by the page too.",
 	Phases:     []policy.Phase{policy.Guard},
 	Validate:   validate,
+	Access:     access,
 	Traits:     policy.Traits{Decides: true, Preflights: true},
 	Capability: 3,
 })

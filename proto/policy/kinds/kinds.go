@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/proto/policy/acl"
 	"github.com/sallyport/sallyport/proto/policy/addressaccess"
 	"github.com/sallyport/sallyport/proto/policy/apikey"
+	"github.com/sallyport/sallyport/proto/policy/cel"
 	"github.com/sallyport/sallyport/proto/policy/cors"
 	"github.com/sallyport/sallyport/proto/policy/headers"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
@@ -23,6 +24,7 @@ var all = []policy.Kind{
 	acl.Kind,
 	addressaccess.Kind,
 	apikey.Kind,
+	cel.Kind,
 	cors.Kind,
 	headers.Kind,
 	ratelimit.Kind,

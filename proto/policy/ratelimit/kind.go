@@ -14,6 +14,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.RateLimit]{
 	Phase:    phase,
 	Validate: validate,
 	Effects:  effects,
+	Access:   access,
 	Traits:   policy.Traits{Decides: true},
 	Fleet:    func(c *policyv1.RateLimit) bool { return c.GetScope() == policyv1.Scope_SCOPE_FLEET },
 	Merges:   true,

@@ -12,6 +12,8 @@ var Kind = policy.Define(policy.Contract[*policyv1.RequestLimits]{
 		"of its body. A body is never let through further than it may be long, however it is sent.",
 	Phases:     []policy.Phase{policy.Guard},
 	Validate:   validate,
+	Access:     access,
+	Admits:     admits,
 	Traits:     policy.Traits{Decides: true, Body: policy.BodyStream},
 	Capability: 3,
 	Merges:     true,

@@ -13,6 +13,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.Respond]{
 	Phases:     []policy.Phase{policy.Guard, policy.Transform},
 	Phase:      phase,
 	Validate:   validate,
+	Access:     access,
 	Capability: 3,
 })
 

@@ -451,6 +451,41 @@ func (q *Queries) InsertPepper(ctx context.Context, arg InsertPepperParams) erro
 	return err
 }
 
+const listConsumerNames = `-- name: ListConsumerNames :many
+SELECT id, name FROM consumers
+WHERE environment = $1 AND id = ANY($2::text[])
+`
+
+type ListConsumerNamesParams struct {
+	Environment string
+	Ids         []string
+}
+
+type ListConsumerNamesRow struct {
+	ID   string
+	Name string
+}
+
+func (q *Queries) ListConsumerNames(ctx context.Context, arg ListConsumerNamesParams) ([]ListConsumerNamesRow, error) {
+	rows, err := q.db.Query(ctx, listConsumerNames, arg.Environment, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListConsumerNamesRow
+	for rows.Next() {
+		var i ListConsumerNamesRow
+		if err := rows.Scan(&i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEntryHashes = `-- name: ListEntryHashes :many
 SELECT key, hash
 FROM directory_entries
@@ -568,6 +603,47 @@ func (q *Queries) ListReferrers(ctx context.Context, arg ListReferrersParams) ([
 			&i.Name,
 			&i.Pointer,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listScopesOfCallers = `-- name: ListScopesOfCallers :many
+SELECT DISTINCT k.consumer, k.scopes
+FROM api_keys k
+WHERE k.environment = $1 AND k.consumer = ANY($2::text[]) AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND NOT EXISTS (
+      SELECT 1 FROM blocks b
+      WHERE b.environment = k.environment AND b.api_key = k.id AND (b.expires_at IS NULL OR b.expires_at > now()))
+ORDER BY k.consumer, k.scopes
+`
+
+type ListScopesOfCallersParams struct {
+	Environment string
+	Consumers   []string
+}
+
+type ListScopesOfCallersRow struct {
+	Consumer string
+	Scopes   []string
+}
+
+// Of keys that are good now, each set of scopes once.
+func (q *Queries) ListScopesOfCallers(ctx context.Context, arg ListScopesOfCallersParams) ([]ListScopesOfCallersRow, error) {
+	rows, err := q.db.Query(ctx, listScopesOfCallers, arg.Environment, arg.Consumers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListScopesOfCallersRow
+	for rows.Next() {
+		var i ListScopesOfCallersRow
+		if err := rows.Scan(&i.Consumer, &i.Scopes); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -936,6 +1012,55 @@ func (q *Queries) SelectApiKeys(ctx context.Context, arg SelectApiKeysParams) ([
 			&i.Hash,
 			&i.Sequence,
 			&i.Team,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const selectCallers = `-- name: SelectCallers :many
+SELECT c.id, c.name, c.labels, (c.suspended OR EXISTS (
+    SELECT 1 FROM blocks b
+    WHERE b.environment = c.environment AND b.consumer = c.id AND (b.expires_at IS NULL OR b.expires_at > now())))::boolean AS out
+FROM consumers c
+WHERE c.environment = $1 AND c.name > $2
+ORDER BY c.name
+LIMIT $3
+`
+
+type SelectCallersParams struct {
+	Environment string
+	After       string
+	Most        int32
+}
+
+type SelectCallersRow struct {
+	ID     string
+	Name   string
+	Labels []byte
+	Out    bool
+}
+
+// A consumer is out while it is suspended or blocked.
+func (q *Queries) SelectCallers(ctx context.Context, arg SelectCallersParams) ([]SelectCallersRow, error) {
+	rows, err := q.db.Query(ctx, selectCallers, arg.Environment, arg.After, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectCallersRow
+	for rows.Next() {
+		var i SelectCallersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Labels,
+			&i.Out,
 		); err != nil {
 			return nil, err
 		}

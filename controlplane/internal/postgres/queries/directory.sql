@@ -227,3 +227,27 @@ RETURNING objects;
 -- name: DirectoryCounts :many
 SELECT environment, collection, objects FROM directory_counts
 WHERE environment = @environment OR @environment = '';
+
+-- name: SelectCallers :many
+-- A consumer is out while it is suspended or blocked.
+SELECT c.id, c.name, c.labels, (c.suspended OR EXISTS (
+    SELECT 1 FROM blocks b
+    WHERE b.environment = c.environment AND b.consumer = c.id AND (b.expires_at IS NULL OR b.expires_at > now())))::boolean AS out
+FROM consumers c
+WHERE c.environment = @environment AND c.name > @after
+ORDER BY c.name
+LIMIT @most;
+
+-- name: ListScopesOfCallers :many
+-- Of keys that are good now, each set of scopes once.
+SELECT DISTINCT k.consumer, k.scopes
+FROM api_keys k
+WHERE k.environment = @environment AND k.consumer = ANY(@consumers::text[]) AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND NOT EXISTS (
+      SELECT 1 FROM blocks b
+      WHERE b.environment = k.environment AND b.api_key = k.id AND (b.expires_at IS NULL OR b.expires_at > now()))
+ORDER BY k.consumer, k.scopes;
+
+-- name: ListConsumerNames :many
+SELECT id, name FROM consumers
+WHERE environment = @environment AND id = ANY(@ids::text[]);

@@ -16,7 +16,7 @@ var Binding = pipeline.Bind(contract.Kind, compile)
 // stage is immutable.
 type stage struct {
 	allow, deny rules
-	otherwise   bool // who may pass when no allow rule speaks of the method: every consumer
+	otherwise   bool // who may pass when no allow rule speaks of the method and path: every consumer
 }
 
 var errOtherwise = errors.New(`otherwise: this build knows "refuse" and "allow" only; update the node`)
@@ -33,10 +33,10 @@ func compile(_ pipeline.Env, config *policyv1.Acl) (pipeline.Stage, error) {
 		return nil, errOtherwise
 	}
 	var err error
-	if s.allow, err = newRules(config.GetAllow()); err != nil {
+	if s.allow, err = (compiler{roleClaims: config.GetRoleClaims()}).rules(config.GetAllow()); err != nil {
 		return nil, fmt.Errorf("allow%w", err)
 	}
-	if s.deny, err = newRules(config.GetDeny()); err != nil {
+	if s.deny, err = (compiler{roleClaims: config.GetRoleClaims(), doubt: true}).rules(config.GetDeny()); err != nil {
 		return nil, fmt.Errorf("deny%w", err)
 	}
 	return s, nil
@@ -44,28 +44,26 @@ func compile(_ pipeline.Env, config *policyv1.Acl) (pipeline.Stage, error) {
 
 // Request implements pipeline.Stage.
 func (s *stage) Request(ex *pipeline.Exchange) error {
-	if reason := s.refuses(ex.Caller(), ex.Request.Method); reason != "" {
+	if reason := s.refuses(ex.Caller(), &ex.Request); reason != "" {
 		return ex.Reject(problem.AccessDenied, "", reason)
 	}
 	return nil
 }
 
-// refuses tells why a caller may not use a method; "" when they may.
-func (s *stage) refuses(who *pipeline.Identity, method string) string {
+// refuses tells why a caller may not make a request; "" when they may.
+func (s *stage) refuses(who *pipeline.Identity, request *pipeline.Request) string {
 	if !who.Known() {
 		return "nobody has authenticated the caller"
 	}
-	if s.deny.match(who, method) {
+	if _, denied := s.deny.match(who, request); denied {
 		return "a deny rule matches"
 	}
-	spoken := s.allow.of(method)
-	switch {
-	case len(spoken) == 0 && s.otherwise:
+	switch spoken, allowed := s.allow.match(who, request); {
+	case allowed, !spoken && s.otherwise:
 		return ""
-	case len(spoken) == 0:
-		return "no allow rule speaks of the method"
-	case !anyMatches(spoken, who):
+	case !spoken:
+		return "no allow rule speaks of the method and path"
+	default:
 		return "no allow rule matches"
 	}
-	return ""
 }

@@ -79,8 +79,11 @@ func (Otherwise) EnumDescriptor() ([]byte, []int) {
 // Acl says who, of those that a route has authenticated, may make which requests.
 //
 // A request that a deny rule matches is refused, whatever else says that it may pass. Else, when allow rules speak of its
-// method, one of them must match it; when none does, "otherwise" decides. Who wasn't authenticated is no consumer and is
-// refused in any case. What is refused is answered with 403; which rule it was stays inside.
+// method and path, one of them must match it; when none does, "otherwise" decides. Who wasn't authenticated is no consumer and
+// is refused in any case. What is refused is answered with 403; which rule it was stays inside.
+//
+// Roles and claims are those of the caller's token. Who calls with a credential of the gateway's own (an API key) has none. A claim
+// of a form that a rule can't read (an object, a list of lists) matches no allow rule, and every deny rule that looks at it.
 //
 // Policies on several levels must all let a request pass.
 type Acl struct {
@@ -89,8 +92,11 @@ type Acl struct {
 	Allow []*AclRule `protobuf:"bytes,1,rep,name=allow,proto3" json:"allow,omitempty"`
 	// Who may not, although an allow rule lets them.
 	Deny []*AclRule `protobuf:"bytes,2,rep,name=deny,proto3" json:"deny,omitempty"`
-	// What becomes of requests whose method no allow rule speaks of.
-	Otherwise     *Otherwise `protobuf:"varint,3,opt,name=otherwise,proto3,enum=sallyport.policy.v1.Otherwise,oneof" json:"otherwise,omitempty"`
+	// What becomes of requests whose method or path no allow rule speaks of.
+	Otherwise *Otherwise `protobuf:"varint,3,opt,name=otherwise,proto3,enum=sallyport.policy.v1.Otherwise,oneof" json:"otherwise,omitempty"`
+	// The claims in which tokens have their bearer's roles, each a name or a path into objects ("realm_access.roles"). Issuers
+	// differ in it: the roles of all of them that a token has count together. None: "roles".
+	RoleClaims    []string `protobuf:"bytes,4,rep,name=role_claims,json=roleClaims,proto3" json:"role_claims,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,13 +152,21 @@ func (x *Acl) GetOtherwise() Otherwise {
 	return Otherwise_OTHERWISE_UNSPECIFIED
 }
 
-// AclRule matches requests by who makes them. All conditions that are given must hold, and one must be given: a rule that has
-// lost its last consumer isn't one about everybody.
+func (x *Acl) GetRoleClaims() []string {
+	if x != nil {
+		return x.RoleClaims
+	}
+	return nil
+}
+
+// AclRule matches requests by who makes them. All conditions that are given must hold, and one must be given that says who: a
+// rule that has lost its last consumer isn't one about everybody. What callers must not have (no_scope, no_role, a claim's
+// none_of, exists false) doesn't say who; beside every_consumer it does.
 type AclRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// HTTP methods, in capitals, that the rule speaks of. None: every method.
 	Methods []string `protobuf:"bytes,1,rep,name=methods,proto3" json:"methods,omitempty"`
-	// Every consumer. It stands alone: beside it no other condition is given.
+	// Every consumer. Beside it there are only conditions on what callers must not have.
 	EveryConsumer bool `protobuf:"varint,2,opt,name=every_consumer,json=everyConsumer,proto3" json:"every_consumer,omitempty"`
 	// The caller is one of these consumers.
 	Consumers []string `protobuf:"bytes,3,rep,name=consumers,proto3" json:"consumers,omitempty"`
@@ -161,7 +175,20 @@ type AclRule struct {
 	// The credential has at least one of these scopes.
 	AnyScope []string `protobuf:"bytes,5,rep,name=any_scope,json=anyScope,proto3" json:"any_scope,omitempty"`
 	// The credential has every one of these scopes.
-	AllScopes     []string `protobuf:"bytes,6,rep,name=all_scopes,json=allScopes,proto3" json:"all_scopes,omitempty"`
+	AllScopes []string `protobuf:"bytes,6,rep,name=all_scopes,json=allScopes,proto3" json:"all_scopes,omitempty"`
+	// The credential has none of these scopes.
+	NoScope []string `protobuf:"bytes,7,rep,name=no_scope,json=noScope,proto3" json:"no_scope,omitempty"`
+	// The token gives its bearer at least one of these roles.
+	AnyRole []string `protobuf:"bytes,8,rep,name=any_role,json=anyRole,proto3" json:"any_role,omitempty"`
+	// The token gives its bearer every one of these roles.
+	AllRoles []string `protobuf:"bytes,9,rep,name=all_roles,json=allRoles,proto3" json:"all_roles,omitempty"`
+	// The token gives its bearer none of these roles.
+	NoRole []string `protobuf:"bytes,10,rep,name=no_role,json=noRole,proto3" json:"no_role,omitempty"`
+	// What the token says of its bearer. All of them must hold.
+	Claims []*ClaimMatch `protobuf:"bytes,11,rep,name=claims,proto3" json:"claims,omitempty"`
+	// Paths that the rule speaks of, written like a route's templates ("/orders/{id}") and compared with the canonical path
+	// of the request, whole. None: every path.
+	Paths         []string `protobuf:"bytes,12,rep,name=paths,proto3" json:"paths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -238,6 +265,133 @@ func (x *AclRule) GetAllScopes() []string {
 	return nil
 }
 
+func (x *AclRule) GetNoScope() []string {
+	if x != nil {
+		return x.NoScope
+	}
+	return nil
+}
+
+func (x *AclRule) GetAnyRole() []string {
+	if x != nil {
+		return x.AnyRole
+	}
+	return nil
+}
+
+func (x *AclRule) GetAllRoles() []string {
+	if x != nil {
+		return x.AllRoles
+	}
+	return nil
+}
+
+func (x *AclRule) GetNoRole() []string {
+	if x != nil {
+		return x.NoRole
+	}
+	return nil
+}
+
+func (x *AclRule) GetClaims() []*ClaimMatch {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+func (x *AclRule) GetPaths() []string {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+// ClaimMatch is what one claim of the caller's token must be. Of a list its entries are looked at; numbers and booleans compare
+// as the token has them written. All that is given must hold, and something must be given.
+type ClaimMatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The claim: its name, or a path into objects ("address.country"). A claim of the whole text's name goes before what the
+	// dots in it lead to.
+	Claim string `protobuf:"bytes,1,opt,name=claim,proto3" json:"claim,omitempty"`
+	// The claim must be there, whatever it is; or, if false, must not. One that is null isn't there.
+	Exists *bool `protobuf:"varint,2,opt,name=exists,proto3,oneof" json:"exists,omitempty"`
+	// The claim is one of these texts, or a list that has one of them.
+	AnyOf []string `protobuf:"bytes,3,rep,name=any_of,json=anyOf,proto3" json:"any_of,omitempty"`
+	// The claim is a list that has all of these texts.
+	AllOf []string `protobuf:"bytes,4,rep,name=all_of,json=allOf,proto3" json:"all_of,omitempty"`
+	// The claim is none of these texts, nor a list that has one of them. A claim that isn't there is none of them; to insist on
+	// it, say that it exists.
+	NoneOf        []string `protobuf:"bytes,5,rep,name=none_of,json=noneOf,proto3" json:"none_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimMatch) Reset() {
+	*x = ClaimMatch{}
+	mi := &file_sallyport_policy_v1_acl_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimMatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimMatch) ProtoMessage() {}
+
+func (x *ClaimMatch) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_policy_v1_acl_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimMatch.ProtoReflect.Descriptor instead.
+func (*ClaimMatch) Descriptor() ([]byte, []int) {
+	return file_sallyport_policy_v1_acl_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ClaimMatch) GetClaim() string {
+	if x != nil {
+		return x.Claim
+	}
+	return ""
+}
+
+func (x *ClaimMatch) GetExists() bool {
+	if x != nil && x.Exists != nil {
+		return *x.Exists
+	}
+	return false
+}
+
+func (x *ClaimMatch) GetAnyOf() []string {
+	if x != nil {
+		return x.AnyOf
+	}
+	return nil
+}
+
+func (x *ClaimMatch) GetAllOf() []string {
+	if x != nil {
+		return x.AllOf
+	}
+	return nil
+}
+
+func (x *ClaimMatch) GetNoneOf() []string {
+	if x != nil {
+		return x.NoneOf
+	}
+	return nil
+}
+
 // LabelMatch is one label that a consumer must have.
 type LabelMatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -251,7 +405,7 @@ type LabelMatch struct {
 
 func (x *LabelMatch) Reset() {
 	*x = LabelMatch{}
-	mi := &file_sallyport_policy_v1_acl_proto_msgTypes[2]
+	mi := &file_sallyport_policy_v1_acl_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +417,7 @@ func (x *LabelMatch) String() string {
 func (*LabelMatch) ProtoMessage() {}
 
 func (x *LabelMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_policy_v1_acl_proto_msgTypes[2]
+	mi := &file_sallyport_policy_v1_acl_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +430,7 @@ func (x *LabelMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelMatch.ProtoReflect.Descriptor instead.
 func (*LabelMatch) Descriptor() ([]byte, []int) {
-	return file_sallyport_policy_v1_acl_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_policy_v1_acl_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LabelMatch) GetKey() string {
@@ -297,14 +451,16 @@ var File_sallyport_policy_v1_acl_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_acl_proto_rawDesc = "" +
 	"\n" +
-	"\x1dsallyport/policy/v1/acl.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\x82\x02\n" +
+	"\x1dsallyport/policy/v1/acl.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xe6\x02\n" +
 	"\x03Acl\x12H\n" +
 	"\x05allow\x18\x01 \x03(\v2\x1c.sallyport.policy.v1.AclRuleB\x14\xbaH\x05\x92\x01\x02\x10@\xaa\xbb\x18\bB\x06*\x04ruleR\x05allow\x12F\n" +
 	"\x04deny\x18\x02 \x03(\v2\x1c.sallyport.policy.v1.AclRuleB\x14\xbaH\x05\x92\x01\x02\x10@\xaa\xbb\x18\bB\x06*\x04ruleR\x04deny\x12[\n" +
 	"\totherwise\x18\x03 \x01(\x0e2\x1e.sallyport.policy.v1.OtherwiseB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +
-	"\"\b\"refuse\"H\x00R\totherwise\x88\x01\x01B\f\n" +
+	"\"\b\"refuse\"H\x00R\totherwise\x88\x01\x01\x12b\n" +
+	"\vrole_claims\x18\x04 \x03(\tBA\xbaH\x10\x92\x01\r\x10\b\x18\x01\"\ar\x05\x10\x01\x18\x80\x02\xaa\xbb\x18*\"\t[\"roles\"]B\x1b\x12\x12realm_access.roles*\x05claimH\x05R\n" +
+	"roleClaimsB\f\n" +
 	"\n" +
-	"_otherwise\"\xef\x03\n" +
+	"_otherwise\"\xbf\a\n" +
 	"\aAclRule\x12K\n" +
 	"\amethods\x18\x01 \x03(\tB1\xbaH \x92\x01\x1d\x10\x10\x18\x01\"\x17r\x152\x13^[A-Z][A-Z-]{0,31}$\xaa\xbb\x18\n" +
 	"B\b*\x06methodR\amethods\x12%\n" +
@@ -315,7 +471,23 @@ const file_sallyport_policy_v1_acl_proto_rawDesc = "" +
 	"\x06labels\x18\x04 \x03(\v2\x1f.sallyport.policy.v1.LabelMatchB\x15\xbaH\x05\x92\x01\x02\x10\x10\xaa\xbb\x18\tB\a*\x05labelR\x06labels\x12h\n" +
 	"\tany_scope\x18\x05 \x03(\tBK\xbaH.\x92\x01+\x10@\x18\x01\"%r#2!^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,128}$\xaa\xbb\x18\x16B\x14\x12\vorders:read*\x05scopeR\banyScope\x12j\n" +
 	"\n" +
-	"all_scopes\x18\x06 \x03(\tBK\xbaH.\x92\x01+\x10@\x18\x01\"%r#2!^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,128}$\xaa\xbb\x18\x16B\x14\x12\vorders:read*\x05scopeR\tallScopes\"d\n" +
+	"all_scopes\x18\x06 \x03(\tBK\xbaH.\x92\x01+\x10@\x18\x01\"%r#2!^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,128}$\xaa\xbb\x18\x16B\x14\x12\vorders:read*\x05scopeR\tallScopes\x12d\n" +
+	"\bno_scope\x18\a \x03(\tBI\xbaH.\x92\x01+\x10@\x18\x01\"%r#2!^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,128}$\xaa\xbb\x18\x14B\x10\x12\asandbox*\x05scopeH\x05R\anoScope\x12C\n" +
+	"\bany_role\x18\b \x03(\tB(\xbaH\x10\x92\x01\r\x10@\x18\x01\"\ar\x05\x10\x01\x18\x80\x02\xaa\xbb\x18\x11B\r\x12\x05clerk*\x04roleH\x05R\aanyRole\x12E\n" +
+	"\tall_roles\x18\t \x03(\tB(\xbaH\x10\x92\x01\r\x10@\x18\x01\"\ar\x05\x10\x01\x18\x80\x02\xaa\xbb\x18\x11B\r\x12\x05clerk*\x04roleH\x05R\ballRoles\x12C\n" +
+	"\ano_role\x18\n" +
+	" \x03(\tB*\xbaH\x10\x92\x01\r\x10@\x18\x01\"\ar\x05\x10\x01\x18\x80\x02\xaa\xbb\x18\x13B\x0f\x12\atrainee*\x04roleH\x05R\x06noRole\x12P\n" +
+	"\x06claims\x18\v \x03(\v2\x1f.sallyport.policy.v1.ClaimMatchB\x17\xbaH\x05\x92\x01\x02\x10\x10\xaa\xbb\x18\vB\a*\x05claimH\x05R\x06claims\x12E\n" +
+	"\x05paths\x18\f \x03(\tB/\xbaH\x10\x92\x01\r\x10@\x18\x01\"\ar\x05\x10\x01\x18\x80\x10\xaa\xbb\x18\x18B\x14\x12\f/orders/{id}*\x04pathH\x05R\x05paths\"\x8b\x02\n" +
+	"\n" +
+	"ClaimMatch\x12.\n" +
+	"\x05claim\x18\x01 \x01(\tB\x18\xbaH\ar\x05\x10\x01\x18\x80\x02\xaa\xbb\x18\n" +
+	"B\b\x12\x06tenantR\x05claim\x12\x1b\n" +
+	"\x06exists\x18\x02 \x01(\bH\x00R\x06exists\x88\x01\x01\x125\n" +
+	"\x06any_of\x18\x03 \x03(\tB\x1e\xbaH\x0e\x92\x01\v\x10@\x18\x01\"\x05r\x03\x18\x80\x02\xaa\xbb\x18\tB\a*\x05valueR\x05anyOf\x125\n" +
+	"\x06all_of\x18\x04 \x03(\tB\x1e\xbaH\x0e\x92\x01\v\x10@\x18\x01\"\x05r\x03\x18\x80\x02\xaa\xbb\x18\tB\a*\x05valueR\x05allOf\x127\n" +
+	"\anone_of\x18\x05 \x03(\tB\x1e\xbaH\x0e\x92\x01\v\x10@\x18\x01\"\x05r\x03\x18\x80\x02\xaa\xbb\x18\tB\a*\x05valueR\x06noneOfB\t\n" +
+	"\a_exists\"d\n" +
 	"\n" +
 	"LabelMatch\x12\x1c\n" +
 	"\x03key\x18\x01 \x01(\tB\n" +
@@ -339,23 +511,25 @@ func file_sallyport_policy_v1_acl_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_policy_v1_acl_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_policy_v1_acl_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_sallyport_policy_v1_acl_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_sallyport_policy_v1_acl_proto_goTypes = []any{
 	(Otherwise)(0),     // 0: sallyport.policy.v1.Otherwise
 	(*Acl)(nil),        // 1: sallyport.policy.v1.Acl
 	(*AclRule)(nil),    // 2: sallyport.policy.v1.AclRule
-	(*LabelMatch)(nil), // 3: sallyport.policy.v1.LabelMatch
+	(*ClaimMatch)(nil), // 3: sallyport.policy.v1.ClaimMatch
+	(*LabelMatch)(nil), // 4: sallyport.policy.v1.LabelMatch
 }
 var file_sallyport_policy_v1_acl_proto_depIdxs = []int32{
 	2, // 0: sallyport.policy.v1.Acl.allow:type_name -> sallyport.policy.v1.AclRule
 	2, // 1: sallyport.policy.v1.Acl.deny:type_name -> sallyport.policy.v1.AclRule
 	0, // 2: sallyport.policy.v1.Acl.otherwise:type_name -> sallyport.policy.v1.Otherwise
-	3, // 3: sallyport.policy.v1.AclRule.labels:type_name -> sallyport.policy.v1.LabelMatch
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	4, // 3: sallyport.policy.v1.AclRule.labels:type_name -> sallyport.policy.v1.LabelMatch
+	3, // 4: sallyport.policy.v1.AclRule.claims:type_name -> sallyport.policy.v1.ClaimMatch
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_policy_v1_acl_proto_init() }
@@ -364,13 +538,14 @@ func file_sallyport_policy_v1_acl_proto_init() {
 		return
 	}
 	file_sallyport_policy_v1_acl_proto_msgTypes[0].OneofWrappers = []any{}
+	file_sallyport_policy_v1_acl_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_policy_v1_acl_proto_rawDesc), len(file_sallyport_policy_v1_acl_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
