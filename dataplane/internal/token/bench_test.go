@@ -59,6 +59,14 @@ func BenchmarkMiss(b *testing.B) {
 			}
 		})
 	}
+	b.Run("reading", func(b *testing.B) { // what a miss costs beyond the signature, but for the place in the cache
+		text := issuer()["ES256"].token(kilobyte)
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := Parse(text)
+			must(err)
+		}
+	})
 	b.Run("hostile", func(b *testing.B) { // no signature is ever looked at
 		text := part(`{"alg":"none"}`) + "." + part(kilobyte) + "." + part(strings.Repeat("a", 256))
 		b.ReportAllocs()
