@@ -24,6 +24,8 @@ type Traits struct {
 	// Preflights says that it answers CORS preflights: on its routes a preflight is matched by the method that it asks for, and it runs first in
 	// its phase, so that the refusals of all others are its to mark.
 	Preflights bool
+	// Fallback says that it decides about whom nobody else knows: it runs last in its phase, whatever its level and position.
+	Fallback bool
 }
 
 // Kind is a type of policy: what control plane and edge have to know of it. Make one by Define.

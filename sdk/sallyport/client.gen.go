@@ -1602,7 +1602,7 @@ type ExplanationStage struct {
 	// Mode "enforce" or "shadow".
 	Mode string `json:"mode,omitempty,omitzero"`
 
-	// Verdict "passed", "refused", "shadow_refused" (it would have), "answered" (in the service's place), or "not_reached".
+	// Verdict "passed", "refused", "shadow_refused" (it would have), "answered" (in the service's place), "passed_over" (of several that authenticate, another decided, or was asked next), or "not_reached".
 	Verdict string `json:"verdict,omitempty,omitzero"`
 
 	// Code Code of its refusal.
@@ -2612,7 +2612,7 @@ type RequestStage struct {
 	// Level Level at which it is attached: "environment", "service", "route" or "consumer".
 	Level string `json:"level,omitempty,omitzero"`
 
-	// Verdict "passed", "refused", "shadow_refused" (it would have) or "answered" (in the service's place).
+	// Verdict "passed", "refused", "shadow_refused" (it would have), "answered" (in the service's place), or "passed_over" (of several that authenticate, another decided, or was asked next).
 	Verdict string `json:"verdict,omitempty,omitzero"`
 
 	// Code Code of its refusal.

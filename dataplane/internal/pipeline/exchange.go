@@ -102,8 +102,14 @@ type Exchange struct {
 	inShadow bool    // the stage at work is one in shadow
 	shadowBy id.ID   // policy that ShadowVerdict is of
 	overlaid *Stages // those that took the place of the route's; nil: none
-	stripe   uint32
-	watch    watch // of the body
+
+	decider       int    // stages that had run once an enforced one of several that authenticate had found its credential; 0: none has
+	shadowDecider int    // the same if all in shadow were enforced
+	challenges    Header // of enforced stages that found none
+	unclaimed     bool   // whether any found none
+
+	stripe uint32
+	watch  watch // of the body
 
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on

@@ -129,6 +129,7 @@ var levels = map[policy.Level]usagev1.Step_Level{
 var verdicts = map[pipeline.StepVerdict]usagev1.Step_Verdict{
 	pipeline.StepPassed: usagev1.Step_VERDICT_PASSED, pipeline.StepRefused: usagev1.Step_VERDICT_REFUSED,
 	pipeline.StepShadowRefused: usagev1.Step_VERDICT_SHADOW_REFUSED, pipeline.StepAnswered: usagev1.Step_VERDICT_ANSWERED,
+	pipeline.StepPassedOver: usagev1.Step_VERDICT_PASSED_OVER,
 }
 
 // plainFields are the fields whose values are told: no key can be in them (proto/policy/apikey refuses to look there).

@@ -131,6 +131,13 @@ func (s *stage) hide(ex *pipeline.Exchange) {
 	}
 }
 
+// Conceal implements pipeline.Concealer.
+func (s *stage) Conceal(ex *pipeline.Exchange) {
+	for i := range s.places {
+		s.places[i].conceal(ex)
+	}
+}
+
 // unauthenticated refuses with a challenge, as every 401 must (RFC 9110, section 15.5.2).
 func (s *stage) unauthenticated(ex *pipeline.Exchange, code problem.Code, detail, reason string) *pipeline.Rejection {
 	r := ex.Reject(code, detail, reason)
