@@ -7,6 +7,9 @@
 // scopes are checked in this order, each with a code of its own. Then the caller is identified, and every key is taken
 // out of what goes upstream: from the place that decided and from all others that were configured.
 //
+// Keys that nobody knows are counted against the address that they come from (package backoff): after fifty of them they are refused
+// with too_many_failures. Known ones aren't asked about.
+//
 // It owns where a key is found and what a key must satisfy. It doesn't own the key's format and digest (proto/apikey),
 // nor the keys (directory). No key, nor any part of one, is in an error, a reason or a log.
 package apikey
