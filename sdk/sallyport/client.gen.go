@@ -2745,7 +2745,7 @@ type RevisionStatus struct {
 
 // Revocation Revocation is the proof of a denial: who was let in no more, by whom, and which nodes hold it.
 type Revocation struct {
-	// Collection Collection of what was denied ("api-keys", "consumers", "blocks").
+	// Collection Collection of what was denied ("api-keys", "passwords", "consumers", "blocks").
 	Collection string `json:"collection,omitempty,omitzero"`
 
 	// ID Its id.

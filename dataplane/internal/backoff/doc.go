@@ -4,7 +4,7 @@
 //     five minutes. It is exact: who mistypes their own password waits, and nobody else does.
 //   - a credential, from whatever address: fifty are free, then up to thirty seconds. It holds for pairs alone that have failed themselves: who
 //     comes from a new address is heard once whatever others do, so that no owner is locked out by who guesses.
-//   - an address (of IPv6 the /64): fifty are free, then up to thirty seconds. It says that somebody there guesses; what to do with one
+//   - an address (of IPv6 the /64): failures of fifty different credentials are free, then up to thirty seconds. It says that somebody there guesses; what to do with one
 //     who may be somebody else behind the same address is the caller's: unknown credentials are refused unseen, known ones are looked at if that
 //     is cheap or nobody has to wait for it.
 //

@@ -119,11 +119,13 @@ func (a Attempt) Failed(now time.Time) {
 	if a.table == nil {
 		return
 	}
-	a.table.fail(a.address, ofAddress, now)
 	if a.named {
 		a.table.fail(a.credential, ofCredential, now)
-		a.table.fail(a.pair, ofPair, now)
+		if a.table.fail(a.pair, ofPair, now) > 1 {
+			return // who shows the same again and again guesses no other
+		}
 	}
+	a.table.fail(a.address, ofAddress, now)
 }
 
 // Passed forgives the failures of this credential from this client's address.
@@ -169,7 +171,8 @@ func (t *Table) read(key uint64, now time.Time) record {
 	return r
 }
 
-func (t *Table) fail(key uint64, by rule, now time.Time) {
+// fail counts a failure, and returns how many aren't forgiven yet.
+func (t *Table) fail(key uint64, by rule, now time.Time) int {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,6 +190,7 @@ func (t *Table) fail(key uint64, by rule, now time.Time) {
 		s.known = map[uint64]record{}
 	}
 	s.known[key] = r
+	return r.failures
 }
 
 // wait doubles with each failure beyond the free ones.

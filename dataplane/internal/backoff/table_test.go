@@ -91,6 +91,7 @@ func TestASuccessForgivesItsPairAndNothingElse(t *testing.T) {
 	alice, bob := table.Of("basic", home, "alice"), table.Of("basic", home, "bob")
 	fail(alice, 40, start)
 	fail(bob, 40, start)
+	fail(table.Of("basic", home, ""), 60, start)
 	alice.Passed()
 	if alice.Wait(start) != 0 || bob.Wait(start) == 0 || bob.AddressWait(start) == 0 {
 		t.Errorf("alice waits %s, bob %s, the address %s", alice.Wait(start), bob.Wait(start), bob.AddressWait(start))
@@ -116,9 +117,24 @@ func TestAMinuteOfQuietForgivesAFailure(t *testing.T) {
 	}
 }
 
+func TestAnAddressIsJudgedByHowManyCredentialsFailThere(t *testing.T) {
+	table := backoff.New(1 << 16)
+	fail(table.Of("api-key", home, "one and the same"), 10_000, start)
+	if w := table.Of("api-key", home, "").AddressWait(start); w != 0 {
+		t.Errorf("an outdated key that is shown all the time makes others wait %s", w)
+	}
+	for i := range 50 {
+		table.Of("api-key", home, fmt.Sprint(i)).Failed(start)
+	}
+	if w := table.Of("api-key", home, "").AddressWait(start); w != time.Second {
+		t.Errorf("fifty more credentials make others wait %s", w)
+	}
+}
+
 func TestIPv6AddressesOfOneNetworkAreOne(t *testing.T) {
 	table := backoff.New(1000)
 	fail(table.Of("basic", netip.MustParseAddr("2001:db8::1"), "alice"), 60, start)
+	fail(table.Of("basic", netip.MustParseAddr("2001:db8::1"), ""), 60, start)
 	if table.Of("basic", netip.MustParseAddr("2001:db8::ffff:1"), "alice").Wait(start) == 0 {
 		t.Error("the same /64 is somebody else")
 	}

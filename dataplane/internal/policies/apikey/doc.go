@@ -7,8 +7,8 @@
 // scopes are checked in this order, each with a code of its own. Then the caller is identified, and every key is taken
 // out of what goes upstream: from the place that decided and from all others that were configured.
 //
-// Keys that nobody knows are counted against the address that they come from (package backoff): after fifty of them they are refused
-// with too_many_failures. Known ones aren't asked about.
+// Keys that nobody knows are counted against the address that they come from (package backoff): after fifty different ones they are refused
+// with too_many_failures. Known ones pass whatever else comes from there.
 //
 // It owns where a key is found and what a key must satisfy. It doesn't own the key's format and digest (proto/apikey),
 // nor the keys (directory). No key, nor any part of one, is in an error, a reason or a log.

@@ -86,7 +86,7 @@ func (s *stage) find(ex *pipeline.Exchange) (string, *pipeline.Rejection) {
 // lookUp returns what is known of a key, and what the directory knows it by.
 func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, apikey.Digest, *pipeline.Rejection) {
 	if !apikey.Check(text) {
-		return directory.Key{}, apikey.Digest{}, s.unknown(ex, "not of a key's form, or its checksum doesn't fit")
+		return directory.Key{}, apikey.Digest{}, s.unknown(ex, text, "not of a key's form, or its checksum doesn't fit")
 	}
 	for _, pepper := range s.directory.Peppers() {
 		proof := pepper.Digest(text)
@@ -94,13 +94,13 @@ func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, apike
 			return key, proof, nil
 		}
 	}
-	return directory.Key{}, apikey.Digest{}, s.unknown(ex, "unknown or revoked key")
+	return directory.Key{}, apikey.Digest{}, s.unknown(ex, text, "unknown or revoked key")
 }
 
 // unknown refuses what is no key, and counts it against the address that it came from: whoever tries many isn't told any more that
 // each is wrong. A known key is looked up in no time, so that it passes whatever others at its address do.
-func (s *stage) unknown(ex *pipeline.Exchange, reason string) *pipeline.Rejection {
-	attempt := s.failures.Of(contract.Kind.Name, ex.Client.Address, "")
+func (s *stage) unknown(ex *pipeline.Exchange, text, reason string) *pipeline.Rejection {
+	attempt := s.failures.Of(contract.Kind.Name, ex.Client.Address, text)
 	if wait := attempt.AddressWait(ex.Now); wait > 0 {
 		return ex.TooManyFailures(wait, "too many unknown keys from this address")
 	}
