@@ -175,7 +175,10 @@ func endSpan(ex *pipeline.Exchange, now time.Time) {
 		r.Route, r.RouteID, r.Service = ex.Route.Name, id.Text(id.Route, ex.Route.ID), ex.Route.ServiceName
 	}
 	if ex.Identity.Known() {
-		r.Consumer, r.Key = id.Text(consumerPrefix, ex.Identity.Consumer.ID), id.Text(ex.Identity.CredentialPrefix(), ex.Identity.Credential)
+		r.Consumer = id.Text(consumerPrefix, ex.Identity.Consumer.ID)
+		if !ex.Identity.Credential.IsZero() {
+			r.Key = id.Text(ex.Identity.CredentialPrefix(), ex.Identity.Credential)
+		}
 	}
 	if ex.Rejection != nil {
 		r.Reason = usage.Cut(ex.Rejection.Reason, maxReason)

@@ -83,9 +83,11 @@ func ID(rt *resource.Type, name string) string {
 	return id.Text(rt.Prefix, id.ID(sum[:16]))
 }
 
-// nowhere is a directory without anything but secrets, of which it holds every one.
+// nowhere is a directory without anything but secrets and consumers, of which it holds every one.
 type nowhere struct{}
 
-func (nowhere) Has(collection string) bool { return collection == "secrets" }
+func (nowhere) Has(collection string) bool {
+	return collection == "secrets" || collection == "consumers"
+}
 
 func (nowhere) Resolve(_, key string) (string, bool) { return key, true }

@@ -101,7 +101,7 @@ func (s *stage) fitting(ex *pipeline.Exchange, shown *found) (*directory.Passwor
 		against = &p.Digest
 	}
 	checked := s.checks.cache.proofOf(against, shown.password())
-	if s.checks.cache.has(checked) {
+	if known && s.checks.cache.has(checked) {
 		return p, nil
 	}
 	attempt := s.failures.Of(contract.Kind.Name, ex.Client.Address, username)
