@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
+	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
@@ -115,6 +116,7 @@ type node struct {
 	env       *snapshot.Env
 	metrics   *pipeline.Metrics
 	rates     *rates.Table
+	failures  *backoff.Table
 	freshness *freshness.Freshness
 	streams   *streams.Registry
 	sweeper   *sweeper.Sweeper
@@ -147,6 +149,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 		cfg: cfg, ground: at, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
 		sweeper:   sweeper.New(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
+		failures: backoff.New(backoff.DefaultKeys),
 	}
 	n.limits.snapshots = &n.snapshots
 	n.handing.turn = make(chan struct{})
@@ -159,7 +162,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
 	})
 	n.env = snapshot.NewEnv(snapshot.Config{
-		Directory: n.directory, Shares: n.shares, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
+		Directory: n.directory, Shares: n.shares, Failures: n.failures, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
 	if cfg.AccessLog != nil {

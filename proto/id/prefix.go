@@ -16,6 +16,7 @@ const (
 	JoinToken   = "jt"
 	Node        = "node"
 	NodeGroup   = "ng"
+	Password    = "pwd"
 	Policy      = "pol"
 	Proposal    = "prop"
 	Request     = "req"

@@ -20,10 +20,12 @@ const (
 type Traits struct {
 	Decides bool    // it has a verdict that can be tried out in shadow; else it only changes or answers
 	Body    BodyUse // what it needs of the body
-	Waits   bool    // it may wait for something outside the node, under a deadline of its own
+	Waits   bool    // it may wait, for something outside the node or for its turn at what is costly, under a deadline of its own
 	// Preflights says that it answers CORS preflights: on its routes a preflight is matched by the method that it asks for, and it runs first in
 	// its phase, so that the refusals of all others are its to mark.
 	Preflights bool
+	// Fallback says that it decides about whom nobody else knows: it runs last in its phase, whatever its level and position.
+	Fallback bool
 }
 
 // Kind is a type of policy: what control plane and edge have to know of it. Make one by Define.

@@ -33,6 +33,19 @@ func TestPoliciesRunByPhaseThenPreflightsThenLevelPositionAndName(t *testing.T) 
 	}
 }
 
+func TestAFallbackRunsLastInItsPhaseWhereverItIsAttached(t *testing.T) {
+	plain, fallback := Kind{Name: "plain"}, Kind{Name: "fallback", Traits: Traits{Fallback: true}}
+	all := []placed{
+		{Kind: fallback, Phase: Authenticate, Position: -5, Name: "anybody"},
+		{Kind: plain, Phase: Authenticate, Level: Route, Position: 5, Name: "key"},
+		{Kind: Kind{Name: "other"}, Phase: Authenticate, Level: Route, Name: "token"},
+		{Kind: Kind{Name: "limit"}, Phase: Limit, Name: "limit"},
+	}
+	if got := names(Running(all)); !slices.Equal(got, []string{"token", "key", "anybody", "limit"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestWhatIsOffKeepsOthersFromRunning(t *testing.T) {
 	kind := Kind{Name: "one", Traits: Traits{Decides: true}}
 	all := []placed{{Kind: kind, Phase: Guard, Name: "everywhere"}, {Kind: kind, Phase: Guard, Level: Route, Name: "not here", Off: true}}

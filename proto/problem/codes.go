@@ -49,6 +49,8 @@ const (
 	CredentialMissing       Code = "credential_missing"
 	CredentialInvalid       Code = "credential_invalid"
 	CredentialExpired       Code = "credential_expired"
+	TooManyFailures         Code = "too_many_failures"
+	AuthenticationBusy      Code = "authentication_busy"
 	ConsumerSuspended       Code = "consumer_suspended"
 	AddressNotAllowed       Code = "address_not_allowed"
 	Blocked                 Code = "blocked"
@@ -116,6 +118,8 @@ var definitions = [...]Definition{
 	{CredentialMissing, 401, "Credential missing", "This route needs a credential, and the request carries none."},
 	{CredentialInvalid, 401, "Credential invalid", "The credential is mistyped, unknown, revoked, or made for another environment."},
 	{CredentialExpired, 401, "Credential expired", "The credential was valid until its expiry, which has passed."},
+	{TooManyFailures, 429, "Too many failures", "Too many wrong credentials came from this address or for this username. Retry-After tells, in seconds, when the next one is looked at."},
+	{AuthenticationBusy, 503, "Authentication busy", "The node checks as many passwords as it may at a time, and as many more wait. Retry-After tells, in seconds, when to come back."},
 	{ConsumerSuspended, 403, "Consumer suspended", "The credential is valid, but the consumer it proves is suspended."},
 	{AddressNotAllowed, 403, "Address not allowed", "The client's address is not among those that may do this."},
 	{Blocked, 403, "Blocked", "An operator has blocked the consumer, the credential or the address that this request came from."},

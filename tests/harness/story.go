@@ -119,6 +119,15 @@ func (s *Story) Key(key sallyport.APIKey) sallyport.APIKey {
 	return *made.JSON201
 }
 
+// Password creates a username and password.
+func (s *Story) Password(password sallyport.Password) sallyport.Password {
+	s.t.Helper()
+	made, err := s.API.CreatePasswordWithResponse(s.t.Context(), s.Environment.Name, &sallyport.CreatePasswordParams{Wait: longWait()}, password)
+	s.Must(made, err)
+	s.Applied(made.HTTPResponse)
+	return *made.JSON201
+}
+
 // Revoke revokes an API key.
 func (s *Story) Revoke(key sallyport.APIKey) {
 	s.t.Helper()

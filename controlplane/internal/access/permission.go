@@ -77,6 +77,7 @@ func (p Permission) reads() bool { return strings.HasSuffix(string(p), ".read") 
 var collectionPermissions = map[string][2]Permission{
 	"consumers":  {"consumers.read", "consumers.write"},
 	"api-keys":   {"credentials.read", "credentials.write"},
+	"passwords":  {"credentials.read", "credentials.write"},
 	"secrets":    {"secrets.read", "secrets.write"},
 	"blocks":     {"blocks.read", "blocks.write"},
 	"guardrails": {"guardrails.read", WriteGuardrails},

@@ -14,6 +14,7 @@ func (s *Server) addDenials(handlers map[string]handler) {
 	for id, collection := range map[string]string{
 		"getApiKeyRevocation":   directory.APIKeys,
 		"getConsumerRevocation": directory.Consumers,
+		"getPasswordRevocation": directory.Passwords,
 		"getBlockRevocation":    directory.Blocks,
 	} {
 		handlers[id] = func(x *exchange) error { return s.getRevocation(x, collection) }

@@ -20,6 +20,8 @@ func Check(given, stored Message) []problem.Violation {
 	switch m := given.(type) {
 	case *adminv1.ApiKey:
 		violations = append(violations, resource.CheckRanges("/addresses", m.GetAddresses())...)
+	case *adminv1.Password:
+		violations = append(violations, resource.CheckRanges("/addresses", m.GetAddresses())...)
 	case *adminv1.Block:
 		violations = append(violations, checkBlock(m)...)
 	}

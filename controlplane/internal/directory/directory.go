@@ -15,8 +15,9 @@ type Selection struct {
 	After     string // name
 	Limit     int
 	Name      *string
-	Consumer  *string // id or name; of API keys and blocks
+	Consumer  *string // id or name; of API keys, passwords and blocks
 	APIKey    *string // id or name; of blocks
+	Username  *string // of passwords
 	Suspended *bool   // of consumers
 	Labels    listing.Selector
 	Within    []string // ids of the teams whose objects alone are wanted; nil: whatever
@@ -93,6 +94,8 @@ func (t *Type) selection(plan listing.Plan) (Selection, error) {
 			s.Consumer = &value
 		case "api_key":
 			s.APIKey = &value
+		case "username":
+			s.Username = &value
 		case "suspended":
 			suspended, err := strconv.ParseBool(value)
 			if err != nil || (value != "true" && value != "false") {

@@ -21,6 +21,7 @@ const (
 	APIKeys    = "api-keys"
 	Secrets    = "secrets"
 	Blocks     = "blocks"
+	Passwords  = "passwords"
 	Peppers    = "peppers"     // no collection of the API
 	Fleets     = "fleets"      // no collection of the API
 	TicketKeys = "ticket-keys" // no collection of the API
@@ -29,7 +30,7 @@ const (
 // lastUsed is the field of an API key that is counted and not written: it is in no version of it.
 const lastUsed = "last_used_at"
 
-// Message is what people see of a row: *adminv1.Consumer, *adminv1.ApiKey, *adminv1.Secret or *adminv1.Block.
+// Message is what people see of a row: *adminv1.Consumer, *adminv1.ApiKey, *adminv1.Secret, *adminv1.Block or *adminv1.Password.
 type Message interface {
 	proto.Message
 	GetId() string
@@ -53,6 +54,7 @@ type Type struct {
 var types = []*Type{
 	{Collection: Consumers, Singular: "consumer", Prefix: id.Consumer, New: func() Message { return new(adminv1.Consumer) }, Filters: []string{"name", "suspended"}},
 	{Collection: APIKeys, Singular: "api-key", Prefix: id.APIKey, New: func() Message { return new(adminv1.ApiKey) }, Filters: []string{"consumer", "name"}},
+	{Collection: Passwords, Singular: "password", Prefix: id.Password, New: func() Message { return new(adminv1.Password) }, Filters: []string{"consumer", "name", "username"}, Capability: 5},
 	{Collection: Secrets, Singular: "secret", Prefix: id.Secret, New: func() Message { return new(adminv1.Secret) }, Filters: []string{"name"}},
 	{Collection: Blocks, Singular: "block", Prefix: id.Block, New: func() Message { return new(adminv1.Block) }, Filters: []string{"api_key", "consumer", "name"}, Capability: 2},
 }
@@ -107,8 +109,11 @@ func (r Row) Object(t *Type) (Object, error) {
 func ETag(r Row) (string, error) {
 	bare := proto.Clone(r.Message)
 	Clear(bare, "created_at", "updated_at", lastUsed)
-	if key, ok := bare.(*adminv1.ApiKey); ok {
-		key.Team = "" // it is its consumer's
+	switch m := bare.(type) { // the team is the consumer's
+	case *adminv1.ApiKey:
+		m.Team = ""
+	case *adminv1.Password:
+		m.Team = ""
 	}
 	stored, err := resource.Stored(bare)
 	if err != nil {

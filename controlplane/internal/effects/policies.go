@@ -195,11 +195,11 @@ func compareAuthentication(before, after []catalog.Applied) []said {
 	}
 }
 
-// authenticating names the kinds that ask who calls; "": nobody does.
+// authenticating names the kinds that ask who calls; "": nobody does. One that takes whoever shows nothing asks nobody.
 func authenticating(applied []catalog.Applied) string {
 	var kinds []string
 	for _, a := range applied {
-		if a.Phase == policy.Authenticate && a.Enforced() {
+		if a.Phase == policy.Authenticate && a.Enforced() && !a.Kind.Traits.Fallback {
 			kinds = append(kinds, a.Kind.Name)
 		}
 	}

@@ -122,6 +122,11 @@ func (e *Epochs) denials(ctx context.Context, said Evidence, epoch uint64, found
 			}
 		}
 	}
+	passwords, err := e.passwords(ctx, environment, found)
+	if err != nil {
+		return nil, err
+	}
+	denials = append(denials, passwords...)
 	for some := range slices.Chunk(slices.Sorted(maps.Keys(found.suspended)), lookAtOnce) {
 		consumers, err := e.store.Unsuspended(ctx, environment, some)
 		if err != nil {

@@ -33,6 +33,8 @@ type Directory interface {
 	Hashes(ctx context.Context, environment string) ([]Entry, error)
 	// Keys returns those of the API keys with these entries that there are.
 	Keys(ctx context.Context, environment string, entries []digest.Key) ([]Key, error)
+	// Passwords returns those of the passwords with these entries that there are; when they were made is when they were last set.
+	Passwords(ctx context.Context, environment string, entries []digest.Key) ([]Key, error)
 	// Unsuspended returns those of the consumers that there are and that aren't suspended.
 	Unsuspended(ctx context.Context, environment string, consumers []string) ([]string, error)
 	// Blocks returns those of the blocks that there are, by id, and when they end; zero: never.
@@ -45,7 +47,7 @@ type Entry struct {
 	Hash digest.Hash
 }
 
-// Key is what the database has of an API key.
+// Key is what the database has of an API key, or of a password.
 type Key struct {
 	ID        string
 	Entry     digest.Key

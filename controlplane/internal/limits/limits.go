@@ -31,6 +31,7 @@ var mosts = []struct {
 	{ConfigurationBytes, 256 << 20},
 	{"consumers", 2_000_000},
 	{"api-keys", 5_000_000},
+	{"passwords", 200_000},
 	{"secrets", 20_000},
 	{"blocks", 200_000},
 }

@@ -61,6 +61,12 @@ func (db *DB) findRow(ctx context.Context, environment, collection, key string) 
 			return directory.Row{}, err
 		}
 		return blockRow(found.Block, found.Hash, found.Sequence)
+	case directory.Passwords:
+		found, err := db.q.FindPassword(ctx, dbsqlc.FindPasswordParams{Environment: environment, Key: key})
+		if err != nil {
+			return directory.Row{}, err
+		}
+		return passwordRow(found.Password, found.Team, found.Hash, found.Sequence)
 	}
 	return directory.Row{}, fmt.Errorf("no rows of %q", collection)
 }
@@ -140,6 +146,8 @@ func (db *DB) selectRows(ctx context.Context, environment, collection string, s 
 			Equal: l.equal, Unequal: l.unequal, Present: l.present, Absent: l.absent,
 		})
 		return read(found, err, func(r dbsqlc.SelectBlocksRow) (directory.Row, error) { return blockRow(r.Block, r.Hash, r.Sequence) })
+	case directory.Passwords:
+		return db.selectPasswords(ctx, environment, s, l)
 	}
 	return nil, fmt.Errorf("no rows of %q", collection)
 }
@@ -163,6 +171,11 @@ func getRows(ctx context.Context, q *dbsqlc.Queries, environment, collection str
 	case directory.Blocks:
 		found, err := q.GetBlocks(ctx, dbsqlc.GetBlocksParams{Environment: environment, Ids: ids})
 		return read(found, err, func(r dbsqlc.GetBlocksRow) (directory.Row, error) { return blockRow(r.Block, r.Hash, r.Sequence) })
+	case directory.Passwords:
+		found, err := q.GetPasswords(ctx, dbsqlc.GetPasswordsParams{Environment: environment, Ids: ids})
+		return read(found, err, func(r dbsqlc.GetPasswordsRow) (directory.Row, error) {
+			return passwordRow(r.Password, r.Team, r.Hash, r.Sequence)
+		})
 	}
 	return nil, fmt.Errorf("no rows of %q", collection)
 }

@@ -214,11 +214,7 @@ ORDER BY key`
 
 // Keys implements epochs.Store.
 func (s *Epochs) Keys(ctx context.Context, environment string, entries []digest.Key) ([]epochs.Key, error) {
-	wanted := make([][]byte, len(entries))
-	for i := range entries {
-		wanted[i] = entries[i][:]
-	}
-	rows, err := s.db.q.LiveApiKeys(ctx, dbsqlc.LiveApiKeysParams{Environment: environment, Keys: wanted})
+	rows, err := s.db.q.LiveApiKeys(ctx, dbsqlc.LiveApiKeysParams{Environment: environment, Keys: keyBytes(entries)})
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -134,6 +134,8 @@ func (tx *writeTx) lock(ctx context.Context, environment, collection string, key
 		return tx.q.LockBlocksToShare(ctx, dbsqlc.LockBlocksToShareParams{Environment: environment, Keys: keys})
 	case collection == directory.Blocks:
 		return tx.q.LockBlocksToChange(ctx, dbsqlc.LockBlocksToChangeParams{Environment: environment, Keys: keys})
+	case collection == directory.Passwords:
+		return tx.lockPasswords(ctx, environment, keys, share)
 	}
 	return nil, fmt.Errorf("no rows of %q", collection)
 }
@@ -150,14 +152,8 @@ func (tx *writeTx) Referrers(ctx context.Context, environment, collection, id st
 	if collection != directory.Consumers {
 		return referrers, nil
 	}
-	keys, err := tx.q.ListKeysOfConsumer(ctx, dbsqlc.ListKeysOfConsumerParams{Environment: environment, Consumer: id, Most: maxReferrers})
-	if err != nil {
-		return nil, fmt.Errorf("list keys: %w", err)
-	}
-	for _, k := range keys {
-		referrers = append(referrers, publish.Referrer{Collection: directory.APIKeys, ID: k.ID, Name: k.Name, Pointer: "/consumer"})
-	}
-	return referrers, nil
+	credentials, err := tx.credentialsOf(ctx, environment, id)
+	return append(referrers, credentials...), err
 }
 
 func (tx *writeTx) NewestPepper(ctx context.Context, environment string) (directory.Pepper, error) {

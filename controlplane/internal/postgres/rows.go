@@ -38,6 +38,7 @@ type rowsWrite struct {
 	keys          []dbsqlc.UpsertApiKeysParams
 	secrets       []dbsqlc.UpsertSecretsParams
 	blocks        []dbsqlc.UpsertBlocksParams
+	passwords     []dbsqlc.UpsertPasswordsParams
 }
 
 func (w *rowsWrite) add(r publish.RowChange) error {
@@ -81,6 +82,8 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 			Consumer: m.GetConsumer(), ApiKey: m.GetApiKey(), AddressRange: m.GetAddressRange(), ExpiresAt: optionalTime(m.GetExpiresAt()),
 			EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
 		})
+	case *adminv1.Password:
+		w.addPassword(m, labels, r.After.Key, created, updated)
 	default:
 		return fmt.Errorf("no table for a %T", m)
 	}
@@ -90,7 +93,7 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 // run deletes first, and what refers to others before these; then writes what others refer to first. A
 // name that changes hands is let go of before it is taken.
 func (w *rowsWrite) run(ctx context.Context, q *dbsqlc.Queries) error {
-	for _, step := range []func(context.Context, *dbsqlc.Queries) error{w.remove, w.release, w.writeConsumers, w.writeKeys, w.writeSecrets, w.writeBlocks} {
+	for _, step := range []func(context.Context, *dbsqlc.Queries) error{w.removePasswords, w.remove, w.release, w.releasePasswords, w.writeConsumers, w.writeKeys, w.writePasswords, w.writeSecrets, w.writeBlocks} {
 		if err := step(ctx, q); err != nil {
 			return err
 		}

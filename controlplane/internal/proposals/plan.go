@@ -94,16 +94,17 @@ func oneOrOther(wanted *adminv1.ProposalRequest) error {
 	})
 }
 
-// refuseKeys refuses steps that make an API key: it would be shown to whoever publishes them.
+// refuseKeys refuses steps that make an API key or a password: it would be shown to whoever publishes them.
 func refuseKeys(result publish.Result) error {
 	var violations []problem.Violation
 	for i, outcome := range result.Outcomes {
-		if outcome.Collection == directory.APIKeys && outcome.Created {
-			violations = append(violations, problem.Violation{
-				Pointer: problem.Pointer("operations", i), Code: problem.ViolationInvalidValue,
-				Detail: "A proposal can't make an API key: it would be shown to whoever publishes it. Create it directly.", Given: directory.APIKeys,
-			})
+		if !outcome.Created || outcome.Collection != directory.APIKeys && outcome.Collection != directory.Passwords {
+			continue
 		}
+		violations = append(violations, problem.Violation{
+			Pointer: problem.Pointer("operations", i), Code: problem.ViolationInvalidValue,
+			Detail: "A proposal can't make a credential: it would be shown to whoever publishes it. Create it directly.", Given: outcome.Collection,
+		})
 	}
 	return problem.Invalid(violations...)
 }

@@ -57,7 +57,8 @@ type Batch struct {
 	// RollbackTo is the revision that Publisher.Rollback brings back.
 	RollbackTo uint64
 
-	noted []audit.Change // what its author does beside: leads a proposal to its end
+	passwords []newPassword  // that it sets, by operation; their digests are made once, however often the batch is tried
+	noted     []audit.Change // what its author does beside: leads a proposal to its end
 }
 
 // Outcome is what one operation made.

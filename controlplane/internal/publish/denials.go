@@ -16,9 +16,9 @@ type Cause string
 
 // The causes.
 const (
-	CauseDeleted   Cause = "deleted"   // an API key or a consumer
-	CauseRotated   Cause = "rotated"   // an API key, which ends with its overlap
-	CauseExpiry    Cause = "expiry"    // an API key, which was given an earlier one
+	CauseDeleted   Cause = "deleted"   // an API key, a password or a consumer
+	CauseRotated   Cause = "rotated"   // an API key, which ends with its overlap, or a password, which ends at once
+	CauseExpiry    Cause = "expiry"    // an API key or a password, which was given an earlier one
 	CauseSuspended Cause = "suspended" // a consumer
 	CauseBlocked   Cause = "blocked"   // by a block that was made or made to last longer
 	CauseRecalled  Cause = "recalled"  // whatever it was: the database lost it, and a node held it
@@ -89,6 +89,8 @@ func (s *row) denies(now time.Time) (cause Cause, at time.Time, lifts bool) {
 	switch m := s.message.(type) {
 	case *adminv1.ApiKey:
 		return s.keyDenies(m, now)
+	case *adminv1.Password:
+		return s.passwordDenies(m, now)
 	case *adminv1.Consumer:
 		if s.before == nil {
 			return "", now, false // nobody was let in
@@ -102,7 +104,7 @@ func (s *row) denies(now time.Time) (cause Cause, at time.Time, lifts bool) {
 		return s.blockDenies(m, now)
 	case nil:
 		switch s.before.Message.(type) {
-		case *adminv1.ApiKey, *adminv1.Consumer:
+		case *adminv1.ApiKey, *adminv1.Password, *adminv1.Consumer:
 			return CauseDeleted, now, false
 		case *adminv1.Block:
 			return "", now, true

@@ -56,11 +56,21 @@ func (w *writing) outcome(st step) (Outcome, error) {
 		return Outcome{}, err
 	}
 	shown := clone[proto.Message](s.after.Message)
-	if key, ok := shown.(*adminv1.ApiKey); ok && !w.batch.DryRun {
-		key.Key = s.text
+	if !w.batch.DryRun {
+		showOnce(shown, s.text)
 	}
 	out.Name, out.ETag, out.Object = s.after.Message.GetName(), etag, shown
 	return out, nil
+}
+
+// showOnce puts what was made here, and is kept nowhere, into the one answer that has it.
+func showOnce(m proto.Message, text string) {
+	switch m := m.(type) {
+	case *adminv1.ApiKey:
+		m.Key = text
+	case *adminv1.Password:
+		m.Password = text
+	}
 }
 
 func (w *writing) objectOutcome(st step) Outcome {
@@ -89,6 +99,9 @@ func (s *row) describe() Change {
 		if s.value != nil && s.entry != nil {
 			change.Fields = append(change.Fields, "/value")
 		}
+		if s.reset && s.entry != nil {
+			change.Fields = append(change.Fields, "/password")
+		}
 	}
 	return change
 }
@@ -98,6 +111,10 @@ func (w *writing) warnings(s *row) []string {
 	case *adminv1.ApiKey:
 		if s.before == nil && !after(m.GetExpiresAt(), w.now) {
 			return []string{fmt.Sprintf("The API key %q is expired already: it never works.", m.GetName())}
+		}
+	case *adminv1.Password:
+		if s.before == nil && !after(m.GetExpiresAt(), w.now) {
+			return []string{fmt.Sprintf("The password %q is expired already: it never works.", m.GetName())}
 		}
 	case *adminv1.Block:
 		return blockWarnings(m, w.now)

@@ -143,7 +143,7 @@ func (w *writing) decodeRow(i int, op Operation, t *directory.Type) (directory.M
 // makeRow stages a new object.
 func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m directory.Message, made id.ID) error {
 	origin := w.batch.origin(i)
-	if m.GetName() == "" && (t.Collection == directory.APIKeys || t.Collection == directory.Blocks) {
+	if m.GetName() == "" && (t.Collection == directory.APIKeys || t.Collection == directory.Passwords || t.Collection == directory.Blocks) {
 		setName(m, serverName(t, made))
 	}
 	w.giveTeam(t.Collection, m, "")
@@ -156,8 +156,11 @@ func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m direc
 	s := w.rows.put(t, m, origin)
 	s.value = value
 	w.steps[i].id, w.steps[i].created = s.id, true
-	if key, ok := m.(*adminv1.ApiKey); ok {
-		return w.generate(ctx, s, key)
+	switch m := m.(type) {
+	case *adminv1.ApiKey:
+		return w.generate(ctx, s, m)
+	case *adminv1.Password:
+		w.setPassword(s, m, w.batch.passwords[i])
 	}
 	return nil
 }
@@ -172,13 +175,22 @@ func (w *writing) changeRow(i int, found *row, m directory.Message) {
 	if value != nil {
 		s.value = value
 	}
+	if p, ok := m.(*adminv1.Password); ok && p.GetPassword() != "" {
+		w.setPassword(s, p, w.batch.passwords[i])
+	}
 	w.steps[i].id = s.id
 }
 
-// resolveConsumer turns the name of a key's consumer into its id, or refuses that there is none, and that
-// a key proves another consumer than it did.
-func (w *writing) resolveConsumer(s *row, key *adminv1.ApiKey) {
-	given := key.GetConsumer()
+// credential is an object that proves a consumer, and belongs to the consumer's team.
+type credential interface {
+	directory.Message
+	GetConsumer() string
+}
+
+// resolveConsumer turns the name of a credential's consumer into its id, or refuses that there is none, and that
+// it proves another consumer than it did.
+func (w *writing) resolveConsumer(s *row, m credential) {
+	given := m.GetConsumer()
 	if given == "" || given == s.consumer {
 		return // said by the field rules, or as it is in the database
 	}
@@ -190,15 +202,15 @@ func (w *writing) resolveConsumer(s *row, key *adminv1.ApiKey) {
 		})
 		return
 	}
-	key.Consumer = found
+	setText(m, "consumer", found)
 	if s.before == nil {
-		key.Team = w.teamOf(directory.Consumers, found)
+		setText(m, "team", w.teamOf(directory.Consumers, found))
 		return
 	}
-	if is := s.before.Message.(*adminv1.ApiKey).GetConsumer(); is != found {
+	if is := s.before.Message.(credential).GetConsumer(); is != found {
 		w.refusals.Invalid(s.origin, problem.Violation{
 			Pointer: "/consumer", Code: problem.ViolationImmutable, Given: given, Allowed: is,
-			Detail: "a key's consumer can't be changed; make a new key and delete this one",
+			Detail: fmt.Sprintf("the consumer of this %s can't be changed; make a new one and delete this one", s.t.Singular),
 		})
 	}
 }
@@ -213,6 +225,11 @@ func (w *writing) checkRows(ctx context.Context) error {
 		switch m := s.message.(type) {
 		case *adminv1.ApiKey:
 			w.resolveConsumer(s, m)
+		case *adminv1.Password:
+			w.resolveConsumer(s, m)
+			if err := w.resolvePassword(ctx, s, m); err != nil {
+				return err
+			}
 		case *adminv1.Block:
 			w.resolveBlock(s, m)
 		}
@@ -316,7 +333,7 @@ func stamp(m directory.Message, before *directory.Row, now time.Time) {
 	r.Set(fields.ByName("updated_at"), protoValue(timestamppb.New(now)))
 }
 
-// serverName names a key or a block that its maker didn't.
+// serverName names a credential or a block that its maker didn't.
 func serverName(t *directory.Type, made id.ID) string {
 	_, digits, _ := strings.Cut(id.Text(t.Prefix, made), "_")
 	return strings.TrimPrefix(t.Singular, "api-") + "-" + digits

@@ -31,6 +31,7 @@ type Publisher struct {
 	peppers sync.Map // pepperKey → *apikey.Pepper
 	gates   sync.Map // environment → *gate
 	guard   *guardrails.Guard
+	hashing chan struct{} // a turn to compute digests of passwords
 }
 
 type pepperKey struct {
@@ -41,7 +42,7 @@ type pepperKey struct {
 // New returns a publisher that writes into a store, and keeps the catalog's heads current.
 func New(store Store, c *catalog.Catalog, sealer directory.Sealer, log *slog.Logger) *Publisher {
 	return &Publisher{
-		store: store, catalog: c, digests: directory.NewDigests(), sealer: sealer, log: log, now: time.Now, random: rand.Reader, guard: guardrails.New(),
+		store: store, catalog: c, digests: directory.NewDigests(), sealer: sealer, log: log, now: time.Now, random: rand.Reader, guard: guardrails.New(), hashing: make(chan struct{}, hashingAtOnce),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/proto/digest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/password"
 	"github.com/sallyport/sallyport/proto/resource"
 )
 
@@ -38,11 +39,13 @@ type row struct {
 	message directory.Message // nil: it is deleted
 	touched bool
 
-	key      digest.Key // of the entry
-	value    []byte     // of a secret that gets a new one
-	consumer string     // of an API key, as the database has it for it or for the one it takes the place of
-	text     string     // of an API key made here
-	pepper   uint32     // that its digest was made with
+	key      digest.Key       // of the entry
+	value    []byte           // of a secret that gets a new one
+	consumer string           // of an API key, as the database has it for it or for the one it takes the place of
+	text     string           // of an API key or password made here
+	pepper   uint32           // that its digest was made with
+	compared *password.Digest // of a password: what it is compared by; nil: as its entry has it
+	reset    bool             // of a password: it is a new one
 
 	after    *directory.Row   // once checked
 	entry    *directory.Entry // the new entry; nil: it stays
@@ -60,8 +63,8 @@ func (r *rows) add(t *directory.Type, found directory.Row) {
 		return
 	}
 	s := &row{t: t, id: k.key, before: &found, message: found.Message, key: found.Key}
-	if key, ok := found.Message.(*adminv1.ApiKey); ok {
-		s.consumer = key.GetConsumer()
+	if c, ok := found.Message.(credential); ok {
+		s.consumer = c.GetConsumer()
 	}
 	r.byID[k] = s
 	r.names[rowKey{t.Collection, found.Message.GetName()}] = k.key
@@ -124,6 +127,8 @@ func asKept(m directory.Message) directory.Message {
 	case *adminv1.ApiKey:
 		m.ExpiresAt = timeAsKept(m.GetExpiresAt())
 	case *adminv1.Block:
+		m.ExpiresAt = timeAsKept(m.GetExpiresAt())
+	case *adminv1.Password:
 		m.ExpiresAt = timeAsKept(m.GetExpiresAt())
 	}
 	return m
@@ -237,6 +242,11 @@ func (s *row) makeEntry(sealer directory.Sealer, environment string) (*directory
 			return nil, nil
 		}
 		entry, err = directory.Secret(sealer, environment, s.id, s.value)
+	case *adminv1.Password:
+		if s.compared == nil {
+			return nil, errNothingToCompare
+		}
+		entry, err = directory.Password(sealer, environment, m, *s.compared)
 	default:
 		err = fmt.Errorf("no entry is made of a %T", m)
 	}
@@ -288,7 +298,7 @@ func (w *writing) wantedRows() (change, share map[string]map[string]bool) {
 		body := peek(op)
 		want(change, op.Collection, op.Key)
 		want(change, op.Collection, body.Name)
-		if op.Collection == directory.APIKeys || op.Collection == directory.Blocks {
+		if op.Collection == directory.APIKeys || op.Collection == directory.Passwords || op.Collection == directory.Blocks {
 			want(share, directory.Consumers, body.Consumer)
 		}
 		if op.Collection == directory.Blocks {

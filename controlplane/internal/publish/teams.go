@@ -103,7 +103,7 @@ func (w *writing) findRow(t *directory.Type, key string) (*row, bool) {
 // giveTeam puts an object whose author names no team into the one that it is in, or into theirs if they have just one.
 func (w *writing) giveTeam(collection string, m proto.Message, is string) {
 	b := w.bounds(collection)
-	if _, follows := m.(*adminv1.ApiKey); follows || b.Whole || !resource.HasTeam(m) || resource.TeamOf(m) != "" {
+	if _, follows := m.(credential); follows || b.Whole || !resource.HasTeam(m) || resource.TeamOf(m) != "" {
 		return
 	}
 	switch {
@@ -139,7 +139,7 @@ func (w *writing) settleTeams() {
 			m.Team = w.settleTeam(s, b, m.GetTeam())
 		case *adminv1.Secret:
 			m.Team = w.settleTeam(s, b, m.GetTeam())
-		case *adminv1.ApiKey: // follows its consumer, which resolveConsumer holds to the bounds
+		case *adminv1.ApiKey, *adminv1.Password: // follows its consumer, which resolveConsumer holds to the bounds
 		default:
 			if !b.Whole {
 				w.refusals.Forbidden(s.origin, "", "no team can have this: it is for those who may write the whole environment")

@@ -23,7 +23,7 @@ const (
 var errDryRun = errors.New("dry run")
 
 // write tries a batch until no other writer comes between.
-func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Result, error) {
+func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (_ Result, err error) {
 	if len(batch.Operations) > MaxOperations {
 		return Result{}, problem.Errorf(problem.TooLarge, "a batch has at most %d operations, not %d", MaxOperations, len(batch.Operations))
 	}
@@ -33,6 +33,9 @@ func (p *Publisher) write(ctx context.Context, batch Batch, rollback bool) (Resu
 	ctx, cancel := context.WithTimeout(batch.record(ctx), writeTimeout)
 	defer cancel()
 	batch.noted = audit.DraftOf(ctx).Changes()
+	if batch.passwords, err = p.digestPasswords(ctx, batch.Operations); err != nil {
+		return Result{}, public(err)
+	}
 	leave, err := p.enter(ctx, batch.Environment, rollback || batch.Recall || batch.touchesConfiguration())
 	if err != nil {
 		return Result{}, public(err)

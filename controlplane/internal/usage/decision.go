@@ -112,6 +112,7 @@ var (
 	verdicts = map[usagev1.Step_Verdict]string{
 		usagev1.Step_VERDICT_PASSED: "passed", usagev1.Step_VERDICT_REFUSED: "refused",
 		usagev1.Step_VERDICT_SHADOW_REFUSED: "shadow_refused", usagev1.Step_VERDICT_ANSWERED: "answered",
+		usagev1.Step_VERDICT_PASSED_OVER: "passed_over",
 	}
 )
 

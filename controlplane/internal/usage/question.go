@@ -209,7 +209,7 @@ func (q CredentialQuery) question(now time.Time) (CredentialQuestion, error) {
 	default:
 		wrong.add("/bucket", problem.ViolationInvalidValue, "The use of credentials isn't kept in such buckets.", q.Bucket.String(), "1h or 1d")
 	}
-	out.Credentials = wrong.ids(id.APIKey, "credential", q.Credentials)
+	out.Credentials = wrong.credentials(q.Credentials)
 	out.Consumers = wrong.ids(id.Consumer, "consumer", q.Consumers)
 	wrong.tooMany(len(q.Credentials), len(q.Consumers))
 	return out, problem.Invalid(wrong...)
@@ -223,7 +223,7 @@ func (q RequestQuery) question(now time.Time) (RequestQuestion, error) {
 		Verdicts: q.Verdicts, ShadowVerdicts: q.ShadowVerdicts,
 		Routes:      wrong.ids(id.Route, "route", q.Routes),
 		Consumers:   wrong.ids(id.Consumer, "consumer", q.Consumers),
-		Credentials: wrong.ids(id.APIKey, "credential", q.Credentials),
+		Credentials: wrong.credentials(q.Credentials),
 	}
 	for i, status := range q.Statuses {
 		if status < 100 || status > 999 {
@@ -265,6 +265,18 @@ func allowedDimensions() string {
 		names = append(names, string(d))
 	}
 	return strings.Join(names, ", ")
+}
+
+// credentials reads ids of API keys and passwords.
+func (f *faults) credentials(texts []string) [][16]byte {
+	plain := make([]string, len(texts))
+	for i, text := range texts {
+		plain[i] = text
+		if password, err := id.Parse(id.Password, text); err == nil {
+			plain[i] = id.Text(id.APIKey, password)
+		}
+	}
+	return f.ids(id.APIKey, "credential", plain)
 }
 
 func (f *faults) ids(prefix, field string, texts []string) [][16]byte {

@@ -108,7 +108,7 @@ func (r *Reports) Credentials(ctx context.Context, environment string, q Credent
 	}
 	var ids []string
 	for i := range rows {
-		ids = append(ids, idText(id.APIKey, rows[i].Credential), idText(id.Consumer, rows[i].Consumer))
+		ids = append(ids, idText(id.APIKey, rows[i].Credential), idText(id.Password, rows[i].Credential), idText(id.Consumer, rows[i].Consumer))
 	}
 	names, err := r.names(ctx, environment, ids)
 	if err != nil {
@@ -257,8 +257,17 @@ func named(prefix string, raw [16]byte, names map[string]string) (text, name *st
 	return &found, &called
 }
 
+// credentialText names a credential as what it is: nodes tell its number alone, and whose name that is says whether it is a password's.
+func credentialText(raw [16]byte, names map[string]string) string {
+	key := idText(id.APIKey, raw)
+	if password := idText(id.Password, raw); names[key] == "" && names[password] != "" {
+		return password
+	}
+	return key
+}
+
 func (r *CredentialRow) message(names map[string]string) *adminv1.UsageCredentialRow {
-	credential, consumer := idText(id.APIKey, r.Credential), idText(id.Consumer, r.Consumer)
+	credential, consumer := credentialText(r.Credential, names), idText(id.Consumer, r.Consumer)
 	return &adminv1.UsageCredentialRow{
 		Credential: credential, CredentialName: names[credential], Consumer: consumer, ConsumerName: names[consumer],
 		Requests: uint64(r.Requests), LastUsedAt: timestamppb.New(r.LastUsed),
@@ -267,12 +276,12 @@ func (r *CredentialRow) message(names map[string]string) *adminv1.UsageCredentia
 
 // ids are those of what a request speaks of.
 func (r *Request) ids() []string {
-	return []string{idText(id.Route, r.Route), idText(id.Consumer, r.Consumer), idText(id.APIKey, r.Credential), idText(id.Policy, r.Policy)}
+	return []string{idText(id.Route, r.Route), idText(id.Consumer, r.Consumer), idText(id.APIKey, r.Credential), idText(id.Password, r.Credential), idText(id.Policy, r.Policy)}
 }
 
 func (r *Request) message(names map[string]string) *adminv1.AnsweredRequest {
 	route, consumer := idText(id.Route, r.Route), idText(id.Consumer, r.Consumer)
-	credential, policy := idText(id.APIKey, r.Credential), idText(id.Policy, r.Policy)
+	credential, policy := credentialText(r.Credential, names), idText(id.Policy, r.Policy)
 	m := &adminv1.AnsweredRequest{
 		RequestId: r.ID, Time: timestamppb.New(time.UnixMilli(r.TimeMs)), Node: r.Node,
 		Method: r.Method, Host: r.Host, Path: r.Path,

@@ -48,6 +48,8 @@ const (
 	ConfirmedAge         = "sallyport_edge_confirmed_age_seconds"
 	Streams              = "sallyport_edge_streams"
 	StreamsEnded         = "sallyport_edge_streams_ended_total"
+	FailureKeys          = "sallyport_edge_failure_keys"
+	FailureKeysForgotten = "sallyport_edge_failure_keys_forgotten_total"
 	UsageBatches         = "sallyport_edge_usage_batches_total"
 	UsageWaiting         = "sallyport_edge_usage_waiting_counters"
 	UsageFolded          = "sallyport_edge_usage_folded_counters_total"
@@ -102,6 +104,8 @@ func Metrics() []Metric {
 		{Name: ConfirmedAge, Help: "Since the control plane last vouched for what the directory holds. Absent: never.", Gauge: true},
 		{Name: Streams, Help: "Exchanges under way for longer than a quarter of a second.", Gauge: true},
 		{Name: StreamsEnded, Help: "Of those, ended since their caller isn't let in any more."},
+		{Name: FailureKeys, Help: "Addresses and credentials, and pairs of them, of which failures are remembered.", Gauge: true},
+		{Name: FailureKeysForgotten, Help: "Of those, forgotten early since the table was full."},
 		{Name: UsageBatches, Help: "Batches of usage, by whether the bus took them.", Labels: []string{"outcome"}},
 		{Name: UsageWaiting, Help: "Counters of usage that wait for the bus.", Gauge: true},
 		{Name: UsageFolded, Help: "Counters of usage that gave up detail, by why.", Labels: []string{"reason"}},

@@ -19,6 +19,7 @@ type Change struct {
 	buckets      map[uint16]*bucket // nil in a snapshot, which is whole already
 	people       *peopleChange
 	secrets      *tableChange[[]byte]
+	passwords    *tableChange[*Password]
 	blocking     *blocking
 	grownPeppers *peppers
 	peppers      *peppers
@@ -64,11 +65,13 @@ func (c *Change) swap() {
 	c.blocking.grow(s)
 	c.people.grow()
 	c.secrets.grow()
+	c.passwords.grow()
 	for at, b := range c.buckets {
 		s.buckets[at].Store(b)
 	}
 	c.people.shrink()
 	c.secrets.shrink()
+	c.passwords.shrink()
 	c.blocking.shrink(s)
 	s.peppers.Store(c.peppers)
 	s.fleet.Store(c.fleet)

@@ -13,6 +13,8 @@ import (
 type Bearer struct {
 	// Digest of the API key; zero: none.
 	Digest apikey.Digest
+	// Password as it was when it fitted; nil: none.
+	Password *Password
 	// Consumer that was proven; zero: none, or nobody has asked the directory yet whose the key is.
 	Consumer id.ID
 	// Address of the client.
@@ -34,6 +36,14 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 		_, code := d.Admit(&key, who.Address, now)
 		return code, code != ""
 	}
+	if who.Password != nil {
+		is, ok := d.stillGood(who.Password)
+		if !ok {
+			return problem.CredentialInvalid, true
+		}
+		_, code := d.AdmitPassword(is, who.Address, now)
+		return code, code != ""
+	}
 	if who.Consumer.IsZero() {
 		return "", false
 	}
@@ -48,18 +58,31 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 // anybody looks for a key.
 func (d *Directory) Admit(key *Key, address netip.Addr, now time.Time) (*Consumer, problem.Code) {
 	at := now.UnixMilli()
-	if key.ExpiresMs != 0 && at >= key.ExpiresMs {
-		return nil, problem.CredentialExpired
-	}
-	if !key.Addresses.Allows(address) {
-		return nil, problem.AddressNotAllowed
+	if code := bounds(key.ExpiresMs, key.Addresses, address, at); code != "" {
+		return nil, code
 	}
 	s := d.state.Load()
 	consumer, known := s.people.known(key.Consumer(), key.number)
+	return s.admitBy(key.ID, consumer, known, at)
+}
+
+// bounds holds a credential against its own: when it ends and what it is pinned to.
+func bounds(expiresMs int64, addresses AddressSet, address netip.Addr, at int64) problem.Code {
+	if expiresMs != 0 && at >= expiresMs {
+		return problem.CredentialExpired
+	}
+	if !addresses.Allows(address) {
+		return problem.AddressNotAllowed
+	}
+	return ""
+}
+
+// admitBy holds a consumer, if they are known, and the credential that they show against state and blocks.
+func (s *state) admitBy(credential id.ID, consumer *Consumer, known bool, at int64) (*Consumer, problem.Code) {
 	if code := s.admit(consumer, known, at); code != "" {
 		return nil, code
 	}
-	if b := s.blocks.Load(); b != nil && b.credential(key.ID, at) {
+	if b := s.blocks.Load(); b != nil && b.credential(credential, at) {
 		return nil, problem.Blocked
 	}
 	return consumer, ""

@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/proto/id"
 )
 
-// Directory holds the entries of one environment. Its readers (Key, Consumer, Secret, Peppers, TicketKeys,
+// Directory holds the entries of one environment. Its readers (Key, Password, Consumer, Secret, Peppers, TicketKeys,
 // Admit, Denied, AddressBlocked, Head, Counts) may be called by any goroutine at any time; of its writers only one is at work at
 // a time.
 type Directory struct {
@@ -91,7 +91,7 @@ func (f *Fleet) Rank(node id.ID) (int, bool) {
 
 // Counts is how many entries of each sort the directory holds.
 type Counts struct {
-	Keys, Consumers, Secrets, Peppers, Blocks int
+	Keys, Consumers, Secrets, Peppers, Blocks, Passwords int
 }
 
 // New returns an empty directory, at sequence 0.

@@ -73,7 +73,7 @@ func (s *state) stored(l *line, at uint16) ([]byte, bool) {
 		}}
 	case kindBlock:
 		entry.Body = &directoryv1.Entry_Block{Block: l.odd.block()}
-	case kindSecret, kindPepper, kindFleet, kindTicketKeys:
+	case kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword:
 		return nil, false
 	}
 	stored, err := proto.MarshalOptions{Deterministic: true}.Marshal(entry)

@@ -30,9 +30,9 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 	before := s.head.Load()
 	c := &Change{
 		target: s, before: before, after: *before,
-		buckets:  make(map[uint16]*bucket, len(facts)),
-		people:   s.people.change(),
-		secrets:  s.secrets.change(),
+		buckets: make(map[uint16]*bucket, len(facts)),
+		people:  s.people.change(),
+		secrets: s.secrets.change(), passwords: s.passwords.change(),
 		blocking: newBlocking(s.blocks.Load()),
 		peppers:  s.peppers.Load(), grownPeppers: s.peppers.Load(),
 		fleet: s.fleet.Load(), tickets: s.tickets.Load(),
@@ -128,6 +128,8 @@ func (c *Change) take(l *line, gone bool) {
 		c.people.remove(l.number)
 	case kindSecret:
 		c.secrets.remove(l.odd.id)
+	case kindPassword:
+		c.passwords.remove(l.odd.id)
 	case kindPepper:
 		c.peppers = c.peppers.without(binary.BigEndian.Uint32(l.odd.id[len(l.odd.id)-4:]))
 	case kindFleet:
@@ -151,6 +153,8 @@ func (c *Change) put(f *fact, l *line) error {
 		number, err = c.people.put(&f.consumer)
 	case kindSecret:
 		c.secrets.put(f.id, f.secret)
+	case kindPassword:
+		c.passwords.put(f.id, f.password)
 	case kindPepper:
 		c.peppers = c.peppers.with(f.version, f.pepper)
 		c.grownPeppers = c.grownPeppers.with(f.version, f.pepper)
@@ -174,7 +178,7 @@ func (s *state) record(f *fact) (record, error) {
 	case kindBlock:
 		r.consumer, r.expires = f.target.key, f.until
 		r.detail = uint32(f.target.sort)<<8 | uint32(f.target.bits)
-	case kindConsumer, kindSecret, kindPepper, kindFleet, kindTicketKeys:
+	case kindConsumer, kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword:
 	case kindKey:
 		var err error
 		if r.detail, err = s.internAttributes(f); err != nil {
@@ -193,7 +197,7 @@ func (l *line) set(r *record, hash digest.Hash, number uint32) {
 		l.tag, l.expires = tagOf(&r.key), r.expires
 		l.rest, l.id, l.attributes = [restSize]byte(r.key[restFrom:]), r.id, r.detail
 	case kindConsumer:
-	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword:
 		odd := *r
 		l.odd = &odd
 	}
@@ -211,6 +215,8 @@ func (c *Counts) add(k kind, n int) {
 		c.Peppers += n
 	case kindBlock:
 		c.Blocks += n
+	case kindPassword:
+		c.Passwords += n
 	case kindFleet, kindTicketKeys: // there is one, or none
 	}
 }

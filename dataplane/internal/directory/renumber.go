@@ -7,6 +7,7 @@ import "github.com/sallyport/sallyport/proto/digest"
 func (s *state) renumbered() *state {
 	n := &renumbering{from: s, to: newState(), numbers: map[uint32]uint32{}, attributes: map[uint32]uint32{}}
 	n.to.secrets.take(&s.secrets)
+	n.to.passwords.take(&s.passwords)
 	n.to.peppers.Store(s.peppers.Load())
 	n.to.blocks.Store(s.blocks.Load())
 	n.to.fleet.Store(s.fleet.Load())
@@ -40,7 +41,7 @@ func (n *renumbering) line(l *line) {
 		l.number, l.attributes = n.number(l.number), n.attributesOf(l.attributes)
 	case kindConsumer:
 		l.number = n.number(l.number)
-	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword:
 	}
 }
 

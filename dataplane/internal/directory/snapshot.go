@@ -37,8 +37,10 @@ type builder struct {
 	buckets  [digest.Buckets][]uint32 // where a bucket's records are among the arrivals
 	people   census
 	secrets  [tableBuckets][]row[[]byte]
-	blocking *blocking
-	fact     fact // that was added last
+
+	passwords [tableBuckets][]row[*Password]
+	blocking  *blocking
+	fact      fact // that was added last
 
 	guests      guests
 	strangersMu sync.Mutex
@@ -105,6 +107,9 @@ func (b *builder) add(key, stored []byte) error {
 	case kindSecret:
 		at := tableBucket(f.id)
 		b.secrets[at] = append(b.secrets[at], row[[]byte]{id: f.id, value: f.secret})
+	case kindPassword:
+		at := tableBucket(f.id)
+		b.passwords[at] = append(b.passwords[at], row[*Password]{id: f.id, value: f.password})
 	case kindPepper:
 		b.state.peppers.Store(b.state.peppers.Load().with(f.version, f.pepper))
 	case kindBlock:
@@ -126,6 +131,7 @@ func (b *builder) finish() error {
 	}
 	b.people.publish(&b.state.people)
 	fill(&b.state.secrets, &b.secrets)
+	fill(&b.state.passwords, &b.passwords)
 	b.blocking.finish()
 	b.blocking.grow(b.state)
 	b.blocking.shrink(b.state)

@@ -12,6 +12,7 @@ type state struct {
 	buckets   [digest.Buckets]atomic.Pointer[bucket] // all entries; nil: none
 	people    people
 	secrets   table[[]byte]
+	passwords table[*Password] // by their entries' keys
 	peppers   atomic.Pointer[peppers]
 	blocks    atomic.Pointer[blocks] // nil: none
 	fleet     atomic.Pointer[Fleet]

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/shares"
@@ -26,6 +27,7 @@ var NodeID = id.ID{15: 1}
 type Edge struct {
 	Directory *directory.Directory
 	Metrics   *pipeline.Metrics
+	Failures  *backoff.Table
 	Holder    snapshot.Holder
 	Env       *snapshot.Env
 	// Now is the edge's clock, unless RealTime says that it is the machine's.
@@ -46,6 +48,7 @@ func New(t testing.TB, kinds ...pipeline.Binding) *Edge {
 	e := &Edge{
 		Directory: directory.New(),
 		Metrics:   pipeline.NewMetrics(kinds),
+		Failures:  backoff.New(backoff.DefaultKeys),
 		Now:       Epoch,
 		objects:   map[ref]object{},
 		people:    map[string]id.ID{},
@@ -53,7 +56,7 @@ func New(t testing.TB, kinds ...pipeline.Binding) *Edge {
 	even := shares.NewEven(e.Directory)
 	even.Join(NodeID)
 	e.Env = snapshot.NewEnv(snapshot.Config{
-		Directory: e.Directory, Shares: even, Kinds: kinds, Metrics: e.Metrics,
+		Directory: e.Directory, Shares: even, Failures: e.Failures, Kinds: kinds, Metrics: e.Metrics,
 		Logger: slog.New(slog.NewTextHandler(&e.Log, nil)),
 		Clock:  e.clock,
 	})

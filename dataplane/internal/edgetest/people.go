@@ -14,6 +14,7 @@ import (
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/password"
 )
 
 var pepperSecret = bytes.Repeat([]byte("pepper.."), 4)
@@ -71,6 +72,39 @@ func KeyEntry(t testing.TB, text string, owner id.ID, k Key) *edgev1.EntryChange
 		entry.Addresses = append(entry.Addresses, p.String())
 	}
 	return Entry(t, digest.Key(sum), &directoryv1.Entry{Body: &directoryv1.Entry_ApiKey{ApiKey: entry}})
+}
+
+// Password is what a test wants of a password.
+type Password struct {
+	Username, Text string
+	Scopes         []string
+	Expires        time.Time
+	Addresses      []netip.Prefix
+}
+
+// Password adds or changes a username and password of a consumer, whom it adds if need be.
+func (e *Edge) Password(t testing.TB, consumer string, p Password) {
+	t.Helper()
+	owner, known := e.people[consumer]
+	if !known {
+		owner = e.Consumer(t, consumer, false)
+	}
+	key, of := digest.KeyOf("passwords", p.Username), password.New(p.Text)
+	entry := &directoryv1.Password{Id: key[16:], Username: p.Username, Consumer: owner[:], Digest: of.Message(), Scopes: p.Scopes}
+	if !p.Expires.IsZero() {
+		entry.ExpiresAtMs = p.Expires.UnixMilli()
+	}
+	for _, a := range p.Addresses {
+		entry.Addresses = append(entry.Addresses, a.String())
+	}
+	e.commit(t, Entry(t, key, &directoryv1.Entry{Body: &directoryv1.Entry_Password{Password: entry}}))
+}
+
+// RevokePassword removes a username.
+func (e *Edge) RevokePassword(t testing.TB, username string) {
+	t.Helper()
+	key := digest.KeyOf("passwords", username)
+	e.commit(t, &edgev1.EntryChange{Key: key[:]})
 }
 
 // Revoke removes a key.

@@ -96,7 +96,7 @@ func callerOf(ex *pipeline.Exchange) *edgev1.ExplainedCaller {
 		Scopes: slices.Clone(who.Scopes.All()[:min(who.Scopes.Len(), maxScopes)]),
 	}
 	if !who.Credential.IsZero() {
-		caller.Credential = id.Text(id.APIKey, who.Credential)
+		caller.Credential = id.Text(who.CredentialPrefix(), who.Credential)
 	}
 	return caller
 }

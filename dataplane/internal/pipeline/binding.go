@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/proto/id"
@@ -22,6 +23,8 @@ type Env struct {
 	Parts *Parts
 	// Shares is this node's part of what is limited over the whole fleet; nil: it has none to know of.
 	Shares limiter.Shares
+	// Failures slows down who tries credentials: stages that authenticate ask it, and tell it; nil: nobody is slowed down.
+	Failures *backoff.Table
 	// PolicyID and PolicyName are those of the policy that is compiled.
 	PolicyID   id.ID
 	PolicyName string

@@ -38,10 +38,26 @@
 // that it finds out goes to [Exchange.Shadow], which only shadow stages see ([Exchange.Caller]), and it must not change
 // the request ([Exchange.InShadow]).
 //
+// # Several that authenticate
+//
+// Where several stages of the phase Authenticate run on a route, each proof is as good as another: the first stage that finds its
+// credential in the request decides, and its refusal is as final as its yes. One that finds none says credential_missing, as it does when it
+// is alone, and is passed over: the next is asked, and only the last one's refusal is answered. A 401 then has all their challenges.
+//
+// Stages behind the one that decided aren't asked. Their credential is taken out of the request all the same ([Concealer]): nobody has
+// checked it, and a service must not believe in it. What is no credential of any kind on the route is the service's, and stays.
+//
+// A stage in shadow is asked as it would be if all of them were enforced: not when one in front of it has found its credential, and it would
+// refuse for want of one only if it is the last. It decides nothing for those that are enforced, and hides nothing. An enforced stage that is
+// the last of its sort and finds nothing ends the request, whatever shadows behind it would find: give what is tried out a lower position.
+//
+// A trace says of a stage that had no say that it was passed over, and why; metrics count those that looked in vain.
+//
 // # Order and merging
 //
 // Stages run by phase, then by level of attachment (environment, service, route, consumer), then by position, then by name. In
-// its phase a kind that answers CORS preflights comes before all others: its responder marks what they refuse.
+// its phase a kind that answers CORS preflights comes before all others: its responder marks what they refuse. One that decides about whom
+// nobody else knows (policy.Traits.Fallback) comes behind all others.
 // Policies of a kind that merges and decides (guards, limits, acl) all apply, whatever their levels. Those of a kind that
 // merges and only changes (headers) do so down to the most general level that has a final one. Of every other kind the most
 // specific level wins, and all its policies on that level apply; but a policy that is final isn't replaced by a more specific

@@ -102,8 +102,14 @@ type Exchange struct {
 	inShadow bool    // the stage at work is one in shadow
 	shadowBy id.ID   // policy that ShadowVerdict is of
 	overlaid *Stages // those that took the place of the route's; nil: none
-	stripe   uint32
-	watch    watch // of the body
+
+	decider       int    // stages that had run once an enforced one of several that authenticate had found its credential; 0: none has
+	shadowDecider int    // the same if all in shadow were enforced
+	challenges    Header // of enforced stages that found none
+	unclaimed     bool   // whether any found none
+
+	stripe uint32
+	watch  watch // of the body
 
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on
@@ -192,6 +198,8 @@ type Identity struct {
 	Credential id.ID
 	// Proof is what the directory knows the credential by; zero: nothing to ask it about.
 	Proof apikey.Digest
+	// Password that fitted, as it was then; nil: none.
+	Password *directory.Password
 	// Scopes are what the credential may be used for.
 	Scopes directory.ScopeSet
 	// Issuer that vouches for the caller; zero: a credential of the gateway's own does.
@@ -202,6 +210,14 @@ type Identity struct {
 
 // Known tells whether there is a consumer.
 func (i *Identity) Known() bool { return i.Consumer != nil }
+
+// CredentialPrefix is the prefix of the credential's id as text: that of a password, else an API key's.
+func (i *Identity) CredentialPrefix() string {
+	if i.Password != nil {
+		return id.Password
+	}
+	return id.APIKey
+}
 
 // Assumed stands in for a credential whose secret nobody knows.
 type Assumed struct {

@@ -22,7 +22,7 @@ type Series struct {
 	Kind string
 	// Mode is Shadow or Enforce.
 	Mode Mode
-	// Verdict is Passed, Replied or the code of a rejection.
+	// Verdict is Passed, Replied, PassedOver or the code of a rejection.
 	Verdict problem.Code
 }
 
@@ -31,14 +31,14 @@ type Series struct {
 // processor writes.
 type Metrics struct {
 	kinds    []string
-	verdicts []problem.Code // [0] is Passed, [1] is Replied, the last one stands for codes that nobody defined
+	verdicts []problem.Code // [0] is Passed, [1] is Replied, [2] is PassedOver, the last one stands for codes that nobody defined
 	mask     uint32
 	stripes  [][]atomic.Uint64
 }
 
 // NewMetrics returns the counters of these kinds, all zero.
 func NewMetrics(bindings []Binding) *Metrics {
-	m := &Metrics{verdicts: []problem.Code{Passed, Replied}}
+	m := &Metrics{verdicts: []problem.Code{Passed, Replied, PassedOver}}
 	for _, b := range bindings {
 		m.kinds = append(m.kinds, b.Kind.Name)
 	}
@@ -89,6 +89,13 @@ func (m *Metrics) passed(ex *Exchange, base int) { m.add(ex, base) }
 func (m *Metrics) replied(ex *Exchange, base int) {
 	if base >= 0 {
 		m.add(ex, base+1)
+	}
+}
+
+// passedOver counts a stage that found no credential of its own, and wasn't the last to look for one.
+func (m *Metrics) passedOver(ex *Exchange, base int) {
+	if base >= 0 {
+		m.add(ex, base+2)
 	}
 }
 

@@ -42,15 +42,16 @@ func (ex *Exchange) Reset() {
 		Request:  Request{Header: ex.Request.Header, Trailer: ex.Request.Trailer},
 		Response: Response{Header: ex.Response.Header, Trailer: ex.Response.Trailer, Withheld: ex.Response.Withheld},
 		Params:   ex.Params, Quotas: ex.Quotas,
-		stripe: ex.stripe,
-		draft:  Rejection{Header: ex.draft.Header},
-		final:  Rejection{Header: ex.final.Header},
-		text:   ex.text, answer: ex.answer,
+		stripe:     ex.stripe,
+		draft:      Rejection{Header: ex.draft.Header},
+		final:      Rejection{Header: ex.final.Header},
+		challenges: ex.challenges,
+		text:       ex.text, answer: ex.answer,
 	}
 	kept.Abort.reset()
 	for _, h := range [...]*Header{
 		&kept.Request.Header, &kept.Request.Trailer, &kept.Response.Header, &kept.Response.Trailer,
-		&kept.draft.Header, &kept.final.Header,
+		&kept.draft.Header, &kept.final.Header, &kept.challenges,
 	} {
 		h.Reset()
 	}

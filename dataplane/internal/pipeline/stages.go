@@ -43,6 +43,9 @@ type step struct {
 	counters  int // where its counters begin
 	policy    *Policy
 	level     policy.Level
+
+	alternates bool // it authenticates, and isn't the only one on the route that does
+	last       bool // of those that do, none can decide in its place any more
 }
 
 // Layered returns the stages of the policies that Effective has chosen from all, on which overlays can be laid.
@@ -68,6 +71,7 @@ func (r *Runner) Stages(effective []Attached) *Stages {
 		}
 		s.list = append(s.list, st)
 	}
+	s.alternate()
 	return s
 }
 
@@ -90,6 +94,7 @@ func (s *Stages) Run(ex *Exchange) *Rejection {
 		ex.Now = s.runner.Clock()
 	}
 	ex.ran, ex.overlaid = 0, nil
+	ex.decider, ex.shadowDecider, ex.unclaimed = 0, 0, false
 	if ex.Overlays != nil {
 		s.runTo(ex, s.behind)
 		s = s.overlaid(ex)
@@ -122,13 +127,23 @@ func (s *Stages) request(ex *Exchange, end int) {
 		if ex.Trace != nil {
 			ex.Trace.begin(st)
 		}
+		if st.alternates && !s.asks(ex, i) {
+			s.notAsked(ex, st)
+			continue
+		}
 		if st.shadow {
 			s.requestInShadow(ex, st)
 			continue
 		}
 		if err := st.stage.Request(ex); err != nil {
+			if st.alternates && s.goesOn(ex, st, err) {
+				continue
+			}
 			s.end(ex, st, err)
 			return
+		}
+		if st.alternates {
+			s.decided(ex, st)
 		}
 		s.runner.Metrics.passed(ex, st.counters)
 	}
@@ -151,8 +166,13 @@ func (s *Stages) requestInShadow(ex *Exchange, st *step) {
 		ex.watch.metrics, ex.watch.counters = s.runner.Metrics, st.counters
 	}
 	if err != nil {
-		s.refuse(ex, st, err)
+		if !st.alternates || !s.goesOn(ex, st, err) {
+			s.refuse(ex, st, err)
+		}
 		return
+	}
+	if st.alternates {
+		s.decided(ex, st)
 	}
 	s.runner.Metrics.passed(ex, st.counters)
 }
@@ -192,7 +212,7 @@ func (s *Stages) respond(ex *Exchange, i int) (next int) {
 	}()
 	for ; i >= 0; i-- {
 		st := &s.list[i]
-		if st.responder == nil {
+		if st.responder == nil || !s.asks(ex, i) {
 			continue
 		}
 		if err := st.responder.Response(ex); err != nil {
@@ -208,7 +228,7 @@ func (s *Stages) Finish(ex *Exchange) {
 	ran := ex.ran
 	ex.ran = 0
 	for i := ran - 1; i >= 0; i-- {
-		if st := &s.list[i]; st.finisher != nil {
+		if st := &s.list[i]; st.finisher != nil && s.asks(ex, i) {
 			s.finish(ex, st)
 		}
 	}
@@ -244,6 +264,9 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 	ex.Refuse(r)
 	if first {
 		ex.Rejection.Policy, ex.Rejection.PolicyID = st.policy.Name, st.policy.ID
+		if st.alternates {
+			ex.challenge()
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	StepShadowRefused                        // it is in shadow, and would have refused
 	StepAnswered                             // it answered in the service's place: nothing behind it ran
 	StepNotReached                           // something in front of it ended the request
+	StepPassedOver                           // of several that authenticate, it found no credential of its own, or another had found one before it
 )
 
 // String returns the verdict as explanations and traces of decisions show it.
@@ -36,6 +37,8 @@ func (v StepVerdict) String() string {
 		return "answered"
 	case StepNotReached:
 		return "not_reached"
+	case StepPassedOver:
+		return "passed_over"
 	}
 	return ""
 }
@@ -127,6 +130,8 @@ func (s *Stages) Retrace(ex *Exchange, t *Trace) {
 			step.Verdict = StepAnswered
 		case ex.ShadowVerdict != "" && of == ex.shadowBy:
 			step.Verdict, step.Code = StepShadowRefused, ex.ShadowVerdict
+		case s.wasPassedOver(ex, i):
+			step.Verdict = StepPassedOver
 		}
 		t.steps[t.n] = step
 		t.n++
@@ -144,6 +149,14 @@ func (t *Trace) begin(st *step) {
 	t.steps[t.n] = TraceStep{Policy: st.policy, Level: st.level}
 	t.n++
 	t.open, t.begun = true, now
+}
+
+// passedOver notes that the stage at work has no say.
+func (t *Trace) passedOver(code problem.Code, reason string) {
+	if t.open {
+		s := &t.steps[t.n-1]
+		s.Verdict, s.Code, s.Reason = StepPassedOver, code, reason
+	}
 }
 
 // end notes that no stage is at work any more. The latest one answered in the service's place, or let the request go on.

@@ -4,7 +4,9 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/acl"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/addressaccess"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/anonymous"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/basic"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cel"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
@@ -18,7 +20,9 @@ func All() []pipeline.Binding {
 	return []pipeline.Binding{
 		acl.Binding,
 		addressaccess.Binding,
+		anonymous.Binding,
 		apikey.Binding,
+		basic.Binding,
 		cel.Binding,
 		cors.Binding,
 		headers.Binding,

@@ -101,7 +101,9 @@ func (l *AccessLog) write(ex *pipeline.Exchange, now time.Time) {
 	}
 	if ex.Identity.Known() {
 		at.text("consumer", ex.Identity.Consumer.Name)
-		at.id("credential", credentialPrefix, ex.Identity.Credential)
+		if !ex.Identity.Credential.IsZero() {
+			at.id("credential", ex.Identity.CredentialPrefix(), ex.Identity.Credential)
+		}
 	}
 	if ex.Span != nil {
 		at.text("trace_id", ex.Span.TraceID())

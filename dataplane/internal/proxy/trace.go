@@ -129,6 +129,7 @@ var levels = map[policy.Level]usagev1.Step_Level{
 var verdicts = map[pipeline.StepVerdict]usagev1.Step_Verdict{
 	pipeline.StepPassed: usagev1.Step_VERDICT_PASSED, pipeline.StepRefused: usagev1.Step_VERDICT_REFUSED,
 	pipeline.StepShadowRefused: usagev1.Step_VERDICT_SHADOW_REFUSED, pipeline.StepAnswered: usagev1.Step_VERDICT_ANSWERED,
+	pipeline.StepPassedOver: usagev1.Step_VERDICT_PASSED_OVER,
 }
 
 // plainFields are the fields whose values are told: no key can be in them (proto/policy/apikey refuses to look there).
@@ -174,7 +175,10 @@ func endSpan(ex *pipeline.Exchange, now time.Time) {
 		r.Route, r.RouteID, r.Service = ex.Route.Name, id.Text(id.Route, ex.Route.ID), ex.Route.ServiceName
 	}
 	if ex.Identity.Known() {
-		r.Consumer, r.Key = id.Text(consumerPrefix, ex.Identity.Consumer.ID), id.Text(credentialPrefix, ex.Identity.Credential)
+		r.Consumer = id.Text(consumerPrefix, ex.Identity.Consumer.ID)
+		if !ex.Identity.Credential.IsZero() {
+			r.Key = id.Text(ex.Identity.CredentialPrefix(), ex.Identity.Credential)
+		}
 	}
 	if ex.Rejection != nil {
 		r.Reason = usage.Cut(ex.Rejection.Reason, maxReason)

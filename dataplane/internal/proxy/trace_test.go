@@ -191,3 +191,11 @@ func TestARequestThatAPolicyAnsweredTellsWhichOne(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryVerdictOfAStepThatRanHasANumberForTheRecord(t *testing.T) {
+	for v := pipeline.StepPassed; v.String() != ""; v++ {
+		if _, told := verdicts[v]; told != (v != pipeline.StepNotReached) {
+			t.Errorf("%s: told %v", v, told)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -17,6 +18,8 @@ type Config struct {
 	Directory *directory.Directory
 	// Shares is this node's part of what is limited over the whole fleet; nil: no policy can limit that.
 	Shares limiter.Shares
+	// Failures slows down who tries credentials; nil: nobody is slowed down.
+	Failures *backoff.Table
 	// Kinds are those that this build enforces.
 	Kinds []pipeline.Binding
 	// Logger hears of stages that fail.
@@ -61,7 +64,7 @@ func (e *Env) Parts() int { return e.parts.Len() }
 
 func (e *Env) pipelineEnv(policy id.ID, name string) pipeline.Env {
 	return pipeline.Env{
-		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares,
+		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares, Failures: e.config.Failures,
 		PolicyID: policy, PolicyName: name,
 	}
 }

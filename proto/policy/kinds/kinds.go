@@ -10,7 +10,9 @@ import (
 	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/policy/acl"
 	"github.com/sallyport/sallyport/proto/policy/addressaccess"
+	"github.com/sallyport/sallyport/proto/policy/anonymous"
 	"github.com/sallyport/sallyport/proto/policy/apikey"
+	"github.com/sallyport/sallyport/proto/policy/basic"
 	"github.com/sallyport/sallyport/proto/policy/cel"
 	"github.com/sallyport/sallyport/proto/policy/cors"
 	"github.com/sallyport/sallyport/proto/policy/headers"
@@ -23,7 +25,9 @@ import (
 var all = []policy.Kind{
 	acl.Kind,
 	addressaccess.Kind,
+	anonymous.Kind,
 	apikey.Kind,
+	basic.Kind,
 	cel.Kind,
 	cors.Kind,
 	headers.Kind,

@@ -43,6 +43,12 @@ func collections() []collection {
 			Shown: "The key is shown this once.",
 		},
 		collection{
+			Collection: "passwords", One: "Password", Many: "Passwords", Object: "Password",
+			Article: "a", Words: "password", Plural: "passwords", Tag: "directory",
+			Read: "credentials.read", Write: "credentials.write", Binding: "team", Delete: "Revoke",
+			Shown: "A password that the server makes is shown this once; one that is given is shown to nobody.",
+		},
+		collection{
 			Collection: "secrets", One: "Secret", Many: "Secrets", Object: "Secret",
 			Article: "a", Words: "secret", Plural: "secrets", Tag: "directory",
 			Read: "secrets.read", Write: "secrets.write", Binding: "team", Delete: "Delete",

@@ -241,6 +241,83 @@ func (b *UpsertConsumersBatchResults) Close() error {
 	return b.br.Close()
 }
 
+const upsertPasswords = `-- name: UpsertPasswords :batchexec
+INSERT INTO passwords (environment, id, name, labels, description, consumer, username, scopes, expires_at, addresses, password_set_at, entry_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (environment, id) DO UPDATE
+SET name = excluded.name, labels = excluded.labels, description = excluded.description, scopes = excluded.scopes, expires_at = excluded.expires_at,
+    addresses = excluded.addresses, password_set_at = excluded.password_set_at, updated_at = excluded.updated_at
+`
+
+type UpsertPasswordsBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type UpsertPasswordsParams struct {
+	Environment   string
+	ID            string
+	Name          string
+	Labels        []byte
+	Description   string
+	Consumer      string
+	Username      string
+	Scopes        []string
+	ExpiresAt     *time.Time
+	Addresses     []string
+	PasswordSetAt time.Time
+	EntryKey      []byte
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+func (q *Queries) UpsertPasswords(ctx context.Context, arg []UpsertPasswordsParams) *UpsertPasswordsBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Environment,
+			a.ID,
+			a.Name,
+			a.Labels,
+			a.Description,
+			a.Consumer,
+			a.Username,
+			a.Scopes,
+			a.ExpiresAt,
+			a.Addresses,
+			a.PasswordSetAt,
+			a.EntryKey,
+			a.CreatedAt,
+			a.UpdatedAt,
+		}
+		batch.Queue(upsertPasswords, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &UpsertPasswordsBatchResults{br, len(arg), false}
+}
+
+func (b *UpsertPasswordsBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *UpsertPasswordsBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const upsertSecrets = `-- name: UpsertSecrets :batchexec
 INSERT INTO secrets (environment, id, name, labels, description, team, entry_key, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)

@@ -351,6 +351,23 @@ type ObjectReference struct {
 	ToID           string
 }
 
+type Password struct {
+	Environment   string
+	ID            string
+	Name          string
+	Labels        []byte
+	Description   string
+	Consumer      string
+	Username      string
+	Scopes        []string
+	ExpiresAt     *time.Time
+	Addresses     []string
+	PasswordSetAt time.Time
+	EntryKey      []byte
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
 type Pepper struct {
 	Environment string
 	Version     int32

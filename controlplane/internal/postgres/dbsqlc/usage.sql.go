@@ -441,6 +441,8 @@ SELECT c.id, c.name, 0 FROM consumers c WHERE c.environment = $1 AND c.id = ANY(
 UNION ALL
 SELECT k.id, k.name, 0 FROM api_keys k WHERE k.environment = $1 AND k.id = ANY($2::text[])
 UNION ALL
+SELECT p.id, p.name, 0 FROM passwords p WHERE p.environment = $1 AND p.id = ANY($2::text[])
+UNION ALL
 SELECT n.id, n.name, 1 FROM usage_names n WHERE n.environment = $1 AND n.id = ANY($2::text[])
 UNION ALL
 (SELECT DISTINCT ON (r.id) r.id, r.name, 1 FROM revision_changes r

@@ -129,6 +129,8 @@ SELECT c.id, c.name, 0 FROM consumers c WHERE c.environment = @environment AND c
 UNION ALL
 SELECT k.id, k.name, 0 FROM api_keys k WHERE k.environment = @environment AND k.id = ANY(@ids::text[])
 UNION ALL
+SELECT p.id, p.name, 0 FROM passwords p WHERE p.environment = @environment AND p.id = ANY(@ids::text[])
+UNION ALL
 SELECT n.id, n.name, 1 FROM usage_names n WHERE n.environment = @environment AND n.id = ANY(@ids::text[])
 UNION ALL
 (SELECT DISTINCT ON (r.id) r.id, r.name, 1 FROM revision_changes r

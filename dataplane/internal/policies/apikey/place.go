@@ -88,14 +88,19 @@ func (p place) find(ex *pipeline.Exchange) (f found) {
 		return findCookie(&ex.Request.Header, p.name)
 	case header, authorization:
 	}
-	fields := ex.Request.Header.Fields()
+	fields, fieldsOfName := ex.Request.Header.Fields(), 0
 	for i := range fields {
-		if pipeline.EqualFold(fields[i].Name, p.name) {
+		if !pipeline.EqualFold(fields[i].Name, p.name) {
+			continue
+		}
+		fieldsOfName++
+		if p.sort == header || isOurs(fields[i].Value) {
 			f.add(fields[i].Value)
 		}
 	}
 	if p.sort == authorization && f.any {
 		f.value = credentials(f.value) // "" is no key, but the place has decided
+		f.several = fieldsOfName > 1   // whatever the others hold: one of them would reach the service
 	}
 	return f
 }
@@ -114,6 +119,33 @@ func (p place) hide(ex *pipeline.Exchange) {
 		ex.Request.Header.Del(p.name)
 	}
 }
+
+// conceal takes out what the place holds of a request about which another policy has decided. An Authorization that can't be ours stays: it may
+// be by what the other decided.
+func (p place) conceal(ex *pipeline.Exchange) {
+	if p.sort != authorization {
+		p.hide(ex)
+		return
+	}
+	ex.Request.Header.DeleteFunc(func(f pipeline.Field) bool { return pipeline.EqualFold(f.Name, p.name) && isOurs(f.Value) })
+}
+
+// isOurs tells whether what an Authorization holds is meant for a key. Other schemes aren't, nor are tokens (RFC 7519), which have
+// the scheme Bearer in common with keys and never their form.
+func isOurs(value string) bool {
+	scheme, rest, schemed := strings.Cut(value, " ")
+	if schemed && pipeline.EqualFold(scheme, "Bearer") {
+		return !isToken(strings.TrimLeft(rest, " "))
+	}
+	return value != "" && !schemed || pipeline.EqualFold(scheme, "ApiKey")
+}
+
+// isToken tells a compact token, whose head begins with an object's brace and quotation mark in base64, from a key.
+func isToken(text string) bool {
+	return strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") >= tokenDots
+}
+
+const tokenDots = 2 // of a signed one; an encrypted one has four (RFC 7515, section 7.1; RFC 7516, section 7.1)
 
 func isKeyField(f pipeline.Field) bool {
 	if !pipeline.EqualFold(f.Name, "Authorization") {

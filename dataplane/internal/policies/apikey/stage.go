@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/proto/apikey"
@@ -19,6 +20,7 @@ var Binding = pipeline.Bind(contract.Kind, compile)
 // stage is immutable.
 type stage struct {
 	directory *directory.Directory
+	failures  *backoff.Table
 	places    []place
 	scopes    []string // required
 	challenge string   // of WWW-Authenticate
@@ -28,7 +30,7 @@ type stage struct {
 var errNoLocation = errors.New("locations: none")
 
 func compile(env pipeline.Env, config *policyv1.ApiKey) (pipeline.Stage, error) {
-	s := &stage{directory: env.Directory, scopes: config.GetRequiredScopes()}
+	s := &stage{directory: env.Directory, failures: env.Failures, scopes: config.GetRequiredScopes()}
 	if len(config.GetLocations()) == 0 {
 		return nil, errNoLocation
 	}
@@ -84,7 +86,7 @@ func (s *stage) find(ex *pipeline.Exchange) (string, *pipeline.Rejection) {
 // lookUp returns what is known of a key, and what the directory knows it by.
 func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, apikey.Digest, *pipeline.Rejection) {
 	if !apikey.Check(text) {
-		return directory.Key{}, apikey.Digest{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "not of a key's form, or its checksum doesn't fit")
+		return directory.Key{}, apikey.Digest{}, s.unknown(ex, text, "not of a key's form, or its checksum doesn't fit")
 	}
 	for _, pepper := range s.directory.Peppers() {
 		proof := pepper.Digest(text)
@@ -92,7 +94,20 @@ func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, apike
 			return key, proof, nil
 		}
 	}
-	return directory.Key{}, apikey.Digest{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "unknown or revoked key")
+	return directory.Key{}, apikey.Digest{}, s.unknown(ex, text, "unknown or revoked key")
+}
+
+// unknown refuses what is no key, and counts it against the address that it came from: whoever tries many isn't told any more that
+// each is wrong. A known key is looked up in no time, so that it passes whatever others at its address do.
+func (s *stage) unknown(ex *pipeline.Exchange, text, reason string) *pipeline.Rejection {
+	attempt := s.failures.Of(contract.Kind.Name, ex.Client.Address, text)
+	if wait := attempt.AddressWait(ex.Now); wait > 0 {
+		return ex.TooManyFailures(wait, "too many unknown keys from this address")
+	}
+	if ex.Counts() {
+		attempt.Failed(ex.Now)
+	}
+	return s.unauthenticated(ex, problem.CredentialInvalid, "", reason)
 }
 
 // prove holds a known key against its own bounds, its consumer's state and the blocks on either.
@@ -128,6 +143,13 @@ func (s *stage) permits(scopes directory.ScopeSet) bool {
 func (s *stage) hide(ex *pipeline.Exchange) {
 	for i := range s.places {
 		s.places[i].hide(ex)
+	}
+}
+
+// Conceal implements pipeline.Concealer.
+func (s *stage) Conceal(ex *pipeline.Exchange) {
+	for i := range s.places {
+		s.places[i].conceal(ex)
 	}
 }
 

@@ -145,7 +145,13 @@ func TestPlacesAreSearchedInOrderAndTheFirstDecides(t *testing.T) {
 		"scheme in any case":     {edgetest.Get("/", "authorization: bEARER  "+key), "allowed"},
 		"ApiKey":                 {edgetest.Get("/", "Authorization: ApiKey "+key), "allowed"},
 		"no scheme":              {edgetest.Get("/", "Authorization: "+key), "credential_invalid"},
-		"basic decides":          {edgetest.Get("/", "Authorization: Basic abc", "X-Key: "+key), "credential_invalid"},
+		"basic is no key":        {edgetest.Get("/", "Authorization: Basic abc", "X-Key: "+key), "allowed"},
+		"basic alone":            {edgetest.Get("/", "Authorization: Basic abc"), "credential_missing"},
+		"a token is no key":      {edgetest.Get("/", "Authorization: Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln"), "credential_missing"},
+		"a token as a key":       {edgetest.Get("/", "Authorization: ApiKey eyJhbGciOiJFUzI1NiJ9.e30.c2ln"), "credential_invalid"},
+		"anything else decides":  {edgetest.Get("/", "Authorization: Bearer abc", "X-Key: "+key), "credential_invalid"},
+		"an empty one decides":   {edgetest.Get("/", "Authorization: Bearer", "X-Key: "+key), "credential_invalid"},
+		"two schemes":            {edgetest.Get("/", "Authorization: Bearer "+key, "Authorization: Basic abc"), "credential_invalid"},
 		"header":                 {edgetest.Get("/", "X-Key: "+key), "allowed"},
 		"empty holds nothing":    {edgetest.Get("/?api_key="+key, "X-Key: "), "allowed"},
 		"query":                  {edgetest.Get("/?a=1&api_key=" + key), "allowed"},
@@ -307,4 +313,59 @@ func without(text, separator, name string) string {
 		return strings.Trim(have, " \t") == name
 	})
 	return strings.Join(pairs, separator)
+}
+
+func TestOfSeveralPoliciesTheFirstThatFindsAKeyDecidesAndNoOtherKeyIsForwarded(t *testing.T) {
+	e := edgetest.New(t, apikey.Binding)
+	e.Configure(t, `{
+		"services": [{"name": "orders", "upstream": {"targets": [{"address": "orders.test:80"}]}}],
+		"routes": [{"name": "all", "service": "orders", "paths": [{"prefix": "/"}]}],
+		"policies": [
+			{"name": "first", "kind": "api-key", "config": {"locations": [{"header": "X-One"}]}, "attached_to": [{"environment": true}]},
+			{"name": "second", "kind": "api-key", "config": {"locations": [{"header": "Authorization"}, {"query": "k"}, {"cookie": "k"}], "required_scopes": ["s"]},
+				"attached_to": [{"environment": true}]}]
+	}`)
+	alice, bob := e.Key(t, "alice", edgetest.Key{}), e.Key(t, "bob", edgetest.Key{Scopes: []string{"s"}})
+	const token = "Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
+	for name, test := range map[string]struct {
+		request                     edgetest.Request
+		verdict, who, query, cookie string
+		authorization               string
+		challenges                  int
+	}{
+		"first":                  {request: edgetest.Get("/", "X-One: "+alice), verdict: "allowed", who: "alice"},
+		"second":                 {request: edgetest.Get("/?k="+bob, "Cookie: a=b"), verdict: "allowed", who: "bob", cookie: "a=b"},
+		"second lacks its scope": {request: edgetest.Get("/?k=" + alice), verdict: "scope_missing", who: "alice"},
+		"both":                   {request: edgetest.Get("/?a=1&k="+bob, "X-One: "+alice, "Cookie: k="+bob+"; c=d", "Authorization: Bearer "+bob), verdict: "allowed", who: "alice", query: "a=1", cookie: "c=d"},
+		"a spoofed second":       {request: edgetest.Get("/?k=spoofed", "X-One: "+alice, "Cookie: k=spoofed", "Authorization: ApiKey spoofed"), verdict: "allowed", who: "alice"},
+		"a spoofed bearer":       {request: edgetest.Get("/", "X-One: "+alice, "Authorization: Bearer spoofed"), verdict: "allowed", who: "alice"},
+		"a token is another's":   {request: edgetest.Get("/", "X-One: "+alice, "Authorization: "+token), verdict: "allowed", who: "alice", authorization: token},
+		"a bad first":            {request: edgetest.Get("/?k="+bob, "X-One: bad"), verdict: "credential_invalid", challenges: 1},
+		"a bad second":           {request: edgetest.Get("/?k=bad"), verdict: "credential_invalid", challenges: 2},
+		"none":                   {request: edgetest.Get("/"), verdict: "credential_missing", challenges: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ex := e.Do(test.request)
+			who := ""
+			if ex.Identity.Known() {
+				who = ex.Identity.Consumer.Name
+			}
+			if verdict(ex) != test.verdict || who != test.who {
+				t.Fatalf("%s by %q", verdict(ex), who)
+			}
+			in := &ex.Request
+			if test.verdict == "allowed" && (in.Query != test.query || in.Header.Get("Cookie") != test.cookie || in.Header.Get("Authorization") != test.authorization || in.Header.Has("X-One")) {
+				t.Errorf("forwarded: query %q, %v", in.Query, in.Header.Fields())
+			}
+			challenges := 0
+			for _, f := range ex.Response.Header.Fields() {
+				if f.Name == "WWW-Authenticate" {
+					challenges++
+				}
+			}
+			if challenges != test.challenges {
+				t.Errorf("%d challenges", challenges)
+			}
+		})
+	}
 }

@@ -153,6 +153,7 @@ const verdicts: Record<string, { tone: Tone; words: string }> = {
   refused: { tone: "bad", words: "refused" },
   shadow_refused: { tone: "violet", words: "would have refused" },
   answered: { tone: "accent", words: "answered" },
+  passed_over: { tone: "calm", words: "passed over" },
   not_reached: { tone: "calm", words: "not reached" },
 };
 

@@ -427,6 +427,172 @@ func (x *ApiKey) GetLastUsedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// Password is a username and password that prove a consumer (HTTP Basic). The password is kept as a digest and shown to nobody, but for one
+// that the server makes, once, in the answer that makes it.
+type Password struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier, set by the server ("pwd_…").
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name, unique among the environment's passwords; made by the server when absent.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Free key-value marks to select by.
+	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Team of its consumer.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	// What it is for, in words.
+	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	// Consumer that it proves. It cannot be changed.
+	Consumer string `protobuf:"bytes,10,opt,name=consumer,proto3" json:"consumer,omitempty"`
+	// Username, unique in the environment, upper and lower case told apart; without colon and control characters, as HTTP Basic has it. It
+	// cannot be changed.
+	Username string `protobuf:"bytes,11,opt,name=username,proto3" json:"username,omitempty"`
+	// The password; only ever written. Absent when it is made: the server makes one. Absent in an update: it stays. A new one
+	// ends the old one, and what was let in by it.
+	Password string `protobuf:"bytes,12,opt,name=password,proto3" json:"password,omitempty"`
+	// What it may be used for.
+	Scopes []string `protobuf:"bytes,13,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// When it stops working; absent: never.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Address ranges (CIDR) that it may be used from; none: any.
+	Addresses []string `protobuf:"bytes,15,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// When the password itself was last set.
+	PasswordSetAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=password_set_at,json=passwordSetAt,proto3" json:"password_set_at,omitempty"`
+	// When it was created.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// When it was last changed.
+	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Password) Reset() {
+	*x = Password{}
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Password) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Password) ProtoMessage() {}
+
+func (x *Password) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Password.ProtoReflect.Descriptor instead.
+func (*Password) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Password) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Password) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Password) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Password) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Password) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Password) GetConsumer() string {
+	if x != nil {
+		return x.Consumer
+	}
+	return ""
+}
+
+func (x *Password) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Password) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *Password) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Password) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *Password) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *Password) GetPasswordSetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PasswordSetAt
+	}
+	return nil
+}
+
+func (x *Password) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Password) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return nil
+}
+
 // RotateApiKeyRequest asks for a new key in place of another. A key is rotated once; after that, its successor is.
 type RotateApiKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -442,7 +608,7 @@ type RotateApiKeyRequest struct {
 
 func (x *RotateApiKeyRequest) Reset() {
 	*x = RotateApiKeyRequest{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[3]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +620,7 @@ func (x *RotateApiKeyRequest) String() string {
 func (*RotateApiKeyRequest) ProtoMessage() {}
 
 func (x *RotateApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[3]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +633,7 @@ func (x *RotateApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RotateApiKeyRequest) GetOverlap() *durationpb.Duration {
@@ -516,7 +682,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[4]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +694,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[4]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +707,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Secret) GetId() string {
@@ -627,7 +793,7 @@ type AccessToken struct {
 
 func (x *AccessToken) Reset() {
 	*x = AccessToken{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +805,7 @@ func (x *AccessToken) String() string {
 func (*AccessToken) ProtoMessage() {}
 
 func (x *AccessToken) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +818,7 @@ func (x *AccessToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessToken.ProtoReflect.Descriptor instead.
 func (*AccessToken) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AccessToken) GetId() string {
@@ -745,7 +911,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +923,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +936,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *JoinToken) GetId() string {
@@ -877,7 +1043,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +1055,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +1068,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Node) GetId() string {
@@ -1040,7 +1206,7 @@ type Revision struct {
 
 func (x *Revision) Reset() {
 	*x = Revision{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1218,7 @@ func (x *Revision) String() string {
 func (*Revision) ProtoMessage() {}
 
 func (x *Revision) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1231,7 @@ func (x *Revision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revision.ProtoReflect.Descriptor instead.
 func (*Revision) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Revision) GetNumber() uint64 {
@@ -1136,7 +1302,7 @@ type RevisionStatus struct {
 
 func (x *RevisionStatus) Reset() {
 	*x = RevisionStatus{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1314,7 @@ func (x *RevisionStatus) String() string {
 func (*RevisionStatus) ProtoMessage() {}
 
 func (x *RevisionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1327,7 @@ func (x *RevisionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevisionStatus.ProtoReflect.Descriptor instead.
 func (*RevisionStatus) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RevisionStatus) GetRevision() uint64 {
@@ -1222,7 +1388,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1400,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1413,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NodeStatus) GetNode() string {
@@ -1318,7 +1484,7 @@ type NodeError struct {
 
 func (x *NodeError) Reset() {
 	*x = NodeError{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1496,7 @@ func (x *NodeError) String() string {
 func (*NodeError) ProtoMessage() {}
 
 func (x *NodeError) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1509,7 @@ func (x *NodeError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeError.ProtoReflect.Descriptor instead.
 func (*NodeError) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NodeError) GetCollection() string {
@@ -1404,7 +1570,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1582,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1595,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Change) GetAction() string {
@@ -1498,7 +1664,7 @@ type Diff struct {
 
 func (x *Diff) Reset() {
 	*x = Diff{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1676,7 @@ func (x *Diff) String() string {
 func (*Diff) ProtoMessage() {}
 
 func (x *Diff) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1689,7 @@ func (x *Diff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Diff.ProtoReflect.Descriptor instead.
 func (*Diff) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Diff) GetFrom() uint64 {
@@ -1573,7 +1739,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1751,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1764,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Operation) GetAction() string {
@@ -1649,7 +1815,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1827,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1840,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ChangesRequest) GetOperations() []*Operation {
@@ -1714,7 +1880,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1892,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1905,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ChangesResponse) GetDryRun() bool {
@@ -1810,7 +1976,7 @@ type OperationResult struct {
 
 func (x *OperationResult) Reset() {
 	*x = OperationResult{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1988,7 @@ func (x *OperationResult) String() string {
 func (*OperationResult) ProtoMessage() {}
 
 func (x *OperationResult) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +2001,7 @@ func (x *OperationResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationResult.ProtoReflect.Descriptor instead.
 func (*OperationResult) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OperationResult) GetCollection() string {
@@ -1884,7 +2050,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1896,7 +2062,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1909,7 +2075,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RollbackRequest) GetMessage() string {
@@ -1950,7 +2116,7 @@ type UsageRow struct {
 
 func (x *UsageRow) Reset() {
 	*x = UsageRow{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1962,7 +2128,7 @@ func (x *UsageRow) String() string {
 func (*UsageRow) ProtoMessage() {}
 
 func (x *UsageRow) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +2141,7 @@ func (x *UsageRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageRow.ProtoReflect.Descriptor instead.
 func (*UsageRow) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UsageRow) GetTime() *timestamppb.Timestamp {
@@ -2080,7 +2246,7 @@ type PolicyKind struct {
 
 func (x *PolicyKind) Reset() {
 	*x = PolicyKind{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2258,7 @@ func (x *PolicyKind) String() string {
 func (*PolicyKind) ProtoMessage() {}
 
 func (x *PolicyKind) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2271,7 @@ func (x *PolicyKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyKind.ProtoReflect.Descriptor instead.
 func (*PolicyKind) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PolicyKind) GetName() string {
@@ -2189,7 +2355,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2201,7 +2367,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2214,7 +2380,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Problem) GetType() string {
@@ -2292,7 +2458,7 @@ type FieldError struct {
 
 func (x *FieldError) Reset() {
 	*x = FieldError{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2470,7 @@ func (x *FieldError) String() string {
 func (*FieldError) ProtoMessage() {}
 
 func (x *FieldError) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2483,7 @@ func (x *FieldError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldError.ProtoReflect.Descriptor instead.
 func (*FieldError) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FieldError) GetPointer() string {
@@ -2372,7 +2538,7 @@ type Referrer struct {
 
 func (x *Referrer) Reset() {
 	*x = Referrer{}
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +2550,7 @@ func (x *Referrer) String() string {
 func (*Referrer) ProtoMessage() {}
 
 func (x *Referrer) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_sallyport_admin_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +2563,7 @@ func (x *Referrer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Referrer.ProtoReflect.Descriptor instead.
 func (*Referrer) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_sallyport_admin_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Referrer) GetCollection() string {
@@ -2490,6 +2656,31 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"updated_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x12D\n" +
 	"\flast_used_at\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\n" +
 	"lastUsedAt\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xca\x06\n" +
+	"\bPassword\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12@\n" +
+	"\x06labels\x18\x03 \x03(\v2(.sallyport.admin.v1.Password.LabelsEntryR\x06labels\x12!\n" +
+	"\x04team\x18\x04 \x01(\tB\r\xaa\xbb\x18\t\n" +
+	"\x05teams(\x01R\x04team\x12*\n" +
+	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x121\n" +
+	"\bconsumer\x18\n" +
+	" \x01(\tB\x15\xbaH\x03\xc8\x01\x01\xaa\xbb\x18\v\n" +
+	"\tconsumersR\bconsumer\x12D\n" +
+	"\busername\x18\v \x01(\tB(\xbaH%\xc8\x01\x01r (\x80\x012\x1b^[^\\x00-\\x1F\\x7F-\\x{9F}:]+$R\busername\x12K\n" +
+	"\bpassword\x18\f \x01(\tB/\xbaH&\xd8\x01\x01r! \b(\x80\x042\x1a^[^\\x00-\\x1F\\x7F-\\x{9F}]*$\xaa\xbb\x18\x02\x10\x01R\bpassword\x12I\n" +
+	"\x06scopes\x18\r \x03(\tB1\xbaH.\x92\x01+\x10@\x18\x01\"%r#2!^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,128}$R\x06scopes\x129\n" +
+	"\n" +
+	"expires_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12(\n" +
+	"\taddresses\x18\x0f \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\x10@\x18\x01R\taddresses\x12J\n" +
+	"\x0fpassword_set_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\rpasswordSetAt\x12A\n" +
+	"\n" +
+	"created_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\x12A\n" +
+	"\n" +
+	"updated_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb5\x01\n" +
@@ -2718,93 +2909,100 @@ func file_sallyport_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_sallyport_admin_v1_admin_proto_rawDescData
 }
 
-var file_sallyport_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_sallyport_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_sallyport_admin_v1_admin_proto_goTypes = []any{
 	(*Environment)(nil),           // 0: sallyport.admin.v1.Environment
 	(*Consumer)(nil),              // 1: sallyport.admin.v1.Consumer
 	(*ApiKey)(nil),                // 2: sallyport.admin.v1.ApiKey
-	(*RotateApiKeyRequest)(nil),   // 3: sallyport.admin.v1.RotateApiKeyRequest
-	(*Secret)(nil),                // 4: sallyport.admin.v1.Secret
-	(*AccessToken)(nil),           // 5: sallyport.admin.v1.AccessToken
-	(*JoinToken)(nil),             // 6: sallyport.admin.v1.JoinToken
-	(*Node)(nil),                  // 7: sallyport.admin.v1.Node
-	(*Revision)(nil),              // 8: sallyport.admin.v1.Revision
-	(*RevisionStatus)(nil),        // 9: sallyport.admin.v1.RevisionStatus
-	(*NodeStatus)(nil),            // 10: sallyport.admin.v1.NodeStatus
-	(*NodeError)(nil),             // 11: sallyport.admin.v1.NodeError
-	(*Change)(nil),                // 12: sallyport.admin.v1.Change
-	(*Diff)(nil),                  // 13: sallyport.admin.v1.Diff
-	(*Operation)(nil),             // 14: sallyport.admin.v1.Operation
-	(*ChangesRequest)(nil),        // 15: sallyport.admin.v1.ChangesRequest
-	(*ChangesResponse)(nil),       // 16: sallyport.admin.v1.ChangesResponse
-	(*OperationResult)(nil),       // 17: sallyport.admin.v1.OperationResult
-	(*RollbackRequest)(nil),       // 18: sallyport.admin.v1.RollbackRequest
-	(*UsageRow)(nil),              // 19: sallyport.admin.v1.UsageRow
-	(*PolicyKind)(nil),            // 20: sallyport.admin.v1.PolicyKind
-	(*Problem)(nil),               // 21: sallyport.admin.v1.Problem
-	(*FieldError)(nil),            // 22: sallyport.admin.v1.FieldError
-	(*Referrer)(nil),              // 23: sallyport.admin.v1.Referrer
-	nil,                           // 24: sallyport.admin.v1.Consumer.LabelsEntry
-	nil,                           // 25: sallyport.admin.v1.Consumer.MetadataEntry
-	nil,                           // 26: sallyport.admin.v1.ApiKey.LabelsEntry
-	nil,                           // 27: sallyport.admin.v1.Secret.LabelsEntry
-	nil,                           // 28: sallyport.admin.v1.Node.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
-	(*TokenScope)(nil),            // 31: sallyport.admin.v1.TokenScope
-	(*structpb.Struct)(nil),       // 32: google.protobuf.Struct
-	(*Effect)(nil),                // 33: sallyport.admin.v1.Effect
+	(*Password)(nil),              // 3: sallyport.admin.v1.Password
+	(*RotateApiKeyRequest)(nil),   // 4: sallyport.admin.v1.RotateApiKeyRequest
+	(*Secret)(nil),                // 5: sallyport.admin.v1.Secret
+	(*AccessToken)(nil),           // 6: sallyport.admin.v1.AccessToken
+	(*JoinToken)(nil),             // 7: sallyport.admin.v1.JoinToken
+	(*Node)(nil),                  // 8: sallyport.admin.v1.Node
+	(*Revision)(nil),              // 9: sallyport.admin.v1.Revision
+	(*RevisionStatus)(nil),        // 10: sallyport.admin.v1.RevisionStatus
+	(*NodeStatus)(nil),            // 11: sallyport.admin.v1.NodeStatus
+	(*NodeError)(nil),             // 12: sallyport.admin.v1.NodeError
+	(*Change)(nil),                // 13: sallyport.admin.v1.Change
+	(*Diff)(nil),                  // 14: sallyport.admin.v1.Diff
+	(*Operation)(nil),             // 15: sallyport.admin.v1.Operation
+	(*ChangesRequest)(nil),        // 16: sallyport.admin.v1.ChangesRequest
+	(*ChangesResponse)(nil),       // 17: sallyport.admin.v1.ChangesResponse
+	(*OperationResult)(nil),       // 18: sallyport.admin.v1.OperationResult
+	(*RollbackRequest)(nil),       // 19: sallyport.admin.v1.RollbackRequest
+	(*UsageRow)(nil),              // 20: sallyport.admin.v1.UsageRow
+	(*PolicyKind)(nil),            // 21: sallyport.admin.v1.PolicyKind
+	(*Problem)(nil),               // 22: sallyport.admin.v1.Problem
+	(*FieldError)(nil),            // 23: sallyport.admin.v1.FieldError
+	(*Referrer)(nil),              // 24: sallyport.admin.v1.Referrer
+	nil,                           // 25: sallyport.admin.v1.Consumer.LabelsEntry
+	nil,                           // 26: sallyport.admin.v1.Consumer.MetadataEntry
+	nil,                           // 27: sallyport.admin.v1.ApiKey.LabelsEntry
+	nil,                           // 28: sallyport.admin.v1.Password.LabelsEntry
+	nil,                           // 29: sallyport.admin.v1.Secret.LabelsEntry
+	nil,                           // 30: sallyport.admin.v1.Node.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
+	(*TokenScope)(nil),            // 33: sallyport.admin.v1.TokenScope
+	(*structpb.Struct)(nil),       // 34: google.protobuf.Struct
+	(*Effect)(nil),                // 35: sallyport.admin.v1.Effect
 }
 var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
-	29, // 0: sallyport.admin.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
-	24, // 1: sallyport.admin.v1.Consumer.labels:type_name -> sallyport.admin.v1.Consumer.LabelsEntry
-	25, // 2: sallyport.admin.v1.Consumer.metadata:type_name -> sallyport.admin.v1.Consumer.MetadataEntry
-	29, // 3: sallyport.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
-	29, // 4: sallyport.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
-	26, // 5: sallyport.admin.v1.ApiKey.labels:type_name -> sallyport.admin.v1.ApiKey.LabelsEntry
-	29, // 6: sallyport.admin.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 7: sallyport.admin.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
-	29, // 8: sallyport.admin.v1.ApiKey.updated_at:type_name -> google.protobuf.Timestamp
-	29, // 9: sallyport.admin.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
-	30, // 10: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	29, // 11: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	27, // 12: sallyport.admin.v1.Secret.labels:type_name -> sallyport.admin.v1.Secret.LabelsEntry
-	29, // 13: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
-	29, // 14: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
-	29, // 15: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 16: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
-	31, // 17: sallyport.admin.v1.AccessToken.scope:type_name -> sallyport.admin.v1.TokenScope
-	29, // 18: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 19: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
-	29, // 20: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
-	29, // 21: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
-	29, // 22: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	28, // 23: sallyport.admin.v1.Node.labels:type_name -> sallyport.admin.v1.Node.LabelsEntry
-	29, // 24: sallyport.admin.v1.Node.started_at:type_name -> google.protobuf.Timestamp
-	29, // 25: sallyport.admin.v1.Node.left_at:type_name -> google.protobuf.Timestamp
-	29, // 26: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
-	10, // 27: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
-	11, // 28: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
-	29, // 29: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
-	32, // 30: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
-	32, // 31: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
-	12, // 32: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
-	33, // 33: sallyport.admin.v1.Diff.effects:type_name -> sallyport.admin.v1.Effect
-	32, // 34: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
-	14, // 35: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
-	12, // 36: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
-	17, // 37: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
-	33, // 38: sallyport.admin.v1.ChangesResponse.effects:type_name -> sallyport.admin.v1.Effect
-	32, // 39: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
-	29, // 40: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
-	32, // 41: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
-	22, // 42: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
-	23, // 43: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	31, // 0: sallyport.admin.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
+	25, // 1: sallyport.admin.v1.Consumer.labels:type_name -> sallyport.admin.v1.Consumer.LabelsEntry
+	26, // 2: sallyport.admin.v1.Consumer.metadata:type_name -> sallyport.admin.v1.Consumer.MetadataEntry
+	31, // 3: sallyport.admin.v1.Consumer.created_at:type_name -> google.protobuf.Timestamp
+	31, // 4: sallyport.admin.v1.Consumer.updated_at:type_name -> google.protobuf.Timestamp
+	27, // 5: sallyport.admin.v1.ApiKey.labels:type_name -> sallyport.admin.v1.ApiKey.LabelsEntry
+	31, // 6: sallyport.admin.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 7: sallyport.admin.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
+	31, // 8: sallyport.admin.v1.ApiKey.updated_at:type_name -> google.protobuf.Timestamp
+	31, // 9: sallyport.admin.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
+	28, // 10: sallyport.admin.v1.Password.labels:type_name -> sallyport.admin.v1.Password.LabelsEntry
+	31, // 11: sallyport.admin.v1.Password.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 12: sallyport.admin.v1.Password.password_set_at:type_name -> google.protobuf.Timestamp
+	31, // 13: sallyport.admin.v1.Password.created_at:type_name -> google.protobuf.Timestamp
+	31, // 14: sallyport.admin.v1.Password.updated_at:type_name -> google.protobuf.Timestamp
+	32, // 15: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
+	31, // 16: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 17: sallyport.admin.v1.Secret.labels:type_name -> sallyport.admin.v1.Secret.LabelsEntry
+	31, // 18: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
+	31, // 19: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
+	31, // 20: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 21: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
+	33, // 22: sallyport.admin.v1.AccessToken.scope:type_name -> sallyport.admin.v1.TokenScope
+	31, // 23: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 24: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
+	31, // 25: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
+	31, // 26: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
+	31, // 27: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	30, // 28: sallyport.admin.v1.Node.labels:type_name -> sallyport.admin.v1.Node.LabelsEntry
+	31, // 29: sallyport.admin.v1.Node.started_at:type_name -> google.protobuf.Timestamp
+	31, // 30: sallyport.admin.v1.Node.left_at:type_name -> google.protobuf.Timestamp
+	31, // 31: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
+	11, // 32: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
+	12, // 33: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
+	31, // 34: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
+	34, // 35: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
+	34, // 36: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
+	13, // 37: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
+	35, // 38: sallyport.admin.v1.Diff.effects:type_name -> sallyport.admin.v1.Effect
+	34, // 39: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
+	15, // 40: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
+	13, // 41: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
+	18, // 42: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
+	35, // 43: sallyport.admin.v1.ChangesResponse.effects:type_name -> sallyport.admin.v1.Effect
+	34, // 44: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
+	31, // 45: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
+	34, // 46: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
+	23, // 47: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
+	24, // 48: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_admin_proto_init() }
@@ -2814,15 +3012,15 @@ func file_sallyport_admin_v1_admin_proto_init() {
 	}
 	file_sallyport_admin_v1_access_proto_init()
 	file_sallyport_admin_v1_effects_proto_init()
-	file_sallyport_admin_v1_admin_proto_msgTypes[6].OneofWrappers = []any{}
-	file_sallyport_admin_v1_admin_proto_msgTypes[19].OneofWrappers = []any{}
+	file_sallyport_admin_v1_admin_proto_msgTypes[7].OneofWrappers = []any{}
+	file_sallyport_admin_v1_admin_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_admin_v1_admin_proto_rawDesc), len(file_sallyport_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -156,7 +156,7 @@ func (x *Block) GetUpdatedAt() *timestamppb.Timestamp {
 // Revocation is the proof of a denial: who was let in no more, by whom, and which nodes hold it.
 type Revocation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Collection of what was denied ("api-keys", "consumers", "blocks").
+	// Collection of what was denied ("api-keys", "passwords", "consumers", "blocks").
 	Collection string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
 	// Its id.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`

@@ -876,7 +876,8 @@ type ExplanationStage struct {
 	Phase string `protobuf:"bytes,5,opt,name=phase,proto3" json:"phase,omitempty"`
 	// "enforce" or "shadow".
 	Mode string `protobuf:"bytes,6,opt,name=mode,proto3" json:"mode,omitempty"`
-	// "passed", "refused", "shadow_refused" (it would have), "answered" (in the service's place), or "not_reached".
+	// "passed", "refused", "shadow_refused" (it would have), "answered" (in the service's place), "passed_over" (of several that authenticate, another decided, or was
+	// asked next), or "not_reached".
 	Verdict string `protobuf:"bytes,7,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	// Code of its refusal.
 	Code string `protobuf:"bytes,8,opt,name=code,proto3" json:"code,omitempty"`

@@ -749,7 +749,8 @@ type RequestStage struct {
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Level at which it is attached: "environment", "service", "route" or "consumer".
 	Level string `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
-	// "passed", "refused", "shadow_refused" (it would have) or "answered" (in the service's place).
+	// "passed", "refused", "shadow_refused" (it would have), "answered" (in the service's place), or "passed_over" (of several that
+	// authenticate, another decided, or was asked next).
 	Verdict string `protobuf:"bytes,5,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	// Code of its refusal.
 	Code string `protobuf:"bytes,6,opt,name=code,proto3" json:"code,omitempty"`

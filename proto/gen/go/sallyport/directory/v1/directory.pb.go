@@ -39,6 +39,7 @@ type Entry struct {
 	//	*Entry_Fleet
 	//	*Entry_TicketKeys
 	//	*Entry_KeySet
+	//	*Entry_Password
 	Body          isEntry_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -153,6 +154,15 @@ func (x *Entry) GetKeySet() *KeySet {
 	return nil
 }
 
+func (x *Entry) GetPassword() *Password {
+	if x != nil {
+		if x, ok := x.Body.(*Entry_Password); ok {
+			return x.Password
+		}
+	}
+	return nil
+}
+
 type isEntry_Body interface {
 	isEntry_Body()
 }
@@ -197,6 +207,11 @@ type Entry_KeySet struct {
 	KeySet *KeySet `protobuf:"bytes,8,opt,name=key_set,json=keySet,proto3,oneof"`
 }
 
+type Entry_Password struct {
+	// A username and password of a consumer.
+	Password *Password `protobuf:"bytes,10,opt,name=password,proto3,oneof"`
+}
+
 func (*Entry_Consumer) isEntry_Body() {}
 
 func (*Entry_ApiKey) isEntry_Body() {}
@@ -212,6 +227,8 @@ func (*Entry_Fleet) isEntry_Body() {}
 func (*Entry_TicketKeys) isEntry_Body() {}
 
 func (*Entry_KeySet) isEntry_Body() {}
+
+func (*Entry_Password) isEntry_Body() {}
 
 // Consumer is who calls an API.
 type Consumer struct {
@@ -882,6 +899,179 @@ func (x *RetiredKey) GetRetiredAtMs() int64 {
 	return 0
 }
 
+// Password proves a consumer by a username and a password, of which there is a digest alone. It is dead once its entry is gone.
+type Password struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier, 16 bytes.
+	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Username, at most 128 bytes: the entry's key.
+	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	// Identifier of the consumer it proves, 16 bytes.
+	Consumer []byte `protobuf:"bytes,3,opt,name=consumer,proto3" json:"consumer,omitempty"`
+	// What the password is compared by. Another password has another one, also if it is the same.
+	Digest *Argon2Id `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	// What it may be used for.
+	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Milliseconds since 1970 after which it is refused; 0: never.
+	ExpiresAtMs int64 `protobuf:"varint,6,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	// Address ranges (CIDR) it may be used from; none: any.
+	Addresses     []string `protobuf:"bytes,7,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Password) Reset() {
+	*x = Password{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Password) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Password) ProtoMessage() {}
+
+func (x *Password) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Password.ProtoReflect.Descriptor instead.
+func (*Password) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Password) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Password) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Password) GetConsumer() []byte {
+	if x != nil {
+		return x.Consumer
+	}
+	return nil
+}
+
+func (x *Password) GetDigest() *Argon2Id {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Password) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Password) GetExpiresAtMs() int64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *Password) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+// Argon2id is a digest by RFC 9106, version 0x13, in one lane.
+type Argon2Id struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Memory in KiB, at most 65536.
+	MemoryKib uint32 `protobuf:"varint,1,opt,name=memory_kib,json=memoryKib,proto3" json:"memory_kib,omitempty"`
+	// Passes over it, at most 8.
+	Passes uint32 `protobuf:"varint,2,opt,name=passes,proto3" json:"passes,omitempty"`
+	// 16 random bytes.
+	Salt []byte `protobuf:"bytes,3,opt,name=salt,proto3" json:"salt,omitempty"`
+	// 32 bytes.
+	Hash          []byte `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Argon2Id) Reset() {
+	*x = Argon2Id{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Argon2Id) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Argon2Id) ProtoMessage() {}
+
+func (x *Argon2Id) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Argon2Id.ProtoReflect.Descriptor instead.
+func (*Argon2Id) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Argon2Id) GetMemoryKib() uint32 {
+	if x != nil {
+		return x.MemoryKib
+	}
+	return 0
+}
+
+func (x *Argon2Id) GetPasses() uint32 {
+	if x != nil {
+		return x.Passes
+	}
+	return 0
+}
+
+func (x *Argon2Id) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
+func (x *Argon2Id) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
 // Fleet is which nodes an environment has: those that are enabled and haven't said goodbye. It is written before a node that
 // comes can serve, and after one that leaves has served its last request.
 type Fleet struct {
@@ -894,7 +1084,7 @@ type Fleet struct {
 
 func (x *Fleet) Reset() {
 	*x = Fleet{}
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[10]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +1096,7 @@ func (x *Fleet) String() string {
 func (*Fleet) ProtoMessage() {}
 
 func (x *Fleet) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[10]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1109,7 @@ func (x *Fleet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fleet.ProtoReflect.Descriptor instead.
 func (*Fleet) Descriptor() ([]byte, []int) {
-	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Fleet) GetNodes() [][]byte {
@@ -940,7 +1130,7 @@ type TicketKeys struct {
 
 func (x *TicketKeys) Reset() {
 	*x = TicketKeys{}
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[11]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1142,7 @@ func (x *TicketKeys) String() string {
 func (*TicketKeys) ProtoMessage() {}
 
 func (x *TicketKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[11]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1155,7 @@ func (x *TicketKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketKeys.ProtoReflect.Descriptor instead.
 func (*TicketKeys) Descriptor() ([]byte, []int) {
-	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TicketKeys) GetKeys() []*TicketKey {
@@ -990,7 +1180,7 @@ type TicketKey struct {
 
 func (x *TicketKey) Reset() {
 	*x = TicketKey{}
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[12]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1192,7 @@ func (x *TicketKey) String() string {
 func (*TicketKey) ProtoMessage() {}
 
 func (x *TicketKey) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[12]
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1205,7 @@ func (x *TicketKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketKey.ProtoReflect.Descriptor instead.
 func (*TicketKey) Descriptor() ([]byte, []int) {
-	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TicketKey) GetVersion() uint32 {
@@ -1043,7 +1233,7 @@ var File_sallyport_directory_v1_directory_proto protoreflect.FileDescriptor
 
 const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xee\x03\n" +
+	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xae\x04\n" +
 	"\x05Entry\x12>\n" +
 	"\bconsumer\x18\x01 \x01(\v2 .sallyport.directory.v1.ConsumerH\x00R\bconsumer\x129\n" +
 	"\aapi_key\x18\x02 \x01(\v2\x1e.sallyport.directory.v1.ApiKeyH\x00R\x06apiKey\x128\n" +
@@ -1053,7 +1243,9 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\x05fleet\x18\x06 \x01(\v2\x1d.sallyport.directory.v1.FleetH\x00R\x05fleet\x12E\n" +
 	"\vticket_keys\x18\a \x01(\v2\".sallyport.directory.v1.TicketKeysH\x00R\n" +
 	"ticketKeys\x129\n" +
-	"\akey_set\x18\b \x01(\v2\x1e.sallyport.directory.v1.KeySetH\x00R\x06keySetB\x06\n" +
+	"\akey_set\x18\b \x01(\v2\x1e.sallyport.directory.v1.KeySetH\x00R\x06keySet\x12>\n" +
+	"\bpassword\x18\n" +
+	" \x01(\v2 .sallyport.directory.v1.PasswordH\x00R\bpasswordB\x06\n" +
 	"\x04body\"\xd6\x02\n" +
 	"\bConsumer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -1104,7 +1296,21 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\n" +
 	"thumbprint\x18\x01 \x01(\fR\n" +
 	"thumbprint\x12\"\n" +
-	"\rretired_at_ms\x18\x02 \x01(\x03R\vretiredAtMs\"\x1d\n" +
+	"\rretired_at_ms\x18\x02 \x01(\x03R\vretiredAtMs\"\xe6\x01\n" +
+	"\bPassword\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
+	"\busername\x18\x02 \x01(\tR\busername\x12\x1a\n" +
+	"\bconsumer\x18\x03 \x01(\fR\bconsumer\x128\n" +
+	"\x06digest\x18\x04 \x01(\v2 .sallyport.directory.v1.Argon2idR\x06digest\x12\x16\n" +
+	"\x06scopes\x18\x05 \x03(\tR\x06scopes\x12\"\n" +
+	"\rexpires_at_ms\x18\x06 \x01(\x03R\vexpiresAtMs\x12\x1c\n" +
+	"\taddresses\x18\a \x03(\tR\taddresses\"i\n" +
+	"\bArgon2id\x12\x1d\n" +
+	"\n" +
+	"memory_kib\x18\x01 \x01(\rR\tmemoryKib\x12\x16\n" +
+	"\x06passes\x18\x02 \x01(\rR\x06passes\x12\x12\n" +
+	"\x04salt\x18\x03 \x01(\fR\x04salt\x12\x12\n" +
+	"\x04hash\x18\x04 \x01(\fR\x04hash\"\x1d\n" +
 	"\x05Fleet\x12\x14\n" +
 	"\x05nodes\x18\x01 \x03(\fR\x05nodes\"C\n" +
 	"\n" +
@@ -1127,7 +1333,7 @@ func file_sallyport_directory_v1_directory_proto_rawDescGZIP() []byte {
 	return file_sallyport_directory_v1_directory_proto_rawDescData
 }
 
-var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_sallyport_directory_v1_directory_proto_goTypes = []any{
 	(*Entry)(nil),         // 0: sallyport.directory.v1.Entry
 	(*Consumer)(nil),      // 1: sallyport.directory.v1.Consumer
@@ -1139,11 +1345,13 @@ var file_sallyport_directory_v1_directory_proto_goTypes = []any{
 	(*IssuedSubject)(nil), // 7: sallyport.directory.v1.IssuedSubject
 	(*KeySet)(nil),        // 8: sallyport.directory.v1.KeySet
 	(*RetiredKey)(nil),    // 9: sallyport.directory.v1.RetiredKey
-	(*Fleet)(nil),         // 10: sallyport.directory.v1.Fleet
-	(*TicketKeys)(nil),    // 11: sallyport.directory.v1.TicketKeys
-	(*TicketKey)(nil),     // 12: sallyport.directory.v1.TicketKey
-	nil,                   // 13: sallyport.directory.v1.Consumer.LabelsEntry
-	nil,                   // 14: sallyport.directory.v1.Consumer.MetadataEntry
+	(*Password)(nil),      // 10: sallyport.directory.v1.Password
+	(*Argon2Id)(nil),      // 11: sallyport.directory.v1.Argon2id
+	(*Fleet)(nil),         // 12: sallyport.directory.v1.Fleet
+	(*TicketKeys)(nil),    // 13: sallyport.directory.v1.TicketKeys
+	(*TicketKey)(nil),     // 14: sallyport.directory.v1.TicketKey
+	nil,                   // 15: sallyport.directory.v1.Consumer.LabelsEntry
+	nil,                   // 16: sallyport.directory.v1.Consumer.MetadataEntry
 }
 var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	1,  // 0: sallyport.directory.v1.Entry.consumer:type_name -> sallyport.directory.v1.Consumer
@@ -1151,20 +1359,22 @@ var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	3,  // 2: sallyport.directory.v1.Entry.secret:type_name -> sallyport.directory.v1.Secret
 	4,  // 3: sallyport.directory.v1.Entry.pepper:type_name -> sallyport.directory.v1.Pepper
 	5,  // 4: sallyport.directory.v1.Entry.block:type_name -> sallyport.directory.v1.Block
-	10, // 5: sallyport.directory.v1.Entry.fleet:type_name -> sallyport.directory.v1.Fleet
-	11, // 6: sallyport.directory.v1.Entry.ticket_keys:type_name -> sallyport.directory.v1.TicketKeys
+	12, // 5: sallyport.directory.v1.Entry.fleet:type_name -> sallyport.directory.v1.Fleet
+	13, // 6: sallyport.directory.v1.Entry.ticket_keys:type_name -> sallyport.directory.v1.TicketKeys
 	8,  // 7: sallyport.directory.v1.Entry.key_set:type_name -> sallyport.directory.v1.KeySet
-	13, // 8: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
-	14, // 9: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
-	6,  // 10: sallyport.directory.v1.Block.token:type_name -> sallyport.directory.v1.IssuedToken
-	7,  // 11: sallyport.directory.v1.Block.subject:type_name -> sallyport.directory.v1.IssuedSubject
-	9,  // 12: sallyport.directory.v1.KeySet.retired:type_name -> sallyport.directory.v1.RetiredKey
-	12, // 13: sallyport.directory.v1.TicketKeys.keys:type_name -> sallyport.directory.v1.TicketKey
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	10, // 8: sallyport.directory.v1.Entry.password:type_name -> sallyport.directory.v1.Password
+	15, // 9: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
+	16, // 10: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
+	6,  // 11: sallyport.directory.v1.Block.token:type_name -> sallyport.directory.v1.IssuedToken
+	7,  // 12: sallyport.directory.v1.Block.subject:type_name -> sallyport.directory.v1.IssuedSubject
+	9,  // 13: sallyport.directory.v1.KeySet.retired:type_name -> sallyport.directory.v1.RetiredKey
+	11, // 14: sallyport.directory.v1.Password.digest:type_name -> sallyport.directory.v1.Argon2id
+	14, // 15: sallyport.directory.v1.TicketKeys.keys:type_name -> sallyport.directory.v1.TicketKey
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_directory_v1_directory_proto_init() }
@@ -1181,6 +1391,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 		(*Entry_Fleet)(nil),
 		(*Entry_TicketKeys)(nil),
 		(*Entry_KeySet)(nil),
+		(*Entry_Password)(nil),
 	}
 	file_sallyport_directory_v1_directory_proto_msgTypes[5].OneofWrappers = []any{
 		(*Block_Consumer)(nil),
@@ -1195,7 +1406,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_directory_v1_directory_proto_rawDesc), len(file_sallyport_directory_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -644,7 +644,7 @@ type ExplainedStage struct {
 	Phase string `protobuf:"bytes,5,opt,name=phase,proto3" json:"phase,omitempty"`
 	// "enforce" or "shadow".
 	Mode string `protobuf:"bytes,6,opt,name=mode,proto3" json:"mode,omitempty"`
-	// "passed", "refused", "shadow_refused", "answered" or "not_reached".
+	// "passed", "refused", "shadow_refused", "answered", "passed_over" or "not_reached".
 	Verdict string `protobuf:"bytes,7,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	// Code of its refusal.
 	Code string `protobuf:"bytes,8,opt,name=code,proto3" json:"code,omitempty"`

@@ -92,6 +92,8 @@ const (
 	Step_VERDICT_SHADOW_REFUSED Step_Verdict = 3
 	// It answered in the service's place.
 	Step_VERDICT_ANSWERED Step_Verdict = 4
+	// Of several that authenticate, it found no credential of its own, or another had found one before it.
+	Step_VERDICT_PASSED_OVER Step_Verdict = 5
 )
 
 // Enum value maps for Step_Verdict.
@@ -102,6 +104,7 @@ var (
 		2: "VERDICT_REFUSED",
 		3: "VERDICT_SHADOW_REFUSED",
 		4: "VERDICT_ANSWERED",
+		5: "VERDICT_PASSED_OVER",
 	}
 	Step_Verdict_value = map[string]int32{
 		"VERDICT_UNSPECIFIED":    0,
@@ -109,6 +112,7 @@ var (
 		"VERDICT_REFUSED":        2,
 		"VERDICT_SHADOW_REFUSED": 3,
 		"VERDICT_ANSWERED":       4,
+		"VERDICT_PASSED_OVER":    5,
 	}
 )
 
@@ -1040,7 +1044,7 @@ const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\btrace_id\x18\n" +
 	" \x01(\fR\atraceId\x12\x16\n" +
 	"\x06scheme\x18\v \x01(\tR\x06scheme\x121\n" +
-	"\x06header\x18\f \x03(\v2\x19.sallyport.usage.v1.FieldR\x06header\"\xd7\x03\n" +
+	"\x06header\x18\f \x03(\v2\x19.sallyport.usage.v1.FieldR\x06header\"\xf1\x03\n" +
 	"\x04Step\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\fR\x06policy\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x124\n" +
@@ -1054,13 +1058,14 @@ const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\x11LEVEL_ENVIRONMENT\x10\x01\x12\x11\n" +
 	"\rLEVEL_SERVICE\x10\x02\x12\x0f\n" +
 	"\vLEVEL_ROUTE\x10\x03\x12\x12\n" +
-	"\x0eLEVEL_CONSUMER\x10\x04\"}\n" +
+	"\x0eLEVEL_CONSUMER\x10\x04\"\x96\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eVERDICT_PASSED\x10\x01\x12\x13\n" +
 	"\x0fVERDICT_REFUSED\x10\x02\x12\x1a\n" +
 	"\x16VERDICT_SHADOW_REFUSED\x10\x03\x12\x14\n" +
-	"\x10VERDICT_ANSWERED\x10\x04\"I\n" +
+	"\x10VERDICT_ANSWERED\x10\x04\x12\x17\n" +
+	"\x13VERDICT_PASSED_OVER\x10\x05\"I\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
