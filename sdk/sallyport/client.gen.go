@@ -1341,6 +1341,9 @@ type EnvironmentSettings struct {
 
 	// ProxyProtocolFrom Address ranges (CIDR) of load balancers that name the client by the PROXY protocol (version 1 or 2). A connection from inside one of them must begin with its header; from anywhere else none is read, and what looks like one is no request.
 	ProxyProtocolFrom []string `json:"proxy_protocol_from,omitempty,omitzero"`
+
+	// IdentityKeysPath Path at which nodes themselves answer with the public halves of the environment's identity keys (JWKS, RFC 7517), under any host and to anybody: where services behind them learn by what to check identity tokens. It goes before all routes. Absent: nowhere.
+	IdentityKeysPath string `json:"identity_keys_path,omitempty,omitzero"`
 }
 
 // EnvironmentSettingsName Always "settings".

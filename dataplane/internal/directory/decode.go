@@ -51,6 +51,7 @@ type fact struct {
 	until    int64 // of a block; 0: for ever
 	fleet    *Fleet
 	tickets  *TicketKeys
+	identity *IdentityKeys
 }
 
 var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
@@ -130,6 +131,8 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 		return f.takeFleet(body.Fleet)
 	case *directoryv1.Entry_TicketKeys:
 		return f.takeTicketKeys(body.TicketKeys)
+	case *directoryv1.Entry_IdentityKeys:
+		return f.takeIdentityKeys(body.IdentityKeys)
 	default:
 		return digest.Key{}, fmt.Errorf("%w: none of the facts that this build knows", ErrMalformed)
 	}
