@@ -1,0 +1,37 @@
+package proxy
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/proto/identitykey"
+	"github.com/sallyport/sallyport/proto/problem"
+)
+
+// keySet is the type of a set of keys (RFC 7517, section 8.5.2).
+const keySet = "application/jwk-set+json"
+
+var keySetAge = "public, max-age=" + strconv.Itoa(int(identitykey.SetAge/time.Second))
+
+// publishes tells whether a request is for the environment's identity keys.
+func publishes(ex *pipeline.Exchange, settings *snapshot.Settings) bool {
+	return settings.IdentityKeysPath != "" && ex.Request.Path == settings.IdentityKeysPath
+}
+
+// publish answers with the public halves of the environment's identity keys. They are nobody's secret: whoever reaches the node may have them.
+func (p *Proxy) publish(ex *pipeline.Exchange, by *snapshot.Snapshot) {
+	ex.Revision = by.Revision
+	if ex.Request.Method != "GET" && ex.Request.Method != "HEAD" {
+		r := ex.Reject(problem.MethodNotAllowed, "", "the set of identity keys is only read")
+		r.Header.Add("Allow", "GET, HEAD")
+		ex.Refuse(r)
+		return
+	}
+	_ = ex.Reply(200, p.directory.IdentityKeys().Set()) // there is no loop of stages to tell
+	ex.Verdict = pipeline.Allowed
+	ex.Response.Header.Add("Content-Type", keySet)
+	ex.Response.Header.Add("Cache-Control", keySetAge)
+	ex.Response.Header.Add("X-Content-Type-Options", "nosniff")
+}
