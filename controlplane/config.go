@@ -46,6 +46,9 @@ type Config struct {
 	// TicketKeyLife is for how long TLS session tickets are sealed with one key, 1 s to 7 days; 0: 12 h. Three keys are taken, so that
 	// sessions can be resumed for two to three times as long.
 	TicketKeyLife time.Duration
+	// IdentityKeyLife is for how long identity tokens are signed with one key, 1 h to 365 days; 0: 7 days. A key is published ten minutes before
+	// it signs, and for more than an hour after.
+	IdentityKeyLife time.Duration
 	// DataDir holds the bus's streams.
 	DataDir string
 
@@ -73,6 +76,9 @@ const (
 
 	leastTicketLife = time.Second
 	mostTicketLife  = 7 * 24 * time.Hour // as long as a client may keep a ticket (RFC 8446 section 4.6.1)
+
+	leastIdentityLife = time.Hour // so that there are never more keys than are published
+	mostIdentityLife  = 365 * 24 * time.Hour
 )
 
 // check returns everything that is wrong with the configuration at once.
@@ -110,6 +116,12 @@ func (c *Config) check() error {
 	}
 	if life := c.TicketKeyLife; life < leastTicketLife || life > mostTicketLife {
 		wrong = append(wrong, fmt.Errorf("session tickets can't be sealed with one key for %v: at least %v, at most %v", life, leastTicketLife, mostTicketLife))
+	}
+	if c.IdentityKeyLife == 0 {
+		c.IdentityKeyLife = publish.IdentityLife
+	}
+	if life := c.IdentityKeyLife; life < leastIdentityLife || life > mostIdentityLife {
+		wrong = append(wrong, fmt.Errorf("identity tokens can't be signed with one key for %v: at least %v, at most %v", life, leastIdentityLife, mostIdentityLife))
 	}
 	return errors.Join(append(wrong, c.checkStore())...)
 }

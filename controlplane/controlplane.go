@@ -85,7 +85,8 @@ type plane struct {
 	limits    *limits.Limits
 	sweeper   *denials.Sweeper
 	members   *fleet.Members
-	tickets   *publish.TicketKeeper
+	tickets   *publish.KeyKeeper
+	identity  *publish.KeyKeeper
 	asking    *fleet.Inquiries
 	keys      *idempotency.Keeper
 	proposals *proposals.Proposals
@@ -122,6 +123,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	p.members = fleet.NewMembers(publisher, log)
 	p.tickets = publish.NewTicketKeeper(publisher, cfg.TicketKeyLife, log)
+	p.identity = publish.NewIdentityKeeper(publisher, cfg.IdentityKeyLife, log)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
 	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log).Sealing(c.vault)
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, link.client, log, fleetStats).Telling(p.members)
@@ -265,6 +267,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.proposals.Run(standing) })
 	ground.Go(func() error { return p.members.Run(standing) })
 	ground.Go(func() error { return p.tickets.Run(standing) })
+	ground.Go(func() error { return p.identity.Run(standing) })
 	ground.Go(func() error { return p.asking.Run(standing) })
 	ground.Go(func() error { return p.warden.Run(standing) })
 	ground.Go(func() error { return p.bus.hold(standing) })

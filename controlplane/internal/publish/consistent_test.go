@@ -137,7 +137,7 @@ func (r *replica) directoryHolds() {
 	if sum := set.Head(); !bytes.Equal(sum[:], head.Digest) {
 		r.t.Errorf("directory: digest from scratch %s, stored %x", sum, head.Digest)
 	}
-	rows := r.count("consumers") + r.count("api_keys") + r.count("secrets") + r.count("peppers") + r.count("blocks") + r.count("ticket_keys")
+	rows := r.count("consumers") + r.count("api_keys") + r.count("secrets") + r.count("peppers") + r.count("blocks") + r.count("ticket_keys") + r.count("identity_keys")
 	equal(r.t, "live entries", set.Len(), rows)
 	_, changes, err := lanes.DirectoryChanges(r.t.Context(), r.env, 0)
 	if err != nil {

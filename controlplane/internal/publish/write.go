@@ -297,7 +297,7 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 		}
 	}
 	entries := w.rows.entries()
-	if len(entries) == 0 && !w.sharesAmongFleet() && !w.speaksTLS() {
+	if len(entries) == 0 && !w.sharesAmongFleet() && !w.speaksTLS() && !w.signsIdentities() {
 		return nil
 	}
 	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)
