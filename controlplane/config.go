@@ -105,6 +105,12 @@ func (c *Config) check() error {
 	if c.MetricsListen != "" && !isLoopback(c.MetricsListen) {
 		wrong = append(wrong, fmt.Errorf("metrics can't be served on %s: give them a loopback address", c.MetricsListen))
 	}
+	return errors.Join(append(wrong, c.checkLives(), c.checkStore())...)
+}
+
+// checkLives fills in how long what is renewed lives, and returns what is wrong with it.
+func (c *Config) checkLives() error {
+	var wrong []error
 	if c.NodeCertificateLife == 0 {
 		c.NodeCertificateLife = fleet.NodeLife
 	}
@@ -123,7 +129,7 @@ func (c *Config) check() error {
 	if life := c.IdentityKeyLife; life < leastIdentityLife || life > mostIdentityLife {
 		wrong = append(wrong, fmt.Errorf("identity tokens can't be signed with one key for %v: at least %v, at most %v", life, leastIdentityLife, mostIdentityLife))
 	}
-	return errors.Join(append(wrong, c.checkStore())...)
+	return errors.Join(wrong...)
 }
 
 // checkStore is the part of check that commands need too.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
@@ -165,6 +166,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Tokens:       access.NewTokens(db),
 		Access:       access.NewBooks(db, db.Shelf()),
 		Epochs:       histories,
+		IdentitySets: directory.NewIdentitySets(db, time.Now),
 		Proposals:    p.proposals,
 		Idempotency:  p.keys,
 		Audit:        audit.NewLog(db.Audit(), p.heads),

@@ -56,7 +56,8 @@ func NextIdentity(sealer Sealer, environment string, last Identity, epoch uint64
 		return Identity{}, fmt.Errorf("identity keys of %s: %w", environment, err)
 	}
 	next := Identity{Version: made.GetVersion(), Epoch: epoch, RotatedAt: now}
-	return next, next.hold(sealer, environment, append([]*directoryv1.IdentityKey{made}, kept...))
+	err = next.hold(sealer, environment, append([]*directoryv1.IdentityKey{made}, kept...))
+	return next, err
 }
 
 // TrimIdentity leaves out the keys that are needed no more, and returns how many these are.
@@ -67,7 +68,8 @@ func TrimIdentity(sealer Sealer, environment string, last Identity, now time.Tim
 	}
 	needed := identitykey.Needed(keys, now)
 	next = Identity{Version: last.Version, Epoch: last.Epoch, RotatedAt: last.RotatedAt}
-	return next, len(keys) - needed, next.hold(sealer, environment, keys[:needed])
+	err = next.hold(sealer, environment, keys[:needed])
+	return next, len(keys) - needed, err
 }
 
 func identityKeys(sealer Sealer, environment string, of Identity) ([]*directoryv1.IdentityKey, error) {
