@@ -59,5 +59,5 @@ func (db *DB) IdentitySet(ctx context.Context, idOrName string) ([]byte, bool, e
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
-	return set, err == nil, err
+	return set, err == nil, translate(err)
 }
