@@ -306,7 +306,9 @@ func TestHandlersLearnWhoCallsAndOthersDontGetThere(t *testing.T) {
 	g := newGateway(t)
 	for header, prefix := range map[string]string{"": "", "Authorization": "Bearer "} {
 		checker := g.checker(func(c *identity.Config) { c.Header = header })
-		handler := checker.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(identity.From(r.Context()).ConsumerName)) }))
+		handler := checker.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte(identity.From(r.Context()).ConsumerName))
+		}))
 		if header == "" {
 			header = "X-Identity-Token"
 		}

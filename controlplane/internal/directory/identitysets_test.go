@@ -25,7 +25,7 @@ func (s *setSource) IdentitySet(_ context.Context, idOrName string) ([]byte, boo
 	s.now++
 	s.atMost = max(s.atMost, s.now)
 	s.mu.Unlock()
-	time.Sleep(10 * time.Millisecond)
+	<-time.After(10 * time.Millisecond) // of the bubble
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now--

@@ -13,6 +13,8 @@ import (
 // keySet is the type of a set of keys (RFC 7517, section 8.5.2).
 const keySet = "application/jwk-set+json"
 
+const methodGet, methodHead = "GET", "HEAD"
+
 var keySetAge = "public, max-age=" + strconv.Itoa(int(identitykey.SetAge/time.Second))
 
 // publishes tells whether a request is for the environment's identity keys.
@@ -23,9 +25,9 @@ func publishes(ex *pipeline.Exchange, settings *snapshot.Settings) bool {
 // publish answers with the public halves of the environment's identity keys. They are nobody's secret: whoever reaches the node may have them.
 func (p *Proxy) publish(ex *pipeline.Exchange, by *snapshot.Snapshot) {
 	ex.Revision = by.Revision
-	if ex.Request.Method != "GET" && ex.Request.Method != "HEAD" {
+	if m := ex.Request.Method; m != methodGet && m != methodHead {
 		r := ex.Reject(problem.MethodNotAllowed, "", "the set of identity keys is only read")
-		r.Header.Add("Allow", "GET, HEAD")
+		r.Header.Add("Allow", methodGet+", "+methodHead)
 		ex.Refuse(r)
 		return
 	}

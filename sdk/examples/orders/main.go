@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", os.Getenv("LISTEN"))
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", os.Getenv("LISTEN"))
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,8 @@ func orders(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]string{
-		"subject": caller.Subject, "consumer": caller.ConsumerName, "request": r.Header.Get("X-Request-Id"),
-	})
+	body := map[string]string{"subject": caller.Subject, "consumer": caller.ConsumerName, "request": r.Header.Get("X-Request-Id")}
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		fmt.Fprintln(os.Stderr, "orders: answer:", err)
+	}
 }
