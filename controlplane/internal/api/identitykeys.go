@@ -16,8 +16,8 @@ const mediaKeySet = "application/jwk-set+json"
 
 // IdentitySets has the public halves of identity keys.
 type IdentitySets interface {
-	// Of returns those of an environment as JSON, by its id or name; an empty set where there is none.
-	Of(ctx context.Context, idOrName string) ([]byte, error)
+	// Of returns those of an environment as JSON, by its id or name, and whether there are any; where there are none, an empty set.
+	Of(ctx context.Context, idOrName string) (set []byte, some bool, err error)
 }
 
 // getIdentityKeys tells anybody by what to check identity tokens: the keys are public, and services have no access token.
@@ -26,10 +26,12 @@ func (s *Server) getIdentityKeys(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	set, err := s.IdentitySets.Of(x.context(), environment)
+	set, some, err := s.IdentitySets.Of(x.context(), environment)
 	if err != nil {
 		return err
 	}
-	x.header().Set(echo.HeaderCacheControl, "public, max-age="+strconv.Itoa(int(identitykey.SetAge/time.Second)))
+	if some { // else there may be some in a moment
+		x.header().Set(echo.HeaderCacheControl, "public, max-age="+strconv.Itoa(int(identitykey.SetAge/time.Second)))
+	}
 	return x.echo.Blob(http.StatusOK, mediaKeySet, set)
 }

@@ -45,30 +45,30 @@ func NewIdentitySets(source SetSource, now func() time.Time) *IdentitySets {
 	return &IdentitySets{source: source, now: now, slots: make(chan struct{}, setLookups), none: identitykey.Set(nil), known: map[string]knownSet{}}
 }
 
-// Of returns the set of an environment as JSON, by its id or name. That of an environment that has no keys is empty, and so is that of one that isn't
+// Of returns the set of an environment as JSON, by its id or name, and whether there is a key in it. That of an environment that has no keys is empty, and so is that of one that isn't
 // there: who may not see environments learns of none.
-func (s *IdentitySets) Of(ctx context.Context, idOrName string) ([]byte, error) {
+func (s *IdentitySets) Of(ctx context.Context, idOrName string) (set []byte, some bool, err error) {
 	if set, ok := s.remembered(idOrName); ok {
-		return set, nil
+		return set, true, nil
 	}
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to look up identity keys: %w", ctx.Err())
+		return nil, false, fmt.Errorf("wait to look up identity keys: %w", ctx.Err())
 	}
 	if set, ok := s.remembered(idOrName); ok {
-		return set, nil // somebody has looked meanwhile
+		return set, true, nil // somebody has looked meanwhile
 	}
 	set, known, err := s.source.IdentitySet(ctx, idOrName)
 	if err != nil {
-		return nil, fmt.Errorf("look up identity keys: %w", err)
+		return nil, false, fmt.Errorf("look up identity keys: %w", err)
 	}
 	if !known {
-		return s.none, nil
+		return s.none, false, nil
 	}
 	s.remember(idOrName, set)
-	return set, nil
+	return set, true, nil
 }
 
 func (s *IdentitySets) remembered(idOrName string) ([]byte, bool) {

@@ -37,8 +37,8 @@ func TestASetIsLookedUpOnceASecondHoweverManyAsk(t *testing.T) {
 		source := new(setSource)
 		sets := directory.NewIdentitySets(source, time.Now)
 		ask := func(name, want string) {
-			if set, err := sets.Of(t.Context(), name); err != nil || string(set) != want {
-				t.Errorf("%s: %s %v", name, set, err)
+			if set, some, err := sets.Of(t.Context(), name); err != nil || string(set) != want || some != (name == "production") {
+				t.Errorf("%s: %s %v %v", name, set, some, err)
 			}
 		}
 		var all sync.WaitGroup
@@ -70,11 +70,11 @@ func TestASetIsLookedUpOnceASecondHoweverManyAsk(t *testing.T) {
 func TestASetThatCantBeLookedUpIsAnError(t *testing.T) {
 	source := &setSource{err: errors.New("away")}
 	sets := directory.NewIdentitySets(source, time.Now)
-	if _, err := sets.Of(t.Context(), "production"); !errors.Is(err, source.err) {
+	if _, _, err := sets.Of(t.Context(), "production"); !errors.Is(err, source.err) {
 		t.Error(err)
 	}
 	source.err = nil
-	if _, err := sets.Of(t.Context(), "production"); err != nil {
+	if _, _, err := sets.Of(t.Context(), "production"); err != nil {
 		t.Error(err)
 	}
 }

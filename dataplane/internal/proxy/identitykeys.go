@@ -31,9 +31,13 @@ func (p *Proxy) publish(ex *pipeline.Exchange, by *snapshot.Snapshot) {
 		ex.Refuse(r)
 		return
 	}
-	_ = ex.Reply(200, p.directory.IdentityKeys().Set()) // there is no loop of stages to tell
+	keys, keep := p.directory.IdentityKeys(), keySetAge
+	if keys == nil {
+		keep = "no-store" // there may be some in a moment
+	}
+	_ = ex.Reply(200, keys.Set()) // there is no loop of stages to tell
 	ex.Verdict = pipeline.Allowed
 	ex.Response.Header.Add("Content-Type", keySet)
-	ex.Response.Header.Add("Cache-Control", keySetAge)
+	ex.Response.Header.Add("Cache-Control", keep)
 	ex.Response.Header.Add("X-Content-Type-Options", "nosniff")
 }

@@ -36,8 +36,8 @@ func (e *edge) keysAt(t *testing.T, method, path string) (status int, body []byt
 func TestTheIdentityKeysAreReadWhereTheSettingsSayAndNowhereElse(t *testing.T) {
 	const path = "/.well-known/identity-keys"
 	e, upstream := secured(t, `"identity_keys_path": "`+path+`"`)
-	if status, body, _ := e.keysAt(t, "GET", path); status != 200 || string(body) != `{"keys":[]}` {
-		t.Errorf("without keys: %d %s", status, body)
+	if status, body, header := e.keysAt(t, "GET", path); status != 200 || string(body) != `{"keys":[]}` || header["Cache-Control"] != "no-store" {
+		t.Errorf("without keys: %d %s %v", status, body, header)
 	}
 	key, err := identitykey.New(1, edgetest.Epoch, edgetest.Epoch)
 	if err != nil {

@@ -21,7 +21,7 @@ var errNoForm = errors.New("form: neither token nor headers")
 type stage struct {
 	names []string // of the fields that never come from a client
 	tells teller
-	keeps bool // the caller's own token
+	takes bool // the caller's own token out
 }
 
 // teller says in a request who calls.
@@ -30,7 +30,7 @@ type teller interface {
 }
 
 func compile(env pipeline.Env, config *policyv1.IdentityToken) (pipeline.Stage, error) {
-	s := &stage{keeps: config.GetInboundToken() == policyv1.InboundToken_INBOUND_TOKEN_KEEP}
+	s := &stage{takes: config.GetInboundToken() == policyv1.InboundToken_INBOUND_TOKEN_REMOVE}
 	var err error
 	switch {
 	case config.GetToken() != nil:
@@ -62,7 +62,7 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 	if !who.Known() {
 		return nil
 	}
-	if !s.keeps && who.Claims != nil {
+	if s.takes && who.Claims != nil {
 		strip(&ex.Request.Header, inbound[:])
 	}
 	return s.tells.tell(ex, who)

@@ -213,8 +213,8 @@ func TestTheInboundTokenIsRemovedOrKeptByChoice(t *testing.T) {
 	said := `{"iss": "https://idp.example", "sub": "alice"}`
 	fields := []string{"Authorization: Bearer theirs", "AUTHORIZATION: again"}
 	for config, want := range map[string]string{
-		least: "",
-		`{"token": {"issuer": "urn:gw"}, "inbound_token": "keep"}`: "Bearer theirs",
+		least: "Bearer theirs",
+		`{"token": {"issuer": "urn:gw"}, "inbound_token": "remove"}`: "",
 	} {
 		g := newGate(t, config)
 		if got := g.ask("Authorization", caller(t, "shop", said), fields...); got != want {

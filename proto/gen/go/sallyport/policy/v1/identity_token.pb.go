@@ -32,7 +32,7 @@ const (
 	InboundToken_INBOUND_TOKEN_UNSPECIFIED InboundToken = 0
 	// The service doesn't get it.
 	InboundToken_INBOUND_TOKEN_REMOVE InboundToken = 1
-	// The service gets it, if the authenticate policy forwards it.
+	// The service gets it, if the authenticate policy has left it.
 	InboundToken_INBOUND_TOKEN_KEEP InboundToken = 2
 )
 
@@ -263,7 +263,8 @@ type IdentityToken struct {
 	//	*IdentityToken_Token
 	//	*IdentityToken_Headers
 	Form isIdentityToken_Form `protobuf_oneof:"form"`
-	// What becomes of the token that the caller was authenticated by, where it came in Authorization and the authenticate policy left it there.
+	// What becomes of the token that the caller was authenticated by, where the authenticate policy has left it in Authorization, which it does if it is told to
+	// forward it.
 	InboundToken  *InboundToken `protobuf:"varint,3,opt,name=inbound_token,json=inboundToken,proto3,enum=sallyport.policy.v1.InboundToken,oneof" json:"inbound_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -656,12 +657,11 @@ var File_sallyport_policy_v1_identity_token_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_identity_token_proto_rawDesc = "" +
 	"\n" +
-	"(sallyport/policy/v1/identity_token.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x96\x02\n" +
+	"(sallyport/policy/v1/identity_token.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x94\x02\n" +
 	"\rIdentityToken\x12;\n" +
 	"\x05token\x18\x01 \x01(\v2#.sallyport.policy.v1.SignedIdentityH\x00R\x05token\x12@\n" +
-	"\aheaders\x18\x02 \x01(\v2$.sallyport.policy.v1.IdentityHeadersH\x00R\aheaders\x12e\n" +
-	"\rinbound_token\x18\x03 \x01(\x0e2!.sallyport.policy.v1.InboundTokenB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +
-	"\"\b\"remove\"H\x01R\finboundToken\x88\x01\x01B\r\n" +
+	"\aheaders\x18\x02 \x01(\v2$.sallyport.policy.v1.IdentityHeadersH\x00R\aheaders\x12c\n" +
+	"\rinbound_token\x18\x03 \x01(\x0e2!.sallyport.policy.v1.InboundTokenB\x16\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\b\"\x06\"keep\"H\x01R\finboundToken\x88\x01\x01B\r\n" +
 	"\x04form\x12\x05\xbaH\x02\b\x01B\x10\n" +
 	"\x0e_inbound_token\"\x9f\x05\n" +
 	"\x0eSignedIdentity\x12F\n" +
