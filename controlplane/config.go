@@ -50,6 +50,9 @@ type Config struct {
 	// OutboundAllow are ranges of addresses, besides public ones, from which the control plane may fetch what users name (a sign-in
 	// provider's or an issuer's documents): those inside the operator's network. In a loopback range plain http is let through too.
 	OutboundAllow []netip.Prefix
+	// IdentityKeyLife is for how long identity tokens are signed with one key, 1 h to 365 days; 0: 7 days. A key is published ten minutes before
+	// it signs, and for more than an hour after.
+	IdentityKeyLife time.Duration
 	// DataDir holds the bus's streams.
 	DataDir string
 
@@ -77,6 +80,9 @@ const (
 
 	leastTicketLife = time.Second
 	mostTicketLife  = 7 * 24 * time.Hour // as long as a client may keep a ticket (RFC 8446 section 4.6.1)
+
+	leastIdentityLife = time.Hour // so that there are never more keys than are published
+	mostIdentityLife  = 365 * 24 * time.Hour
 )
 
 // check returns everything that is wrong with the configuration at once.
@@ -103,6 +109,12 @@ func (c *Config) check() error {
 	if c.MetricsListen != "" && !isLoopback(c.MetricsListen) {
 		wrong = append(wrong, fmt.Errorf("metrics can't be served on %s: give them a loopback address", c.MetricsListen))
 	}
+	return errors.Join(append(wrong, c.checkLives(), c.checkStore())...)
+}
+
+// checkLives fills in how long what is renewed lives, and returns what is wrong with it.
+func (c *Config) checkLives() error {
+	var wrong []error
 	if c.NodeCertificateLife == 0 {
 		c.NodeCertificateLife = fleet.NodeLife
 	}
@@ -115,7 +127,13 @@ func (c *Config) check() error {
 	if life := c.TicketKeyLife; life < leastTicketLife || life > mostTicketLife {
 		wrong = append(wrong, fmt.Errorf("session tickets can't be sealed with one key for %v: at least %v, at most %v", life, leastTicketLife, mostTicketLife))
 	}
-	return errors.Join(append(wrong, c.checkStore())...)
+	if c.IdentityKeyLife == 0 {
+		c.IdentityKeyLife = publish.IdentityLife
+	}
+	if life := c.IdentityKeyLife; life < leastIdentityLife || life > mostIdentityLife {
+		wrong = append(wrong, fmt.Errorf("identity tokens can't be signed with one key for %v: at least %v, at most %v", life, leastIdentityLife, mostIdentityLife))
+	}
+	return errors.Join(wrong...)
 }
 
 // checkStore is the part of check that commands need too.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
@@ -90,7 +91,8 @@ type plane struct {
 	limits    *limits.Limits
 	sweeper   *denials.Sweeper
 	members   *fleet.Members
-	tickets   *publish.TicketKeeper
+	tickets   *publish.KeyKeeper
+	identity  *publish.KeyKeeper
 	issuers   *issuers.Keeper
 	asking    *fleet.Inquiries
 	keys      *idempotency.Keeper
@@ -134,6 +136,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.members = fleet.NewMembers(publisher, log)
 	p.tickets = publish.NewTicketKeeper(publisher, cfg.TicketKeyLife, log)
 	p.issuers = issuers.New(db.Issuers(), configuration, publisher, outbound.NewErrands(guard, jwk.MaxSet), log, issuerStats)
+	p.identity = publish.NewIdentityKeeper(publisher, cfg.IdentityKeyLife, log)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
 	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log).Sealing(c.vault)
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, link.client, log, fleetStats).Telling(p.members)
@@ -177,6 +180,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Tokens:       access.NewTokens(db),
 		Access:       access.NewBooks(db, db.Shelf()),
 		Epochs:       histories,
+		IdentitySets: directory.NewIdentitySets(db, time.Now),
 		Proposals:    p.proposals,
 		Idempotency:  p.keys,
 		Audit:        audit.NewLog(db.Audit(), p.heads),
@@ -282,6 +286,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.members.Run(standing) })
 	ground.Go(func() error { return p.tickets.Run(standing) })
 	ground.Go(func() error { return p.issuers.Run(standing) })
+	ground.Go(func() error { return p.identity.Run(standing) })
 	ground.Go(func() error { return p.asking.Run(standing) })
 	ground.Go(func() error { return p.warden.Run(standing) })
 	ground.Go(func() error { return p.bus.hold(standing) })

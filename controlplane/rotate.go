@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+	"github.com/sallyport/sallyport/proto/identitykey"
 )
 
 // RotateKey announces a new signing, authority or bus key. The replicas that run do the rest.
@@ -35,6 +37,25 @@ func (c *Commands) RotatePepper(ctx context.Context, environment string) (string
 		return "", err
 	}
 	return fmt.Sprintf("new keys of %s are made with pepper %d from sequence %d on; retired: %v", found.GetName(), made.Version, made.Sequence, made.Retired), nil
+}
+
+// RotateIdentityKeys makes a new key that an environment's (by id or name) identity tokens are signed with, after it has been published for a while. Of
+// a leaked one nothing is kept.
+func (c *Commands) RotateIdentityKeys(ctx context.Context, environment string, after time.Duration, leaked bool) (string, error) {
+	found, err := c.environments.Get(ctx, environment)
+	if err != nil {
+		return "", err
+	}
+	publisher := publish.New(c.core.db, catalog.New(c.core.db, c.core.log), c.core.vault, c.core.log)
+	made, err := publisher.RotateIdentityKeys(command(ctx, "rotateIdentityKeys"), found.GetId(), directory.Succession{After: after, Leaked: leaked})
+	switch {
+	case err != nil:
+		return "", err
+	case leaked:
+		return fmt.Sprintf("identity tokens of %s are signed with key %d; the keys before are gone, and services that keep the set of keys believe them for up to %v",
+			found.GetName(), made.Version, identitykey.SetAge), nil
+	}
+	return fmt.Sprintf("identity tokens of %s are signed with key %d in %v; the one before stays published for %v behind that", found.GetName(), made.Version, after, identitykey.Overlap), nil
 }
 
 // RotateTicketKeys makes a new key that an environment's (by id or name) session tickets are sealed with.

@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/admin"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/identitytoken"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
@@ -64,6 +65,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 		one(admin.StageVerdicts, float64(count), series.Kind, series.Mode.String(), string(series.Verdict))
 	}
 	one(admin.PolicyParts, float64(n.env.Parts()))
+	identitySamples(one, identitytoken.CountsOf(n.env.Shared()))
 	at := n.syncer.Position()
 	configuration, directory := n.syncer.Stats()
 	laneSamples(one, "configuration", at.Revision, configuration)

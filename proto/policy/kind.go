@@ -51,6 +51,8 @@ type Kind struct {
 	// Fleet tells whether a policy of this configuration shares something among the nodes of the fleet, who must then know
 	// who is in it.
 	Fleet func(proto.Message) bool
+	// Signs tells whether a policy of this configuration signs with the environment's identity keys, which there must then be.
+	Signs func(proto.Message) bool
 	// Effects says what it means for callers that a policy in force changes, beyond its fields: nil before, it comes; nil
 	// after, it goes. Configurations have their defaults filled in.
 	Effects func(before, after proto.Message) []Effect
@@ -75,6 +77,7 @@ type Contract[M proto.Message] struct {
 	Traits      Traits
 	Capability  uint32                         // 0: every node knows the kind
 	Fleet       func(M) bool                   // nil: never
+	Signs       func(M) bool                   // nil: never
 	Effects     func(before, after M) []Effect // nil: the fields that differ say enough
 	Access      func(M, Names) []Statement     // nil: callers see nothing of it
 	Admits      func(M) func(Caller) Admission // nil: it stands in no caller's way
@@ -90,12 +93,16 @@ func Define[M proto.Message](c Contract[M]) Kind {
 		Phase:    func(proto.Message) Phase { return c.Phases[0] },
 		Validate: func(proto.Message) []problem.Violation { return nil },
 		Fleet:    func(proto.Message) bool { return false },
+		Signs:    func(proto.Message) bool { return false },
 		Effects:  effectsOf(c.Effects),
 		Access:   accessOf(c.Access),
 		Admits:   admitsOf(c.Admits),
 	}
 	if c.Fleet != nil {
 		kind.Fleet = func(m proto.Message) bool { return c.Fleet(m.(M)) }
+	}
+	if c.Signs != nil {
+		kind.Signs = func(m proto.Message) bool { return c.Signs(m.(M)) }
 	}
 	if c.Phase != nil {
 		kind.Phase = func(m proto.Message) Phase { return c.Phase(m.(M)) }

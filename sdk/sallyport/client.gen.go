@@ -1560,6 +1560,9 @@ type EnvironmentSettings struct {
 
 	// ProxyProtocolFrom Address ranges (CIDR) of load balancers that name the client by the PROXY protocol (version 1 or 2). A connection from inside one of them must begin with its header; from anywhere else none is read, and what looks like one is no request.
 	ProxyProtocolFrom []string `json:"proxy_protocol_from,omitempty,omitzero"`
+
+	// IdentityKeysPath Path at which nodes themselves answer with the public halves of the environment's identity keys (JWKS, RFC 7517), under any host and to anybody: where services behind them learn by what to check identity tokens. It goes before all routes. Absent: nowhere.
+	IdentityKeysPath string `json:"identity_keys_path,omitempty,omitzero"`
 }
 
 // EnvironmentSettingsName Always "settings".
@@ -6376,6 +6379,13 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 	PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetIdentityKeys Read by what services check identity tokens
+	//
+	// The public halves of the keys that the environment's identity tokens are signed with, as a JWKS (RFC 7517). Anybody may read them. A key is here before it signs, and until the last token that it signed has ended; keep the set for as long as Cache-Control says. An environment that has none, or that isn't there, has an empty set.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/identity-keys (the `GetIdentityKeys` operationId).
+	GetIdentityKeys(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListIssuers List issuers
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
@@ -8857,6 +8867,23 @@ func (c *Client) PutGuardrailWithBody(ctx context.Context, environment Environme
 // Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 func (c *Client) PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutGuardrailRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIdentityKeys Read by what services check identity tokens
+//
+// The public halves of the keys that the environment's identity tokens are signed with, as a JWKS (RFC 7517). Anybody may read them. A key is here before it signs, and until the last token that it signed has ended; keep the set for as long as Cache-Control says. An environment that has none, or that isn't there, has an empty set.
+//
+// Corresponds with GET /api/v1/environments/{environment}/identity-keys (the `GetIdentityKeys` operationId).
+func (c *Client) GetIdentityKeys(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIdentityKeysRequest(c.Server, environment)
 	if err != nil {
 		return nil, err
 	}
@@ -16070,6 +16097,40 @@ func NewPutGuardrailRequestWithBody(server string, environment EnvironmentKey, k
 			req.Header.Set("If-None-Match", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetIdentityKeysRequest constructs an http.Request for the GetIdentityKeys method
+func NewGetIdentityKeysRequest(server string, environment EnvironmentKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/identity-keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -24974,6 +25035,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 	PutGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*PutGuardrailResponse, error)
 
+	// GetIdentityKeysWithResponse Read by what services check identity tokens
+	//
+	// The public halves of the keys that the environment's identity tokens are signed with, as a JWKS (RFC 7517). Anybody may read them. A key is here before it signs, and until the last token that it signed has ended; keep the set for as long as Cache-Control says. An environment that has none, or that isn't there, has an empty set.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/identity-keys (the `GetIdentityKeys` operationId).
+	GetIdentityKeysWithResponse(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*GetIdentityKeysResponse, error)
+
 	// ListIssuersWithResponse List issuers
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -29347,6 +29417,65 @@ func (r PutGuardrailResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutGuardrailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetIdentityKeysResponse200Headers the declared response headers of an HTTP 200 response for GetIdentityKeys
+type GetIdentityKeysResponse200Headers struct {
+	CacheControl string
+}
+
+type GetIdentityKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationJwkSetJSON200 the response for an HTTP 200 `application/jwk-set+json` response
+	ApplicationJwkSetJSON200 *struct {
+		Keys []map[string]interface{} `json:"keys"`
+	}
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetIdentityKeysResponse200Headers
+}
+
+// GetApplicationJwkSetJSON200 returns the response for an HTTP 200 `application/jwk-set+json` response
+func (r GetIdentityKeysResponse) GetApplicationJwkSetJSON200() *struct {
+	Keys []map[string]interface{} `json:"keys"`
+} {
+	return r.ApplicationJwkSetJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetIdentityKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIdentityKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIdentityKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIdentityKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIdentityKeysResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -37001,6 +37130,21 @@ func (c *ClientWithResponses) PutGuardrailWithResponse(ctx context.Context, envi
 	return ParsePutGuardrailResponse(rsp)
 }
 
+// GetIdentityKeysWithResponse Read by what services check identity tokens
+//
+// The public halves of the keys that the environment's identity tokens are signed with, as a JWKS (RFC 7517). Anybody may read them. A key is here before it signs, and until the last token that it signed has ended; keep the set for as long as Cache-Control says. An environment that has none, or that isn't there, has an empty set.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/identity-keys (the `GetIdentityKeys` operationId).
+func (c *ClientWithResponses) GetIdentityKeysWithResponse(ctx context.Context, environment EnvironmentKey, reqEditors ...RequestEditorFn) (*GetIdentityKeysResponse, error) {
+	rsp, err := c.GetIdentityKeys(ctx, environment, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIdentityKeysResponse(rsp)
+}
+
 // ListIssuersWithResponse List issuers
 //
 // Returns a wrapper object for the known response body format(s).
@@ -42232,6 +42376,54 @@ func ParsePutGuardrailResponse(rsp *http.Response) (*PutGuardrailResponse, error
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetIdentityKeysResponse parses an HTTP response from a GetIdentityKeysWithResponse call
+func ParseGetIdentityKeysResponse(rsp *http.Response) (*GetIdentityKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIdentityKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest struct {
+			Keys []map[string]interface{} `json:"keys"`
+		}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationJwkSetJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetIdentityKeysResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

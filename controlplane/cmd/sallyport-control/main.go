@@ -29,6 +29,9 @@ const usage = `sallyport-control is Sallyport's control plane.
                                                         make new API keys with a new pepper
   sallyport-control rotate ticket-keys -environment <id or name>
                                                         seal TLS session tickets with a new key; those of the two before it are still taken
+  sallyport-control rotate identity-keys -environment <id or name> [-after 10m] [-leaked]
+                                                        sign identity tokens with a new key, once services have had the time to fetch it;
+                                                        with -leaked at once, and the keys before are good no more
   sallyport-control rotate root                         seal everything under SALLYPORT_NEW_ROOT_KEY (or _FILE); stop all replicas first
   sallyport-control root lost                           go on under a new root key, without what the lost one sealed (see KEYS.md)
   sallyport-control rotate status                       say how far rotations are, and which nodes they wait for
@@ -92,6 +95,7 @@ func commands() []command {
 		{[]string{"rotate", "bus"}, rotateKey("bus")},
 		{[]string{"rotate", "pepper"}, rotatePepper},
 		{[]string{"rotate", "ticket-keys"}, rotateTicketKeys},
+		{[]string{"rotate", "identity-keys"}, rotateIdentityKeys},
 		{[]string{"rotate", "root"}, rotateRoot},
 		{[]string{"root", "lost"}, replaceLostRoot},
 		{[]string{"rotate", "status"}, rotationStatus},

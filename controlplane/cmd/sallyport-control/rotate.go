@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"time"
 
 	"github.com/sallyport/sallyport/controlplane"
+	"github.com/sallyport/sallyport/proto/identitykey"
 )
 
 // rotateKey returns the command that rotates a kind of key.
@@ -25,6 +27,28 @@ func rotatePepper(ctx context.Context, t terminal, args []string) error {
 
 func rotateTicketKeys(ctx context.Context, t terminal, args []string) error {
 	return rotateOfEnvironment(ctx, t, args, "ticket-keys", (*controlplane.Commands).RotateTicketKeys)
+}
+
+// mostLead bounds how long a key may be published before it signs.
+const mostLead = 24 * time.Hour
+
+func rotateIdentityKeys(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("rotate identity-keys", flag.ContinueOnError)
+	environment := flags.String("environment", "", "`id or name` of the environment")
+	after := flags.Duration("after", identitykey.Lead, "how `long` the new key is published before it signs; services may keep the set of keys for "+identitykey.SetAge.String())
+	leaked := flags.Bool("leaked", false, "the new key signs at once, and all before it are gone")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	switch {
+	case *environment == "":
+		return errors.New("rotate identity-keys needs -environment")
+	case *after < 0 || *after > mostLead:
+		return fmt.Errorf("rotate identity-keys: -after is at least 0s and at most %v", mostLead)
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.RotateIdentityKeys(ctx, *environment, *after, *leaked)
+	})
 }
 
 // rotateOfEnvironment is the command that rotates what each environment has of its own.

@@ -22,7 +22,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	text := fromEnvironment(t, flags)
-	var busURLs, natsURL, readyFile, nodeLife, ticketLife, outboundAllow string
+	var busURLs, natsURL, readyFile, nodeLife, ticketLife, identityLife, outboundAllow string
 	text(&cfg.AdminListen, "admin-listen", "127.0.0.1:7001", "`address` of the admin API; off loopback only with TLS")
 	text(&cfg.AdminCertificate, "admin-certificate", "", "PEM `file` with the admin API's certificate and its chain")
 	text(&cfg.AdminKey, "admin-key", "", "PEM `file` with that certificate's key")
@@ -35,6 +35,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	text(&nodeLife, "node-certificate-life", "24h", "how `long` a node's certificate lives; nodes renew theirs at half of it")
 	text(&ticketLife, "ticket-key-life", "12h", "how `long` TLS session tickets are sealed with one key; the two before it are still taken")
 	text(&outboundAllow, "outbound-allow", "", "comma-separated `ranges` of addresses that aren't public and may be fetched from all the same, for users (sign-in providers, issuers): 10.1.0.0/16")
+	text(&identityLife, "identity-key-life", "168h", "how `long` identity tokens are signed with one key")
 	text(&cfg.DataDir, "data-dir", "", "`folder` that holds the bus's streams")
 	text(&readyFile, "ready-file", "", "`file` to write the addresses to, as JSON, when all of them listen")
 	if err := parse(flags, t, args); err != nil {
@@ -52,6 +53,9 @@ func serve(ctx context.Context, t terminal, args []string) error {
 			return fmt.Errorf("--outbound-allow: %w", err)
 		}
 		cfg.OutboundAllow = append(cfg.OutboundAllow, allowed.Masked())
+	}
+	if cfg.IdentityKeyLife, err = time.ParseDuration(identityLife); err != nil {
+		return fmt.Errorf("--identity-key-life: %w", err)
 	}
 	cfg.BusURLs, cfg.NATSURLs = list(busURLs), list(natsURL)
 	if readyFile != "" {

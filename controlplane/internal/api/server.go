@@ -32,6 +32,7 @@ type Config struct {
 	Tokens       Tokens
 	Access       *access.Books
 	Epochs       Epochs
+	IdentitySets IdentitySets
 	Proposals    Proposals
 	Idempotency  Idempotency
 	Audit        Audit
@@ -134,6 +135,7 @@ func (s *Server) handlers() map[string]handler {
 		"getEnvironment":    s.getEnvironment,
 		"listLimits":        s.listLimits,
 		"listEpochs":        s.listEpochs,
+		"getIdentityKeys":   s.getIdentityKeys,
 
 		"applyChanges":      s.applyChanges,
 		"listRevisions":     s.listRevisions,

@@ -118,6 +118,7 @@ func newWorld(t *testing.T) *world {
 		Directory:    directory.New(db),
 		JoinTokens:   fleet.NewJoinTokens(db.Fleet(), authority),
 		Epochs:       w.epochs,
+		IdentitySets: directory.NewIdentitySets(db, time.Now),
 		Proposals: proposals.New(proposals.Config{
 			Store: db.Proposals(), Publisher: publisher, Sealer: vault, Face: api.Face{}, Logger: log, Now: time.Now,
 		}),

@@ -17,14 +17,15 @@ import (
 
 // Collections of the directory.
 const (
-	Consumers  = "consumers"
-	APIKeys    = "api-keys"
-	Secrets    = "secrets"
-	Blocks     = "blocks"
-	Passwords  = "passwords"
-	Peppers    = "peppers"     // no collection of the API
-	Fleets     = "fleets"      // no collection of the API
-	TicketKeys = "ticket-keys" // no collection of the API
+	Consumers    = "consumers"
+	APIKeys      = "api-keys"
+	Secrets      = "secrets"
+	Blocks       = "blocks"
+	Passwords    = "passwords"
+	Peppers      = "peppers"       // no collection of the API
+	Fleets       = "fleets"        // no collection of the API
+	TicketKeys   = "ticket-keys"   // no collection of the API
+	IdentityKeys = "identity-keys" // no collection of the API
 )
 
 // lastUsed is the field of an API key that is counted and not written: it is in no version of it.

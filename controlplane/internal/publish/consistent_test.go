@@ -137,7 +137,7 @@ func (r *replica) directoryHolds() {
 	if sum := set.Head(); !bytes.Equal(sum[:], head.Digest) {
 		r.t.Errorf("directory: digest from scratch %s, stored %x", sum, head.Digest)
 	}
-	rows := r.count("consumers") + r.count("api_keys") + r.count("secrets") + r.count("peppers") + r.count("blocks") + r.count("ticket_keys")
+	rows := r.count("consumers") + r.count("api_keys") + r.count("secrets") + r.count("peppers") + r.count("blocks") + r.count("ticket_keys") + r.count("identity_keys")
 	var sets int // of issuers that are there; all that these tests write have something to say
 	if err := r.db.Pool().QueryRow(r.t.Context(), `SELECT count(*) FROM issuer_keys WHERE environment = $1 AND deleted_at IS NULL`, r.env).Scan(&sets); err != nil {
 		r.t.Fatal(err)

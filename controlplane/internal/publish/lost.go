@@ -13,7 +13,7 @@ import (
 )
 
 // ForgetSealed takes out of an environment's directory what was sealed under a root key that is lost, and gives it a
-// new pepper and new ticket keys. API keys and secrets stay by name: a key is good for being rotated only, and a secret has a value that
+// new pepper, new ticket keys and new identity keys. API keys and secrets stay by name: a key is good for being rotated only, and a secret has a value that
 // nobody knows until it is given another.
 func (p *Publisher) ForgetSealed(ctx context.Context, environment string) error {
 	ctx, cancel := context.WithTimeout(recorded(audit.WithDraft(ctx, audit.NewDraft(audit.Origin{Actor: audit.Command, Operation: operationLoseRootKey})), environment, access.Actor{}, operationLoseRootKey), writeTimeout)
@@ -59,6 +59,13 @@ func (p *Publisher) forgetSealed(ctx context.Context, tx Tx, environment string)
 	}
 	if known {
 		entries, replaced[tickets.Key] = append(entries, tickets), true
+	}
+	identity, known, err := p.lostIdentity(ctx, tx, environment)
+	if err != nil {
+		return directory.Step{}, err
+	}
+	if known {
+		entries, replaced[identity.Key] = append(entries, identity), true
 	}
 	for _, key := range keys {
 		if !replaced[key] {

@@ -16,6 +16,7 @@ const (
 	operationRecall      = "takeBackDenials"
 	operationPepper      = "rotatePepper"
 	operationTickets     = "rotateTicketKeys"
+	operationIdentity    = "rotateIdentityKeys"
 	operationSettle      = "settleFleet"
 	operationReportKeys  = "reportIssuerKeys"
 	operationTrustKeys   = "trustIssuerKeys"

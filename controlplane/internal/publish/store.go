@@ -33,6 +33,7 @@ type Tx interface {
 	PepperTx
 	TicketTx
 	KeySetTx
+	IdentityTx
 }
 
 // Environment is what a writer needs to know of one.

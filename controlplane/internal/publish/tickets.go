@@ -42,13 +42,25 @@ func (w *writing) speaksTLS() bool {
 // firstEntries returns the entries about the environment itself that the batch is the first to need. What no object of the
 // configuration asks for is in no directory: older nodes would refuse it, and with it every entry behind it.
 func (w *writing) firstEntries(ctx context.Context) ([]directory.Entry, error) {
-	entries, err := w.missingFleet(ctx)
-	if err != nil || !w.speaksTLS() {
-		return entries, err
+	var entries []directory.Entry
+	for _, first := range []func(context.Context) ([]directory.Entry, error){w.missingFleet, w.firstTickets, w.firstIdentity} {
+		found, err := first(ctx)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, found...)
+	}
+	return entries, nil
+}
+
+// firstTickets returns the entry of the environment's first ticket key, if the batch is the first to need one.
+func (w *writing) firstTickets(ctx context.Context) ([]directory.Entry, error) {
+	if !w.speaksTLS() {
+		return nil, nil
 	}
 	known, err := w.tx.HasTickets(ctx, w.batch.Environment)
 	if err != nil || known {
-		return entries, err
+		return nil, err
 	}
 	keys, err := directory.NextTickets(w.sealer, w.batch.Environment, directory.Tickets{}, w.environment.Configuration.Epoch, w.now)
 	if err != nil {
@@ -60,7 +72,7 @@ func (w *writing) firstEntries(ctx context.Context) ([]directory.Entry, error) {
 			return nil, fmt.Errorf("write the ticket keys: %w", err)
 		}
 	}
-	return append(entries, keys.Entry), nil
+	return []directory.Entry{keys.Entry}, nil
 }
 
 // RotateTickets makes a new key that session tickets are sealed with. Those of the two keys before it are still taken;

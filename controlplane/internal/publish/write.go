@@ -309,7 +309,7 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 		return err
 	}
 	entries := append(w.rows.entries(), sets...)
-	if len(entries) == 0 && !w.sharesAmongFleet() && !w.speaksTLS() {
+	if len(entries) == 0 && !w.sharesAmongFleet() && !w.speaksTLS() && !w.signsIdentities() {
 		return nil
 	}
 	head, err := w.tx.LockDirectory(ctx, w.batch.Environment)

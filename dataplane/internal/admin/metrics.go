@@ -34,6 +34,9 @@ const (
 	ProtocolErrors       = "sallyport_edge_protocol_errors_total"
 	StageVerdicts        = "sallyport_edge_stage_verdicts_total"
 	PolicyParts          = "sallyport_edge_policy_parts"
+	IdentityTokens       = "sallyport_edge_identity_tokens_total"
+	IdentityTokensHeld   = "sallyport_edge_identity_tokens_held"
+	IdentityTokensBytes  = "sallyport_edge_identity_tokens_bytes"
 	LaneNumber           = "sallyport_edge_lane_number"
 	LaneConnected        = "sallyport_edge_lane_connected"
 	LaneStates           = "sallyport_edge_lane_states_total"
@@ -89,6 +92,9 @@ func Metrics() []Metric {
 		{Name: ProtocolErrors, Help: "Requests that break the rules of HTTP, by which.", Labels: []string{"reason"}},
 		{Name: StageVerdicts, Help: "Verdicts of stages.", Labels: []string{"kind", "mode", "verdict"}},
 		{Name: PolicyParts, Help: "Parts kept over revisions (tables of limits, pools of connections).", Gauge: true},
+		{Name: IdentityTokens, Help: "Identity tokens that were signed, and such that were forgotten to make room (evicted).", Labels: []string{"event"}},
+		{Name: IdentityTokensHeld, Help: "Identity tokens held to be used again.", Gauge: true},
+		{Name: IdentityTokensBytes, Help: "What they take of the memory; at most 64 MiB.", Gauge: true},
 		{Name: LaneNumber, Help: "Revision or sequence in force.", Labels: []string{"lane"}, Gauge: true},
 		{Name: LaneConnected, Help: "1 while the lane's stream is open.", Labels: []string{"lane"}, Gauge: true},
 		{Name: LaneStates, Help: "States received or answered, by what became of them.", Labels: []string{"lane", "event"}},

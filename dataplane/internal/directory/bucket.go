@@ -20,6 +20,7 @@ const (
 	kindFleet
 	kindTicketKeys
 	kindPassword
+	kindIdentityKeys
 )
 
 // An API key's record is the rest of its digest, its id, the number of its consumer and the index of what it has in common with other

@@ -25,6 +25,7 @@ type Change struct {
 	peppers      *peppers
 	fleet        *Fleet
 	tickets      *TicketKeys
+	identity     *IdentityKeys
 	tree         *digest.Tree
 }
 
@@ -76,5 +77,6 @@ func (c *Change) swap() {
 	s.peppers.Store(c.peppers)
 	s.fleet.Store(c.fleet)
 	s.tickets.Store(c.tickets)
+	s.identity.Store(c.identity)
 	s.tree = c.tree
 }

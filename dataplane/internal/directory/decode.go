@@ -52,6 +52,7 @@ type fact struct {
 	fleet    *Fleet
 	tickets  *TicketKeys
 	password *Password
+	identity *IdentityKeys
 }
 
 var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
@@ -133,6 +134,8 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 		return f.takeTicketKeys(body.TicketKeys)
 	case *directoryv1.Entry_Password:
 		return f.takePassword(body.Password)
+	case *directoryv1.Entry_IdentityKeys:
+		return f.takeIdentityKeys(body.IdentityKeys)
 	default:
 		return digest.Key{}, fmt.Errorf("%w: none of the facts that this build knows", ErrMalformed)
 	}

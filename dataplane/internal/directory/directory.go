@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/proto/id"
 )
 
-// Directory holds the entries of one environment. Its readers (Key, Password, Consumer, Secret, Peppers, TicketKeys,
+// Directory holds the entries of one environment. Its readers (Key, Password, Consumer, Secret, Peppers, TicketKeys, IdentityKeys,
 // Admit, Denied, AddressBlocked, Head, Counts) may be called by any goroutine at any time; of its writers only one is at work at
 // a time.
 type Directory struct {
@@ -149,6 +149,10 @@ func (d *Directory) Fleet() *Fleet { return d.state.Load().fleet.Load() }
 // TicketKeys returns what TLS session tickets are sealed with, the same pointer until that changes; nil when the directory doesn't
 // say. It takes no lock.
 func (d *Directory) TicketKeys() *TicketKeys { return d.state.Load().tickets.Load() }
+
+// IdentityKeys returns what identity tokens are signed with, the same pointer until that changes; nil when the directory doesn't say. It
+// takes no lock.
+func (d *Directory) IdentityKeys() *IdentityKeys { return d.state.Load().identity.Load() }
 
 // Head returns the sequence that the directory is at, and the digest of all its entries.
 func (d *Directory) Head() (sequence uint64, sum digest.Sum) {

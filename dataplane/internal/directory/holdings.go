@@ -37,7 +37,7 @@ func (d *Directory) BucketHashes(at uint16) []digest.Hash {
 }
 
 // Stored returns the bytes of the entries of a bucket that have one of these hashes, as they came. They aren't kept: they are made again
-// of what they said, and left out if that doesn't give the hash. Secrets, peppers, ticket keys and the fleet are left out too: nobody asks a node for
+// of what they said, and left out if that doesn't give the hash. Secrets, peppers, keys of the fleet and the fleet are left out too: nobody asks a node for
 // them.
 func (d *Directory) Stored(at uint16, wanted map[digest.Hash]bool) [][]byte {
 	d.writing.Lock()
@@ -73,7 +73,7 @@ func (s *state) stored(l *line, at uint16) ([]byte, bool) {
 		}}
 	case kindBlock:
 		entry.Body = &directoryv1.Entry_Block{Block: l.odd.block()}
-	case kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword:
+	case kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
 		return nil, false
 	}
 	stored, err := proto.MarshalOptions{Deterministic: true}.Marshal(entry)

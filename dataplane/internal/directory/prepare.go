@@ -35,7 +35,7 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 		secrets: s.secrets.change(), passwords: s.passwords.change(),
 		blocking: newBlocking(s.blocks.Load()),
 		peppers:  s.peppers.Load(), grownPeppers: s.peppers.Load(),
-		fleet: s.fleet.Load(), tickets: s.tickets.Load(),
+		fleet: s.fleet.Load(), tickets: s.tickets.Load(), identity: s.identity.Load(),
 		tree: s.tree.Clone(),
 	}
 	m := &s.desk
@@ -136,6 +136,8 @@ func (c *Change) take(l *line, gone bool) {
 		c.fleet = nil
 	case kindTicketKeys:
 		c.tickets = nil
+	case kindIdentityKeys:
+		c.identity = nil
 	case kindKey, kindBlock:
 	}
 }
@@ -164,6 +166,8 @@ func (c *Change) put(f *fact, l *line) error {
 		c.fleet = f.fleet
 	case kindTicketKeys:
 		c.tickets = f.tickets
+	case kindIdentityKeys:
+		c.identity = f.identity
 	case kindKey:
 		number, err = c.people.number(f.holder)
 	}
@@ -178,7 +182,7 @@ func (s *state) record(f *fact) (record, error) {
 	case kindBlock:
 		r.consumer, r.expires = f.target.key, f.until
 		r.detail = uint32(f.target.sort)<<8 | uint32(f.target.bits)
-	case kindConsumer, kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword:
+	case kindConsumer, kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
 	case kindKey:
 		var err error
 		if r.detail, err = s.internAttributes(f); err != nil {
@@ -197,7 +201,7 @@ func (l *line) set(r *record, hash digest.Hash, number uint32) {
 		l.tag, l.expires = tagOf(&r.key), r.expires
 		l.rest, l.id, l.attributes = [restSize]byte(r.key[restFrom:]), r.id, r.detail
 	case kindConsumer:
-	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
 		odd := *r
 		l.odd = &odd
 	}
@@ -217,6 +221,6 @@ func (c *Counts) add(k kind, n int) {
 		c.Blocks += n
 	case kindPassword:
 		c.Passwords += n
-	case kindFleet, kindTicketKeys: // there is one, or none
+	case kindFleet, kindTicketKeys, kindIdentityKeys: // there is one, or none
 	}
 }

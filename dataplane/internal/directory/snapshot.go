@@ -118,6 +118,8 @@ func (b *builder) add(key, stored []byte) error {
 		b.state.fleet.Store(f.fleet)
 	case kindTicketKeys:
 		b.state.tickets.Store(f.tickets)
+	case kindIdentityKeys:
+		b.state.identity.Store(f.identity)
 	case kindKey, kindConsumer:
 	}
 	return nil

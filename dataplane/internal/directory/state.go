@@ -17,6 +17,7 @@ type state struct {
 	blocks    atomic.Pointer[blocks] // nil: none
 	fleet     atomic.Pointer[Fleet]
 	tickets   atomic.Pointer[TicketKeys]
+	identity  atomic.Pointer[IdentityKeys]
 	scopes    interned[*scopes] // the writer's; readers find them by their attributes
 	addresses interned[*addresses]
 

@@ -158,6 +158,14 @@ func (e *Edge) Fleet(t testing.TB, nodes ...id.ID) {
 	e.commit(t, Entry(t, digest.KeyOf("fleets", "fleet"), &directoryv1.Entry{Body: &directoryv1.Entry_Fleet{Fleet: fleet}}))
 }
 
+// IdentityKeys says what identity tokens are signed with, newest first.
+func (e *Edge) IdentityKeys(t testing.TB, keys ...*directoryv1.IdentityKey) {
+	t.Helper()
+	e.commit(t, Entry(t, digest.KeyOf("identity-keys", "identity-keys"), &directoryv1.Entry{Body: &directoryv1.Entry_IdentityKeys{
+		IdentityKeys: &directoryv1.IdentityKeys{Keys: keys},
+	}}))
+}
+
 func (e *Edge) addPepper(t testing.TB) {
 	t.Helper()
 	e.commit(t, Entry(t, digest.KeyOf("peppers", "1"), &directoryv1.Entry{Body: &directoryv1.Entry_Pepper{

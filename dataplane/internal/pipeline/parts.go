@@ -42,6 +42,14 @@ func Part[T any](p *Parts, sort, content string, create func() (*T, error)) (*T,
 	return part, nil
 }
 
+// Find returns the part of a sort and content that is alive; nil: there is none.
+func Find[T any](p *Parts, sort, content string) *T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, _ := p.known[partKey{sort: sort, content: content}].(weakPart[T])
+	return known.Value()
+}
+
 // Len returns the number of parts that are alive, or were until lately.
 func (p *Parts) Len() int {
 	p.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cel"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/identitytoken"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/requestlimits"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/respond"
@@ -26,6 +27,7 @@ func All() []pipeline.Binding {
 		cel.Binding,
 		cors.Binding,
 		headers.Binding,
+		identitytoken.Binding,
 		ratelimit.Binding,
 		requestlimits.Binding,
 		respond.Binding,

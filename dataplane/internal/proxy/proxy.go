@@ -161,6 +161,10 @@ func (p *Proxy) find(ex *pipeline.Exchange, current *snapshot.Snapshot) *snapsho
 		redirect(ex, current)
 		return nil
 	}
+	if publishes(ex, current.Settings) {
+		p.publish(ex, current)
+		return nil
+	}
 	route, err := current.Route(ex)
 	if err != nil {
 		refuse(ex, err)

@@ -59,6 +59,9 @@ func NewEnv(config Config) *Env {
 	return e
 }
 
+// Shared returns the parts themselves.
+func (e *Env) Shared() *pipeline.Parts { return e.parts }
+
 // Parts returns how many parts are kept over revisions.
 func (e *Env) Parts() int { return e.parts.Len() }
 

@@ -38,6 +38,8 @@ type Settings struct {
 	Path path.Form
 	// Connections bound those of clients.
 	Connections ClientConnections
+	// IdentityKeysPath is where anybody reads the public halves of the identity keys; "": nowhere.
+	IdentityKeysPath string
 }
 
 // tracedPerMillion is the share where the settings name none.
@@ -109,6 +111,7 @@ func newSettings(m *configv1.EnvironmentSettings) (*Settings, error) {
 	s := &Settings{
 		TrustedProxies: trusted, AllowedTargets: allowed, MaxStaleness: m.GetMaxStaleness().AsDuration(), TracedPerMillion: tracedPerMillion,
 		Path: formOf(m.GetPath()), Connections: connectionsOf(m.GetConnections()),
+		IdentityKeysPath: m.GetIdentityKeysPath(),
 	}
 	if s.ProxyProtocolFrom, err = parseRanges(m.GetProxyProtocolFrom()); err != nil {
 		return nil, fmt.Errorf("proxy_protocol_from: %w", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/proto/policy/cel"
 	"github.com/sallyport/sallyport/proto/policy/cors"
 	"github.com/sallyport/sallyport/proto/policy/headers"
+	"github.com/sallyport/sallyport/proto/policy/identitytoken"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 	"github.com/sallyport/sallyport/proto/policy/requestlimits"
 	"github.com/sallyport/sallyport/proto/policy/respond"
@@ -31,6 +32,7 @@ var all = []policy.Kind{
 	cel.Kind,
 	cors.Kind,
 	headers.Kind,
+	identitytoken.Kind,
 	ratelimit.Kind,
 	requestlimits.Kind,
 	respond.Kind,

@@ -232,6 +232,16 @@ type IdempotencyKey struct {
 	CreatedAt  time.Time
 }
 
+type IdentityKey struct {
+	Environment string
+	Version     int32
+	Epoch       int64
+	EntryKey    []byte
+	RotatedAt   time.Time
+	TrimAt      *time.Time
+	PublicSet   []byte
+}
+
 type Inquiry struct {
 	ID          pgtype.UUID
 	Environment string

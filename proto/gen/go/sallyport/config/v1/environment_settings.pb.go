@@ -113,8 +113,11 @@ type EnvironmentSettings struct {
 	// Address ranges (CIDR) of load balancers that name the client by the PROXY protocol (version 1 or 2). A connection from inside
 	// one of them must begin with its header; from anywhere else none is read, and what looks like one is no request.
 	ProxyProtocolFrom []string `protobuf:"bytes,19,rep,name=proxy_protocol_from,json=proxyProtocolFrom,proto3" json:"proxy_protocol_from,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Path at which nodes themselves answer with the public halves of the environment's identity keys (JWKS, RFC 7517), under any host and to anybody:
+	// where services behind them learn by what to check identity tokens. It goes before all routes. Absent: nowhere.
+	IdentityKeysPath string `protobuf:"bytes,25,opt,name=identity_keys_path,json=identityKeysPath,proto3" json:"identity_keys_path,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *EnvironmentSettings) Reset() {
@@ -243,6 +246,13 @@ func (x *EnvironmentSettings) GetProxyProtocolFrom() []string {
 		return x.ProxyProtocolFrom
 	}
 	return nil
+}
+
+func (x *EnvironmentSettings) GetIdentityKeysPath() string {
+	if x != nil {
+		return x.IdentityKeysPath
+	}
+	return ""
 }
 
 // PathReading says what becomes of paths that software reads in two ways: they are refused, or given the one reading that routes, policies and
@@ -604,7 +614,7 @@ var File_sallyport_config_v1_environment_settings_proto protoreflect.FileDescrip
 
 const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\n" +
-	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xb1\a\n" +
+	".sallyport/config/v1/environment_settings.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xc7\b\n" +
 	"\x13EnvironmentSettings\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12L\n" +
@@ -621,7 +631,8 @@ const file_sallyport_config_v1_environment_settings_proto_rawDesc = "" +
 	"\x04path\x18\x10 \x01(\v2 .sallyport.config.v1.PathReadingB\x06\xaa\xbb\x18\x02H\x04R\x04path\x12P\n" +
 	"\vconnections\x18\x11 \x01(\v2&.sallyport.config.v1.ClientConnectionsB\x06\xaa\xbb\x18\x02H\x04R\vconnections\x12=\n" +
 	"\x03tls\x18\x12 \x01(\v2\x1e.sallyport.config.v1.ClientTlsB\x06\xaa\xbb\x18\x02H\x04H\x02R\x03tls\x88\x01\x01\x12A\n" +
-	"\x13proxy_protocol_from\x18\x13 \x03(\tB\x11\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01\xaa\xbb\x18\x02H\x04R\x11proxyProtocolFrom\x1a9\n" +
+	"\x13proxy_protocol_from\x18\x13 \x03(\tB\x11\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01\xaa\xbb\x18\x02H\x04R\x11proxyProtocolFrom\x12\x93\x01\n" +
+	"\x12identity_keys_path\x18\x19 \x01(\tBe\xbaH>\xd8\x01\x01r9\x18\xff\x0124^(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$\xaa\xbb\x18 B\x1c\x12\x1a/.well-known/identity-keysH\x05R\x10identityKeysPath\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x12\n" +

@@ -40,6 +40,7 @@ type Entry struct {
 	//	*Entry_TicketKeys
 	//	*Entry_KeySet
 	//	*Entry_Password
+	//	*Entry_IdentityKeys
 	Body          isEntry_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -163,6 +164,15 @@ func (x *Entry) GetPassword() *Password {
 	return nil
 }
 
+func (x *Entry) GetIdentityKeys() *IdentityKeys {
+	if x != nil {
+		if x, ok := x.Body.(*Entry_IdentityKeys); ok {
+			return x.IdentityKeys
+		}
+	}
+	return nil
+}
+
 type isEntry_Body interface {
 	isEntry_Body()
 }
@@ -212,6 +222,11 @@ type Entry_Password struct {
 	Password *Password `protobuf:"bytes,10,opt,name=password,proto3,oneof"`
 }
 
+type Entry_IdentityKeys struct {
+	// What identity tokens are signed with; one in an environment.
+	IdentityKeys *IdentityKeys `protobuf:"bytes,9,opt,name=identity_keys,json=identityKeys,proto3,oneof"`
+}
+
 func (*Entry_Consumer) isEntry_Body() {}
 
 func (*Entry_ApiKey) isEntry_Body() {}
@@ -229,6 +244,8 @@ func (*Entry_TicketKeys) isEntry_Body() {}
 func (*Entry_KeySet) isEntry_Body() {}
 
 func (*Entry_Password) isEntry_Body() {}
+
+func (*Entry_IdentityKeys) isEntry_Body() {}
 
 // Consumer is who calls an API.
 type Consumer struct {
@@ -1229,11 +1246,139 @@ func (x *TicketKey) GetCreatedAtMs() int64 {
 	return 0
 }
 
+// IdentityKeys are what the fleet signs identity tokens with. Services learn the public halves of all of them.
+type IdentityKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first, at most eight.
+	Keys          []*IdentityKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentityKeys) Reset() {
+	*x = IdentityKeys{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentityKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentityKeys) ProtoMessage() {}
+
+func (x *IdentityKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentityKeys.ProtoReflect.Descriptor instead.
+func (*IdentityKeys) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *IdentityKeys) GetKeys() []*IdentityKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// IdentityKey is one of them: a key for each algorithm that a policy may choose. Each is known by its thumbprint (RFC 7638).
+type IdentityKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version; the highest is the newest.
+	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Private key for EdDSA (RFC 8032, section 5.1.5), 32 bytes.
+	Ed25519 []byte `protobuf:"bytes,2,opt,name=ed25519,proto3" json:"ed25519,omitempty"`
+	// Private key for ES256: a number below the order of P-256, 32 bytes, the most significant first.
+	P256 []byte `protobuf:"bytes,3,opt,name=p256,proto3" json:"p256,omitempty"`
+	// When it was made, in milliseconds since 1970.
+	CreatedAtMs int64 `protobuf:"varint,4,opt,name=created_at_ms,json=createdAtMs,proto3" json:"created_at_ms,omitempty"`
+	// When it begins to sign, in milliseconds since 1970: services know it by then. The newest that has begun signs.
+	SignsFromMs   int64 `protobuf:"varint,5,opt,name=signs_from_ms,json=signsFromMs,proto3" json:"signs_from_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentityKey) Reset() {
+	*x = IdentityKey{}
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentityKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentityKey) ProtoMessage() {}
+
+func (x *IdentityKey) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_directory_v1_directory_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentityKey.ProtoReflect.Descriptor instead.
+func (*IdentityKey) Descriptor() ([]byte, []int) {
+	return file_sallyport_directory_v1_directory_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *IdentityKey) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *IdentityKey) GetEd25519() []byte {
+	if x != nil {
+		return x.Ed25519
+	}
+	return nil
+}
+
+func (x *IdentityKey) GetP256() []byte {
+	if x != nil {
+		return x.P256
+	}
+	return nil
+}
+
+func (x *IdentityKey) GetCreatedAtMs() int64 {
+	if x != nil {
+		return x.CreatedAtMs
+	}
+	return 0
+}
+
+func (x *IdentityKey) GetSignsFromMs() int64 {
+	if x != nil {
+		return x.SignsFromMs
+	}
+	return 0
+}
+
 var File_sallyport_directory_v1_directory_proto protoreflect.FileDescriptor
 
 const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xae\x04\n" +
+	"&sallyport/directory/v1/directory.proto\x12\x16sallyport.directory.v1\"\xfb\x04\n" +
 	"\x05Entry\x12>\n" +
 	"\bconsumer\x18\x01 \x01(\v2 .sallyport.directory.v1.ConsumerH\x00R\bconsumer\x129\n" +
 	"\aapi_key\x18\x02 \x01(\v2\x1e.sallyport.directory.v1.ApiKeyH\x00R\x06apiKey\x128\n" +
@@ -1245,7 +1390,8 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"ticketKeys\x129\n" +
 	"\akey_set\x18\b \x01(\v2\x1e.sallyport.directory.v1.KeySetH\x00R\x06keySet\x12>\n" +
 	"\bpassword\x18\n" +
-	" \x01(\v2 .sallyport.directory.v1.PasswordH\x00R\bpasswordB\x06\n" +
+	" \x01(\v2 .sallyport.directory.v1.PasswordH\x00R\bpassword\x12K\n" +
+	"\ridentity_keys\x18\t \x01(\v2$.sallyport.directory.v1.IdentityKeysH\x00R\fidentityKeysB\x06\n" +
 	"\x04body\"\xd6\x02\n" +
 	"\bConsumer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -1319,7 +1465,15 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\tTicketKey\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\"\n" +
-	"\rcreated_at_ms\x18\x03 \x01(\x03R\vcreatedAtMsBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
+	"\rcreated_at_ms\x18\x03 \x01(\x03R\vcreatedAtMs\"G\n" +
+	"\fIdentityKeys\x127\n" +
+	"\x04keys\x18\x01 \x03(\v2#.sallyport.directory.v1.IdentityKeyR\x04keys\"\x9d\x01\n" +
+	"\vIdentityKey\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
+	"\aed25519\x18\x02 \x01(\fR\aed25519\x12\x12\n" +
+	"\x04p256\x18\x03 \x01(\fR\x04p256\x12\"\n" +
+	"\rcreated_at_ms\x18\x04 \x01(\x03R\vcreatedAtMs\x12\"\n" +
+	"\rsigns_from_ms\x18\x05 \x01(\x03R\vsignsFromMsBPZNgithub.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1;directoryv1b\x06proto3"
 
 var (
 	file_sallyport_directory_v1_directory_proto_rawDescOnce sync.Once
@@ -1333,7 +1487,7 @@ func file_sallyport_directory_v1_directory_proto_rawDescGZIP() []byte {
 	return file_sallyport_directory_v1_directory_proto_rawDescData
 }
 
-var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_sallyport_directory_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_sallyport_directory_v1_directory_proto_goTypes = []any{
 	(*Entry)(nil),         // 0: sallyport.directory.v1.Entry
 	(*Consumer)(nil),      // 1: sallyport.directory.v1.Consumer
@@ -1350,8 +1504,10 @@ var file_sallyport_directory_v1_directory_proto_goTypes = []any{
 	(*Fleet)(nil),         // 12: sallyport.directory.v1.Fleet
 	(*TicketKeys)(nil),    // 13: sallyport.directory.v1.TicketKeys
 	(*TicketKey)(nil),     // 14: sallyport.directory.v1.TicketKey
-	nil,                   // 15: sallyport.directory.v1.Consumer.LabelsEntry
-	nil,                   // 16: sallyport.directory.v1.Consumer.MetadataEntry
+	(*IdentityKeys)(nil),  // 15: sallyport.directory.v1.IdentityKeys
+	(*IdentityKey)(nil),   // 16: sallyport.directory.v1.IdentityKey
+	nil,                   // 17: sallyport.directory.v1.Consumer.LabelsEntry
+	nil,                   // 18: sallyport.directory.v1.Consumer.MetadataEntry
 }
 var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	1,  // 0: sallyport.directory.v1.Entry.consumer:type_name -> sallyport.directory.v1.Consumer
@@ -1363,18 +1519,20 @@ var file_sallyport_directory_v1_directory_proto_depIdxs = []int32{
 	13, // 6: sallyport.directory.v1.Entry.ticket_keys:type_name -> sallyport.directory.v1.TicketKeys
 	8,  // 7: sallyport.directory.v1.Entry.key_set:type_name -> sallyport.directory.v1.KeySet
 	10, // 8: sallyport.directory.v1.Entry.password:type_name -> sallyport.directory.v1.Password
-	15, // 9: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
-	16, // 10: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
-	6,  // 11: sallyport.directory.v1.Block.token:type_name -> sallyport.directory.v1.IssuedToken
-	7,  // 12: sallyport.directory.v1.Block.subject:type_name -> sallyport.directory.v1.IssuedSubject
-	9,  // 13: sallyport.directory.v1.KeySet.retired:type_name -> sallyport.directory.v1.RetiredKey
-	11, // 14: sallyport.directory.v1.Password.digest:type_name -> sallyport.directory.v1.Argon2id
-	14, // 15: sallyport.directory.v1.TicketKeys.keys:type_name -> sallyport.directory.v1.TicketKey
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	15, // 9: sallyport.directory.v1.Entry.identity_keys:type_name -> sallyport.directory.v1.IdentityKeys
+	17, // 10: sallyport.directory.v1.Consumer.labels:type_name -> sallyport.directory.v1.Consumer.LabelsEntry
+	18, // 11: sallyport.directory.v1.Consumer.metadata:type_name -> sallyport.directory.v1.Consumer.MetadataEntry
+	6,  // 12: sallyport.directory.v1.Block.token:type_name -> sallyport.directory.v1.IssuedToken
+	7,  // 13: sallyport.directory.v1.Block.subject:type_name -> sallyport.directory.v1.IssuedSubject
+	9,  // 14: sallyport.directory.v1.KeySet.retired:type_name -> sallyport.directory.v1.RetiredKey
+	11, // 15: sallyport.directory.v1.Password.digest:type_name -> sallyport.directory.v1.Argon2id
+	14, // 16: sallyport.directory.v1.TicketKeys.keys:type_name -> sallyport.directory.v1.TicketKey
+	16, // 17: sallyport.directory.v1.IdentityKeys.keys:type_name -> sallyport.directory.v1.IdentityKey
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_directory_v1_directory_proto_init() }
@@ -1392,6 +1550,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 		(*Entry_TicketKeys)(nil),
 		(*Entry_KeySet)(nil),
 		(*Entry_Password)(nil),
+		(*Entry_IdentityKeys)(nil),
 	}
 	file_sallyport_directory_v1_directory_proto_msgTypes[5].OneofWrappers = []any{
 		(*Block_Consumer)(nil),
@@ -1406,7 +1565,7 @@ func file_sallyport_directory_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_directory_v1_directory_proto_rawDesc), len(file_sallyport_directory_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
