@@ -8,7 +8,7 @@ import (
 func TestEveryPrefixMakesAnIDAndNoTwoAreAlike(t *testing.T) {
 	seen := map[string]bool{}
 	for _, prefix := range []string{
-		AccessToken, APIKey, AuditEvent, Block, Consumer, Environment, Issuer, JoinToken, Node, NodeGroup, Policy, Proposal, Request, Role, RoleBinding, Route, Secret, Service, Settings, Team, User,
+		AccessToken, APIKey, AuditEvent, Block, Consumer, Environment, Issuer, JoinToken, Node, NodeGroup, Policy, Proposal, Request, Role, RoleBinding, Route, Secret, Service, Session, Settings, SignInProvider, Team, User,
 	} {
 		if seen[prefix] {
 			t.Errorf("%s is there twice", prefix)

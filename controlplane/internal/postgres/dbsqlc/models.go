@@ -228,6 +228,13 @@ type Inquiry struct {
 	Answer      []byte
 }
 
+type Invitation struct {
+	UserID    string
+	Digest    []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
 type JoinToken struct {
 	ID          string
 	Environment string
@@ -319,6 +326,12 @@ type ObjectReference struct {
 	ToID           string
 }
 
+type Password struct {
+	UserID string
+	Digest string
+	SetAt  time.Time
+}
+
 type Pepper struct {
 	Environment string
 	Version     int32
@@ -352,6 +365,12 @@ type Recall struct {
 	IntoEpoch   int64
 	Taken       int32
 	RecalledAt  time.Time
+}
+
+type RecoveryCode struct {
+	UserID string
+	Digest []byte
+	UsedAt *time.Time
 }
 
 type Revision struct {
@@ -401,6 +420,7 @@ type RoleBinding struct {
 	Team        *string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Provider    *string
 }
 
 type Rotation struct {
@@ -415,6 +435,13 @@ type Rotation struct {
 	RetiredAt   *time.Time
 }
 
+type SecondFactor struct {
+	UserID    string
+	Sealed    []byte
+	EnabledAt *time.Time
+	LastStep  int64
+}
+
 type Secret struct {
 	Environment string
 	ID          string
@@ -425,6 +452,69 @@ type Secret struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	Team        *string
+}
+
+type Session struct {
+	ID           string
+	Digest       []byte
+	UserID       string
+	Provider     *string
+	SecondFactor bool
+	Address      string
+	UserAgent    string
+	CreatedAt    time.Time
+	LastSeenAt   time.Time
+	ExpiresAt    time.Time
+}
+
+type SignInIdentity struct {
+	Provider  string
+	Subject   string
+	UserID    string
+	CreatedAt time.Time
+}
+
+type SignInProvider struct {
+	ID           string
+	Name         string
+	Labels       []byte
+	Description  string
+	Title        string
+	Issuer       string
+	ClientID     string
+	ClientSecret []byte
+	Scopes       []string
+	GroupClaim   string
+	Domains      []string
+	CreateUsers  bool
+	MatchEmail   bool
+	Disabled     bool
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+type SignInProviderGroup struct {
+	Provider    string
+	Position    int32
+	GroupName   string
+	BuiltIn     *string
+	Role        *string
+	Environment *string
+	Team        *string
+}
+
+type SignInReturn struct {
+	Digest    []byte
+	ExpiresAt time.Time
+}
+
+type SignInSetting struct {
+	Singular        bool
+	SecondFactor    string
+	PasswordRefused bool
+	IdleSeconds     *int32
+	LifetimeSeconds *int32
+	ConsoleUrl      string
 }
 
 type Team struct {
