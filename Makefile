@@ -34,6 +34,10 @@ RACE     := $(if $(CC_FOUND),-race)
 # The console is built when what it is made of changes, and its packages are installed when their lock file does.
 NODE_STAMP := web/node_modules/.installed-$(shell cksum < web/package-lock.json | cut -d' ' -f1)
 WEB_STAMP  := web/dist/.built
+
+# So are those of the OpenID provider that tests run.
+PROVIDER       := tests/harness/provider
+PROVIDER_STAMP := $(PROVIDER)/node_modules/.installed-$(shell cksum < tests/harness/provider/package-lock.json | cut -d' ' -f1)
 WEB_MADE_OF := $(shell find web/client web/ui web/console -type f -not -name schema.gen.ts -not -path '*/node_modules/*') \
                web/package.json web/tsconfig.json controlplane/internal/api/openapi.json
 
@@ -78,8 +82,16 @@ build: $(WEB_STAMP) ## Build the programs into bin/, the console in them
 .PHONY: test
 test: test-unit test-web test-black-box ## Test the three modules and the console, then the built programs end to end
 
+.PHONY: provider
+provider: $(PROVIDER_STAMP) ## Install the OpenID provider that tests run
+
+$(PROVIDER_STAMP): $(PROVIDER)/package-lock.json
+	$(call say,"installing the tests' OpenID provider")
+	cd $(PROVIDER) && npm ci --no-audit --no-fund
+	@touch $@
+
 .PHONY: test-unit
-test-unit:
+test-unit: provider
 	$(if $(RACE),,@echo "no C compiler found: tests run without the race detector (install gcc or clang to have it)")
 	$(call say,"unit tests$(if $(RACE), with the race detector): the product$(,) at most $(UNIT_TIMEOUT) a package")
 	$(GO) test $(RACE) -timeout $(UNIT_TIMEOUT) ./...
@@ -111,12 +123,12 @@ test-web: build
 	cd web && SALLYPORT_BIN="$(BIN)" npm run --silent browser
 
 .PHONY: test-black-box
-test-black-box: build
+test-black-box: build provider
 	$(call say,"black-box tests against the built programs: $(BLACK_BOX)")
 	cd tests && SALLYPORT_BIN="$(BIN)" $(GO) test -count=1 -timeout $(BLACK_BOX_TIMEOUT) $(BLACK_BOX:%=./%/...)
 
 .PHONY: test-long
-test-long: build ## Fuzz every parser for FUZZTIME, repeat all tests in random order (hours)
+test-long: build provider ## Fuzz every parser for FUZZTIME, repeat all tests in random order (hours)
 	$(call say,"fuzzing every target for $(FUZZTIME)")
 	@for module in $(MODULES); do ( cd "$$module"; \
 	  for package in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
