@@ -2,9 +2,7 @@ package api_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
@@ -119,12 +117,4 @@ func (w *world) withFactor(b *browser, password string) (secret string, recovery
 		recovery = append(recovery, c.(string))
 	}
 	return secret, recovery
-}
-
-// served is the API on a port of this machine, for browsers that follow redirects.
-func (w *world) served(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(w.server)
-	t.Cleanup(server.Close)
-	return server.URL
 }

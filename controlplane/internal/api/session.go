@@ -38,7 +38,7 @@ func isSecure(r *http.Request) bool {
 	return host != "localhost" && (err != nil || !ip.IsLoopback())
 }
 
-// origin is where the browser has the console, as an origin (RFC 6454).
+// originOf is where the browser has the console, as an origin (RFC 6454).
 func originOf(r *http.Request) string {
 	if isSecure(r) {
 		return "https://" + r.Host
@@ -64,7 +64,7 @@ func cookie(r *http.Request, name string) string {
 
 // setCookie gives the browser something to keep; for no time at all: to forget.
 func (x *exchange) setCookie(name, value string, lasts time.Duration) {
-	set := &http.Cookie{
+	set := &http.Cookie{ // #nosec G124 -- Secure wherever there is TLS
 		Name: cookieName(x.request(), name), Value: value, Path: "/", Secure: isSecure(x.request()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		MaxAge: int(lasts / time.Second),
 	}

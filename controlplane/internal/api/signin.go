@@ -143,19 +143,17 @@ func (s *Server) finishProviderSignIn(x *exchange) error {
 		}
 		shown := problem.From(err)
 		s.Denied.Refused(origin, "", string(shown.Code), shown.Detail)
-		if shown.Status >= http.StatusInternalServerError {
-			s.Logger.ErrorContext(x.context(), "a sign-in at a provider failed", "request_id", requestID(x.echo), "error", err)
-		}
+		s.Logger.WarnContext(x.context(), "a sign-in at a provider was refused", "request_id", requestID(x.echo), "error", err)
 		return x.sendBack(err)
 	}
 	x.setCookie(sessionCookie, arrival.Text, arrival.Lasts)
 	return x.goTo(arrival.Return)
 }
 
-// sendBack sends a browser to the console, which says why nobody was let in.
+// sendBack sends a browser to the console, which says by the code why nobody was let in. What the address holds anybody could have written:
+// the rest is in the log, and in the record of who did what.
 func (x *exchange) sendBack(err error) error {
-	shown := problem.From(err)
-	return x.goTo("/?" + url.Values{"sign-in-problem": {string(shown.Code)}, "detail": {shown.Detail}}.Encode())
+	return x.goTo("/?" + url.Values{"sign-in-problem": {string(problem.CodeOf(err))}}.Encode())
 }
 
 func (x *exchange) goTo(location string) error {

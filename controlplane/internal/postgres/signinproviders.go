@@ -73,7 +73,9 @@ func (s SignIn) providers(change *signin.Change) *table[*adminv1.SignInProvider]
 			}
 			return providersOf(ctx, q, rows)
 		},
-		remove: func(ctx context.Context, q *dbsqlc.Queries, _, id string) error { return q.DeleteSignInProvider(ctx, id) },
+		remove: func(ctx context.Context, q *dbsqlc.Queries, _, id string) error {
+			return q.DeleteSignInProvider(ctx, id)
+		},
 		referrersTo: func(context.Context, *dbsqlc.Queries, string, string) ([]problem.Reference, error) {
 			return nil, nil // what hangs on it goes with it
 		},
