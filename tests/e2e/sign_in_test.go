@@ -66,6 +66,7 @@ func TestAnOperatorSignsInAtAProvider(t *testing.T) {
 			"ada": {Name: "Ada Lovelace", Email: "ada@sso.test", Verified: true, Groups: []string{"auditors"}},
 			"eve": {Email: "eve@elsewhere.test", Verified: true, Groups: []string{"auditors"}},
 		},
+		Resources: map[string]provider.Resource{},
 	})
 	name := s.Name("corporate")
 	made, err := s.API.CreateSignInProviderWithResponse(t.Context(), sallyport.SignInProvider{
@@ -73,10 +74,6 @@ func TestAnOperatorSignsInAtAProvider(t *testing.T) {
 		Groups: []sallyport.GroupRole{{Group: "auditors", Role: "auditor", Environment: s.Environment.Name}},
 	})
 	s.Must(made, err)
-	t.Cleanup(func() { // what it gave goes with it
-		gone, err := s.API.DeleteSignInProviderWithResponse(t.Context(), name, nil)
-		s.Must(gone, err)
-	})
 	come := func(account string) (*visitor, string) {
 		v := newVisitor(t)
 		status, to, _ := v.ask(http.MethodGet, "/api/v1/sign-in/providers/"+name+"?return=/environments/"+s.Environment.Name+"/routes", "")
@@ -107,6 +104,9 @@ func TestAnOperatorSignsInAtAProvider(t *testing.T) {
 	}
 	if status, _, _ := ada.ask(http.MethodGet, "/api/v1/me", ""); status != http.StatusUnauthorized {
 		t.Errorf("ada is in after all: %d", status)
+	}
+	if bindings, err := s.API.ListRoleBindingsWithResponse(t.Context(), &sallyport.ListRoleBindingsParams{Filter: &sallyport.Filter{"user": "ada"}}); err != nil || len(bindings.JSON200.Data) != 1 {
+		t.Errorf("ada has the roles %v: %v", bindings, err)
 	}
 	if eve, landed := come("eve"); landed != "/?sign-in-problem=sign_in_refused" {
 		_, _, me := eve.ask(http.MethodGet, "/api/v1/me", "")

@@ -32,6 +32,7 @@ async function startProvider(redirect: string): Promise<{ issuer: string; proces
 }
 
 test.describe("who signs in at a provider", () => {
+  test.describe.configure({ mode: "serial" }); // one provider for all of them
   let provider: Awaited<ReturnType<typeof startProvider>>;
   test.beforeAll(async () => {
     provider = await startProvider(`${consoleURL()}/api/v1/sign-in/callback`);
