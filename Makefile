@@ -116,7 +116,7 @@ $(NODE_STAMP): web/package-lock.json
 	@touch $@
 
 .PHONY: test-web
-test-web: build
+test-web: build provider
 	$(call say,"the console: unit tests")
 	cd web && npm run --silent unit
 	$(call say,"the console in a browser")

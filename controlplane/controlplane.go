@@ -36,6 +36,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+	"github.com/sallyport/sallyport/controlplane/internal/signin"
 	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 	"github.com/sallyport/sallyport/proto/jwk"
@@ -97,6 +98,7 @@ type plane struct {
 	asking    *fleet.Inquiries
 	keys      *idempotency.Keeper
 	proposals *proposals.Proposals
+	sessions  *signin.Keeper
 	consumer  *bus.Consumer
 	upkeep    *usage.Upkeep
 	warden    *bus.Warden
@@ -144,6 +146,11 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
 	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
+	ways, err := newSignIn(ctx, cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	p.sessions = signin.NewKeeper(db.SignIn(), log)
 	var errs [5]error
 	p.keys, errs[4] = idempotency.Load(ctx, db.IdempotencyKeys(), c.vault, log)
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
@@ -179,6 +186,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Issuers:      p.issuers,
 		Tokens:       access.NewTokens(db),
 		Access:       access.NewBooks(db, db.Shelf()),
+		SignIn:       ways,
 		Epochs:       histories,
 		IdentitySets: directory.NewIdentitySets(db, time.Now),
 		Proposals:    p.proposals,
@@ -283,6 +291,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.upkeep.Run(standing) })
 	ground.Go(func() error { return p.keys.Run(standing) })
 	ground.Go(func() error { return p.proposals.Run(standing) })
+	ground.Go(func() error { return p.sessions.Run(standing) })
 	ground.Go(func() error { return p.members.Run(standing) })
 	ground.Go(func() error { return p.tickets.Run(standing) })
 	ground.Go(func() error { return p.issuers.Run(standing) })

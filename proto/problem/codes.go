@@ -42,6 +42,17 @@ const (
 	IdempotencyReplyLost  Code = "idempotency_reply_lost"
 )
 
+// Codes of signing in.
+const (
+	SignInFailed            Code = "sign_in_failed"
+	SignInRefused           Code = "sign_in_refused"
+	SecondFactorNeeded      Code = "second_factor_needed"
+	SecondFactorSetupNeeded Code = "second_factor_setup_needed"
+	SessionRequired         Code = "session_required"
+	InvitationInvalid       Code = "invitation_invalid"
+	CrossOrigin             Code = "cross_origin"
+)
+
 // Codes of the edge.
 const (
 	BadRequest              Code = "bad_request"
@@ -112,6 +123,14 @@ var definitions = [...]Definition{
 	{IdempotencyMismatch, 422, "Idempotency key used for another request", "This key came with another request before. Use a new key for each request that means something else."},
 	{IdempotencyInProgress, 409, "Request under way", "The first request with this key isn't answered yet. Ask again, with the same key, after the time in Retry-After."},
 	{IdempotencyReplyLost, 409, "Reply lost", "The first request with this key was carried out, but its answer was lost and isn't kept. Nothing is done again; the detail names what it made."},
+
+	{SignInFailed, 401, "Sign-in failed", "The user name, the password or the code is wrong, or the user is disabled: which of these it is isn't told."},
+	{SignInRefused, 403, "Sign-in refused", "Whoever signs in was recognised, or sent here by a provider, but isn't let in; the detail tells why."},
+	{SecondFactorNeeded, 401, "Second factor needed", "The password is right, and the user has a second factor: send a code of it too."},
+	{SecondFactorSetupNeeded, 403, "Second factor to be set up", "Whoever has a role needs a second factor here, and this user has none yet. Until it is set up nothing else can be done."},
+	{SessionRequired, 403, "Session required", "This is for a person who has signed in. An access token isn't enough, so that one that leaks doesn't decide over how its user signs in."},
+	{InvitationInvalid, 401, "Invitation invalid", "The invitation is mistyped, expired, used or replaced by another one."},
+	{CrossOrigin, 403, "From another origin", "The request came with a session but not from the console's own pages, which say so in a header; it was not carried out."},
 
 	{BadRequest, 400, "Bad request", "The request breaks the rules of HTTP, or can be read in two ways."},
 	{PathRefused, 400, "Path refused", "The path can be read in two ways (dot segments, encoded slashes, double encoding and the like). Send its plain form."},

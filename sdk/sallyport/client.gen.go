@@ -374,6 +374,27 @@ func (e PolicyMode) Valid() bool {
 	}
 }
 
+// Defines values for SignInSettingsSecondFactor.
+const (
+	SignInSettingsSecondFactorEmpty    SignInSettingsSecondFactor = ""
+	SignInSettingsSecondFactorOptional SignInSettingsSecondFactor = "optional"
+	SignInSettingsSecondFactorRequired SignInSettingsSecondFactor = "required"
+)
+
+// Valid indicates whether the value is a known member of the SignInSettingsSecondFactor enum.
+func (e SignInSettingsSecondFactor) Valid() bool {
+	switch e {
+	case SignInSettingsSecondFactorEmpty:
+		return true
+	case SignInSettingsSecondFactorOptional:
+		return true
+	case SignInSettingsSecondFactorRequired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UpstreamBalancing.
 const (
 	LeastRequests UpstreamBalancing = "least_requests"
@@ -1915,6 +1936,21 @@ type FieldError struct {
 	Allowed string `json:"allowed,omitempty,omitzero"`
 }
 
+// GroupRole GroupRole gives the people of a group a role somewhere.
+type GroupRole struct {
+	// Group Group, as the claim has it.
+	Group string `json:"group"`
+
+	// Role Role that it gets.
+	Role string `json:"role"`
+
+	// Environment Environment that it gets it in; absent: in all of them, and for what belongs to none.
+	Environment string `json:"environment,omitempty,omitzero"`
+
+	// Team Team of the environment whose objects alone the role is for; absent: all of the environment.
+	Team string `json:"team,omitempty,omitzero"`
+}
+
 // Guardrail Guardrail is a rule that an environment sets over its own configuration. A change that breaks it is refused, or warned of.
 //
 // Only what a change touches is held against it, and routes on which policies change. A guardrail that comes or changes is held against everything that it applies to.
@@ -2071,6 +2107,30 @@ type HypotheticalRequestProtocol string
 
 // HypotheticalRequestScheme "http", which is the default, or "https": whether the client speaks TLS to the edge.
 type HypotheticalRequestScheme string
+
+// Invitation Invitation lets somebody set a user's password, once.
+type Invitation struct {
+	// User User, by id.
+	User string `json:"user,omitempty,omitzero"`
+
+	// Token What the link holds; shown this once.
+	Token string `json:"token,omitempty,omitzero"`
+
+	// Path Path of the console's page that takes it. The token is behind the #, which no browser sends to a server.
+	Path string `json:"path,omitempty,omitzero"`
+
+	// ExpiresAt When it can't be used any more.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+}
+
+// InvitationAcceptance InvitationAcceptance sets the password that an invitation is for.
+type InvitationAcceptance struct {
+	// Token The invitation's token.
+	Token string `json:"token,omitempty,omitzero"`
+
+	// Password Password to be.
+	Password string `json:"password,omitempty,omitzero"`
+}
 
 // Issuer Issuer is an OAuth 2 or OpenID Connect token issuer that is trusted: what its tokens must look like, where its keys come from, and whom they speak of. The keys themselves are the directory's: no revision holds them, and none brings one back.
 type Issuer struct {
@@ -2264,7 +2324,7 @@ type Me struct {
 	// IsUser The token belongs to a user.
 	IsUser bool `json:"is_user,omitempty,omitzero"`
 
-	// AccessToken Access token that the request came with, by id.
+	// AccessToken Access token that the request came with, by id; absent: it came with a session.
 	AccessToken string `json:"access_token,omitempty,omitzero"`
 
 	// ExpiresAt When that stops working; absent: never.
@@ -2278,6 +2338,12 @@ type Me struct {
 
 	// Permissions What may be done, and where; the scope is applied, and nothing else is allowed.
 	Permissions []HeldPermissions `json:"permissions,omitempty,omitzero"`
+
+	// Session Session that the request came with, by id.
+	Session string `json:"session,omitempty,omitzero"`
+
+	// SecondFactorNeeded Nothing may be done until a second factor is set up.
+	SecondFactorNeeded bool `json:"second_factor_needed,omitempty,omitzero"`
 }
 
 // NextCursor Cursor of the next page; null after the last one.
@@ -2616,12 +2682,39 @@ type Password struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
 }
 
+// PasswordChange PasswordChange is a new password in an old one's place.
+type PasswordChange struct {
+	// OldPassword Password until now.
+	OldPassword string `json:"old_password,omitempty,omitzero"`
+
+	// NewPassword Password to be, of 12 characters at least.
+	NewPassword string `json:"new_password,omitempty,omitzero"`
+}
+
 // PasswordList A page of passwords.
 type PasswordList struct {
 	Data []Password `json:"data"`
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// PasswordProof PasswordProof shows that whoever asks is still the one who signed in.
+type PasswordProof struct {
+	// Password Password.
+	Password string `json:"password,omitempty,omitzero"`
+}
+
+// PasswordSignIn PasswordSignIn is what somebody signs in with.
+type PasswordSignIn struct {
+	// User User, by name or e-mail address.
+	User string `json:"user"`
+
+	// Password Password.
+	Password string `json:"password,omitempty,omitzero"`
+
+	// Code Code of the authenticator app, or a recovery code; needed of whom has a second factor.
+	Code string `json:"code,omitempty,omitzero"`
 }
 
 // PathMatch PathMatch is one condition on the canonical path.
@@ -2956,6 +3049,12 @@ type ProposalReview struct {
 	At time.Time `json:"at,omitempty,omitzero"`
 }
 
+// RecoveryCodes RecoveryCodes each stand for a code of the authenticator app, once.
+type RecoveryCodes struct {
+	// Codes The codes; shown this once. Those before them are void.
+	Codes []string `json:"codes,omitempty,omitzero"`
+}
+
 // Referrer Referrer is an object that refers to another.
 type Referrer struct {
 	// Collection Collection.
@@ -3232,6 +3331,9 @@ type RoleBinding struct {
 
 	// UpdatedAt When it was last changed.
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+
+	// Provider Sign-in provider, by id, whose groups gave it: it is given and taken when the user signs in there.
+	Provider string `json:"provider,omitempty,omitzero"`
 }
 
 // RoleBindingList A page of role bindings.
@@ -3394,6 +3496,36 @@ type RoutePolicyList struct {
 	Data []RoutePolicy `json:"data,omitempty,omitzero"`
 }
 
+// SecondFactor SecondFactor is what somebody shows besides a password.
+type SecondFactor struct {
+	// Enabled An authenticator app is set up, and asked for.
+	Enabled bool `json:"enabled,omitempty,omitzero"`
+
+	// Demanded The settings demand one of whoever has a role.
+	Demanded bool `json:"demanded,omitempty,omitzero"`
+
+	// EnabledAt When it was set up.
+	EnabledAt time.Time `json:"enabled_at,omitempty,omitzero"`
+
+	// RecoveryCodesLeft How many recovery codes are left.
+	RecoveryCodesLeft int `json:"recovery_codes_left,omitempty,omitzero"`
+}
+
+// SecondFactorEnrolment SecondFactorEnrolment is what an authenticator app is set up with.
+type SecondFactorEnrolment struct {
+	// URL Address to show as a QR code (otpauth://…); shown this once.
+	URL string `json:"url,omitempty,omitzero"`
+
+	// Secret The same secret, to be typed.
+	Secret string `json:"secret,omitempty,omitzero"`
+}
+
+// SecondFactorProof SecondFactorProof is a code of a second factor.
+type SecondFactorProof struct {
+	// Code Code of the authenticator app; where it isn't said otherwise, a recovery code too.
+	Code string `json:"code,omitempty,omitzero"`
+}
+
 // Secret Secret is material that configuration names by id. Its value is never shown.
 type Secret struct {
 	// ID Identifier, set by the server ("sec_…").
@@ -3514,6 +3646,162 @@ type ServiceList struct {
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
 }
+
+// Session Session is a time for which somebody is signed in.
+type Session struct {
+	// ID Identifier ("ses_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// User User, by id.
+	User string `json:"user,omitempty,omitzero"`
+
+	// Method How they signed in: "password" or "provider".
+	Method string `json:"method,omitempty,omitzero"`
+
+	// Provider Provider at which they signed in, by id.
+	Provider string `json:"provider,omitempty,omitzero"`
+
+	// SecondFactor They showed a second factor here. What a provider asked for isn't known.
+	SecondFactor bool `json:"second_factor,omitempty,omitzero"`
+
+	// Address Address that they signed in from.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// UserAgent What their browser called itself.
+	UserAgent string `json:"user_agent,omitempty,omitzero"`
+
+	// CreatedAt When they signed in.
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// LastSeenAt When it was last used, to the minute.
+	LastSeenAt time.Time `json:"last_seen_at,omitempty,omitzero"`
+
+	// ExpiresAt When it ends, however much it is used.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Current It is the one that this request came with.
+	Current bool `json:"current,omitempty,omitzero"`
+}
+
+// SessionList A page of sessions.
+type SessionList struct {
+	Data []Session `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// SignInOption SignInOption is a provider at which somebody can sign in.
+type SignInOption struct {
+	// Name Name, as in its path.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Title What to write on its button.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// SignInOptions SignInOptions are the ways in which somebody can sign in.
+type SignInOptions struct {
+	// Password With a user name and a password.
+	Password bool `json:"password,omitempty,omitzero"`
+
+	// Providers At one of these.
+	Providers []SignInOption `json:"providers,omitempty,omitzero"`
+}
+
+// SignInProvider SignInProvider is an OpenID provider at which people sign in. Whoever writes one decides who signs in as whom: that needs everything.
+type SignInProvider struct {
+	// ID Identifier, set by the server ("idp_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What it is, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Title What to write on its button; its name when absent.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Issuer Its issuer, as its tokens have it; what it says of itself is fetched from below it (OpenID Connect Discovery).
+	Issuer string `json:"issuer"`
+
+	// ClientID What it knows us as.
+	ClientID string `json:"client_id"`
+
+	// ClientSecret What we prove that with. It is never shown; leave it out to keep it. Another issuer or client id needs another one.
+	ClientSecret string `json:"client_secret,omitempty,omitzero"`
+
+	// HasClientSecret It has a client secret.
+	HasClientSecret bool `json:"has_client_secret,omitempty,omitzero"`
+
+	// Scopes What is asked for besides "openid"; "profile" and "email" when absent.
+	Scopes []string `json:"scopes,omitempty,omitzero"`
+
+	// GroupClaim Claim of the ID token that names a person's groups: a list of texts, or one text.
+	GroupClaim string `json:"group_claim,omitempty,omitzero"`
+
+	// Groups What groups give. Roles are given anew each time somebody signs in: who has left a group has lost what it gave.
+	Groups []GroupRole `json:"groups,omitempty,omitzero"`
+
+	// Domains Only people whose verified e-mail address is in one of these domains; none: whoever the provider knows.
+	Domains []string `json:"domains,omitempty,omitzero"`
+
+	// CreateUsers Whoever comes for the first time gets a user.
+	CreateUsers bool `json:"create_users,omitempty,omitzero"`
+
+	// MatchEmail Whoever comes for the first time, with a verified e-mail address that a user has, is that user. Only for a provider that is trusted with these addresses.
+	MatchEmail bool `json:"match_email,omitempty,omitzero"`
+
+	// Disabled Nobody signs in at it, and whoever has is signed out.
+	Disabled bool `json:"disabled,omitempty,omitzero"`
+
+	// CreatedAt When it was created.
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+}
+
+// SignInProviderList A page of sign-in providers.
+type SignInProviderList struct {
+	Data []SignInProvider `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// SignInSettings SignInSettings are how people sign in, in all environments.
+type SignInSettings struct {
+	// SecondFactor What is demanded of those who sign in by password and have a role: "optional", or "required": until they have set a second factor up they may do nothing else. Of those who come by a provider it is the provider that demands one.
+	//
+	// Examples: optional, required
+	SecondFactor SignInSettingsSecondFactor `json:"second_factor,omitempty,omitzero"`
+
+	// PasswordRefused People sign in at providers alone: no password is taken.
+	PasswordRefused bool `json:"password_refused,omitempty,omitzero"`
+
+	// IdleTimeout How long a session lasts that isn't used.
+	//
+	// Examples: 250ms, 1m30s
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// Lifetime How long a session lasts, however much it is used.
+	//
+	// Examples: 250ms, 1m30s
+	Lifetime *string `json:"lifetime,omitempty"`
+
+	// ConsoleURL Where people open the console ("https://console.example.com"), which providers send them back to. Absent: where they came from.
+	ConsoleURL string `json:"console_url,omitempty,omitzero"`
+}
+
+// SignInSettingsSecondFactor What is demanded of those who sign in by password and have a role: "optional", or "required": until they have set a second factor up they may do nothing else. Of those who come by a provider it is the provider that demands one.
+//
+// Examples: optional, required
+type SignInSettingsSecondFactor string
 
 // Target Target is one address of a service's upstream.
 type Target struct {
@@ -3796,7 +4084,7 @@ type UsageRowList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
-// User User is a person who uses this API. It has no password: access tokens belong to it, and revisions name it as their author.
+// User User is a person who uses this API: by access tokens that belong to it, or by signing in. Revisions name it as their author.
 type User struct {
 	// ID Identifier, set by the server ("usr_…").
 	ID string `json:"id,omitempty,omitzero"`
@@ -3813,7 +4101,7 @@ type User struct {
 	// Email Address for mail, unique.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// Disabled All its access tokens are refused.
+	// Disabled All its access tokens are refused, it can't sign in, and where it has it is signed out.
 	Disabled bool `json:"disabled,omitempty,omitzero"`
 
 	// CreatedAt When it was created.
@@ -3966,6 +4254,12 @@ type Changes = ChangesResponse
 
 // Refused Problem is the body of every error (RFC 9457).
 type Refused = Problem
+
+// Sessions A page of sessions.
+type Sessions = SessionList
+
+// SignedIn Session is a time for which somebody is signed in.
+type SignedIn = Session
 
 // ListAccessTokensParams defines parameters for ListAccessTokens.
 type ListAccessTokensParams struct {
@@ -5460,6 +5754,15 @@ type ListWebhookDeliveriesParams struct {
 	Filter *Filter `json:"filter,omitempty"`
 }
 
+// ListMySessionsParams defines parameters for ListMySessions.
+type ListMySessionsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListRoleBindingsParams defines parameters for ListRoleBindings.
 type ListRoleBindingsParams struct {
 	// Limit How many objects a page holds at most.
@@ -5532,6 +5835,63 @@ type PutRoleParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ListSignInProvidersParams defines parameters for ListSignInProviders.
+type ListSignInProvidersParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// DeleteSignInProviderParams defines parameters for DeleteSignInProvider.
+type DeleteSignInProviderParams struct {
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PatchSignInProviderApplicationMergePatchPlusJSONBody defines parameters for PatchSignInProvider.
+type PatchSignInProviderApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// PatchSignInProviderParams defines parameters for PatchSignInProvider.
+type PatchSignInProviderParams struct {
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutSignInProviderParams defines parameters for PutSignInProvider.
+type PutSignInProviderParams struct {
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// FinishProviderSignInParams defines parameters for FinishProviderSignIn.
+type FinishProviderSignInParams struct {
+	// State Which sign-in comes back.
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+
+	// Code What the provider is asked with whom it has sent.
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+}
+
+// BeginProviderSignInParams defines parameters for BeginProviderSignIn.
+type BeginProviderSignInParams struct {
+	// Return Path of the console to go on to in the end.
+	Return *string `form:"return,omitempty" json:"return,omitempty"`
+}
+
+// PutSignInSettingsParams defines parameters for PutSignInSettings.
+type PutSignInSettingsParams struct {
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Limit How many objects a page holds at most.
@@ -5566,6 +5926,15 @@ type PatchUserParams struct {
 type PutUserParams struct {
 	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListUserSessionsParams defines parameters for ListUserSessions.
+type ListUserSessionsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
@@ -5727,6 +6096,21 @@ type CreateWebhookJSONRequestBody = Webhook
 // PatchWebhookApplicationMergePatchPlusJSONRequestBody defines body for PatchWebhook for application/merge-patch+json ContentType.
 type PatchWebhookApplicationMergePatchPlusJSONRequestBody = PatchWebhookApplicationMergePatchPlusJSONBody
 
+// ChangeMyPasswordJSONRequestBody defines body for ChangeMyPassword for application/json ContentType.
+type ChangeMyPasswordJSONRequestBody = PasswordChange
+
+// RenewMyRecoveryCodesJSONRequestBody defines body for RenewMyRecoveryCodes for application/json ContentType.
+type RenewMyRecoveryCodesJSONRequestBody = SecondFactorProof
+
+// EnrolMySecondFactorJSONRequestBody defines body for EnrolMySecondFactor for application/json ContentType.
+type EnrolMySecondFactorJSONRequestBody = PasswordProof
+
+// ConfirmMySecondFactorJSONRequestBody defines body for ConfirmMySecondFactor for application/json ContentType.
+type ConfirmMySecondFactorJSONRequestBody = SecondFactorProof
+
+// RemoveMySecondFactorJSONRequestBody defines body for RemoveMySecondFactor for application/json ContentType.
+type RemoveMySecondFactorJSONRequestBody = SecondFactorProof
+
 // CreateRoleBindingJSONRequestBody defines body for CreateRoleBinding for application/json ContentType.
 type CreateRoleBindingJSONRequestBody = RoleBinding
 
@@ -5744,6 +6128,24 @@ type PatchRoleApplicationMergePatchPlusJSONRequestBody = PatchRoleApplicationMer
 
 // PutRoleJSONRequestBody defines body for PutRole for application/json ContentType.
 type PutRoleJSONRequestBody = Role
+
+// SignInJSONRequestBody defines body for SignIn for application/json ContentType.
+type SignInJSONRequestBody = PasswordSignIn
+
+// CreateSignInProviderJSONRequestBody defines body for CreateSignInProvider for application/json ContentType.
+type CreateSignInProviderJSONRequestBody = SignInProvider
+
+// PatchSignInProviderApplicationMergePatchPlusJSONRequestBody defines body for PatchSignInProvider for application/merge-patch+json ContentType.
+type PatchSignInProviderApplicationMergePatchPlusJSONRequestBody = PatchSignInProviderApplicationMergePatchPlusJSONBody
+
+// PutSignInProviderJSONRequestBody defines body for PutSignInProvider for application/json ContentType.
+type PutSignInProviderJSONRequestBody = SignInProvider
+
+// AcceptInvitationJSONRequestBody defines body for AcceptInvitation for application/json ContentType.
+type AcceptInvitationJSONRequestBody = InvitationAcceptance
+
+// PutSignInSettingsJSONRequestBody defines body for PutSignInSettings for application/json ContentType.
+type PutSignInSettingsJSONRequestBody = SignInSettings
 
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
 type CreateUserJSONRequestBody = User
@@ -7345,11 +7747,116 @@ type ClientInterface interface {
 
 	// GetMe Tell who I am, and what I may do
 	//
-	// The user or the service token behind the access token, its roles and where it has them, and what that comes to once the
+	// The user or the service token behind the access token, or the user who has signed in, its roles and where it has them, and what that comes to once the
 	// token's scope has narrowed it.
 	//
 	// Corresponds with GET /api/v1/me (the `GetMe` operationId).
 	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeMyPasswordWithBody Change my password
+	//
+	// All my other sessions end.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+	ChangeMyPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeMyPassword Change my password
+	//
+	// All my other sessions end.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+	ChangeMyPassword(ctx context.Context, body ChangeMyPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenewMyRecoveryCodesWithBody Make my recovery codes anew
+	//
+	// For a code of the app. Those before them are void.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+	RenewMyRecoveryCodesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenewMyRecoveryCodes Make my recovery codes anew
+	//
+	// For a code of the app. Those before them are void.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+	RenewMyRecoveryCodes(ctx context.Context, body RenewMyRecoveryCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMySecondFactor Tell whether I have a second factor
+	//
+	// Corresponds with GET /api/v1/me/second-factor (the `GetMySecondFactor` operationId).
+	GetMySecondFactor(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnrolMySecondFactorWithBody Begin to set an authenticator app up
+	//
+	// The app's secret is shown this once. It is asked for once its first code is confirmed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+	EnrolMySecondFactorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnrolMySecondFactor Begin to set an authenticator app up
+	//
+	// The app's secret is shown this once. It is asked for once its first code is confirmed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+	EnrolMySecondFactor(ctx context.Context, body EnrolMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmMySecondFactorWithBody Confirm the authenticator app by its first code
+	//
+	// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+	ConfirmMySecondFactorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmMySecondFactor Confirm the authenticator app by its first code
+	//
+	// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+	ConfirmMySecondFactor(ctx context.Context, body ConfirmMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveMySecondFactorWithBody Remove my second factor
+	//
+	// For a code of it. All my other sessions end.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+	RemoveMySecondFactorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveMySecondFactor Remove my second factor
+	//
+	// For a code of it. All my other sessions end.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+	RemoveMySecondFactor(ctx context.Context, body RemoveMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMySessions List where I am signed in
+	//
+	// Corresponds with GET /api/v1/me/sessions (the `ListMySessions` operationId).
+	ListMySessions(ctx context.Context, params *ListMySessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndMySession End one of my sessions
+	//
+	// Corresponds with DELETE /api/v1/me/sessions/{key} (the `EndMySession` operationId).
+	EndMySession(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOpenAPI Read this document
 	//
@@ -7518,6 +8025,165 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/roles/{key} (the `PutRole` operationId).
 	PutRole(ctx context.Context, key ObjectKey, params *PutRoleParams, body PutRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetSignIn Tell how one can sign in
+	//
+	// Corresponds with GET /api/v1/sign-in (the `GetSignIn` operationId).
+	GetSignIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignInWithBody Sign in with a password
+	//
+	// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+	// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+	SignInWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignIn Sign in with a password
+	//
+	// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+	// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+	SignIn(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSignInProviders List sign-in providers
+	//
+	// Corresponds with GET /api/v1/sign-in-providers (the `ListSignInProviders` operationId).
+	ListSignInProviders(ctx context.Context, params *ListSignInProvidersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSignInProviderWithBody Create a sign-in provider
+	//
+	// A provider decides who signs in as whom, which takes every permission, everywhere.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+	CreateSignInProviderWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSignInProvider Create a sign-in provider
+	//
+	// A provider decides who signs in as whom, which takes every permission, everywhere.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+	CreateSignInProvider(ctx context.Context, body CreateSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSignInProvider Delete a sign-in provider
+	//
+	// 409 with the referrers while something refers to it.
+	//
+	// Corresponds with DELETE /api/v1/sign-in-providers/{key} (the `DeleteSignInProvider` operationId).
+	DeleteSignInProvider(ctx context.Context, key ObjectKey, params *DeleteSignInProviderParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSignInProvider Read a sign-in provider
+	//
+	// Corresponds with GET /api/v1/sign-in-providers/{key} (the `GetSignInProvider` operationId).
+	GetSignInProvider(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchSignInProviderWithBody Change a sign-in provider
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+	PatchSignInProviderWithBody(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchSignInProviderWithApplicationMergePatchPlusJSONBody Change a sign-in provider
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+	PatchSignInProviderWithApplicationMergePatchPlusJSONBody(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, body PatchSignInProviderApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSignInProviderWithBody Create or replace a sign-in provider
+	//
+	// By name, it is created if there is none; an unknown id is 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+	PutSignInProviderWithBody(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSignInProvider Create or replace a sign-in provider
+	//
+	// By name, it is created if there is none; an unknown id is 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+	PutSignInProvider(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, body PutSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishProviderSignIn Come back from a provider
+	//
+	// Where providers send browsers back to; the address to register with them. It begins a session, or leads to the console with the reason why
+	// not. The query is the provider's.
+	//
+	// Corresponds with GET /api/v1/sign-in/callback (the `FinishProviderSignIn` operationId).
+	FinishProviderSignIn(ctx context.Context, params *FinishProviderSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcceptInvitationWithBody Set the password that an invitation is for
+	//
+	// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+	AcceptInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcceptInvitation Set the password that an invitation is for
+	//
+	// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+	AcceptInvitation(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginProviderSignIn Go to a provider to sign in
+	//
+	// For browsers to open (OpenID Connect, authorization code with PKCE). Where that can't be, it leads to the console with the reason.
+	//
+	// Corresponds with GET /api/v1/sign-in/providers/{name} (the `BeginProviderSignIn` operationId).
+	BeginProviderSignIn(ctx context.Context, name string, params *BeginProviderSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSignInSettings Read how people sign in
+	//
+	// Corresponds with GET /api/v1/sign-in/settings (the `GetSignInSettings` operationId).
+	GetSignInSettings(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSignInSettingsWithBody Say how people sign in
+	//
+	// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+	PutSignInSettingsWithBody(ctx context.Context, params *PutSignInSettingsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSignInSettings Say how people sign in
+	//
+	// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+	PutSignInSettings(ctx context.Context, params *PutSignInSettingsParams, body PutSignInSettingsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignOut Sign out
+	//
+	// Ends the session that the request comes with.
+	//
+	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+	SignOut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListUsers List users
 	//
 	// Corresponds with GET /api/v1/users (the `ListUsers` operationId).
@@ -7584,6 +8250,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/users/{key} (the `PutUser` operationId).
 	PutUser(ctx context.Context, key ObjectKey, params *PutUserParams, body PutUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InviteUser Invite a user to set a password
+	//
+	// The invitation can be used once, for 72 hours, and replaces the one before. Who uses it becomes the user: for one who has signed in already,
+	// or has access tokens, it takes users.impersonate.
+	//
+	// Corresponds with POST /api/v1/users/{key}/invitation (the `InviteUser` operationId).
+	InviteUser(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetUserSecondFactor Remove the second factor of a user who has lost it
+	//
+	// All their sessions end. Of a user who has signed in it takes users.impersonate.
+	//
+	// Corresponds with DELETE /api/v1/users/{key}/second-factor (the `ResetUserSecondFactor` operationId).
+	ResetUserSecondFactor(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndUserSessions End all sessions of a user
+	//
+	// Corresponds with DELETE /api/v1/users/{key}/sessions (the `EndUserSessions` operationId).
+	EndUserSessions(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListUserSessions List where a user is signed in
+	//
+	// Corresponds with GET /api/v1/users/{key}/sessions (the `ListUserSessions` operationId).
+	ListUserSessions(ctx context.Context, key ObjectKey, params *ListUserSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHealth Tell whether the process lives
 	//
@@ -11123,12 +11814,247 @@ func (c *Client) TestWebhook(ctx context.Context, environment EnvironmentKey, ke
 
 // GetMe Tell who I am, and what I may do
 //
-// The user or the service token behind the access token, its roles and where it has them, and what that comes to once the
+// The user or the service token behind the access token, or the user who has signed in, its roles and where it has them, and what that comes to once the
 // token's scope has narrowed it.
 //
 // Corresponds with GET /api/v1/me (the `GetMe` operationId).
 func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMeRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeMyPasswordWithBody Change my password
+//
+// All my other sessions end.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+func (c *Client) ChangeMyPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeMyPasswordRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeMyPassword Change my password
+//
+// All my other sessions end.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+func (c *Client) ChangeMyPassword(ctx context.Context, body ChangeMyPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeMyPasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenewMyRecoveryCodesWithBody Make my recovery codes anew
+//
+// For a code of the app. Those before them are void.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+func (c *Client) RenewMyRecoveryCodesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewMyRecoveryCodesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenewMyRecoveryCodes Make my recovery codes anew
+//
+// For a code of the app. Those before them are void.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+func (c *Client) RenewMyRecoveryCodes(ctx context.Context, body RenewMyRecoveryCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewMyRecoveryCodesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMySecondFactor Tell whether I have a second factor
+//
+// Corresponds with GET /api/v1/me/second-factor (the `GetMySecondFactor` operationId).
+func (c *Client) GetMySecondFactor(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMySecondFactorRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnrolMySecondFactorWithBody Begin to set an authenticator app up
+//
+// The app's secret is shown this once. It is asked for once its first code is confirmed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+func (c *Client) EnrolMySecondFactorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnrolMySecondFactorRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnrolMySecondFactor Begin to set an authenticator app up
+//
+// The app's secret is shown this once. It is asked for once its first code is confirmed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+func (c *Client) EnrolMySecondFactor(ctx context.Context, body EnrolMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnrolMySecondFactorRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmMySecondFactorWithBody Confirm the authenticator app by its first code
+//
+// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+func (c *Client) ConfirmMySecondFactorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmMySecondFactorRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmMySecondFactor Confirm the authenticator app by its first code
+//
+// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+func (c *Client) ConfirmMySecondFactor(ctx context.Context, body ConfirmMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmMySecondFactorRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveMySecondFactorWithBody Remove my second factor
+//
+// For a code of it. All my other sessions end.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+func (c *Client) RemoveMySecondFactorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveMySecondFactorRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveMySecondFactor Remove my second factor
+//
+// For a code of it. All my other sessions end.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+func (c *Client) RemoveMySecondFactor(ctx context.Context, body RemoveMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveMySecondFactorRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMySessions List where I am signed in
+//
+// Corresponds with GET /api/v1/me/sessions (the `ListMySessions` operationId).
+func (c *Client) ListMySessions(ctx context.Context, params *ListMySessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMySessionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndMySession End one of my sessions
+//
+// Corresponds with DELETE /api/v1/me/sessions/{key} (the `EndMySession` operationId).
+func (c *Client) EndMySession(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndMySessionRequest(c.Server, key)
 	if err != nil {
 		return nil, err
 	}
@@ -11536,6 +12462,365 @@ func (c *Client) PutRole(ctx context.Context, key ObjectKey, params *PutRolePara
 	return c.Client.Do(req)
 }
 
+// GetSignIn Tell how one can sign in
+//
+// Corresponds with GET /api/v1/sign-in (the `GetSignIn` operationId).
+func (c *Client) GetSignIn(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSignInRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignInWithBody Sign in with a password
+//
+// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+func (c *Client) SignInWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignInRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignIn Sign in with a password
+//
+// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+func (c *Client) SignIn(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignInRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSignInProviders List sign-in providers
+//
+// Corresponds with GET /api/v1/sign-in-providers (the `ListSignInProviders` operationId).
+func (c *Client) ListSignInProviders(ctx context.Context, params *ListSignInProvidersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSignInProvidersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSignInProviderWithBody Create a sign-in provider
+//
+// A provider decides who signs in as whom, which takes every permission, everywhere.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+func (c *Client) CreateSignInProviderWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSignInProviderRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSignInProvider Create a sign-in provider
+//
+// A provider decides who signs in as whom, which takes every permission, everywhere.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+func (c *Client) CreateSignInProvider(ctx context.Context, body CreateSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSignInProviderRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSignInProvider Delete a sign-in provider
+//
+// 409 with the referrers while something refers to it.
+//
+// Corresponds with DELETE /api/v1/sign-in-providers/{key} (the `DeleteSignInProvider` operationId).
+func (c *Client) DeleteSignInProvider(ctx context.Context, key ObjectKey, params *DeleteSignInProviderParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSignInProviderRequest(c.Server, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSignInProvider Read a sign-in provider
+//
+// Corresponds with GET /api/v1/sign-in-providers/{key} (the `GetSignInProvider` operationId).
+func (c *Client) GetSignInProvider(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSignInProviderRequest(c.Server, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchSignInProviderWithBody Change a sign-in provider
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+func (c *Client) PatchSignInProviderWithBody(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchSignInProviderRequestWithBody(c.Server, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchSignInProviderWithApplicationMergePatchPlusJSONBody Change a sign-in provider
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+func (c *Client) PatchSignInProviderWithApplicationMergePatchPlusJSONBody(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, body PatchSignInProviderApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchSignInProviderRequestWithApplicationMergePatchPlusJSONBody(c.Server, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSignInProviderWithBody Create or replace a sign-in provider
+//
+// By name, it is created if there is none; an unknown id is 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+func (c *Client) PutSignInProviderWithBody(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSignInProviderRequestWithBody(c.Server, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSignInProvider Create or replace a sign-in provider
+//
+// By name, it is created if there is none; an unknown id is 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+func (c *Client) PutSignInProvider(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, body PutSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSignInProviderRequest(c.Server, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishProviderSignIn Come back from a provider
+//
+// Where providers send browsers back to; the address to register with them. It begins a session, or leads to the console with the reason why
+// not. The query is the provider's.
+//
+// Corresponds with GET /api/v1/sign-in/callback (the `FinishProviderSignIn` operationId).
+func (c *Client) FinishProviderSignIn(ctx context.Context, params *FinishProviderSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishProviderSignInRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcceptInvitationWithBody Set the password that an invitation is for
+//
+// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+func (c *Client) AcceptInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptInvitationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcceptInvitation Set the password that an invitation is for
+//
+// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+func (c *Client) AcceptInvitation(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptInvitationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginProviderSignIn Go to a provider to sign in
+//
+// For browsers to open (OpenID Connect, authorization code with PKCE). Where that can't be, it leads to the console with the reason.
+//
+// Corresponds with GET /api/v1/sign-in/providers/{name} (the `BeginProviderSignIn` operationId).
+func (c *Client) BeginProviderSignIn(ctx context.Context, name string, params *BeginProviderSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginProviderSignInRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSignInSettings Read how people sign in
+//
+// Corresponds with GET /api/v1/sign-in/settings (the `GetSignInSettings` operationId).
+func (c *Client) GetSignInSettings(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSignInSettingsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSignInSettingsWithBody Say how people sign in
+//
+// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+func (c *Client) PutSignInSettingsWithBody(ctx context.Context, params *PutSignInSettingsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSignInSettingsRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSignInSettings Say how people sign in
+//
+// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+func (c *Client) PutSignInSettings(ctx context.Context, params *PutSignInSettingsParams, body PutSignInSettingsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSignInSettingsRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignOut Sign out
+//
+// Ends the session that the request comes with.
+//
+// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+func (c *Client) SignOut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignOutRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListUsers List users
 //
 // Corresponds with GET /api/v1/users (the `ListUsers` operationId).
@@ -11683,6 +12968,71 @@ func (c *Client) PutUserWithBody(ctx context.Context, key ObjectKey, params *Put
 // Corresponds with PUT /api/v1/users/{key} (the `PutUser` operationId).
 func (c *Client) PutUser(ctx context.Context, key ObjectKey, params *PutUserParams, body PutUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutUserRequest(c.Server, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InviteUser Invite a user to set a password
+//
+// The invitation can be used once, for 72 hours, and replaces the one before. Who uses it becomes the user: for one who has signed in already,
+// or has access tokens, it takes users.impersonate.
+//
+// Corresponds with POST /api/v1/users/{key}/invitation (the `InviteUser` operationId).
+func (c *Client) InviteUser(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteUserRequest(c.Server, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetUserSecondFactor Remove the second factor of a user who has lost it
+//
+// All their sessions end. Of a user who has signed in it takes users.impersonate.
+//
+// Corresponds with DELETE /api/v1/users/{key}/second-factor (the `ResetUserSecondFactor` operationId).
+func (c *Client) ResetUserSecondFactor(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetUserSecondFactorRequest(c.Server, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndUserSessions End all sessions of a user
+//
+// Corresponds with DELETE /api/v1/users/{key}/sessions (the `EndUserSessions` operationId).
+func (c *Client) EndUserSessions(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndUserSessionsRequest(c.Server, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListUserSessions List where a user is signed in
+//
+// Corresponds with GET /api/v1/users/{key}/sessions (the `ListUserSessions` operationId).
+func (c *Client) ListUserSessions(ctx context.Context, key ObjectKey, params *ListUserSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUserSessionsRequest(c.Server, key, params)
 	if err != nil {
 		return nil, err
 	}
@@ -23160,6 +24510,333 @@ func NewGetMeRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewChangeMyPasswordRequest calls the generic ChangeMyPassword builder with application/json body
+func NewChangeMyPasswordRequest(server string, body ChangeMyPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeMyPasswordRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChangeMyPasswordRequestWithBody constructs an http.Request for the ChangeMyPassword method, with any body, and a specified content type
+func NewChangeMyPasswordRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/password")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRenewMyRecoveryCodesRequest calls the generic RenewMyRecoveryCodes builder with application/json body
+func NewRenewMyRecoveryCodesRequest(server string, body RenewMyRecoveryCodesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenewMyRecoveryCodesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRenewMyRecoveryCodesRequestWithBody constructs an http.Request for the RenewMyRecoveryCodes method, with any body, and a specified content type
+func NewRenewMyRecoveryCodesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/recovery-codes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetMySecondFactorRequest constructs an http.Request for the GetMySecondFactor method
+func NewGetMySecondFactorRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/second-factor")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEnrolMySecondFactorRequest calls the generic EnrolMySecondFactor builder with application/json body
+func NewEnrolMySecondFactorRequest(server string, body EnrolMySecondFactorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEnrolMySecondFactorRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewEnrolMySecondFactorRequestWithBody constructs an http.Request for the EnrolMySecondFactor method, with any body, and a specified content type
+func NewEnrolMySecondFactorRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/second-factor")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewConfirmMySecondFactorRequest calls the generic ConfirmMySecondFactor builder with application/json body
+func NewConfirmMySecondFactorRequest(server string, body ConfirmMySecondFactorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConfirmMySecondFactorRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewConfirmMySecondFactorRequestWithBody constructs an http.Request for the ConfirmMySecondFactor method, with any body, and a specified content type
+func NewConfirmMySecondFactorRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/second-factor/confirm")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRemoveMySecondFactorRequest calls the generic RemoveMySecondFactor builder with application/json body
+func NewRemoveMySecondFactorRequest(server string, body RemoveMySecondFactorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRemoveMySecondFactorRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRemoveMySecondFactorRequestWithBody constructs an http.Request for the RemoveMySecondFactor method, with any body, and a specified content type
+func NewRemoveMySecondFactorRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/second-factor/remove")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListMySessionsRequest constructs an http.Request for the ListMySessions method
+func NewListMySessionsRequest(server string, params *ListMySessionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndMySessionRequest constructs an http.Request for the EndMySession method
+func NewEndMySessionRequest(server string, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me/sessions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetOpenAPIRequest constructs an http.Request for the GetOpenAPI method
 func NewGetOpenAPIRequest(server string) (*http.Request, error) {
 	var err error
@@ -23983,6 +25660,686 @@ func NewPutRoleRequestWithBody(server string, key ObjectKey, params *PutRolePara
 	return req, nil
 }
 
+// NewGetSignInRequest constructs an http.Request for the GetSignIn method
+func NewGetSignInRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSignInRequest calls the generic SignIn builder with application/json body
+func NewSignInRequest(server string, body SignInJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSignInRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSignInRequestWithBody constructs an http.Request for the SignIn method, with any body, and a specified content type
+func NewSignInRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListSignInProvidersRequest constructs an http.Request for the ListSignInProviders method
+func NewListSignInProvidersRequest(server string, params *ListSignInProvidersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in-providers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateSignInProviderRequest calls the generic CreateSignInProvider builder with application/json body
+func NewCreateSignInProviderRequest(server string, body CreateSignInProviderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSignInProviderRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateSignInProviderRequestWithBody constructs an http.Request for the CreateSignInProvider method, with any body, and a specified content type
+func NewCreateSignInProviderRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in-providers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteSignInProviderRequest constructs an http.Request for the DeleteSignInProvider method
+func NewDeleteSignInProviderRequest(server string, key ObjectKey, params *DeleteSignInProviderParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in-providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetSignInProviderRequest constructs an http.Request for the GetSignInProvider method
+func NewGetSignInProviderRequest(server string, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in-providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchSignInProviderRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchSignInProvider builder with application/merge-patch+json body
+func NewPatchSignInProviderRequestWithApplicationMergePatchPlusJSONBody(server string, key ObjectKey, params *PatchSignInProviderParams, body PatchSignInProviderApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchSignInProviderRequestWithBody(server, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchSignInProviderRequestWithBody constructs an http.Request for the PatchSignInProvider method, with any body, and a specified content type
+func NewPatchSignInProviderRequestWithBody(server string, key ObjectKey, params *PatchSignInProviderParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in-providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutSignInProviderRequest calls the generic PutSignInProvider builder with application/json body
+func NewPutSignInProviderRequest(server string, key ObjectKey, params *PutSignInProviderParams, body PutSignInProviderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutSignInProviderRequestWithBody(server, key, params, "application/json", bodyReader)
+}
+
+// NewPutSignInProviderRequestWithBody constructs an http.Request for the PutSignInProvider method, with any body, and a specified content type
+func NewPutSignInProviderRequestWithBody(server string, key ObjectKey, params *PutSignInProviderParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in-providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewFinishProviderSignInRequest constructs an http.Request for the FinishProviderSignIn method
+func NewFinishProviderSignInRequest(server string, params *FinishProviderSignInParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/callback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAcceptInvitationRequest calls the generic AcceptInvitation builder with application/json body
+func NewAcceptInvitationRequest(server string, body AcceptInvitationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAcceptInvitationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAcceptInvitationRequestWithBody constructs an http.Request for the AcceptInvitation method, with any body, and a specified content type
+func NewAcceptInvitationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/invitation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewBeginProviderSignInRequest constructs an http.Request for the BeginProviderSignIn method
+func NewBeginProviderSignInRequest(server string, name string, params *BeginProviderSignInParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Return != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "return", *params.Return, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSignInSettingsRequest constructs an http.Request for the GetSignInSettings method
+func NewGetSignInSettingsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/settings")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutSignInSettingsRequest calls the generic PutSignInSettings builder with application/json body
+func NewPutSignInSettingsRequest(server string, params *PutSignInSettingsParams, body PutSignInSettingsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutSignInSettingsRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewPutSignInSettingsRequestWithBody constructs an http.Request for the PutSignInSettings method, with any body, and a specified content type
+func NewPutSignInSettingsRequestWithBody(server string, params *PutSignInSettingsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/settings")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewSignOutRequest constructs an http.Request for the SignOut method
+func NewSignOutRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-out")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListUsersRequest constructs an http.Request for the ListUsers method
 func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request, error) {
 	var err error
@@ -24315,6 +26672,181 @@ func NewPutUserRequestWithBody(server string, key ObjectKey, params *PutUserPara
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewInviteUserRequest constructs an http.Request for the InviteUser method
+func NewInviteUserRequest(server string, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s/invitation", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResetUserSecondFactorRequest constructs an http.Request for the ResetUserSecondFactor method
+func NewResetUserSecondFactorRequest(server string, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s/second-factor", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndUserSessionsRequest constructs an http.Request for the EndUserSessions method
+func NewEndUserSessionsRequest(server string, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s/sessions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListUserSessionsRequest constructs an http.Request for the ListUserSessions method
+func NewListUserSessionsRequest(server string, key ObjectKey, params *ListUserSessionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s/sessions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -26125,13 +28657,124 @@ type ClientWithResponsesInterface interface {
 
 	// GetMeWithResponse Tell who I am, and what I may do
 	//
-	// The user or the service token behind the access token, its roles and where it has them, and what that comes to once the
+	// The user or the service token behind the access token, or the user who has signed in, its roles and where it has them, and what that comes to once the
 	// token's scope has narrowed it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/me (the `GetMe` operationId).
 	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
+
+	// ChangeMyPasswordWithBodyWithResponse Change my password
+	//
+	// All my other sessions end.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+	ChangeMyPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeMyPasswordResponse, error)
+
+	// ChangeMyPasswordWithResponse Change my password
+	//
+	// All my other sessions end.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+	ChangeMyPasswordWithResponse(ctx context.Context, body ChangeMyPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeMyPasswordResponse, error)
+
+	// RenewMyRecoveryCodesWithBodyWithResponse Make my recovery codes anew
+	//
+	// For a code of the app. Those before them are void.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+	RenewMyRecoveryCodesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewMyRecoveryCodesResponse, error)
+
+	// RenewMyRecoveryCodesWithResponse Make my recovery codes anew
+	//
+	// For a code of the app. Those before them are void.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+	RenewMyRecoveryCodesWithResponse(ctx context.Context, body RenewMyRecoveryCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewMyRecoveryCodesResponse, error)
+
+	// GetMySecondFactorWithResponse Tell whether I have a second factor
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/me/second-factor (the `GetMySecondFactor` operationId).
+	GetMySecondFactorWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMySecondFactorResponse, error)
+
+	// EnrolMySecondFactorWithBodyWithResponse Begin to set an authenticator app up
+	//
+	// The app's secret is shown this once. It is asked for once its first code is confirmed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+	EnrolMySecondFactorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EnrolMySecondFactorResponse, error)
+
+	// EnrolMySecondFactorWithResponse Begin to set an authenticator app up
+	//
+	// The app's secret is shown this once. It is asked for once its first code is confirmed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+	EnrolMySecondFactorWithResponse(ctx context.Context, body EnrolMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolMySecondFactorResponse, error)
+
+	// ConfirmMySecondFactorWithBodyWithResponse Confirm the authenticator app by its first code
+	//
+	// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+	ConfirmMySecondFactorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmMySecondFactorResponse, error)
+
+	// ConfirmMySecondFactorWithResponse Confirm the authenticator app by its first code
+	//
+	// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+	ConfirmMySecondFactorWithResponse(ctx context.Context, body ConfirmMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmMySecondFactorResponse, error)
+
+	// RemoveMySecondFactorWithBodyWithResponse Remove my second factor
+	//
+	// For a code of it. All my other sessions end.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+	RemoveMySecondFactorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RemoveMySecondFactorResponse, error)
+
+	// RemoveMySecondFactorWithResponse Remove my second factor
+	//
+	// For a code of it. All my other sessions end.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+	RemoveMySecondFactorWithResponse(ctx context.Context, body RemoveMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*RemoveMySecondFactorResponse, error)
+
+	// ListMySessionsWithResponse List where I am signed in
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/me/sessions (the `ListMySessions` operationId).
+	ListMySessionsWithResponse(ctx context.Context, params *ListMySessionsParams, reqEditors ...RequestEditorFn) (*ListMySessionsResponse, error)
+
+	// EndMySessionWithResponse End one of my sessions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/me/sessions/{key} (the `EndMySession` operationId).
+	EndMySessionWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*EndMySessionResponse, error)
 
 	// GetOpenAPIWithResponse Read this document
 	//
@@ -26322,6 +28965,181 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/roles/{key} (the `PutRole` operationId).
 	PutRoleWithResponse(ctx context.Context, key ObjectKey, params *PutRoleParams, body PutRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*PutRoleResponse, error)
 
+	// GetSignInWithResponse Tell how one can sign in
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in (the `GetSignIn` operationId).
+	GetSignInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSignInResponse, error)
+
+	// SignInWithBodyWithResponse Sign in with a password
+	//
+	// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+	// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+	SignInWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignInResponse, error)
+
+	// SignInWithResponse Sign in with a password
+	//
+	// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+	// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+	SignInWithResponse(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*SignInResponse, error)
+
+	// ListSignInProvidersWithResponse List sign-in providers
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in-providers (the `ListSignInProviders` operationId).
+	ListSignInProvidersWithResponse(ctx context.Context, params *ListSignInProvidersParams, reqEditors ...RequestEditorFn) (*ListSignInProvidersResponse, error)
+
+	// CreateSignInProviderWithBodyWithResponse Create a sign-in provider
+	//
+	// A provider decides who signs in as whom, which takes every permission, everywhere.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+	CreateSignInProviderWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSignInProviderResponse, error)
+
+	// CreateSignInProviderWithResponse Create a sign-in provider
+	//
+	// A provider decides who signs in as whom, which takes every permission, everywhere.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+	CreateSignInProviderWithResponse(ctx context.Context, body CreateSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSignInProviderResponse, error)
+
+	// DeleteSignInProviderWithResponse Delete a sign-in provider
+	//
+	// 409 with the referrers while something refers to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/sign-in-providers/{key} (the `DeleteSignInProvider` operationId).
+	DeleteSignInProviderWithResponse(ctx context.Context, key ObjectKey, params *DeleteSignInProviderParams, reqEditors ...RequestEditorFn) (*DeleteSignInProviderResponse, error)
+
+	// GetSignInProviderWithResponse Read a sign-in provider
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in-providers/{key} (the `GetSignInProvider` operationId).
+	GetSignInProviderWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*GetSignInProviderResponse, error)
+
+	// PatchSignInProviderWithBodyWithResponse Change a sign-in provider
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+	PatchSignInProviderWithBodyWithResponse(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchSignInProviderResponse, error)
+
+	// PatchSignInProviderWithApplicationMergePatchPlusJSONBodyWithResponse Change a sign-in provider
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+	PatchSignInProviderWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, body PatchSignInProviderApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchSignInProviderResponse, error)
+
+	// PutSignInProviderWithBodyWithResponse Create or replace a sign-in provider
+	//
+	// By name, it is created if there is none; an unknown id is 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+	PutSignInProviderWithBodyWithResponse(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSignInProviderResponse, error)
+
+	// PutSignInProviderWithResponse Create or replace a sign-in provider
+	//
+	// By name, it is created if there is none; an unknown id is 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+	PutSignInProviderWithResponse(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, body PutSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSignInProviderResponse, error)
+
+	// FinishProviderSignInWithResponse Come back from a provider
+	//
+	// Where providers send browsers back to; the address to register with them. It begins a session, or leads to the console with the reason why
+	// not. The query is the provider's.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/callback (the `FinishProviderSignIn` operationId).
+	FinishProviderSignInWithResponse(ctx context.Context, params *FinishProviderSignInParams, reqEditors ...RequestEditorFn) (*FinishProviderSignInResponse, error)
+
+	// AcceptInvitationWithBodyWithResponse Set the password that an invitation is for
+	//
+	// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+	AcceptInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error)
+
+	// AcceptInvitationWithResponse Set the password that an invitation is for
+	//
+	// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+	AcceptInvitationWithResponse(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error)
+
+	// BeginProviderSignInWithResponse Go to a provider to sign in
+	//
+	// For browsers to open (OpenID Connect, authorization code with PKCE). Where that can't be, it leads to the console with the reason.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/providers/{name} (the `BeginProviderSignIn` operationId).
+	BeginProviderSignInWithResponse(ctx context.Context, name string, params *BeginProviderSignInParams, reqEditors ...RequestEditorFn) (*BeginProviderSignInResponse, error)
+
+	// GetSignInSettingsWithResponse Read how people sign in
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/settings (the `GetSignInSettings` operationId).
+	GetSignInSettingsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSignInSettingsResponse, error)
+
+	// PutSignInSettingsWithBodyWithResponse Say how people sign in
+	//
+	// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+	PutSignInSettingsWithBodyWithResponse(ctx context.Context, params *PutSignInSettingsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSignInSettingsResponse, error)
+
+	// PutSignInSettingsWithResponse Say how people sign in
+	//
+	// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+	PutSignInSettingsWithResponse(ctx context.Context, params *PutSignInSettingsParams, body PutSignInSettingsJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSignInSettingsResponse, error)
+
+	// SignOutWithResponse Sign out
+	//
+	// Ends the session that the request comes with.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+	SignOutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SignOutResponse, error)
+
 	// ListUsersWithResponse List users
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -26394,6 +29212,39 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/users/{key} (the `PutUser` operationId).
 	PutUserWithResponse(ctx context.Context, key ObjectKey, params *PutUserParams, body PutUserJSONRequestBody, reqEditors ...RequestEditorFn) (*PutUserResponse, error)
+
+	// InviteUserWithResponse Invite a user to set a password
+	//
+	// The invitation can be used once, for 72 hours, and replaces the one before. Who uses it becomes the user: for one who has signed in already,
+	// or has access tokens, it takes users.impersonate.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/users/{key}/invitation (the `InviteUser` operationId).
+	InviteUserWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*InviteUserResponse, error)
+
+	// ResetUserSecondFactorWithResponse Remove the second factor of a user who has lost it
+	//
+	// All their sessions end. Of a user who has signed in it takes users.impersonate.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/users/{key}/second-factor (the `ResetUserSecondFactor` operationId).
+	ResetUserSecondFactorWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*ResetUserSecondFactorResponse, error)
+
+	// EndUserSessionsWithResponse End all sessions of a user
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/users/{key}/sessions (the `EndUserSessions` operationId).
+	EndUserSessionsWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*EndUserSessionsResponse, error)
+
+	// ListUserSessionsWithResponse List where a user is signed in
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/users/{key}/sessions (the `ListUserSessions` operationId).
+	ListUserSessionsWithResponse(ctx context.Context, key ObjectKey, params *ListUserSessionsParams, reqEditors ...RequestEditorFn) (*ListUserSessionsResponse, error)
 
 	// GetHealthWithResponse Tell whether the process lives
 	//
@@ -34764,6 +37615,369 @@ func (r GetMeResponse) ContentType() string {
 	return ""
 }
 
+type ChangeMyPasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeMyPasswordResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeMyPasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeMyPasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeMyPasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeMyPasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RenewMyRecoveryCodesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecoveryCodes
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RenewMyRecoveryCodesResponse) GetJSON200() *RecoveryCodes {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RenewMyRecoveryCodesResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RenewMyRecoveryCodesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenewMyRecoveryCodesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenewMyRecoveryCodesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenewMyRecoveryCodesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetMySecondFactorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecondFactor
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMySecondFactorResponse) GetJSON200() *SecondFactor {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetMySecondFactorResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMySecondFactorResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMySecondFactorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMySecondFactorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMySecondFactorResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EnrolMySecondFactorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecondFactorEnrolment
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EnrolMySecondFactorResponse) GetJSON200() *SecondFactorEnrolment {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EnrolMySecondFactorResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EnrolMySecondFactorResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EnrolMySecondFactorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EnrolMySecondFactorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EnrolMySecondFactorResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ConfirmMySecondFactorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecoveryCodes
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ConfirmMySecondFactorResponse) GetJSON200() *RecoveryCodes {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ConfirmMySecondFactorResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ConfirmMySecondFactorResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConfirmMySecondFactorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConfirmMySecondFactorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConfirmMySecondFactorResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RemoveMySecondFactorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RemoveMySecondFactorResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RemoveMySecondFactorResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RemoveMySecondFactorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RemoveMySecondFactorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RemoveMySecondFactorResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListMySessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Sessions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMySessionsResponse) GetJSON200() *Sessions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListMySessionsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMySessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMySessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMySessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMySessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndMySessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndMySessionResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndMySessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndMySessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndMySessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndMySessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetOpenAPIResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -35668,6 +38882,722 @@ func (r PutRoleResponse) ContentType() string {
 	return ""
 }
 
+type GetSignInResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignInOptions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSignInResponse) GetJSON200() *SignInOptions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSignInResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSignInResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSignInResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSignInResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSignInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SignInResponse200Headers the declared response headers of an HTTP 200 response for SignIn
+type SignInResponse200Headers struct {
+	SetCookie string
+}
+
+type SignInResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignedIn
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SignInResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SignInResponse) GetJSON200() *SignedIn {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SignInResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SignInResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SignInResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SignInResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SignInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListSignInProvidersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignInProviderList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSignInProvidersResponse) GetJSON200() *SignInProviderList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSignInProvidersResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSignInProvidersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSignInProvidersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSignInProvidersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSignInProvidersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateSignInProviderResponse201Headers the declared response headers of an HTTP 201 response for CreateSignInProvider
+type CreateSignInProviderResponse201Headers struct {
+	ETag     string
+	Location string
+}
+
+type CreateSignInProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *SignInProvider
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateSignInProviderResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateSignInProviderResponse) GetJSON201() *SignInProvider {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateSignInProviderResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateSignInProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSignInProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSignInProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateSignInProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteSignInProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteSignInProviderResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSignInProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSignInProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSignInProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSignInProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSignInProviderResponse200Headers the declared response headers of an HTTP 200 response for GetSignInProvider
+type GetSignInProviderResponse200Headers struct {
+	ETag string
+}
+
+type GetSignInProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignInProvider
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSignInProviderResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSignInProviderResponse) GetJSON200() *SignInProvider {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSignInProviderResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSignInProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSignInProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSignInProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSignInProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchSignInProviderResponse200Headers the declared response headers of an HTTP 200 response for PatchSignInProvider
+type PatchSignInProviderResponse200Headers struct {
+	ETag string
+}
+
+type PatchSignInProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignInProvider
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchSignInProviderResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchSignInProviderResponse) GetJSON200() *SignInProvider {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchSignInProviderResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchSignInProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchSignInProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchSignInProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchSignInProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutSignInProviderResponse200Headers the declared response headers of an HTTP 200 response for PutSignInProvider
+type PutSignInProviderResponse200Headers struct {
+	ETag string
+}
+
+// PutSignInProviderResponse201Headers the declared response headers of an HTTP 201 response for PutSignInProvider
+type PutSignInProviderResponse201Headers struct {
+	ETag     string
+	Location string
+}
+
+type PutSignInProviderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignInProvider
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *SignInProvider
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutSignInProviderResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutSignInProviderResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutSignInProviderResponse) GetJSON200() *SignInProvider {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutSignInProviderResponse) GetJSON201() *SignInProvider {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutSignInProviderResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutSignInProviderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutSignInProviderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutSignInProviderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutSignInProviderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FinishProviderSignInResponse303Headers the declared response headers of an HTTP 303 response for FinishProviderSignIn
+type FinishProviderSignInResponse303Headers struct {
+	Location string
+}
+
+type FinishProviderSignInResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *FinishProviderSignInResponse303Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r FinishProviderSignInResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r FinishProviderSignInResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FinishProviderSignInResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FinishProviderSignInResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FinishProviderSignInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AcceptInvitationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AcceptInvitationResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AcceptInvitationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AcceptInvitationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AcceptInvitationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AcceptInvitationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BeginProviderSignInResponse303Headers the declared response headers of an HTTP 303 response for BeginProviderSignIn
+type BeginProviderSignInResponse303Headers struct {
+	Location string
+}
+
+type BeginProviderSignInResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *BeginProviderSignInResponse303Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r BeginProviderSignInResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginProviderSignInResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginProviderSignInResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginProviderSignInResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginProviderSignInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSignInSettingsResponse200Headers the declared response headers of an HTTP 200 response for GetSignInSettings
+type GetSignInSettingsResponse200Headers struct {
+	ETag string
+}
+
+type GetSignInSettingsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignInSettings
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSignInSettingsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSignInSettingsResponse) GetJSON200() *SignInSettings {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSignInSettingsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSignInSettingsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSignInSettingsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSignInSettingsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSignInSettingsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutSignInSettingsResponse200Headers the declared response headers of an HTTP 200 response for PutSignInSettings
+type PutSignInSettingsResponse200Headers struct {
+	ETag string
+}
+
+type PutSignInSettingsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SignInSettings
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutSignInSettingsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutSignInSettingsResponse) GetJSON200() *SignInSettings {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutSignInSettingsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutSignInSettingsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutSignInSettingsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutSignInSettingsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutSignInSettingsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SignOutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SignOutResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SignOutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SignOutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SignOutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SignOutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListUsersResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -35987,6 +39917,184 @@ func (r PutUserResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type InviteUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Invitation
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r InviteUserResponse) GetJSON201() *Invitation {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r InviteUserResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r InviteUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InviteUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InviteUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InviteUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResetUserSecondFactorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResetUserSecondFactorResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResetUserSecondFactorResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResetUserSecondFactorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResetUserSecondFactorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResetUserSecondFactorResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndUserSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndUserSessionsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndUserSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndUserSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndUserSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndUserSessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListUserSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Sessions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListUserSessionsResponse) GetJSON200() *Sessions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListUserSessionsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListUserSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListUserSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListUserSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListUserSessionsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -38988,7 +43096,7 @@ func (c *ClientWithResponses) TestWebhookWithResponse(ctx context.Context, envir
 
 // GetMeWithResponse Tell who I am, and what I may do
 //
-// The user or the service token behind the access token, its roles and where it has them, and what that comes to once the
+// The user or the service token behind the access token, or the user who has signed in, its roles and where it has them, and what that comes to once the
 // token's scope has narrowed it.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -39000,6 +43108,195 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors 
 		return nil, err
 	}
 	return ParseGetMeResponse(rsp)
+}
+
+// ChangeMyPasswordWithBodyWithResponse Change my password
+//
+// All my other sessions end.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+func (c *ClientWithResponses) ChangeMyPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeMyPasswordResponse, error) {
+	rsp, err := c.ChangeMyPasswordWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeMyPasswordResponse(rsp)
+}
+
+// ChangeMyPasswordWithResponse Change my password
+//
+// All my other sessions end.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/password (the `ChangeMyPassword` operationId).
+func (c *ClientWithResponses) ChangeMyPasswordWithResponse(ctx context.Context, body ChangeMyPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeMyPasswordResponse, error) {
+	rsp, err := c.ChangeMyPassword(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeMyPasswordResponse(rsp)
+}
+
+// RenewMyRecoveryCodesWithBodyWithResponse Make my recovery codes anew
+//
+// For a code of the app. Those before them are void.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+func (c *ClientWithResponses) RenewMyRecoveryCodesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewMyRecoveryCodesResponse, error) {
+	rsp, err := c.RenewMyRecoveryCodesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewMyRecoveryCodesResponse(rsp)
+}
+
+// RenewMyRecoveryCodesWithResponse Make my recovery codes anew
+//
+// For a code of the app. Those before them are void.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/recovery-codes (the `RenewMyRecoveryCodes` operationId).
+func (c *ClientWithResponses) RenewMyRecoveryCodesWithResponse(ctx context.Context, body RenewMyRecoveryCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewMyRecoveryCodesResponse, error) {
+	rsp, err := c.RenewMyRecoveryCodes(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewMyRecoveryCodesResponse(rsp)
+}
+
+// GetMySecondFactorWithResponse Tell whether I have a second factor
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/me/second-factor (the `GetMySecondFactor` operationId).
+func (c *ClientWithResponses) GetMySecondFactorWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMySecondFactorResponse, error) {
+	rsp, err := c.GetMySecondFactor(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMySecondFactorResponse(rsp)
+}
+
+// EnrolMySecondFactorWithBodyWithResponse Begin to set an authenticator app up
+//
+// The app's secret is shown this once. It is asked for once its first code is confirmed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+func (c *ClientWithResponses) EnrolMySecondFactorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EnrolMySecondFactorResponse, error) {
+	rsp, err := c.EnrolMySecondFactorWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEnrolMySecondFactorResponse(rsp)
+}
+
+// EnrolMySecondFactorWithResponse Begin to set an authenticator app up
+//
+// The app's secret is shown this once. It is asked for once its first code is confirmed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/second-factor (the `EnrolMySecondFactor` operationId).
+func (c *ClientWithResponses) EnrolMySecondFactorWithResponse(ctx context.Context, body EnrolMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolMySecondFactorResponse, error) {
+	rsp, err := c.EnrolMySecondFactor(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEnrolMySecondFactorResponse(rsp)
+}
+
+// ConfirmMySecondFactorWithBodyWithResponse Confirm the authenticator app by its first code
+//
+// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+func (c *ClientWithResponses) ConfirmMySecondFactorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmMySecondFactorResponse, error) {
+	rsp, err := c.ConfirmMySecondFactorWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmMySecondFactorResponse(rsp)
+}
+
+// ConfirmMySecondFactorWithResponse Confirm the authenticator app by its first code
+//
+// From here on signing in takes a code. The recovery codes are shown this once. All my other sessions end.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/second-factor/confirm (the `ConfirmMySecondFactor` operationId).
+func (c *ClientWithResponses) ConfirmMySecondFactorWithResponse(ctx context.Context, body ConfirmMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmMySecondFactorResponse, error) {
+	rsp, err := c.ConfirmMySecondFactor(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmMySecondFactorResponse(rsp)
+}
+
+// RemoveMySecondFactorWithBodyWithResponse Remove my second factor
+//
+// For a code of it. All my other sessions end.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+func (c *ClientWithResponses) RemoveMySecondFactorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RemoveMySecondFactorResponse, error) {
+	rsp, err := c.RemoveMySecondFactorWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRemoveMySecondFactorResponse(rsp)
+}
+
+// RemoveMySecondFactorWithResponse Remove my second factor
+//
+// For a code of it. All my other sessions end.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/me/second-factor/remove (the `RemoveMySecondFactor` operationId).
+func (c *ClientWithResponses) RemoveMySecondFactorWithResponse(ctx context.Context, body RemoveMySecondFactorJSONRequestBody, reqEditors ...RequestEditorFn) (*RemoveMySecondFactorResponse, error) {
+	rsp, err := c.RemoveMySecondFactor(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRemoveMySecondFactorResponse(rsp)
+}
+
+// ListMySessionsWithResponse List where I am signed in
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/me/sessions (the `ListMySessions` operationId).
+func (c *ClientWithResponses) ListMySessionsWithResponse(ctx context.Context, params *ListMySessionsParams, reqEditors ...RequestEditorFn) (*ListMySessionsResponse, error) {
+	rsp, err := c.ListMySessions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMySessionsResponse(rsp)
+}
+
+// EndMySessionWithResponse End one of my sessions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/me/sessions/{key} (the `EndMySession` operationId).
+func (c *ClientWithResponses) EndMySessionWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*EndMySessionResponse, error) {
+	rsp, err := c.EndMySession(ctx, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndMySessionResponse(rsp)
 }
 
 // GetOpenAPIWithResponse Read this document
@@ -39329,6 +43626,301 @@ func (c *ClientWithResponses) PutRoleWithResponse(ctx context.Context, key Objec
 	return ParsePutRoleResponse(rsp)
 }
 
+// GetSignInWithResponse Tell how one can sign in
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in (the `GetSignIn` operationId).
+func (c *ClientWithResponses) GetSignInWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSignInResponse, error) {
+	rsp, err := c.GetSignIn(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSignInResponse(rsp)
+}
+
+// SignInWithBodyWithResponse Sign in with a password
+//
+// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+func (c *ClientWithResponses) SignInWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignInResponse, error) {
+	rsp, err := c.SignInWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignInResponse(rsp)
+}
+
+// SignInWithResponse Sign in with a password
+//
+// Begins a session, which the answer's cookie holds. 401 second_factor_needed: the password is right; send it again, with a code. An unknown
+// user, one who is disabled, and a wrong password are told alike; 429 after some failures.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
+func (c *ClientWithResponses) SignInWithResponse(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*SignInResponse, error) {
+	rsp, err := c.SignIn(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignInResponse(rsp)
+}
+
+// ListSignInProvidersWithResponse List sign-in providers
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in-providers (the `ListSignInProviders` operationId).
+func (c *ClientWithResponses) ListSignInProvidersWithResponse(ctx context.Context, params *ListSignInProvidersParams, reqEditors ...RequestEditorFn) (*ListSignInProvidersResponse, error) {
+	rsp, err := c.ListSignInProviders(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSignInProvidersResponse(rsp)
+}
+
+// CreateSignInProviderWithBodyWithResponse Create a sign-in provider
+//
+// A provider decides who signs in as whom, which takes every permission, everywhere.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+func (c *ClientWithResponses) CreateSignInProviderWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSignInProviderResponse, error) {
+	rsp, err := c.CreateSignInProviderWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSignInProviderResponse(rsp)
+}
+
+// CreateSignInProviderWithResponse Create a sign-in provider
+//
+// A provider decides who signs in as whom, which takes every permission, everywhere.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in-providers (the `CreateSignInProvider` operationId).
+func (c *ClientWithResponses) CreateSignInProviderWithResponse(ctx context.Context, body CreateSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSignInProviderResponse, error) {
+	rsp, err := c.CreateSignInProvider(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSignInProviderResponse(rsp)
+}
+
+// DeleteSignInProviderWithResponse Delete a sign-in provider
+//
+// 409 with the referrers while something refers to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/sign-in-providers/{key} (the `DeleteSignInProvider` operationId).
+func (c *ClientWithResponses) DeleteSignInProviderWithResponse(ctx context.Context, key ObjectKey, params *DeleteSignInProviderParams, reqEditors ...RequestEditorFn) (*DeleteSignInProviderResponse, error) {
+	rsp, err := c.DeleteSignInProvider(ctx, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSignInProviderResponse(rsp)
+}
+
+// GetSignInProviderWithResponse Read a sign-in provider
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in-providers/{key} (the `GetSignInProvider` operationId).
+func (c *ClientWithResponses) GetSignInProviderWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*GetSignInProviderResponse, error) {
+	rsp, err := c.GetSignInProvider(ctx, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSignInProviderResponse(rsp)
+}
+
+// PatchSignInProviderWithBodyWithResponse Change a sign-in provider
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+func (c *ClientWithResponses) PatchSignInProviderWithBodyWithResponse(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchSignInProviderResponse, error) {
+	rsp, err := c.PatchSignInProviderWithBody(ctx, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchSignInProviderResponse(rsp)
+}
+
+// PatchSignInProviderWithApplicationMergePatchPlusJSONBodyWithResponse Change a sign-in provider
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/sign-in-providers/{key} (the `PatchSignInProvider` operationId).
+func (c *ClientWithResponses) PatchSignInProviderWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, key ObjectKey, params *PatchSignInProviderParams, body PatchSignInProviderApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchSignInProviderResponse, error) {
+	rsp, err := c.PatchSignInProviderWithApplicationMergePatchPlusJSONBody(ctx, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchSignInProviderResponse(rsp)
+}
+
+// PutSignInProviderWithBodyWithResponse Create or replace a sign-in provider
+//
+// By name, it is created if there is none; an unknown id is 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+func (c *ClientWithResponses) PutSignInProviderWithBodyWithResponse(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSignInProviderResponse, error) {
+	rsp, err := c.PutSignInProviderWithBody(ctx, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSignInProviderResponse(rsp)
+}
+
+// PutSignInProviderWithResponse Create or replace a sign-in provider
+//
+// By name, it is created if there is none; an unknown id is 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/sign-in-providers/{key} (the `PutSignInProvider` operationId).
+func (c *ClientWithResponses) PutSignInProviderWithResponse(ctx context.Context, key ObjectKey, params *PutSignInProviderParams, body PutSignInProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSignInProviderResponse, error) {
+	rsp, err := c.PutSignInProvider(ctx, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSignInProviderResponse(rsp)
+}
+
+// FinishProviderSignInWithResponse Come back from a provider
+//
+// Where providers send browsers back to; the address to register with them. It begins a session, or leads to the console with the reason why
+// not. The query is the provider's.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/callback (the `FinishProviderSignIn` operationId).
+func (c *ClientWithResponses) FinishProviderSignInWithResponse(ctx context.Context, params *FinishProviderSignInParams, reqEditors ...RequestEditorFn) (*FinishProviderSignInResponse, error) {
+	rsp, err := c.FinishProviderSignIn(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishProviderSignInResponse(rsp)
+}
+
+// AcceptInvitationWithBodyWithResponse Set the password that an invitation is for
+//
+// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+func (c *ClientWithResponses) AcceptInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error) {
+	rsp, err := c.AcceptInvitationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcceptInvitationResponse(rsp)
+}
+
+// AcceptInvitationWithResponse Set the password that an invitation is for
+//
+// The invitation is used up, and all sessions of the user end. Nobody is signed in by it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `AcceptInvitation` operationId).
+func (c *ClientWithResponses) AcceptInvitationWithResponse(ctx context.Context, body AcceptInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptInvitationResponse, error) {
+	rsp, err := c.AcceptInvitation(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcceptInvitationResponse(rsp)
+}
+
+// BeginProviderSignInWithResponse Go to a provider to sign in
+//
+// For browsers to open (OpenID Connect, authorization code with PKCE). Where that can't be, it leads to the console with the reason.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/providers/{name} (the `BeginProviderSignIn` operationId).
+func (c *ClientWithResponses) BeginProviderSignInWithResponse(ctx context.Context, name string, params *BeginProviderSignInParams, reqEditors ...RequestEditorFn) (*BeginProviderSignInResponse, error) {
+	rsp, err := c.BeginProviderSignIn(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginProviderSignInResponse(rsp)
+}
+
+// GetSignInSettingsWithResponse Read how people sign in
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/settings (the `GetSignInSettings` operationId).
+func (c *ClientWithResponses) GetSignInSettingsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSignInSettingsResponse, error) {
+	rsp, err := c.GetSignInSettings(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSignInSettingsResponse(rsp)
+}
+
+// PutSignInSettingsWithBodyWithResponse Say how people sign in
+//
+// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+func (c *ClientWithResponses) PutSignInSettingsWithBodyWithResponse(ctx context.Context, params *PutSignInSettingsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSignInSettingsResponse, error) {
+	rsp, err := c.PutSignInSettingsWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSignInSettingsResponse(rsp)
+}
+
+// PutSignInSettingsWithResponse Say how people sign in
+//
+// The whole object; what is left out is as by default. It holds for sessions that there are, too.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/sign-in/settings (the `PutSignInSettings` operationId).
+func (c *ClientWithResponses) PutSignInSettingsWithResponse(ctx context.Context, params *PutSignInSettingsParams, body PutSignInSettingsJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSignInSettingsResponse, error) {
+	rsp, err := c.PutSignInSettings(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSignInSettingsResponse(rsp)
+}
+
+// SignOutWithResponse Sign out
+//
+// Ends the session that the request comes with.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+func (c *ClientWithResponses) SignOutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SignOutResponse, error) {
+	rsp, err := c.SignOut(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignOutResponse(rsp)
+}
+
 // ListUsersWithResponse List users
 //
 // Returns a wrapper object for the known response body format(s).
@@ -39454,6 +44046,63 @@ func (c *ClientWithResponses) PutUserWithResponse(ctx context.Context, key Objec
 		return nil, err
 	}
 	return ParsePutUserResponse(rsp)
+}
+
+// InviteUserWithResponse Invite a user to set a password
+//
+// The invitation can be used once, for 72 hours, and replaces the one before. Who uses it becomes the user: for one who has signed in already,
+// or has access tokens, it takes users.impersonate.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/users/{key}/invitation (the `InviteUser` operationId).
+func (c *ClientWithResponses) InviteUserWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*InviteUserResponse, error) {
+	rsp, err := c.InviteUser(ctx, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteUserResponse(rsp)
+}
+
+// ResetUserSecondFactorWithResponse Remove the second factor of a user who has lost it
+//
+// All their sessions end. Of a user who has signed in it takes users.impersonate.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/users/{key}/second-factor (the `ResetUserSecondFactor` operationId).
+func (c *ClientWithResponses) ResetUserSecondFactorWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*ResetUserSecondFactorResponse, error) {
+	rsp, err := c.ResetUserSecondFactor(ctx, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResetUserSecondFactorResponse(rsp)
+}
+
+// EndUserSessionsWithResponse End all sessions of a user
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/users/{key}/sessions (the `EndUserSessions` operationId).
+func (c *ClientWithResponses) EndUserSessionsWithResponse(ctx context.Context, key ObjectKey, reqEditors ...RequestEditorFn) (*EndUserSessionsResponse, error) {
+	rsp, err := c.EndUserSessions(ctx, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndUserSessionsResponse(rsp)
+}
+
+// ListUserSessionsWithResponse List where a user is signed in
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/users/{key}/sessions (the `ListUserSessions` operationId).
+func (c *ClientWithResponses) ListUserSessionsWithResponse(ctx context.Context, key ObjectKey, params *ListUserSessionsParams, reqEditors ...RequestEditorFn) (*ListUserSessionsResponse, error) {
+	rsp, err := c.ListUserSessions(ctx, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListUserSessionsResponse(rsp)
 }
 
 // GetHealthWithResponse Tell whether the process lives
@@ -47285,6 +51934,258 @@ func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 	return response, nil
 }
 
+// ParseChangeMyPasswordResponse parses an HTTP response from a ChangeMyPasswordWithResponse call
+func ParseChangeMyPasswordResponse(rsp *http.Response) (*ChangeMyPasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeMyPasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRenewMyRecoveryCodesResponse parses an HTTP response from a RenewMyRecoveryCodesWithResponse call
+func ParseRenewMyRecoveryCodesResponse(rsp *http.Response) (*RenewMyRecoveryCodesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenewMyRecoveryCodesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecoveryCodes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetMySecondFactorResponse parses an HTTP response from a GetMySecondFactorWithResponse call
+func ParseGetMySecondFactorResponse(rsp *http.Response) (*GetMySecondFactorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMySecondFactorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecondFactor
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEnrolMySecondFactorResponse parses an HTTP response from a EnrolMySecondFactorWithResponse call
+func ParseEnrolMySecondFactorResponse(rsp *http.Response) (*EnrolMySecondFactorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EnrolMySecondFactorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecondFactorEnrolment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseConfirmMySecondFactorResponse parses an HTTP response from a ConfirmMySecondFactorWithResponse call
+func ParseConfirmMySecondFactorResponse(rsp *http.Response) (*ConfirmMySecondFactorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConfirmMySecondFactorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecoveryCodes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRemoveMySecondFactorResponse parses an HTTP response from a RemoveMySecondFactorWithResponse call
+func ParseRemoveMySecondFactorResponse(rsp *http.Response) (*RemoveMySecondFactorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RemoveMySecondFactorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListMySessionsResponse parses an HTTP response from a ListMySessionsWithResponse call
+func ParseListMySessionsResponse(rsp *http.Response) (*ListMySessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMySessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Sessions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndMySessionResponse parses an HTTP response from a EndMySessionWithResponse call
+func ParseEndMySessionResponse(rsp *http.Response) (*EndMySessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndMySessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetOpenAPIResponse parses an HTTP response from a GetOpenAPIWithResponse call
 func ParseGetOpenAPIResponse(rsp *http.Response) (*GetOpenAPIResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -48030,6 +52931,596 @@ func ParsePutRoleResponse(rsp *http.Response) (*PutRoleResponse, error) {
 	return response, nil
 }
 
+// ParseGetSignInResponse parses an HTTP response from a GetSignInWithResponse call
+func ParseGetSignInResponse(rsp *http.Response) (*GetSignInResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSignInResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignInOptions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSignInResponse parses an HTTP response from a SignInWithResponse call
+func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SignInResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignedIn
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SignInResponse200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSignInProvidersResponse parses an HTTP response from a ListSignInProvidersWithResponse call
+func ParseListSignInProvidersResponse(rsp *http.Response) (*ListSignInProvidersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSignInProvidersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignInProviderList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateSignInProviderResponse parses an HTTP response from a CreateSignInProviderWithResponse call
+func ParseCreateSignInProviderResponse(rsp *http.Response) (*CreateSignInProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSignInProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest SignInProvider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateSignInProviderResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSignInProviderResponse parses an HTTP response from a DeleteSignInProviderWithResponse call
+func ParseDeleteSignInProviderResponse(rsp *http.Response) (*DeleteSignInProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSignInProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSignInProviderResponse parses an HTTP response from a GetSignInProviderWithResponse call
+func ParseGetSignInProviderResponse(rsp *http.Response) (*GetSignInProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSignInProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignInProvider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSignInProviderResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchSignInProviderResponse parses an HTTP response from a PatchSignInProviderWithResponse call
+func ParsePatchSignInProviderResponse(rsp *http.Response) (*PatchSignInProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchSignInProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignInProvider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchSignInProviderResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutSignInProviderResponse parses an HTTP response from a PutSignInProviderWithResponse call
+func ParsePutSignInProviderResponse(rsp *http.Response) (*PutSignInProviderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutSignInProviderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignInProvider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest SignInProvider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutSignInProviderResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutSignInProviderResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFinishProviderSignInResponse parses an HTTP response from a FinishProviderSignInWithResponse call
+func ParseFinishProviderSignInResponse(rsp *http.Response) (*FinishProviderSignInResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FinishProviderSignInResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers FinishProviderSignInResponse303Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers303 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAcceptInvitationResponse parses an HTTP response from a AcceptInvitationWithResponse call
+func ParseAcceptInvitationResponse(rsp *http.Response) (*AcceptInvitationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AcceptInvitationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseBeginProviderSignInResponse parses an HTTP response from a BeginProviderSignInWithResponse call
+func ParseBeginProviderSignInResponse(rsp *http.Response) (*BeginProviderSignInResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginProviderSignInResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers BeginProviderSignInResponse303Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers303 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSignInSettingsResponse parses an HTTP response from a GetSignInSettingsWithResponse call
+func ParseGetSignInSettingsResponse(rsp *http.Response) (*GetSignInSettingsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSignInSettingsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignInSettings
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSignInSettingsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutSignInSettingsResponse parses an HTTP response from a PutSignInSettingsWithResponse call
+func ParsePutSignInSettingsResponse(rsp *http.Response) (*PutSignInSettingsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutSignInSettingsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SignInSettings
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutSignInSettingsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSignOutResponse parses an HTTP response from a SignOutWithResponse call
+func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SignOutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListUsersResponse parses an HTTP response from a ListUsersWithResponse call
 func ParseListUsersResponse(rsp *http.Response) (*ListUsersResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -48302,6 +53793,130 @@ func ParsePutUserResponse(rsp *http.Response) (*PutUserResponse, error) {
 			headers.Location = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseInviteUserResponse parses an HTTP response from a InviteUserWithResponse call
+func ParseInviteUserResponse(rsp *http.Response) (*InviteUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &InviteUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Invitation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResetUserSecondFactorResponse parses an HTTP response from a ResetUserSecondFactorWithResponse call
+func ParseResetUserSecondFactorResponse(rsp *http.Response) (*ResetUserSecondFactorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResetUserSecondFactorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndUserSessionsResponse parses an HTTP response from a EndUserSessionsWithResponse call
+func ParseEndUserSessionsResponse(rsp *http.Response) (*EndUserSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndUserSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListUserSessionsResponse parses an HTTP response from a ListUserSessionsWithResponse call
+func ParseListUserSessionsResponse(rsp *http.Response) (*ListUserSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListUserSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Sessions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -8,8 +8,9 @@ test("who signs in with a token sees the routes; the token stays in the tab", as
   await page.goto(`${consoleURL()}/environments/${environment}/policies`);
   await expect(page.getByRole("heading", { name: "Sign in to Sallyport" })).toBeVisible();
 
+  await page.getByRole("button", { name: "Use an access token" }).click();
   await page.getByLabel("Access token").fill("spat_nobody");
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   const refused = page.locator('[data-problem="unauthenticated"]');
   await expect(refused).toContainText(/request req_[0-9a-z]+/);
 
@@ -33,8 +34,9 @@ test("who signs in with a token sees the routes; the token stays in the tab", as
 test("a token that is deleted meanwhile leads to the sign-in", async ({ page }) => {
   const made = await api("POST", "/access-tokens", { name: "short-lived", role: "viewer" });
   await page.goto(consoleURL());
+  await page.getByRole("button", { name: "Use an access token" }).click();
   await page.getByLabel("Access token").fill(made.body.token);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await expect(page.locator("[data-route]").first()).toBeVisible();
   await page.waitForLoadState("networkidle"); // else what the page still asks for leads there before the click
   await api("DELETE", "/access-tokens/short-lived");

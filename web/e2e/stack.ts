@@ -13,7 +13,7 @@ export default async function start(): Promise<() => Promise<void>> {
   const ports = ["ADMIN", "CONSOLE", "EDGE_API", "BUS", "DEMO", "EDGE", "EDGE_ADMIN", "POSTGRES"].map((name) => [`SALLYPORT_PORT_${name}`, "0"]);
   const { DATABASE_URL: _, NATS_URL: __, ...inherited } = process.env;
   const stack = spawn(program, {
-    env: { ...inherited, ...Object.fromEntries(ports), SALLYPORT_DIR: dir, SALLYPORT_EDGES: "2" },
+    env: { ...inherited, ...Object.fromEntries(ports), SALLYPORT_DIR: dir, SALLYPORT_EDGES: "2", SALLYPORT_OUTBOUND_ALLOW: "127.0.0.0/8" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";

@@ -56,6 +56,22 @@ func createToken(ctx context.Context, t terminal, args []string) error {
 	})
 }
 
+func inviteUser(ctx context.Context, t terminal, args []string) error {
+	flags := flag.NewFlagSet("user invite", flag.ContinueOnError)
+	name := flags.String("name", "", "`name` of the user, made if there is none; lower-case letters, digits and dashes")
+	role := flags.String("role", "", "`role` to bind to them, everywhere")
+	forget := flags.Bool("forget-second-factor", false, "remove their second factor, and sign them out")
+	if err := parse(flags, t, args); err != nil {
+		return err
+	}
+	if *name == "" {
+		return errors.New("user invite needs -name")
+	}
+	return withCommands(ctx, t, func(c *controlplane.Commands) (string, error) {
+		return c.InviteUser(ctx, *name, *role, *forget)
+	})
+}
+
 func createEnvironment(ctx context.Context, t terminal, args []string) error {
 	flags := flag.NewFlagSet("environment create", flag.ContinueOnError)
 	name := flags.String("name", "", "`name` of the environment, unique; lower-case letters, digits and dashes")

@@ -21,6 +21,9 @@ const usage = `sallyport-control is Sallyport's control plane.
   sallyport-control bus init -dir <folder> [flags]      write what a NATS server needs to be that bus
   sallyport-control migrate                             bring the database to this build's schema
   sallyport-control token create -name <name>           make an owner's access token and print it
+  sallyport-control user invite -name <name> [-role <role>] [-forget-second-factor]
+                                                        make a user if there is none, and print where in the console they set their
+                                                        password, once; with -role owner: the first owner
   sallyport-control environment create -name <name>     make an environment and print its id
   sallyport-control join-token create -environment <id or name> [-uses 1] [-expires 1h]
                                                         make a join token for nodes and print it
@@ -88,6 +91,7 @@ func commands() []command {
 		{[]string{"bus"}, runBus},
 		{[]string{"migrate"}, migrate},
 		{[]string{"token", "create"}, createToken},
+		{[]string{"user", "invite"}, inviteUser},
 		{[]string{"environment", "create"}, createEnvironment},
 		{[]string{"join-token", "create"}, createJoinToken},
 		{[]string{"rotate", "signing"}, rotateKey("signing")},

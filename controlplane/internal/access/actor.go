@@ -19,8 +19,12 @@ type Actor struct {
 
 	// User tells that a user stands behind it.
 	User bool
-	// Token is the id of the access token that it came with; empty for the system.
+	// Token is the id of the access token that it came with; empty for the system, and for who has signed in.
 	Token string
+	// Session is the id of the session that it came with; empty: with none.
+	Session string
+	// SecondFactorNeeded tells that it has no grants only until it has set a second factor up.
+	SecondFactorNeeded bool
 	// Expires is when that token stops working; zero: never.
 	Expires time.Time
 	// Scope is what that token is narrowed to. Grants are narrowed already.

@@ -80,6 +80,26 @@ type Book[M Message] struct {
 	fixed func() []M
 }
 
+// BookOf says what a Book of another package's objects is. They belong to no environment, and whoever may read any reads all.
+type BookOf[M Message] struct {
+	Collection, Singular, Prefix string
+	Filters                      []string
+	Empty                        func() M
+	Records                      Records[M]
+	// Settle turns names in references into ids, and returns what is wrong or not allowed. before is nil for what is new, after for what
+	// goes.
+	Settle func(ctx context.Context, before, after M) error
+}
+
+// NewBook returns a book of another package's objects, which are written as those here are.
+func NewBook[M Message](of BookOf[M]) *Book[M] {
+	return &Book[M]{
+		collection: of.Collection, singular: of.Singular, prefix: of.Prefix, filters: of.Filters, empty: of.Empty, records: of.Records, now: time.Now,
+		visible: everybody[M], bound: unbound, fixed: noneFixed[M],
+		settle: func(ctx context.Context, _ string, before, after M) error { return of.Settle(ctx, before, after) },
+	}
+}
+
 // Create makes an object out of its JSON.
 func (b *Book[M]) Create(ctx context.Context, environment string, body []byte) (proto.Message, error) {
 	m := b.empty()

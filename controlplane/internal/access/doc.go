@@ -7,7 +7,8 @@
 //
 // It does not own HTTP: the API face takes a token out of a request, asks [Tokens.Authenticate] who it is, holds the grants
 // against the operation's permission, and puts the [Actor] into the context. Nor which objects a write touches: package
-// publish holds them to the [Bounds] of its author. It does not own SQL either: [Store] and [Shelf] are implemented by the
+// publish holds them to the [Bounds] of its author. Nor how people sign in, which package signin does: a session becomes an [Actor] there.
+// It does not own SQL either: [Store] and [Shelf] are implemented by the
 // ground.
 //
 // Nothing is cached: one look per request finds the token, whether it and its user still count, and every grant.

@@ -11,7 +11,7 @@ import (
 
 // Me says who an actor is, and what they may do.
 func (a Actor) Me() *adminv1.Me {
-	me := &adminv1.Me{Id: a.ID, Name: a.Name, IsUser: a.User, AccessToken: a.Token, Scope: a.Scope.message()}
+	me := &adminv1.Me{Id: a.ID, Name: a.Name, IsUser: a.User, AccessToken: a.Token, Scope: a.Scope.message(), Session: a.Session, SecondFactorNeeded: a.SecondFactorNeeded}
 	if !a.Expires.IsZero() {
 		me.ExpiresAt = timestamppb.New(a.Expires)
 	}

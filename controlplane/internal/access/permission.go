@@ -30,6 +30,8 @@ const (
 	Impersonate Permission = "users.impersonate"
 	// WriteRoles lets say what roles allow, wherever they are bound.
 	WriteRoles Permission = "roles.write"
+	// WriteSignInProviders lets say who signs in as whom.
+	WriteSignInProviders Permission = "sign-in-providers.write"
 )
 
 // permissions lists every permission that an operation may name, except Public and SignedIn.
@@ -55,6 +57,8 @@ var permissions = [...]Permission{
 	"roles.read", WriteRoles,
 	ReadRoleBindings, WriteRoleBindings,
 	ReadAccessTokens, WriteAccessTokens,
+	"sign-in.read", "sign-in.write",
+	"sign-in-providers.read", WriteSignInProviders,
 	"audit-events.read",
 	"events.read",
 	"webhooks.read", "webhooks.write",

@@ -7,7 +7,7 @@ type Role string
 const (
 	// RoleOwner may do everything.
 	RoleOwner Role = "owner"
-	// RoleAdmin may do everything but become somebody else or say what roles allow; so nobody but an owner makes owners.
+	// RoleAdmin may do everything but become somebody else, or say what roles allow or who signs in; so nobody but an owner makes owners.
 	RoleAdmin Role = "admin"
 	// RoleProductManager makes APIs and lets consumers in.
 	RoleProductManager Role = "product-manager"
@@ -30,7 +30,10 @@ type builtIn struct {
 
 var builtIns = []builtIn{
 	{RoleOwner, "May do everything.", everything},
-	{RoleAdmin, "May do everything but make access tokens in somebody else's name and say what roles allow.", everything.Without(SetOf(Impersonate, WriteRoles))},
+	{
+		RoleAdmin, "May do everything but become somebody else, say what roles allow, and say who signs in as whom.",
+		everything.Without(SetOf(Impersonate, WriteRoles, WriteSignInProviders)),
+	},
 	{RoleProductManager, "Makes APIs: configuration, consumers, credentials and proposals.", SetOf(
 		ReadEnvironments, ReadConfiguration, WriteConfiguration, "guardrails.read", "explain.use", "consumers.read", "consumers.write", "credentials.read", "credentials.write",
 		"secrets.read", "blocks.read", "changes.write", "proposals.read", "proposals.write", "proposals.publish", "revisions.read",

@@ -71,7 +71,7 @@ func TestTheRolesAreWhatTheirDescriptionsPromise(t *testing.T) {
 		if !p.reads() && role(RoleViewer).Has(p) {
 			t.Errorf("the viewer holds %s", p)
 		}
-		if owners := p == Impersonate || p == WriteRoles; owners == role(RoleAdmin).Has(p) {
+		if owners := p == Impersonate || p == WriteRoles || p == WriteSignInProviders; owners == role(RoleAdmin).Has(p) {
 			t.Errorf("admin and %s", p)
 		}
 	}

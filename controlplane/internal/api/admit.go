@@ -24,27 +24,27 @@ func (s *Server) admit(x *exchange) error {
 		return nil
 	}
 	address := peer(x.request().RemoteAddr)
-	token, err := bearer(x.request())
-	if wait := s.backoff.Wait(address, token); wait > 0 {
+	given, err := credentialOf(x.request())
+	if wait := s.backoff.Wait(address, given.text); wait > 0 {
 		return x.slowDown(wait, "too many bad access tokens came from this address")
 	}
 	var actor access.Actor
 	if err == nil {
-		actor, err = s.Tokens.Authenticate(x.context(), token)
+		actor, err = s.authenticate(x, given)
 	}
+	if problem.CodeOf(err) == problem.Unauthenticated {
+		s.backoff.Failed(address, given.text)
+		x.header().Set(echo.HeaderWWWAuthenticate, challenge)
+	}
+	actor.Address = address.String()
+	x.actor = actor // also of who is known and refused
 	if err != nil {
-		if problem.CodeOf(err) == problem.Unauthenticated {
-			s.backoff.Failed(address, token)
-			x.header().Set(echo.HeaderWWWAuthenticate, challenge)
-		}
 		return err
 	}
-	s.backoff.Passed(token)
-	actor.Address = address.String()
-	x.actor = actor
+	s.backoff.Passed(given.text)
 	x.echo.Set(actorKey, actor)
-	if wait := s.pace.Wait(actor.Token); wait > 0 {
-		return x.slowDown(wait, "this access token makes requests faster than one caller may")
+	if wait := s.pace.Wait(callerOf(actor)); wait > 0 {
+		return x.slowDown(wait, "this access token or session makes requests faster than one caller may")
 	}
 	x.echo.SetRequest(x.request().WithContext(access.WithActor(x.context(), actor)))
 	return s.allow(x)
@@ -54,6 +54,12 @@ func (s *Server) admit(x *exchange) error {
 // there for them.
 func (s *Server) allow(x *exchange) error {
 	grants, p := x.actor.Grants, x.op.permission
+	if x.actor.SecondFactorNeeded && p != access.SignedIn {
+		return problem.Errorf(problem.SecondFactorSetupNeeded, "set a second factor up first: who has a role needs one here")
+	}
+	if x.op.session && x.actor.Session == "" {
+		return problem.Errorf(problem.SessionRequired, "this is for who has signed in; an access token isn't enough")
+	}
 	if x.op.namesEnvironment() {
 		return s.allowInEnvironment(x)
 	}

@@ -156,9 +156,13 @@ func (x *exchange) after() (uint64, error) {
 
 // beginEvent begins the event of an operation that may change something. It is written with the change.
 func (x *exchange) beginEvent() {
-	if x.op.method == http.MethodGet {
-		return
+	if x.op.method != http.MethodGet {
+		x.record()
 	}
+}
+
+// record begins the event of the operation.
+func (x *exchange) record() {
 	x.echo.SetRequest(x.request().WithContext(audit.WithDraft(x.context(), audit.NewDraft(x.origin()))))
 }
 

@@ -25,6 +25,7 @@ type step struct {
 	label, member                 string // what to remember of the answer
 	environment                   bool   // the event is in the environment's chain
 	second                        bool   // by another person than the first
+	signedIn                      bool   // by one who has signed in
 }
 
 // writingSteps are a successful call of each operation that writes, in an order in which all succeed.
@@ -48,6 +49,9 @@ func writingSteps(t *testing.T) []step {
 	second := func(s step) step {
 		s.second = true
 		return s
+	}
+	mine := func(operation, method, path, body string) step {
+		return step{operation: operation, method: method, path: "/api/v1/" + path, body: body, signedIn: true}
 	}
 	const post, put, patch, remove = http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	return []step{
@@ -140,6 +144,23 @@ func writingSteps(t *testing.T) []step {
 		keep(in("testWebhook", post, "webhooks/hook/test", ""), "event", "number"),
 		in("retryWebhookDelivery", post, "webhooks/hook/deliveries/{event}/retry", ""),
 		in("deleteWebhook", remove, "webhooks/hook", ""),
+		global("putSignInSettings", put, "sign-in/settings", `{"idle_timeout":"30m"}`),
+		global("createSignInProvider", post, "sign-in-providers", corporateProvider),
+		global("putSignInProvider", put, "sign-in-providers/corporate", corporateProvider),
+		global("patchSignInProvider", patch, "sign-in-providers/corporate", `{"title":"Corporate"}`),
+		global("deleteSignInProvider", remove, "sign-in-providers/corporate", ""),
+		mine("changeMyPassword", post, "me/password", `{"old_password":"`+goodPassword+`","new_password":"`+goodPassword+`!"}`),
+		keep(mine("enrolMySecondFactor", post, "me/second-factor", `{"password":"`+goodPassword+`!"}`), "app", "secret"),
+		mine("confirmMySecondFactor", post, "me/second-factor/confirm", `{"code":"{code}"}`),
+		mine("renewMyRecoveryCodes", post, "me/recovery-codes", `{"code":"{code}"}`),
+		mine("removeMySecondFactor", post, "me/second-factor/remove", `{"code":"{code}"}`),
+		keep(mine("enrolMySecondFactor", post, "me/second-factor", `{"password":"`+goodPassword+`!"}`), "app", "secret"),
+		mine("confirmMySecondFactor", post, "me/second-factor/confirm", `{"code":"{code}"}`),
+		mine("endMySession", remove, "me/sessions/{session}", ""),
+		mine("signOut", post, "sign-out", ""),
+		keep(global("inviteUser", post, "users/grace/invitation", ""), "invitation", "token"),
+		global("endUserSessions", remove, "users/grace/sessions", ""),
+		global("resetUserSecondFactor", remove, "users/grace/second-factor", ""),
 		in("deletePolicy", remove, "policies/keys", ""),
 		in("deleteRoute", remove, "routes/orders", ""),
 		in("deleteService", remove, "services/orders", ""),
@@ -153,6 +174,7 @@ func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 	w := newWorld(t)
 	second := w.alteredToken("second", "description = 'another person'")
 	made := map[string]string{"node": w.enrol("edge-1", "")}
+	grace := w.personWithPassword("grace")
 	steps := writingSteps(t)
 	theContract(t).operations(func(method, _ string, operation *openapi3.Operation) {
 		writes := method != http.MethodGet && operation.OperationID != "explain" && operation.Extensions["x-permission"] != string(access.Public)
@@ -161,9 +183,15 @@ func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 		}
 	})
 	for _, s := range steps {
-		path := s.path
+		switch {
+		case s.operation == "endMySession": // another one, which is the last by then
+			made["session"] = w.signIn("grace", goodPassword+"!", w.code(made["app"])).session
+		case strings.Contains(s.body, "{code}"):
+			made["code"] = w.code(made["app"])
+		}
+		path, body := s.path, s.body
 		for label, value := range made {
-			path = strings.ReplaceAll(path, "{"+label+"}", value)
+			path, body = strings.ReplaceAll(path, "{"+label+"}", value), strings.ReplaceAll(body, "{"+label+"}", value)
 		}
 		chain := "/api/v1/audit-events"
 		if s.environment {
@@ -174,7 +202,13 @@ func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 		if s.second {
 			options = append(options, as(second))
 		}
-		answer := w.do(s.method, path, s.body, options...)
+		if s.signedIn {
+			options = append(options, grace.page())
+		}
+		answer := w.do(s.method, path, body, options...)
+		if s.signedIn {
+			grace.keep(answer)
+		}
 		if answer.status >= http.StatusBadRequest {
 			t.Fatalf("%s: %d %s", s.operation, answer.status, answer.body)
 		}
@@ -187,7 +221,7 @@ func TestEachWriteMakesExactlyOneEventOfItsOperation(t *testing.T) {
 		}
 		checkEvent(t, s, events[0], answer)
 	}
-	w.wantNoSecrets(made, "token", "key", "rotated", "put", "join")
+	w.wantNoSecrets(made, "token", "key", "rotated", "put", "join", "app", "invitation")
 }
 
 func checkEvent(t *testing.T, s step, event object, answer answer) {
@@ -196,8 +230,11 @@ func checkEvent(t *testing.T, s step, event object, answer answer) {
 		t.Errorf("%s: the event is %v", s.operation, event)
 	}
 	who := "bootstrap"
-	if s.second {
+	switch {
+	case s.second:
 		who = "second"
+	case s.signedIn:
+		who = "grace"
 	}
 	if actor, _ := event["actor"].(map[string]any); actor["name"] != who || event.text("address") != "192.0.2.1" {
 		t.Errorf("%s: it was %v at %q", s.operation, event["actor"], event.text("address"))
@@ -224,7 +261,7 @@ func (w *world) events(path string, filters ...string) []object {
 // wantNoSecrets looks for secrets in all that is stored of events.
 func (w *world) wantNoSecrets(made map[string]string, labels ...string) {
 	w.t.Helper()
-	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", "PRIVATE KEY", w.token}
+	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", "PRIVATE KEY", w.token, goodPassword, "client-secret-of-ours"}
 	for _, label := range labels {
 		if made[label] == "" {
 			w.t.Errorf("no secret %q was made", label)

@@ -16,7 +16,7 @@
 // A request goes this way:
 //
 //  1. frame: request id, security headers, access log, panic guard;
-//  2. admit: token → actor → permission of the operation (none: refused), held where the operation is: everywhere, in the
+//  2. admit: token or session → actor → permission of the operation (none: refused), held where the operation is: everywhere, in the
 //     environment that the path names, or for a team of it (x-binding); then the handlers show that team's objects alone;
 //  3. strict: query parameters, content type and size of the body, as the document has them;
 //  4. the handler: domain, then answer. An error becomes a problem in one place, [Server.writeError].

@@ -39,6 +39,9 @@ func (s *Server) once(x *exchange, h handler) error {
 	if x.op.method != http.MethodPost || len(keys) == 0 {
 		return h(x) // other methods can be repeated as they are
 	}
+	if x.op.permission == access.Public || x.op.permission == access.SignedIn {
+		return h(x) // who signs in is nobody yet, and a kept answer would lack the cookie
+	}
 	key := keys[0]
 	if len(keys) > 1 {
 		key = ""

@@ -35,9 +35,11 @@ type operation struct {
 	permission access.Permission
 	binding    binding
 
-	query   []string // parameters, in the order of the document
-	filters bool     // filter[…] is among them
-	exports bool     // the answer is a stream of lines
+	query     []string // parameters, in the order of the document
+	filters   bool     // filter[…] is among them
+	openQuery bool     // x-open-query: others may come with them, since somebody else's server writes the query
+	exports   bool     // the answer is a stream of lines
+	session   bool     // x-session: it takes a session; an access token isn't enough
 
 	media        string // content type of the body; "": it takes none
 	bodyRequired bool
@@ -104,6 +106,8 @@ type specOperation struct {
 	Permission  access.Permission `json:"x-permission"`
 	Binding     binding           `json:"x-binding"`
 	BodyLimit   int64             `json:"x-body-limit"`
+	OpenQuery   bool              `json:"x-open-query"`
+	Session     bool              `json:"x-session"`
 	Parameters  []specParameter   `json:"parameters"`
 	RequestBody *struct {
 		Required bool                       `json:"required"`
@@ -155,6 +159,7 @@ func (d *spec) read(method, path string, text json.RawMessage) (*operation, erro
 	}
 	op := &operation{
 		exports: from.exports(), id: from.ID, method: method, path: path, permission: from.Permission, binding: from.Binding, bodyLimit: from.BodyLimit,
+		openQuery: from.OpenQuery, session: from.Session,
 	}
 	if op.bodyLimit == 0 {
 		op.bodyLimit = defaultBodyLimit

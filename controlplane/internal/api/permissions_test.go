@@ -110,6 +110,10 @@ func TestEachPermissionIsEnforced(t *testing.T) {
 			if !strings.HasPrefix(anonymous.header.Get("WWW-Authenticate"), "Bearer") {
 				t.Errorf("WWW-Authenticate is %q", anonymous.header.Get("WWW-Authenticate"))
 			}
+			if operation.Extensions["x-session"] == true {
+				ask(w.token).want(t, http.StatusForbidden).wantProblem(t, problem.SessionRequired)
+				return
+			}
 			if p == access.SignedIn {
 				ask(all.ofAnotherEnvironment()).want(t, http.StatusOK)
 				return

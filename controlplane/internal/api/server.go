@@ -31,6 +31,7 @@ type Config struct {
 	Issuers      Issuers
 	Tokens       Tokens
 	Access       *access.Books
+	SignIn       SignIn
 	Epochs       Epochs
 	IdentitySets IdentitySets
 	Proposals    Proposals
@@ -51,6 +52,7 @@ type Server struct {
 	echo    *echo.Echo
 	backoff *access.Backoff
 	pace    *access.Pace
+	origins *http.CrossOriginProtection
 }
 
 // handler serves an operation. What it returns is written as a problem.
@@ -63,7 +65,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the API's document: %w", err)
 	}
-	s := &Server{Config: config, echo: echo.New(), backoff: access.NewBackoff(), pace: access.NewPace()}
+	s := &Server{Config: config, echo: echo.New(), backoff: access.NewBackoff(), pace: access.NewPace(), origins: http.NewCrossOriginProtection()}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.Logger.SetOutput(io.Discard) // ours is slog
 	s.echo.HTTPErrorHandler = s.writeError
@@ -177,6 +179,7 @@ func (s *Server) handlers() map[string]handler {
 	s.addExplain(handlers)
 	s.addAudit(handlers)
 	s.addAccess(handlers)
+	s.addSignIn(handlers)
 	s.addRoutePolicies(handlers)
 	s.addEvents(handlers)
 	s.addRouteAccess(handlers)

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +35,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+	"github.com/sallyport/sallyport/controlplane/internal/signin"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
@@ -56,6 +59,7 @@ type world struct {
 	stop   func() // ends the recording of what is denied, once all of it is written
 	remote string // address that requests come from; "": httptest's
 	log    *logBook
+	clock  *clock
 
 	*readiness
 }
@@ -97,7 +101,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: db, dsn: dsn, tokens: access.NewTokens(db), log: &logBook{}, readiness: &readiness{}}
+	w := &world{t: t, db: db, dsn: dsn, tokens: access.NewTokens(db), log: &logBook{}, clock: &clock{}, readiness: &readiness{}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.epochs = epochs.New(db.Epochs(), nil, nil, log, new(epochs.Stats))
 	w.denied = audit.NewDenied(db.Audit(), log, new(audit.Stats))
@@ -140,6 +144,7 @@ func newWorld(t *testing.T) *world {
 		Events:      events.NewFeed(db.Events()),
 		Webhooks:    events.NewWebhooks(db.Events(), vault, outbound.NewGuard(nil).CheckURL),
 		Access:      access.NewBooks(db, db.Shelf()),
+		SignIn:      newWays(db, vault, log, w.clock.now),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -154,6 +159,29 @@ func newWorld(t *testing.T) *world {
 	}
 	return w
 }
+
+// newWays is how people are let in. Providers are reached on loopback alone.
+func newWays(db *postgres.DB, vault *secrets.Vault, log *slog.Logger, now func() time.Time) api.SignIn {
+	store, guard := db.SignIn(), outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
+	return api.SignIn{
+		Accounts: signin.NewAccounts(signin.AccountsConfig{
+			Accounts: store, Factors: store, Sessions: store, Settings: store, Grants: db, Sealer: vault, Key: []byte("recovery"), Now: now,
+		}),
+		Sessions:  signin.NewSessions(store, store, db),
+		Settings:  signin.NewSettings(store),
+		Providers: signin.NewProviders(store, db, vault, guard.CheckURL),
+		Federation: signin.NewFederation(signin.FederationConfig{
+			Store: store, Settings: store, Sealer: vault, HTTP: outbound.NewClient(guard).HTTP(signin.MostFetched), CheckURL: guard.CheckURL, Logger: log, Now: now,
+		}),
+	}
+}
+
+// clock is what people's codes are checked by. It can be put forward.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) forward(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // recordDenials runs the recorder until the returned function is called, or the test ends.
 func (w *world) recordDenials() func() {

@@ -21,6 +21,8 @@
 // as far as heads tell, and whole by [Verify]. After an alarm over an environment nothing is signed for it any more, so that what nodes
 // keep stays evidence, until a new epoch begins.
 //
+// Signing in is an operation like any other: a good one is written with the session that it makes, a failed one is a denial.
+//
 // What was denied is recorded behind the answer, from a bounded queue ([Denied]). Not recorded are reads, writes that were
 // refused for what they say (4xx but 401 and 403), what nodes report, and renewals of their certificates.
 //

@@ -5,8 +5,9 @@
 // names carry their hash for ever, the page itself never. It decides nothing and knows no domain. /api/v1/ is handed to the same handler
 // that the admin API's own listener has, with the same tokens and permissions; a browser's request from another site is refused before.
 //
-// The page keeps the access token that it was given in its tab's session storage, and sends it in a header. So there is no cookie that
-// a foreign page could ride on.
+// Who signs in has a session, whose cookie no script reads. What a foreign page would make a browser send with it is refused: here by where
+// the browser says that it comes from, and in the admin API by a header that no other page can send. An access token is kept in the tab's
+// session storage, and sent in a header.
 //
 //	request ▶ headers ▶ /api/v1/… ▶ same origin? ▶ admin API
 //	                  ▶ /assets/… ▶ a built file

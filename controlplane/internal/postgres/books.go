@@ -141,6 +141,11 @@ func (s Shelf) Users() access.Records[*adminv1.User] {
 			})
 		},
 		update: func(ctx context.Context, q *dbsqlc.Queries, _ string, labels []byte, m *adminv1.User) error {
+			if m.GetDisabled() { // who is let in again later signs in again
+				if _, err := q.EndSessions(ctx, dbsqlc.EndSessionsParams{UserID: m.GetId()}); err != nil {
+					return fmt.Errorf("end the user's sessions: %w", err)
+				}
+			}
 			return q.UpdateUser(ctx, dbsqlc.UpdateUserParams{
 				ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(), Email: orNull(m.GetEmail()), Disabled: m.GetDisabled(),
 				UpdatedAt: m.GetUpdatedAt().AsTime(),
@@ -159,7 +164,12 @@ func (s Shelf) Users() access.Records[*adminv1.User] {
 			})
 			return each(rows, err, read)
 		},
-		remove: func(ctx context.Context, q *dbsqlc.Queries, _, id string) error { return q.DeleteUser(ctx, id) },
+		remove: func(ctx context.Context, q *dbsqlc.Queries, _, id string) error {
+			if err := q.DeleteProvidedRoleBindingsOf(ctx, &id); err != nil {
+				return fmt.Errorf("take what providers have given the user: %w", err)
+			}
+			return q.DeleteUser(ctx, id)
+		},
 		referrersTo: func(ctx context.Context, q *dbsqlc.Queries, _, id string) ([]problem.Reference, error) {
 			rows, err := q.UserReferrers(ctx, dbsqlc.UserReferrersParams{ID: id, Most: maxBookReferrers})
 			return references(rows, err, func(r dbsqlc.UserReferrersRow) problem.Reference {

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
+	"github.com/sallyport/sallyport/controlplane/internal/signin"
 	"github.com/sallyport/sallyport/proto/digest"
 )
 
@@ -48,7 +49,11 @@ func (db *DB) Reseal(ctx context.Context, reseal func(purpose string, sealed []b
 		if err != nil {
 			return err
 		}
-		things = materials + entries + others
+		ways, err := resealSignIn(ctx, q, reseal)
+		if err != nil {
+			return err
+		}
+		things = materials + entries + others + ways
 		audit.Note(ctx, audit.Change{Action: "rotate", Collection: "root-key", ID: "root", After: audit.Facts(map[string]string{"sealed_anew": strconv.Itoa(things)})})
 		now := time.Now().UTC()
 		return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, AnnouncedAt: now, ActiveAt: now, RetiredAt: now})
@@ -128,6 +133,37 @@ func resealOthers(ctx context.Context, q *dbsqlc.Queries, reseal func(string, []
 	return len(filed) + len(kept) + hooks, err
 }
 
+// resealSignIn seals second factors, and what we prove ourselves with to sign-in providers.
+func resealSignIn(ctx context.Context, q *dbsqlc.Queries, reseal func(string, []byte) ([]byte, error)) (int, error) {
+	factors, err := q.ListSealedSecondFactors(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list second factors: %w", err)
+	}
+	for _, row := range factors {
+		sealed, err := reseal(signin.FactorSealedFor(row.UserID), row.Sealed)
+		if err != nil {
+			return 0, err
+		}
+		if err := q.ResealSecondFactor(ctx, dbsqlc.ResealSecondFactorParams{UserID: row.UserID, Sealed: sealed}); err != nil {
+			return 0, fmt.Errorf("write the second factor of %s: %w", row.UserID, err)
+		}
+	}
+	providers, err := q.ListSealedProviders(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list sign-in providers: %w", err)
+	}
+	for _, row := range providers {
+		sealed, err := reseal(signin.ProviderSealedFor(row.ID), row.ClientSecret)
+		if err != nil {
+			return 0, err
+		}
+		if err := q.ResealProvider(ctx, dbsqlc.ResealProviderParams{ID: row.ID, ClientSecret: sealed}); err != nil {
+			return 0, fmt.Errorf("write sign-in provider %s: %w", row.ID, err)
+		}
+	}
+	return len(factors) + len(providers), nil
+}
+
 // EnvironmentIDs returns all environments.
 func (db *DB) EnvironmentIDs(ctx context.Context) ([]string, error) {
 	rows, err := db.q.EnvironmentPositions(ctx)
@@ -179,6 +215,11 @@ func (db *DB) ForgetSealed(ctx context.Context) error {
 			func() error { return q.WithdrawSealedProposals(ctx, &now) },
 			func() error { return q.ForgetKeptReplies(ctx) },
 			func() error { return q.DisableWebhooks(ctx) },
+			func() error { return q.ForgetPasswordsOfSecondFactors(ctx) },
+			func() error { return q.ForgetSecondFactors(ctx) },
+			func() error { return q.ForgetRecoveryCodes(ctx) },
+			func() error { return q.ForgetClientSecrets(ctx) },
+			func() error { return q.ForgetAllSessions(ctx) },
 			func() error { return q.ForgetMaterials(ctx) },
 			func() error {
 				return writeRotation(ctx, q, &fleet.Rotation{Kind: kindRoot, Old: "lost", AnnouncedAt: now, ActiveAt: now, RetiredAt: now})

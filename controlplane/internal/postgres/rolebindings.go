@@ -69,7 +69,7 @@ func roleBinding(row dbsqlc.RoleBinding, err error) (*adminv1.RoleBinding, error
 	}
 	m := &adminv1.RoleBinding{
 		Id: row.ID, Name: row.Name, Description: row.Description, Role: orEmpty(row.BuiltIn) + orEmpty(row.Role),
-		Environment: orEmpty(row.Environment), Team: orEmpty(row.Team),
+		Environment: orEmpty(row.Environment), Team: orEmpty(row.Team), Provider: orEmpty(row.Provider),
 		CreatedAt: timestamppb.New(row.CreatedAt), UpdatedAt: timestamppb.New(row.UpdatedAt),
 	}
 	if row.UserID != nil {

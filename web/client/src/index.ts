@@ -17,6 +17,7 @@ export type HypotheticalHeader = Schemas["HypotheticalHeader"];
 export type HypotheticalCaller = Schemas["HypotheticalCaller"];
 export type Explanations = Schemas["Explanations"];
 export type Explanation = Schemas["Explanation"];
+export type SignInOptions = Schemas["SignInOptions"];
 
 /** Refused is an answer of the API that is no success: its problem (RFC 9457), or that it couldn't be reached. */
 export class Refused extends Error {
@@ -32,12 +33,15 @@ export class Refused extends Error {
 
 export type Client = ReturnType<typeof createClient>;
 
-/** createClient speaks to the API that is beside the page. unauthenticated is told when the token isn't taken any more. */
+/** createClient speaks to the API that is beside the page: with a token or, where that is "", with the session that the browser has a cookie
+ * of. The header beside that says that it is this page that asks. unauthenticated is told when neither is taken any more. */
 export function createClient(token: () => string, unauthenticated: () => void) {
-  const client = createFetch<paths>({ baseUrl: "", credentials: "omit", cache: "no-store" });
+  const client = createFetch<paths>({ baseUrl: "", credentials: "same-origin", cache: "no-store" });
   const headers: Middleware = {
     onRequest({ request }) {
-      if (!request.headers.has("Authorization")) request.headers.set("Authorization", `Bearer ${token()}`);
+      if (request.headers.has("Authorization")) return request;
+      if (token() === "") request.headers.set("Sallyport-Session", "1");
+      else request.headers.set("Authorization", `Bearer ${token()}`);
       return request;
     },
     async onResponse({ response }) {

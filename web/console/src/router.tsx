@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
 import { ExplainPage } from "./explain/ExplainPage";
 import { HomePage } from "./pages/HomePage";
+import { InvitationPage } from "./pages/InvitationPage";
 import { KeysPage } from "./pages/KeysPage";
 import { LostPage } from "./pages/LostPage";
 import { RoutesPage } from "./pages/RoutesPage";
@@ -12,6 +13,7 @@ import { PoliciesPage } from "./policies/PoliciesPage";
 
 const root = createRootRoute({ component: () => <Outlet />, notFoundComponent: LostPage });
 const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });
+const invitation = createRoute({ getParentRoute: () => root, path: "/invitation", component: InvitationPage });
 const home = createRoute({ getParentRoute: () => shell, path: "/", component: HomePage });
 const environment = createRoute({ getParentRoute: () => shell, path: "/environments/$environment" });
 const first = createRoute({
@@ -31,6 +33,7 @@ const explain = createRoute({ getParentRoute: () => environment, path: "explain"
 
 export const router = createRouter({
   routeTree: root.addChildren([
+    invitation,
     shell.addChildren([home, environment.addChildren([first, routes, policies, kinds, newPolicy, policy, keys, explain])]),
   ]),
 });

@@ -29,5 +29,9 @@ func books() []book {
 			Name: "role-bindings", Path: "/api/v1/role-bindings", One: "RoleBinding", Many: "RoleBindings", Words: "role binding", Plural: "role bindings",
 			ReadBinding: "any", WriteBinding: "any", About: "Nobody gives, changes or takes what they may not do themselves in the same place.",
 		},
+		{
+			Name: "sign-in-providers", Path: "/api/v1/sign-in-providers", One: "SignInProvider", Many: "SignInProviders", Words: "sign-in provider",
+			Plural: "sign-in providers", About: "A provider decides who signs in as whom, which takes every permission, everywhere.",
+		},
 	}
 }

@@ -224,7 +224,7 @@ func (q *Queries) FindRole(ctx context.Context, key string) (Role, error) {
 }
 
 const findRoleBinding = `-- name: FindRoleBinding :one
-SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at FROM role_bindings WHERE id = $1 OR name = $1
+SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at, provider FROM role_bindings WHERE id = $1 OR name = $1
 `
 
 func (q *Queries) FindRoleBinding(ctx context.Context, key string) (RoleBinding, error) {
@@ -243,6 +243,7 @@ func (q *Queries) FindRoleBinding(ctx context.Context, key string) (RoleBinding,
 		&i.Team,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Provider,
 	)
 	return i, err
 }
@@ -521,7 +522,7 @@ func (q *Queries) LockRole(ctx context.Context, key string) (Role, error) {
 }
 
 const lockRoleBinding = `-- name: LockRoleBinding :one
-SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at FROM role_bindings WHERE id = $1 OR name = $1 FOR UPDATE
+SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at, provider FROM role_bindings WHERE id = $1 OR name = $1 FOR UPDATE
 `
 
 func (q *Queries) LockRoleBinding(ctx context.Context, key string) (RoleBinding, error) {
@@ -540,6 +541,7 @@ func (q *Queries) LockRoleBinding(ctx context.Context, key string) (RoleBinding,
 		&i.Team,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Provider,
 	)
 	return i, err
 }
@@ -685,14 +687,17 @@ func (q *Queries) ResolveUser(ctx context.Context, key string) (string, error) {
 }
 
 const roleReferrers = `-- name: RoleReferrers :many
-SELECT 'role-binding' AS kind, id, name, '/role' AS pointer FROM role_bindings WHERE role = $1::text
-ORDER BY name
-LIMIT $2
+SELECT 'role-binding' AS kind, id, name, '/role' AS pointer FROM role_bindings WHERE role = $2::text
+UNION ALL
+SELECT 'sign-in-provider', p.id, p.name, '/groups/' || g.position || '/role'
+FROM sign_in_provider_groups g JOIN sign_in_providers p ON p.id = g.provider WHERE g.role = $2::text
+ORDER BY 1, 3
+LIMIT $1
 `
 
 type RoleReferrersParams struct {
-	ID   string
 	Most int32
+	ID   string
 }
 
 type RoleReferrersRow struct {
@@ -703,7 +708,7 @@ type RoleReferrersRow struct {
 }
 
 func (q *Queries) RoleReferrers(ctx context.Context, arg RoleReferrersParams) ([]RoleReferrersRow, error) {
-	rows, err := q.db.Query(ctx, roleReferrers, arg.ID, arg.Most)
+	rows, err := q.db.Query(ctx, roleReferrers, arg.Most, arg.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -728,7 +733,7 @@ func (q *Queries) RoleReferrers(ctx context.Context, arg RoleReferrersParams) ([
 }
 
 const selectRoleBindings = `-- name: SelectRoleBindings :many
-SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at FROM role_bindings
+SELECT id, name, labels, description, user_id, access_token, built_in, role, environment, team, created_at, updated_at, provider FROM role_bindings
 WHERE role_bindings.name > $1
   AND ($2::text IS NULL OR role_bindings.name = $2)
   AND ($3::text IS NULL OR role_bindings.user_id IN (SELECT u.id FROM users u WHERE u.id = $3 OR u.name = $3))
@@ -797,6 +802,7 @@ func (q *Queries) SelectRoleBindings(ctx context.Context, arg SelectRoleBindings
 			&i.Team,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Provider,
 		); err != nil {
 			return nil, err
 		}
@@ -1003,6 +1009,9 @@ UNION ALL
 SELECT 'secrets', s.id, s.name, '/team' FROM secrets s WHERE s.environment = $2::text AND s.team = $3::text
 UNION ALL
 SELECT 'role-bindings', b.id, b.name, '/team' FROM role_bindings b WHERE b.environment = $2::text AND b.team = $3::text
+UNION ALL
+SELECT 'sign-in-providers', p.id, p.name, '/groups/' || g.position || '/team'
+FROM sign_in_provider_groups g JOIN sign_in_providers p ON p.id = g.provider WHERE g.environment = $2::text AND g.team = $3::text
 ORDER BY 1, 3
 LIMIT $1
 `
@@ -1169,7 +1178,7 @@ func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) error {
 const userReferrers = `-- name: UserReferrers :many
 SELECT 'access-token' AS kind, id, name, '/user' AS pointer FROM access_tokens WHERE user_id = $2::text
 UNION ALL
-SELECT 'role-binding', id, name, '/user' FROM role_bindings WHERE user_id = $2::text
+SELECT 'role-binding', id, name, '/user' FROM role_bindings WHERE user_id = $2::text AND provider IS NULL
 ORDER BY 1, 3
 LIMIT $1
 `

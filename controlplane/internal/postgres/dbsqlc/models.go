@@ -253,6 +253,13 @@ type Inquiry struct {
 	Answer      []byte
 }
 
+type Invitation struct {
+	UserID    string
+	Digest    []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
 type IssuerKey struct {
 	Environment string
 	Issuer      string
@@ -413,6 +420,12 @@ type Recall struct {
 	RecalledAt  time.Time
 }
 
+type RecoveryCode struct {
+	UserID string
+	Digest []byte
+	UsedAt *time.Time
+}
+
 type Revision struct {
 	Environment    string
 	Number         int64
@@ -460,6 +473,7 @@ type RoleBinding struct {
 	Team        *string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Provider    *string
 }
 
 type Rotation struct {
@@ -474,6 +488,13 @@ type Rotation struct {
 	RetiredAt   *time.Time
 }
 
+type SecondFactor struct {
+	UserID    string
+	Sealed    []byte
+	EnabledAt *time.Time
+	LastStep  int64
+}
+
 type Secret struct {
 	Environment string
 	ID          string
@@ -484,6 +505,69 @@ type Secret struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	Team        *string
+}
+
+type Session struct {
+	ID           string
+	Digest       []byte
+	UserID       string
+	Provider     *string
+	SecondFactor bool
+	Address      string
+	UserAgent    string
+	CreatedAt    time.Time
+	LastSeenAt   time.Time
+	ExpiresAt    time.Time
+}
+
+type SignInIdentity struct {
+	Provider  string
+	Subject   string
+	UserID    string
+	CreatedAt time.Time
+}
+
+type SignInProvider struct {
+	ID           string
+	Name         string
+	Labels       []byte
+	Description  string
+	Title        string
+	Issuer       string
+	ClientID     string
+	ClientSecret []byte
+	Scopes       []string
+	GroupClaim   string
+	Domains      []string
+	CreateUsers  bool
+	MatchEmail   bool
+	Disabled     bool
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+type SignInProviderGroup struct {
+	Provider    string
+	Position    int32
+	GroupName   string
+	BuiltIn     *string
+	Role        *string
+	Environment *string
+	Team        *string
+}
+
+type SignInReturn struct {
+	Digest    []byte
+	ExpiresAt time.Time
+}
+
+type SignInSetting struct {
+	Singular        bool
+	SecondFactor    string
+	PasswordRefused bool
+	IdleSeconds     *int32
+	LifetimeSeconds *int32
+	ConsoleUrl      string
 }
 
 type Team struct {
@@ -604,6 +688,12 @@ type User struct {
 	Disabled    bool
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+type UserPassword struct {
+	UserID string
+	Digest string
+	SetAt  time.Time
 }
 
 type Webhook struct {

@@ -507,7 +507,7 @@ func (q *Queries) LockPeppers(ctx context.Context, environment string) ([]int32,
 }
 
 const lockSealed = `-- name: LockSealed :exec
-LOCK TABLE materials, directory_entries, proposals, idempotency_keys, webhooks IN EXCLUSIVE MODE
+LOCK TABLE materials, directory_entries, proposals, idempotency_keys, webhooks, second_factors, sign_in_providers IN EXCLUSIVE MODE
 `
 
 func (q *Queries) LockSealed(ctx context.Context) error {

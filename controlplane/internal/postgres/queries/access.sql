@@ -86,7 +86,7 @@ DELETE FROM users WHERE id = @id;
 -- name: UserReferrers :many
 SELECT 'access-token' AS kind, id, name, '/user' AS pointer FROM access_tokens WHERE user_id = @id::text
 UNION ALL
-SELECT 'role-binding', id, name, '/user' FROM role_bindings WHERE user_id = @id::text
+SELECT 'role-binding', id, name, '/user' FROM role_bindings WHERE user_id = @id::text AND provider IS NULL
 ORDER BY 1, 3
 LIMIT @most;
 
@@ -137,6 +137,9 @@ UNION ALL
 SELECT 'secrets', s.id, s.name, '/team' FROM secrets s WHERE s.environment = @environment::text AND s.team = @id::text
 UNION ALL
 SELECT 'role-bindings', b.id, b.name, '/team' FROM role_bindings b WHERE b.environment = @environment::text AND b.team = @id::text
+UNION ALL
+SELECT 'sign-in-providers', p.id, p.name, '/groups/' || g.position || '/team'
+FROM sign_in_provider_groups g JOIN sign_in_providers p ON p.id = g.provider WHERE g.environment = @environment::text AND g.team = @id::text
 ORDER BY 1, 3
 LIMIT @most;
 
@@ -171,7 +174,10 @@ DELETE FROM roles WHERE id = @id;
 
 -- name: RoleReferrers :many
 SELECT 'role-binding' AS kind, id, name, '/role' AS pointer FROM role_bindings WHERE role = @id::text
-ORDER BY name
+UNION ALL
+SELECT 'sign-in-provider', p.id, p.name, '/groups/' || g.position || '/role'
+FROM sign_in_provider_groups g JOIN sign_in_providers p ON p.id = g.provider WHERE g.role = @id::text
+ORDER BY 1, 3
 LIMIT @most;
 
 -- name: InsertRoleBinding :exec

@@ -86,7 +86,7 @@ DELETE FROM peppers
 WHERE environment = @environment AND version = ANY(@versions::integer[]);
 
 -- name: LockSealed :exec
-LOCK TABLE materials, directory_entries, proposals, idempotency_keys, webhooks IN EXCLUSIVE MODE;
+LOCK TABLE materials, directory_entries, proposals, idempotency_keys, webhooks, second_factors, sign_in_providers IN EXCLUSIVE MODE;
 
 -- name: ListMaterials :many
 SELECT name, sealed FROM materials ORDER BY name;

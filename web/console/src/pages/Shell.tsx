@@ -1,13 +1,14 @@
-import { ActionIcon, AppShell, Burger, Group, NavLink, Select, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, AppShell, Burger, Button, Group, NavLink, Select, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { Icon, type IconName, Mark } from "@sallyport/ui";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
-import { environmentsQuery, queries } from "../api";
+import { useEffect } from "react";
+import { api, environmentsQuery, queries } from "../api";
 import { meQuery, rolesOf, useMay } from "../me";
-import { session, useToken } from "../session";
+import { session, useStanding } from "../session";
 import classes from "./pages.module.css";
-import { SignInPage } from "./SignInPage";
+import { Card, SignInPage } from "./SignInPage";
 
 const places: { to: "/environments/$environment/routes" | "/environments/$environment/policies" | "/environments/$environment/keys" | "/environments/$environment/explain"; label: string; icon: IconName; needs: string }[] = [
   { to: "/environments/$environment/routes", label: "Routes", icon: "routes", needs: "configuration.read" },
@@ -18,8 +19,48 @@ const places: { to: "/environments/$environment/routes" | "/environments/$enviro
 
 /** Shell is around every page of whoever is signed in. The sign-in stands in its place, at whatever address was asked for. */
 export function Shell() {
-  const token = useToken();
-  return token === "" ? <SignInPage /> : <SignedIn />;
+  switch (useStanding()) {
+    case "unknown":
+      return <Recognition />;
+    case "out":
+      return <SignInPage />;
+    default:
+      return <Admitted />;
+  }
+}
+
+/** Recognition asks the API whether the browser has a session: no script can see. That there is none, the client says itself. */
+function Recognition() {
+  const me = useQuery({ ...meQuery, retry: false });
+  useEffect(() => {
+    if (me.isSuccess) session.recognise();
+    else if (me.isError) session.end();
+  }, [me.isSuccess, me.isError]);
+  return null;
+}
+
+/** Admitted is for who is let in, and may do more than set a second factor up. */
+function Admitted() {
+  const me = useQuery(meQuery);
+  if (me.data?.second_factor_needed !== true) return <SignedIn />;
+  return (
+    <Card title="Set a second factor up">
+      <Text mt="md">
+        Whoever has a role needs one here. Set an authenticator app up with <code>POST /api/v1/me/second-factor</code>, and sign in again.
+      </Text>
+      <Button mt="md" variant="default" onClick={() => void signOut()}>Sign out</Button>
+    </Card>
+  );
+}
+
+/** signOut ends the session, and forgets a token. What can't be told to the API isn't shown here any longer all the same. */
+async function signOut(): Promise<void> {
+  try {
+    if (session.standing() === "session") await api.POST("/api/v1/sign-out");
+  } finally {
+    session.end();
+    queries.clear();
+  }
 }
 
 function SignedIn() {
@@ -63,10 +104,7 @@ function SignedIn() {
               color="gray"
               size="lg"
               aria-label="Sign out"
-              onClick={() => {
-                session.end();
-                queries.clear();
-              }}
+              onClick={() => void signOut()}
             >
               <Icon name="out" />
             </ActionIcon>

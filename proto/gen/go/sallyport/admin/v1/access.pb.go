@@ -24,7 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// User is a person who uses this API. It has no password: access tokens belong to it, and revisions name it as their author.
+// User is a person who uses this API: by access tokens that belong to it, or by signing in. Revisions name it as their author.
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifier, set by the server ("usr_…").
@@ -37,7 +37,7 @@ type User struct {
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// Address for mail, unique.
 	Email string `protobuf:"bytes,10,opt,name=email,proto3" json:"email,omitempty"`
-	// All its access tokens are refused.
+	// All its access tokens are refused, it can't sign in, and where it has it is signed out.
 	Disabled bool `protobuf:"varint,11,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	// When it was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
@@ -360,7 +360,9 @@ type RoleBinding struct {
 	// When it was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was last changed.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// Sign-in provider, by id, whose groups gave it: it is given and taken when the user signs in there.
+	Provider      string `protobuf:"bytes,17,opt,name=provider,proto3" json:"provider,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -483,6 +485,13 @@ func (x *RoleBinding) GetUpdatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *RoleBinding) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
 type isRoleBinding_Subject interface {
 	isRoleBinding_Subject()
 }
@@ -565,7 +574,7 @@ type Me struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// The token belongs to a user.
 	IsUser bool `protobuf:"varint,3,opt,name=is_user,json=isUser,proto3" json:"is_user,omitempty"`
-	// Access token that the request came with, by id.
+	// Access token that the request came with, by id; absent: it came with a session.
 	AccessToken string `protobuf:"bytes,4,opt,name=access_token,json=accessToken,proto3" json:"access_token,omitempty"`
 	// When that stops working; absent: never.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
@@ -574,9 +583,13 @@ type Me struct {
 	// Roles, and where; before the scope narrows them.
 	RoleBindings []*HeldRole `protobuf:"bytes,7,rep,name=role_bindings,json=roleBindings,proto3" json:"role_bindings,omitempty"`
 	// What may be done, and where; the scope is applied, and nothing else is allowed.
-	Permissions   []*HeldPermissions `protobuf:"bytes,8,rep,name=permissions,proto3" json:"permissions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Permissions []*HeldPermissions `protobuf:"bytes,8,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	// Session that the request came with, by id.
+	Session string `protobuf:"bytes,9,opt,name=session,proto3" json:"session,omitempty"`
+	// Nothing may be done until a second factor is set up.
+	SecondFactorNeeded bool `protobuf:"varint,10,opt,name=second_factor_needed,json=secondFactorNeeded,proto3" json:"second_factor_needed,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Me) Reset() {
@@ -663,6 +676,20 @@ func (x *Me) GetPermissions() []*HeldPermissions {
 		return x.Permissions
 	}
 	return nil
+}
+
+func (x *Me) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Me) GetSecondFactorNeeded() bool {
+	if x != nil {
+		return x.SecondFactorNeeded
+	}
+	return false
 }
 
 // HeldRole is a role that somebody has somewhere.
@@ -849,7 +876,7 @@ const file_sallyport_admin_v1_access_proto_rawDesc = "" +
 	"updated_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe6\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8a\x05\n" +
 	"\vRoleBinding\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12C\n" +
@@ -869,7 +896,8 @@ const file_sallyport_admin_v1_access_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tcreatedAt\x12A\n" +
 	"\n" +
-	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x1a9\n" +
+	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x12\"\n" +
+	"\bprovider\x18\x11 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\bprovider\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x10\n" +
@@ -878,7 +906,7 @@ const file_sallyport_admin_v1_access_proto_rawDesc = "" +
 	"TokenScope\x124\n" +
 	"\venvironment\x18\x01 \x01(\tB\x12\xaa\xbb\x18\x0e\n" +
 	"\fenvironmentsR\venvironment\x12-\n" +
-	"\vpermissions\x18\x02 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\vpermissions\"\xdf\x02\n" +
+	"\vpermissions\x18\x02 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\vpermissions\"\xab\x03\n" +
 	"\x02Me\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
@@ -888,7 +916,10 @@ const file_sallyport_admin_v1_access_proto_rawDesc = "" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x124\n" +
 	"\x05scope\x18\x06 \x01(\v2\x1e.sallyport.admin.v1.TokenScopeR\x05scope\x12A\n" +
 	"\rrole_bindings\x18\a \x03(\v2\x1c.sallyport.admin.v1.HeldRoleR\froleBindings\x12E\n" +
-	"\vpermissions\x18\b \x03(\v2#.sallyport.admin.v1.HeldPermissionsR\vpermissions\"d\n" +
+	"\vpermissions\x18\b \x03(\v2#.sallyport.admin.v1.HeldPermissionsR\vpermissions\x12\x18\n" +
+	"\asession\x18\t \x01(\tR\asession\x120\n" +
+	"\x14second_factor_needed\x18\n" +
+	" \x01(\bR\x12secondFactorNeeded\"d\n" +
 	"\bHeldRole\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12 \n" +
