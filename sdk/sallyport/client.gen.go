@@ -723,6 +723,26 @@ type APIKey struct {
 
 	// LastUsedAt When it was last used, as far as nodes have reported; absent: never. It belongs to no version of the key.
 	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
+
+	// Routes Ids of the routes, and of the services all of whose routes, that it may be used for; none: any. They may be gone: the key may be used for those that are left, and if none is, for nothing.
+	Routes []string `json:"routes,omitempty,omitzero"`
+
+	// RetireAfterSilence It is revoked once it wasn't used for this long, in whole seconds; absent: never. It is silent since it was last used or, if it never was, since it was made.
+	//
+	// Examples: 250ms, 1m30s
+	RetireAfterSilence string `json:"retire_after_silence,omitempty,omitzero"`
+
+	// RotatedFrom The key whose place it takes, if it was made by a rotation.
+	RotatedFrom string `json:"rotated_from,omitempty,omitzero"`
+
+	// RotatedAt When it was rotated.
+	RotatedAt time.Time `json:"rotated_at,omitempty,omitzero"`
+
+	// Watched Nodes tell from which addresses it is used, since it was rotated.
+	Watched bool `json:"watched,omitempty,omitzero"`
+
+	// Imported Another system made it; its form is that system's.
+	Imported bool `json:"imported,omitempty,omitzero"`
 }
 
 // APIKeyList A page of API keys.

@@ -56,10 +56,13 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 		return refused
 	}
 	who.Proof = proof
-	// Whoever lacks a scope is known all the same: the refusal counts under their name.
+	// Whoever lacks a scope, or asks for another route, is known all the same: the refusal counts under their name.
 	ex.Identify(who)
 	if !s.permits(key.Scopes) {
 		return ex.Reject(problem.ScopeMissing, "", "the key lacks a required scope")
+	}
+	if !key.Routes.Empty() && !reaches(ex, &key) {
+		return ex.Reject(problem.AccessDenied, "", "the key is for other routes")
 	}
 	if !ex.InShadow() {
 		s.hide(ex)
@@ -83,7 +86,7 @@ func (s *stage) find(ex *pipeline.Exchange) (string, *pipeline.Rejection) {
 
 // lookUp returns what is known of a key, and what the directory knows it by.
 func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, apikey.Digest, *pipeline.Rejection) {
-	if !apikey.Check(text) {
+	if !s.mayBeKey(text) {
 		return directory.Key{}, apikey.Digest{}, s.unauthenticated(ex, problem.CredentialInvalid, "", "not of a key's form, or its checksum doesn't fit")
 	}
 	for _, pepper := range s.directory.Peppers() {
@@ -100,7 +103,7 @@ func (s *stage) prove(ex *pipeline.Exchange, key *directory.Key) (pipeline.Ident
 	consumer, denied := s.directory.Admit(key, ex.Client.Address, ex.Now)
 	switch denied {
 	case "":
-		return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes}, nil
+		return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes, Watched: key.Watched()}, nil
 	case problem.CredentialExpired:
 		return pipeline.Identity{}, s.unauthenticated(ex, denied, "", "expired key")
 	case problem.CredentialInvalid:
@@ -112,6 +115,26 @@ func (s *stage) prove(ex *pipeline.Exchange, key *directory.Key) (pipeline.Ident
 	default:
 		return pipeline.Identity{}, ex.Reject(denied, "", "the key or its consumer is blocked")
 	}
+}
+
+// mayBeKey tells whether a text is worth a look: it has the form of a key, or may be one that another system made.
+func (s *stage) mayBeKey(text string) bool {
+	return apikey.Check(text) || len(text) <= apikey.MaxImported && text != "" && s.directory.Imported()
+}
+
+// knows tells whether a text is a key that the directory holds.
+func (s *stage) knows(text string) bool {
+	for _, pepper := range s.directory.Peppers() {
+		if _, ok := s.directory.Key(pepper.Digest(text)); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// reaches tells whether a key that is bound to routes may be used for the request's. Where no route matched, it may be used for none.
+func reaches(ex *pipeline.Exchange, key *directory.Key) bool {
+	return ex.Route != nil && key.Routes.Allows(ex.Route.ID, ex.Route.Service)
 }
 
 // permits tells whether a key's scopes are all that the policy demands.
@@ -127,7 +150,7 @@ func (s *stage) permits(scopes directory.ScopeSet) bool {
 // hide takes every key out of the request.
 func (s *stage) hide(ex *pipeline.Exchange) {
 	for i := range s.places {
-		s.places[i].hide(ex)
+		s.places[i].hide(ex, s)
 	}
 }
 
