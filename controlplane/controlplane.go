@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
+	"github.com/sallyport/sallyport/controlplane/internal/keylife"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
@@ -84,6 +85,7 @@ type plane struct {
 	roster    *fleet.Roster
 	limits    *limits.Limits
 	sweeper   *denials.Sweeper
+	retirer   *keylife.Retirer
 	members   *fleet.Members
 	tickets   *publish.TicketKeeper
 	asking    *fleet.Inquiries
@@ -127,6 +129,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, link.client, log, fleetStats).Telling(p.members)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
+	reports := usage.NewReports(db.Usage())
+	p.retirer = keylife.NewRetirer(db, entries, publisher, reports, systemActor(), log)
 	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
 	var errs [5]error
@@ -158,7 +162,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		NodeGroups:   fleet.NewGroups(db.Fleet()),
 		Inquiries:    p.asking,
 		Explainer:    explain.New(p.asking, db),
-		Usage:        usage.NewReports(db.Usage()),
+		Usage:        reports,
+		Keys:         keylife.New(db, entries, publisher, reports, c.vault),
 		Limits:       p.limits,
 		Tokens:       access.NewTokens(db),
 		Access:       access.NewBooks(db, db.Shelf()),
@@ -260,6 +265,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.roster.Run(standing) })
 	ground.Go(func() error { return p.limits.Run(standing) })
 	ground.Go(func() error { return p.sweeper.Run(standing) })
+	ground.Go(func() error { return p.retirer.Run(standing) })
 	ground.Go(func() error { return p.upkeep.Run(standing) })
 	ground.Go(func() error { return p.keys.Run(standing) })
 	ground.Go(func() error { return p.proposals.Run(standing) })

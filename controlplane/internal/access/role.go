@@ -33,11 +33,11 @@ var builtIns = []builtIn{
 	{RoleAdmin, "May do everything but make access tokens in somebody else's name and say what roles allow.", everything.Without(SetOf(Impersonate, WriteRoles))},
 	{RoleProductManager, "Makes APIs: configuration, consumers, credentials and proposals.", SetOf(
 		ReadEnvironments, ReadConfiguration, WriteConfiguration, "guardrails.read", "explain.use", "consumers.read", "consumers.write", "credentials.read", "credentials.write",
-		"secrets.read", "blocks.read", "changes.write", "proposals.read", "proposals.write", "proposals.publish", "revisions.read",
+		"secrets.read", "blocks.read", ReportLeaks, "changes.write", "proposals.read", "proposals.write", "proposals.publish", "revisions.read",
 		"usage.read", "policy-kinds.read", "teams.read",
 	)},
 	{RoleOperator, "Runs the fleet: nodes, join tokens, blocks and rollbacks. Reads everything.", reading.Or(SetOf(
-		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", "changes.write", Rollback, "explain.use",
+		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", ReportLeaks, "changes.write", Rollback, "explain.use",
 	))},
 	{RoleAuditor, "Reads everything, writes nothing.", reading},
 	{RoleViewer, "Reads the configuration and what was used of it.", SetOf(

@@ -28,7 +28,9 @@ func TestDeniedSaysWhatKeepsABearerOut(t *testing.T) {
 		return keyEntry(t, &directoryv1.ApiKey{Digest: sum[:], Id: key[:], Consumer: of[:], Routes: [][]byte{route[:]}})
 	}
 	base := []*edgev1.EntryChange{consumer(t, 1, "app"), apiKey(t, 10, 1), apiKey(t, 11, 2), expiring(12), bound(13)}
-	using := func(n, route, service int) Bearer { return Bearer{Digest: digestOf(n), Route: idOf(route), Service: idOf(service)} }
+	using := func(n, route, service int) Bearer {
+		return Bearer{Digest: digestOf(n), Route: idOf(route), Service: idOf(service)}
+	}
 	key := func(n int) Bearer { return Bearer{Digest: digestOf(n), Address: home} }
 	far := key(12)
 	far.Address = netip.MustParseAddr("198.51.100.1")
