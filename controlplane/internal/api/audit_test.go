@@ -97,6 +97,9 @@ func writingSteps(t *testing.T) []step {
 		in("patchApiKey", patch, "api-keys/web-2", `{"description":"web"}`),
 		keep(in("putApiKey", put, "api-keys/web-3", `{"consumer":"shop"}`), "put", "key"),
 		in("deleteApiKey", remove, "api-keys/web-2", ""),
+		in("importApiKeys", post, "api-keys/import", `{"items":[{"name":"theirs","consumer":"shop","value":"`+theirKey+`"}]}`),
+		in("reportLeakedApiKeys", post, "api-keys/leaked", `{"keys":["`+theirKey+`"],"source":"scanner"}`),
+		in("revokeApiKeys", post, "api-keys/revoke", `{"consumer":"shop","prefix":"spk_"}`),
 		in("createSecret", post, "secrets", `{"name":"s","value":"correct-horse-battery"}`),
 		in("putSecret", put, "secrets/s", `{"value":"staple-of-the-battery"}`),
 		in("patchSecret", patch, "secrets/s", `{"value":"another-horse-of-the-battery"}`),
@@ -207,7 +210,7 @@ func (w *world) events(path string, filters ...string) []object {
 // wantNoSecrets looks for secrets in all that is stored of events.
 func (w *world) wantNoSecrets(made map[string]string, labels ...string) {
 	w.t.Helper()
-	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", "PRIVATE KEY", w.token}
+	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", "PRIVATE KEY", theirKey, w.token}
 	for _, label := range labels {
 		if made[label] == "" {
 			w.t.Errorf("no secret %q was made", label)

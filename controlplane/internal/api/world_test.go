@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
+	"github.com/sallyport/sallyport/controlplane/internal/keylife"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
@@ -123,6 +124,7 @@ func newWorld(t *testing.T) *world {
 		Explainer:   explain.New(asking, db),
 		Denials:     denials.New(db, db.Fleet(), directory.New(db), configuration),
 		Usage:       usage.NewReports(db.Usage()),
+		Keys:        keylife.New(db, directory.New(db), publisher, usage.NewReports(db.Usage()), vault),
 		Limits:      limits.New(db, log, new(limits.Stats)),
 		Tokens:      w.tokens,
 		Ready:       w.ready,

@@ -102,17 +102,13 @@ func (p place) find(ex *pipeline.Exchange) (f found) {
 
 // hide takes what the place holds out of the request. An Authorization that holds no key of ours stays: another place
 // decided, and this one may be the upstream's.
-func (p place) hide(ex *pipeline.Exchange, s *stage) {
+func (p place) hide(ex *pipeline.Exchange) {
 	switch p.sort {
 	case query:
 		ex.Request.Query = cutQuery(ex, p.name)
 	case cookie:
 		cutCookie(ex, p.name)
 	case authorization:
-		if s.directory.Imported() {
-			ex.Request.Header.DeleteFunc(s.holdsKey)
-			return
-		}
 		ex.Request.Header.DeleteFunc(isKeyField)
 	case header:
 		ex.Request.Header.Del(p.name)
@@ -124,18 +120,6 @@ func isKeyField(f pipeline.Field) bool {
 		return false
 	}
 	return apikey.Check(credentials(f.Value))
-}
-
-// holdsKey is isKeyField where keys may have any form.
-func (s *stage) holdsKey(f pipeline.Field) bool {
-	if isKeyField(f) {
-		return true
-	}
-	if !pipeline.EqualFold(f.Name, "Authorization") {
-		return false
-	}
-	text := credentials(f.Value)
-	return s.mayBeKey(text) && s.knows(text)
 }
 
 // credentials returns what follows the scheme Bearer or ApiKey (RFC 9110, section 11.4); "" behind any other scheme.

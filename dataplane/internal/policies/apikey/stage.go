@@ -132,6 +132,16 @@ func (s *stage) knows(text string) bool {
 	return false
 }
 
+// holdsForeignKey tells whether a field is an Authorization with a key that another system made, which only a look tells from what is the
+// upstream's.
+func (s *stage) holdsForeignKey(f pipeline.Field) bool {
+	if !pipeline.EqualFold(f.Name, "Authorization") {
+		return false
+	}
+	text := credentials(f.Value)
+	return s.mayBeKey(text) && s.knows(text)
+}
+
 // reaches tells whether a key that is bound to routes may be used for the request's. Where no route matched, it may be used for none.
 func reaches(ex *pipeline.Exchange, key *directory.Key) bool {
 	return ex.Route != nil && key.Routes.Allows(ex.Route.ID, ex.Route.Service)
@@ -150,7 +160,10 @@ func (s *stage) permits(scopes directory.ScopeSet) bool {
 // hide takes every key out of the request.
 func (s *stage) hide(ex *pipeline.Exchange) {
 	for i := range s.places {
-		s.places[i].hide(ex, s)
+		s.places[i].hide(ex)
+		if s.places[i].sort == authorization && s.directory.Imported() {
+			ex.Request.Header.DeleteFunc(s.holdsForeignKey)
+		}
 	}
 }
 
