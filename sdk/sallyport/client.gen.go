@@ -795,6 +795,45 @@ type APIKeyUse struct {
 	Coverage UsageCoverage `json:"coverage,omitempty,omitzero"`
 }
 
+// APIKeysImported ApiKeysImported is what an import made, or would make.
+type APIKeysImported struct {
+	// DryRun Nothing was made: it was only asked.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
+
+	// Results What became of each item, in their order.
+	Results []ImportedAPIKeyResult `json:"results,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory from which on they let in; absent: nothing was made.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// Warnings What whoever imports may not have meant.
+	Warnings []string `json:"warnings,omitempty,omitzero"`
+}
+
+// APIKeysLeaked ApiKeysLeaked answers for each text, in their order.
+type APIKeysLeaked struct {
+	// Results What became of each.
+	Results []LeakedAPIKey `json:"results,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory from which on none of them lets anybody in; absent: nothing was revoked.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+}
+
+// APIKeysRevoked ApiKeysRevoked is what a bulk revocation did, or would do.
+type APIKeysRevoked struct {
+	// DryRun Nothing was revoked: it was only asked.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
+
+	// Revoked Keys that were, or would be, revoked, in the order of their ids: 5,000 at most at once.
+	Revoked []RevokedAPIKey `json:"revoked,omitempty,omitzero"`
+
+	// More There are more of them: ask again, until there are none.
+	More bool `json:"more,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory from which on none of them lets anybody in; absent: nothing was revoked.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+}
+
 // ApprovalRequest ApprovalRequest agrees to a proposal.
 type ApprovalRequest struct {
 	// Round The round that was looked at: what the author refreshed meanwhile isn't approved unseen.
@@ -1873,21 +1912,6 @@ type ImportAPIKeysRequest struct {
 	CreateConsumers bool `json:"create_consumers,omitempty,omitzero"`
 }
 
-// ImportAPIKeysResponse ImportApiKeysResponse is what an import made, or would make.
-type ImportAPIKeysResponse struct {
-	// DryRun Nothing was made: it was only asked.
-	DryRun bool `json:"dry_run,omitempty,omitzero"`
-
-	// Results What became of each item, in their order.
-	Results []ImportedAPIKeyResult `json:"results,omitempty,omitzero"`
-
-	// Sequence Sequence of the directory from which on they let in; absent: nothing was made.
-	Sequence int `json:"sequence,omitempty,omitzero"`
-
-	// Warnings What whoever imports may not have meant.
-	Warnings []string `json:"warnings,omitempty,omitzero"`
-}
-
 // ImportedAPIKey ImportedApiKey is a key that another system made: its text, or the text's SHA-256.
 type ImportedAPIKey struct {
 	// Name Name, unique among the environment's keys; made by the server when absent.
@@ -1992,15 +2016,6 @@ type LeakedAPIKeysRequest struct {
 
 	// Source Where they were found, or by whom: it is recorded.
 	Source string `json:"source"`
-}
-
-// LeakedAPIKeysResponse LeakedApiKeysResponse answers for each text, in their order.
-type LeakedAPIKeysResponse struct {
-	// Results What became of each.
-	Results []LeakedAPIKey `json:"results,omitempty,omitzero"`
-
-	// Sequence Sequence of the directory from which on none of them lets anybody in; absent: nothing was revoked.
-	Sequence int `json:"sequence,omitempty,omitzero"`
 }
 
 // Me Me is who sends a request, and what they may do.
@@ -2884,21 +2899,6 @@ type RevokeAPIKeysRequest struct {
 
 	// Reason Why, for the record.
 	Reason string `json:"reason,omitempty,omitzero"`
-}
-
-// RevokeAPIKeysResponse RevokeApiKeysResponse is what a bulk revocation did, or would do.
-type RevokeAPIKeysResponse struct {
-	// DryRun Nothing was revoked: it was only asked.
-	DryRun bool `json:"dry_run,omitempty,omitzero"`
-
-	// Revoked Keys that were, or would be, revoked, in the order of their ids: 5,000 at most at once.
-	Revoked []RevokedAPIKey `json:"revoked,omitempty,omitzero"`
-
-	// More There are more of them: ask again, until there are none.
-	More bool `json:"more,omitempty,omitzero"`
-
-	// Sequence Sequence of the directory from which on none of them lets anybody in; absent: nothing was revoked.
-	Sequence int `json:"sequence,omitempty,omitzero"`
 }
 
 // RevokedAPIKey RevokedApiKey is one of them.
@@ -23949,7 +23949,7 @@ type ImportAPIKeysResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ImportAPIKeysResponse
+	JSON200 *APIKeysImported
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Refused
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -23957,7 +23957,7 @@ type ImportAPIKeysResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ImportAPIKeysResponse) GetJSON200() *ImportAPIKeysResponse {
+func (r ImportAPIKeysResponse) GetJSON200() *APIKeysImported {
 	return r.JSON200
 }
 
@@ -24005,7 +24005,7 @@ type ReportLeakedAPIKeysResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *LeakedAPIKeysResponse
+	JSON200 *APIKeysLeaked
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Refused
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -24013,7 +24013,7 @@ type ReportLeakedAPIKeysResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ReportLeakedAPIKeysResponse) GetJSON200() *LeakedAPIKeysResponse {
+func (r ReportLeakedAPIKeysResponse) GetJSON200() *APIKeysLeaked {
 	return r.JSON200
 }
 
@@ -24061,7 +24061,7 @@ type RevokeAPIKeysResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *RevokeAPIKeysResponse
+	JSON200 *APIKeysRevoked
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Refused
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -24069,7 +24069,7 @@ type RevokeAPIKeysResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r RevokeAPIKeysResponse) GetJSON200() *RevokeAPIKeysResponse {
+func (r RevokeAPIKeysResponse) GetJSON200() *APIKeysRevoked {
 	return r.JSON200
 }
 
@@ -35218,7 +35218,7 @@ func ParseImportAPIKeysResponse(rsp *http.Response) (*ImportAPIKeysResponse, err
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ImportAPIKeysResponse
+		var dest APIKeysImported
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -35271,7 +35271,7 @@ func ParseReportLeakedAPIKeysResponse(rsp *http.Response) (*ReportLeakedAPIKeysR
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest LeakedAPIKeysResponse
+		var dest APIKeysLeaked
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -35324,7 +35324,7 @@ func ParseRevokeAPIKeysResponse(rsp *http.Response) (*RevokeAPIKeysResponse, err
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest RevokeAPIKeysResponse
+		var dest APIKeysRevoked
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -76,9 +76,9 @@ type (
 	// Keys answers for many API keys at once, and tells how one is used.
 	Keys interface {
 		Use(ctx context.Context, r keylife.Request, key string) (*adminv1.ApiKeyUse, error)
-		Revoke(ctx context.Context, r keylife.Request, wanted *adminv1.RevokeApiKeysRequest) (*adminv1.RevokeApiKeysResponse, publish.Result, error)
-		Leaked(ctx context.Context, r keylife.Request, found *adminv1.LeakedApiKeysRequest) (*adminv1.LeakedApiKeysResponse, publish.Result, error)
-		Import(ctx context.Context, r keylife.Request, wanted *adminv1.ImportApiKeysRequest) (*adminv1.ImportApiKeysResponse, publish.Result, error)
+		Revoke(ctx context.Context, r keylife.Request, wanted *adminv1.RevokeApiKeysRequest) (*adminv1.ApiKeysRevoked, publish.Result, error)
+		Leaked(ctx context.Context, r keylife.Request, found *adminv1.LeakedApiKeysRequest) (*adminv1.ApiKeysLeaked, publish.Result, error)
+		Import(ctx context.Context, r keylife.Request, wanted *adminv1.ImportApiKeysRequest) (*adminv1.ApiKeysImported, publish.Result, error)
 	}
 
 	// NodeGroups makes, changes and ends groups of nodes.

@@ -35,12 +35,12 @@ const (
 
 // Import takes over keys that another system made: all, or none. One that its consumer has already is passed over, so that an import can
 // be made again.
-func (k *Keys) Import(ctx context.Context, r Request, wanted *adminv1.ImportApiKeysRequest) (*adminv1.ImportApiKeysResponse, publish.Result, error) {
+func (k *Keys) Import(ctx context.Context, r Request, wanted *adminv1.ImportApiKeysRequest) (*adminv1.ApiKeysImported, publish.Result, error) {
 	imported, err := readAll(wanted.GetItems(), r.Force)
 	if err != nil {
 		return nil, publish.Result{}, err
 	}
-	plan := &importing{Keys: k, request: r, wanted: wanted, foreign: imported, answer: &adminv1.ImportApiKeysResponse{DryRun: r.DryRun}}
+	plan := &importing{Keys: k, request: r, wanted: wanted, foreign: imported, answer: &adminv1.ApiKeysImported{DryRun: r.DryRun}}
 	if err := plan.make(ctx); err != nil {
 		return nil, publish.Result{}, err
 	}
@@ -106,7 +106,7 @@ type importing struct {
 	request Request
 	wanted  *adminv1.ImportApiKeysRequest
 	foreign []*publish.ForeignKey
-	answer  *adminv1.ImportApiKeysResponse
+	answer  *adminv1.ApiKeysImported
 
 	operations []publish.Operation
 	places     []int // of each operation its item; -1: it makes a consumer

@@ -20,7 +20,7 @@ const (
 
 // Leaked revokes those of the texts that are keys of the environment, at once, and says of each whether it was one. Of keys that weren't
 // handed in it tells nothing.
-func (k *Keys) Leaked(ctx context.Context, r Request, found *adminv1.LeakedApiKeysRequest) (*adminv1.LeakedApiKeysResponse, publish.Result, error) {
+func (k *Keys) Leaked(ctx context.Context, r Request, found *adminv1.LeakedApiKeysRequest) (*adminv1.ApiKeysLeaked, publish.Result, error) {
 	peppers, err := k.peppers(ctx, r.Environment)
 	if err != nil {
 		return nil, publish.Result{}, err
@@ -39,12 +39,12 @@ func (k *Keys) Leaked(ctx context.Context, r Request, found *adminv1.LeakedApiKe
 }
 
 // leaked makes one attempt.
-func (k *Keys) leaked(ctx context.Context, r Request, digests [][]digest.Key, source string) (*adminv1.LeakedApiKeysResponse, publish.Result, error) {
+func (k *Keys) leaked(ctx context.Context, r Request, digests [][]digest.Key, source string) (*adminv1.ApiKeysLeaked, publish.Result, error) {
 	known, _, err := k.known(ctx, r.Environment, digests)
 	if err != nil {
 		return nil, publish.Result{}, err
 	}
-	answer, all := new(adminv1.LeakedApiKeysResponse), make([]Key, 0, len(digests))
+	answer, all := new(adminv1.ApiKeysLeaked), make([]Key, 0, len(digests))
 	seen := make(map[string]bool)
 	for _, of := range digests {
 		key, ours := firstOf(known, of)

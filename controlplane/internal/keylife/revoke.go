@@ -19,7 +19,7 @@ const (
 )
 
 // Revoke revokes the keys that all that is given is true of.
-func (k *Keys) Revoke(ctx context.Context, r Request, wanted *adminv1.RevokeApiKeysRequest) (*adminv1.RevokeApiKeysResponse, publish.Result, error) {
+func (k *Keys) Revoke(ctx context.Context, r Request, wanted *adminv1.RevokeApiKeysRequest) (*adminv1.ApiKeysRevoked, publish.Result, error) {
 	selection, err := k.selection(ctx, r, wanted)
 	if err != nil {
 		return nil, publish.Result{}, err
@@ -62,12 +62,12 @@ func (k *Keys) selection(ctx context.Context, r Request, wanted *adminv1.RevokeA
 }
 
 // revoke makes one attempt.
-func (k *Keys) revoke(ctx context.Context, r Request, w Wanted, reason string) (*adminv1.RevokeApiKeysResponse, publish.Result, error) {
+func (k *Keys) revoke(ctx context.Context, r Request, w Wanted, reason string) (*adminv1.ApiKeysRevoked, publish.Result, error) {
 	found, err := k.store.KeysToRevoke(ctx, r.Environment, w)
 	if err != nil {
 		return nil, publish.Result{}, err
 	}
-	answer := &adminv1.RevokeApiKeysResponse{DryRun: r.DryRun, More: len(found) > maxRevoked}
+	answer := &adminv1.ApiKeysRevoked{DryRun: r.DryRun, More: len(found) > maxRevoked}
 	found = found[:min(len(found), maxRevoked)]
 	if len(found) == 0 {
 		return answer, publish.Result{}, nil

@@ -290,8 +290,8 @@ func (x *RevokeApiKeysRequest) GetReason() string {
 	return ""
 }
 
-// RevokeApiKeysResponse is what a bulk revocation did, or would do.
-type RevokeApiKeysResponse struct {
+// ApiKeysRevoked is what a bulk revocation did, or would do.
+type ApiKeysRevoked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Nothing was revoked: it was only asked.
 	DryRun bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
@@ -305,20 +305,20 @@ type RevokeApiKeysResponse struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *RevokeApiKeysResponse) Reset() {
-	*x = RevokeApiKeysResponse{}
+func (x *ApiKeysRevoked) Reset() {
+	*x = ApiKeysRevoked{}
 	mi := &file_sallyport_admin_v1_api_keys_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *RevokeApiKeysResponse) String() string {
+func (x *ApiKeysRevoked) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*RevokeApiKeysResponse) ProtoMessage() {}
+func (*ApiKeysRevoked) ProtoMessage() {}
 
-func (x *RevokeApiKeysResponse) ProtoReflect() protoreflect.Message {
+func (x *ApiKeysRevoked) ProtoReflect() protoreflect.Message {
 	mi := &file_sallyport_admin_v1_api_keys_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -330,33 +330,33 @@ func (x *RevokeApiKeysResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use RevokeApiKeysResponse.ProtoReflect.Descriptor instead.
-func (*RevokeApiKeysResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use ApiKeysRevoked.ProtoReflect.Descriptor instead.
+func (*ApiKeysRevoked) Descriptor() ([]byte, []int) {
 	return file_sallyport_admin_v1_api_keys_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *RevokeApiKeysResponse) GetDryRun() bool {
+func (x *ApiKeysRevoked) GetDryRun() bool {
 	if x != nil {
 		return x.DryRun
 	}
 	return false
 }
 
-func (x *RevokeApiKeysResponse) GetRevoked() []*RevokedApiKey {
+func (x *ApiKeysRevoked) GetRevoked() []*RevokedApiKey {
 	if x != nil {
 		return x.Revoked
 	}
 	return nil
 }
 
-func (x *RevokeApiKeysResponse) GetMore() bool {
+func (x *ApiKeysRevoked) GetMore() bool {
 	if x != nil {
 		return x.More
 	}
 	return false
 }
 
-func (x *RevokeApiKeysResponse) GetSequence() uint64 {
+func (x *ApiKeysRevoked) GetSequence() uint64 {
 	if x != nil && x.Sequence != nil {
 		return *x.Sequence
 	}
@@ -500,8 +500,8 @@ func (x *LeakedApiKeysRequest) GetSource() string {
 	return ""
 }
 
-// LeakedApiKeysResponse answers for each text, in their order.
-type LeakedApiKeysResponse struct {
+// ApiKeysLeaked answers for each text, in their order.
+type ApiKeysLeaked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What became of each.
 	Results []*LeakedApiKey `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
@@ -511,20 +511,20 @@ type LeakedApiKeysResponse struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *LeakedApiKeysResponse) Reset() {
-	*x = LeakedApiKeysResponse{}
+func (x *ApiKeysLeaked) Reset() {
+	*x = ApiKeysLeaked{}
 	mi := &file_sallyport_admin_v1_api_keys_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *LeakedApiKeysResponse) String() string {
+func (x *ApiKeysLeaked) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*LeakedApiKeysResponse) ProtoMessage() {}
+func (*ApiKeysLeaked) ProtoMessage() {}
 
-func (x *LeakedApiKeysResponse) ProtoReflect() protoreflect.Message {
+func (x *ApiKeysLeaked) ProtoReflect() protoreflect.Message {
 	mi := &file_sallyport_admin_v1_api_keys_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -536,19 +536,19 @@ func (x *LeakedApiKeysResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use LeakedApiKeysResponse.ProtoReflect.Descriptor instead.
-func (*LeakedApiKeysResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use ApiKeysLeaked.ProtoReflect.Descriptor instead.
+func (*ApiKeysLeaked) Descriptor() ([]byte, []int) {
 	return file_sallyport_admin_v1_api_keys_proto_rawDescGZIP(), []int{6}
 }
 
-func (x *LeakedApiKeysResponse) GetResults() []*LeakedApiKey {
+func (x *ApiKeysLeaked) GetResults() []*LeakedApiKey {
 	if x != nil {
 		return x.Results
 	}
 	return nil
 }
 
-func (x *LeakedApiKeysResponse) GetSequence() uint64 {
+func (x *ApiKeysLeaked) GetSequence() uint64 {
 	if x != nil && x.Sequence != nil {
 		return *x.Sequence
 	}
@@ -802,8 +802,8 @@ func (x *ImportedApiKey) GetValue() string {
 	return ""
 }
 
-// ImportApiKeysResponse is what an import made, or would make.
-type ImportApiKeysResponse struct {
+// ApiKeysImported is what an import made, or would make.
+type ApiKeysImported struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Nothing was made: it was only asked.
 	DryRun bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
@@ -817,20 +817,20 @@ type ImportApiKeysResponse struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ImportApiKeysResponse) Reset() {
-	*x = ImportApiKeysResponse{}
+func (x *ApiKeysImported) Reset() {
+	*x = ApiKeysImported{}
 	mi := &file_sallyport_admin_v1_api_keys_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ImportApiKeysResponse) String() string {
+func (x *ApiKeysImported) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ImportApiKeysResponse) ProtoMessage() {}
+func (*ApiKeysImported) ProtoMessage() {}
 
-func (x *ImportApiKeysResponse) ProtoReflect() protoreflect.Message {
+func (x *ApiKeysImported) ProtoReflect() protoreflect.Message {
 	mi := &file_sallyport_admin_v1_api_keys_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -842,33 +842,33 @@ func (x *ImportApiKeysResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ImportApiKeysResponse.ProtoReflect.Descriptor instead.
-func (*ImportApiKeysResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use ApiKeysImported.ProtoReflect.Descriptor instead.
+func (*ApiKeysImported) Descriptor() ([]byte, []int) {
 	return file_sallyport_admin_v1_api_keys_proto_rawDescGZIP(), []int{10}
 }
 
-func (x *ImportApiKeysResponse) GetDryRun() bool {
+func (x *ApiKeysImported) GetDryRun() bool {
 	if x != nil {
 		return x.DryRun
 	}
 	return false
 }
 
-func (x *ImportApiKeysResponse) GetResults() []*ImportedApiKeyResult {
+func (x *ApiKeysImported) GetResults() []*ImportedApiKeyResult {
 	if x != nil {
 		return x.Results
 	}
 	return nil
 }
 
-func (x *ImportApiKeysResponse) GetSequence() uint64 {
+func (x *ApiKeysImported) GetSequence() uint64 {
 	if x != nil && x.Sequence != nil {
 		return *x.Sequence
 	}
 	return 0
 }
 
-func (x *ImportApiKeysResponse) GetWarnings() []string {
+func (x *ApiKeysImported) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
 	}
@@ -972,8 +972,8 @@ const file_sallyport_admin_v1_api_keys_proto_rawDesc = "" +
 	"\x06prefix\x18\x02 \x01(\tB\x17\xbaH\x14r\x12\x18@2\x0e^[\\x21-\\x7E]*$R\x06prefix\x12A\n" +
 	"\x0ecreated_before\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12?\n" +
 	"\rcreated_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12 \n" +
-	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\"\xaf\x01\n" +
-	"\x15RevokeApiKeysResponse\x12\x17\n" +
+	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\"\xa8\x01\n" +
+	"\x0eApiKeysRevoked\x12\x17\n" +
 	"\adry_run\x18\x01 \x01(\bR\x06dryRun\x12;\n" +
 	"\arevoked\x18\x02 \x03(\v2!.sallyport.admin.v1.RevokedApiKeyR\arevoked\x12\x12\n" +
 	"\x04more\x18\x03 \x01(\bR\x04more\x12\x1f\n" +
@@ -988,8 +988,8 @@ const file_sallyport_admin_v1_api_keys_proto_rawDesc = "" +
 	"lastUsedAt\"j\n" +
 	"\x14LeakedApiKeysRequest\x12-\n" +
 	"\x04keys\x18\x01 \x03(\tB\x19\xbaH\x10\x92\x01\r\b\x01\x10d\"\ar\x05\x10\x01\x18\x80\x04\xaa\xbb\x18\x02\x10\x01R\x04keys\x12#\n" +
-	"\x06source\x18\x02 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\x04R\x06source\"\x81\x01\n" +
-	"\x15LeakedApiKeysResponse\x12:\n" +
+	"\x06source\x18\x02 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\x04R\x06source\"y\n" +
+	"\rApiKeysLeaked\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2 .sallyport.admin.v1.LeakedApiKeyR\aresults\x12\x1f\n" +
 	"\bsequence\x18\x02 \x01(\x04H\x00R\bsequence\x88\x01\x01B\v\n" +
 	"\t_sequence\"O\n" +
@@ -1017,8 +1017,8 @@ const file_sallyport_admin_v1_api_keys_proto_rawDesc = "" +
 	"\x05value\x18\v \x01(\tB!\xbaH\x18r\x162\x14^[\\x21-\\x7E]{0,128}$\xaa\xbb\x18\x02\x10\x01R\x05value\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbe\x01\n" +
-	"\x15ImportApiKeysResponse\x12\x17\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x01\n" +
+	"\x0fApiKeysImported\x12\x17\n" +
 	"\adry_run\x18\x01 \x01(\bR\x06dryRun\x12B\n" +
 	"\aresults\x18\x02 \x03(\v2(.sallyport.admin.v1.ImportedApiKeyResultR\aresults\x12\x1f\n" +
 	"\bsequence\x18\x03 \x01(\x04H\x00R\bsequence\x88\x01\x01\x12\x1a\n" +
@@ -1048,14 +1048,14 @@ var file_sallyport_admin_v1_api_keys_proto_goTypes = []any{
 	(*ApiKeyUse)(nil),             // 0: sallyport.admin.v1.ApiKeyUse
 	(*ApiKeyAddress)(nil),         // 1: sallyport.admin.v1.ApiKeyAddress
 	(*RevokeApiKeysRequest)(nil),  // 2: sallyport.admin.v1.RevokeApiKeysRequest
-	(*RevokeApiKeysResponse)(nil), // 3: sallyport.admin.v1.RevokeApiKeysResponse
+	(*ApiKeysRevoked)(nil),        // 3: sallyport.admin.v1.ApiKeysRevoked
 	(*RevokedApiKey)(nil),         // 4: sallyport.admin.v1.RevokedApiKey
 	(*LeakedApiKeysRequest)(nil),  // 5: sallyport.admin.v1.LeakedApiKeysRequest
-	(*LeakedApiKeysResponse)(nil), // 6: sallyport.admin.v1.LeakedApiKeysResponse
+	(*ApiKeysLeaked)(nil),         // 6: sallyport.admin.v1.ApiKeysLeaked
 	(*LeakedApiKey)(nil),          // 7: sallyport.admin.v1.LeakedApiKey
 	(*ImportApiKeysRequest)(nil),  // 8: sallyport.admin.v1.ImportApiKeysRequest
 	(*ImportedApiKey)(nil),        // 9: sallyport.admin.v1.ImportedApiKey
-	(*ImportApiKeysResponse)(nil), // 10: sallyport.admin.v1.ImportApiKeysResponse
+	(*ApiKeysImported)(nil),       // 10: sallyport.admin.v1.ApiKeysImported
 	(*ImportedApiKeyResult)(nil),  // 11: sallyport.admin.v1.ImportedApiKeyResult
 	nil,                           // 12: sallyport.admin.v1.ImportedApiKey.LabelsEntry
 	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
@@ -1071,14 +1071,14 @@ var file_sallyport_admin_v1_api_keys_proto_depIdxs = []int32{
 	13, // 5: sallyport.admin.v1.ApiKeyAddress.last_seen_at:type_name -> google.protobuf.Timestamp
 	13, // 6: sallyport.admin.v1.RevokeApiKeysRequest.created_before:type_name -> google.protobuf.Timestamp
 	13, // 7: sallyport.admin.v1.RevokeApiKeysRequest.created_after:type_name -> google.protobuf.Timestamp
-	4,  // 8: sallyport.admin.v1.RevokeApiKeysResponse.revoked:type_name -> sallyport.admin.v1.RevokedApiKey
+	4,  // 8: sallyport.admin.v1.ApiKeysRevoked.revoked:type_name -> sallyport.admin.v1.RevokedApiKey
 	13, // 9: sallyport.admin.v1.RevokedApiKey.last_used_at:type_name -> google.protobuf.Timestamp
-	7,  // 10: sallyport.admin.v1.LeakedApiKeysResponse.results:type_name -> sallyport.admin.v1.LeakedApiKey
+	7,  // 10: sallyport.admin.v1.ApiKeysLeaked.results:type_name -> sallyport.admin.v1.LeakedApiKey
 	9,  // 11: sallyport.admin.v1.ImportApiKeysRequest.items:type_name -> sallyport.admin.v1.ImportedApiKey
 	12, // 12: sallyport.admin.v1.ImportedApiKey.labels:type_name -> sallyport.admin.v1.ImportedApiKey.LabelsEntry
 	13, // 13: sallyport.admin.v1.ImportedApiKey.expires_at:type_name -> google.protobuf.Timestamp
 	15, // 14: sallyport.admin.v1.ImportedApiKey.retire_after_silence:type_name -> google.protobuf.Duration
-	11, // 15: sallyport.admin.v1.ImportApiKeysResponse.results:type_name -> sallyport.admin.v1.ImportedApiKeyResult
+	11, // 15: sallyport.admin.v1.ApiKeysImported.results:type_name -> sallyport.admin.v1.ImportedApiKeyResult
 	16, // [16:16] is the sub-list for method output_type
 	16, // [16:16] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
