@@ -881,7 +881,7 @@ type AuditAlarm struct {
 
 // AuditChange AuditChange is what an event did to one object.
 type AuditChange struct {
-	// Action "create", "update", "delete"; or the verb of an operation that changes no field.
+	// Action "create", "update", "delete"; the verb of an operation that changes no field; of an API key also "import", "rotate", "revoke", "leak" or "retire".
 	Action string `json:"action,omitempty,omitzero"`
 
 	// Collection Collection ("routes").

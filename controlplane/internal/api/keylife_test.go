@@ -242,3 +242,26 @@ func TestKeysThatAreCalledLikeWhatIsDoneToManyAreReadAsAnyOther(t *testing.T) {
 		w.do(http.MethodDelete, at("api-keys", name), "").want(t, http.StatusNoContent)
 	}
 }
+
+// Whoever writes a team's credentials reaches none of another team's, by whichever way.
+func TestATeamsKeysAreItsOwnInWhateverIsDoneToMany(t *testing.T) {
+	w := newWorld(t)
+	for _, team := range []string{"red", "blue"} {
+		w.make(http.MethodPost, at("teams"), `{"name":"`+team+`"}`)
+		w.make(http.MethodPost, at("consumers"), `{"name":"`+team+`-app","team":"`+team+`"}`)
+		w.apiKey(team+"-key", team+"-app", "")
+	}
+	red := as(w.grantee("red-script", place{"production", "red"}, "credentials.read", "credentials.write"))
+	w.do(http.MethodGet, at("api-keys", "red-key", "use"), "", red).want(t, http.StatusOK)
+	w.do(http.MethodGet, at("api-keys", "blue-key", "use"), "", red).want(t, http.StatusNotFound)
+	w.do(http.MethodPost, at("api-keys", "revoke"), `{"consumer":"blue-app"}`, red).want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/consumer")
+	w.do(http.MethodPost, at("api-keys", "import"), `{"items":[{"consumer":"blue-app","value":"`+theirKey+`"}]}`, red).
+		want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/items/0/consumer")
+	w.do(http.MethodPost, at("api-keys", "leaked"), `{"keys":["`+theirKey+`"],"source":"me"}`, red).want(t, http.StatusForbidden)
+	revoked := w.do(http.MethodPost, at("api-keys", "revoke"), `{"created_after":"2020-01-01T00:00:00Z"}`, red).want(t, http.StatusOK).object(t)
+	if keys := revoked.list("revoked"); len(keys) != 1 || keys[0].text("name") != "red-key" {
+		t.Errorf("revoked %v", revoked)
+	}
+	w.make(http.MethodGet, at("api-keys", "blue-key"), "")
+	w.do(http.MethodPost, at("api-keys", "import"), `{"items":[{"consumer":"red-app","value":"`+theirKey+`"}]}`, red).want(t, http.StatusOK)
+}
