@@ -16,7 +16,9 @@ import (
 // theirKey is one that another system made.
 const theirKey = "Zk3x-kong-made-this-one-9a1f"
 
-func (w *world) consumer(name string) { w.make(http.MethodPost, at("consumers"), `{"name":"`+name+`"}`) }
+func (w *world) consumer(name string) {
+	w.make(http.MethodPost, at("consumers"), `{"name":"`+name+`"}`)
+}
 
 func (w *world) apiKey(name, consumer, more string) object {
 	return w.make(http.MethodPost, at("api-keys"), fmt.Sprintf(`{"name":%q,"consumer":%q%s}`, name, consumer, more))
@@ -144,7 +146,9 @@ func TestLeakedKeysAreRevokedAndOthersAreNotTold(t *testing.T) {
 	w.consumer("shop")
 	leaked, kept := w.apiKey("leaked", "shop", ""), w.apiKey("kept", "shop", "")
 	scanner := w.grantee("scanner", place{environment: "production"}, access.ReportLeaks)
-	body := fmt.Sprintf(`{"keys":["no key","%s\n","%s","%sx"],"source":"scanner of repositories"}`, leaked.text("key"), leaked.text("key"), kept.text("key"))
+	body := jsonOf(t, map[string]any{
+		"keys": []string{"no key", leaked.text("key") + "\n", leaked.text("key"), kept.text("key") + "x"}, "source": "scanner of repositories",
+	})
 	answer := w.do(http.MethodPost, at("api-keys", "leaked"), body, as(scanner)).want(t, http.StatusOK).object(t)
 	var statuses []string
 	for _, result := range answer.list("results") {
@@ -224,8 +228,10 @@ func TestWeakAndMalformedKeysAreNotTakenOver(t *testing.T) {
 		{"consumer":"shop","value":"short"}, {"consumer":"shop","value":"aaaaaaaaaaaaaaaaaaaaaaaa"}, {"consumer":"shop"},
 		{"consumer":"shop","value":"`+theirKey+`","sha256":"`+strings.Repeat("ab", 32)+`"}, {"consumer":"shop","sha256":"`+hex.EncodeToString(empty[:])+`"}]}`).
 		want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/items/0/value", "/items/1/value", "/items/2", "/items/3", "/items/4/sha256")
-	for _, body := range []string{`{"items":[]}`, `{"items":[{"consumer":"shop","sha256":"abc"}]}`, `{"items":[{"consumer":"shop","value":"with a space in the midst"}]}`,
-		`{"items":[{"consumer":"shop","value":"` + strings.Repeat("x1", 65) + `"}]}`} {
+	for _, body := range []string{
+		`{"items":[]}`, `{"items":[{"consumer":"shop","sha256":"abc"}]}`, `{"items":[{"consumer":"shop","value":"with a space in the midst"}]}`,
+		`{"items":[{"consumer":"shop","value":"` + strings.Repeat("x1", 65) + `"}]}`,
+	} {
 		w.do(http.MethodPost, at("api-keys", "import")+"?force=true", body).want(t, http.StatusBadRequest)
 	}
 	w.make(http.MethodPost, at("api-keys", "import")+"?force=true", `{"items":[{"consumer":"shop","value":"short"}]}`)

@@ -55,6 +55,7 @@ func TestEveryOperationRefusesUnknownQueryParametersAndNamesThoseItTakes(t *test
 
 // besides returns the operations on an object, where a path ends in what may be an object's name.
 func besides(t *testing.T, path string) map[string]*openapi3.Operation {
+	t.Helper()
 	collection := path[:strings.LastIndexByte(path, '/')]
 	item := theContract(t).doc.Paths.Value(collection + "/{key}")
 	if strings.HasSuffix(path, "}") || item == nil {

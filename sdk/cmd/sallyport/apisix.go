@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // apisixExport is what GET /apisix/admin/consumers answers (version 3, or 2), also with a consumer's credentials, or what a gateway
 // reads that stands alone.
@@ -37,7 +40,7 @@ func fromAPISIX(data []byte) ([]foreignKey, error) {
 	if err := decodeExport(data, &export); err != nil {
 		return nil, err
 	}
-	items := append(export.List, export.Node.Nodes...)
+	items := slices.Concat(export.List, export.Node.Nodes)
 	for _, c := range export.Consumers {
 		items = append(items, apisixItem{Value: c})
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -151,7 +152,7 @@ func nameOf(there string) string {
 // decodeExport reads YAML, of which JSON is a part. Errors of its decoder quote what they can't read, which may be a key.
 func decodeExport(data []byte, into any) error {
 	if err := yaml.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("it is neither YAML nor JSON of that gateway's form")
+		return errors.New("it is neither YAML nor JSON of that gateway's form")
 	}
 	return nil
 }
