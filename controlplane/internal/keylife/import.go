@@ -40,7 +40,7 @@ func (k *Keys) Import(ctx context.Context, r Request, wanted *adminv1.ImportApiK
 	if err != nil {
 		return nil, publish.Result{}, err
 	}
-	plan := &importing{Keys: k, request: r, wanted: wanted, foreign: imported, answer: &adminv1.ApiKeysImported{DryRun: r.DryRun}}
+	plan := &importing{Keys: k, request: r, wanted: wanted, imported: imported, answer: &adminv1.ApiKeysImported{DryRun: r.DryRun}}
 	if err := plan.make(ctx); err != nil {
 		return nil, publish.Result{}, err
 	}
@@ -49,8 +49,8 @@ func (k *Keys) Import(ctx context.Context, r Request, wanted *adminv1.ImportApiK
 }
 
 // readAll returns what is known of each key, and everything that is wrong with how it is given.
-func readAll(items []*adminv1.ImportedApiKey, force bool) ([]*publish.ForeignKey, error) {
-	all := make([]*publish.ForeignKey, len(items))
+func readAll(items []*adminv1.ImportedApiKey, force bool) ([]*publish.ImportedKey, error) {
+	all := make([]*publish.ImportedKey, len(items))
 	var violations []problem.Violation
 	for i, item := range items {
 		key, wrong := read(item, force)
@@ -63,7 +63,7 @@ func readAll(items []*adminv1.ImportedApiKey, force bool) ([]*publish.ForeignKey
 	return all, problem.Invalid(violations...)
 }
 
-func read(item *adminv1.ImportedApiKey, force bool) (*publish.ForeignKey, *problem.Violation) {
+func read(item *adminv1.ImportedApiKey, force bool) (*publish.ImportedKey, *problem.Violation) {
 	value, sum := item.GetValue(), item.GetSha256()
 	switch {
 	case (value == "") == (sum == ""):
@@ -76,7 +76,7 @@ func read(item *adminv1.ImportedApiKey, force bool) (*publish.ForeignKey, *probl
 		if [sha256.Size]byte(raw) == sha256.Sum256(nil) {
 			return nil, &problem.Violation{Pointer: "/sha256", Code: problem.ViolationInvalidValue, Detail: "is the digest of no text at all"}
 		}
-		return &publish.ForeignKey{SHA256: [sha256.Size]byte(raw)}, nil
+		return &publish.ImportedKey{SHA256: [sha256.Size]byte(raw)}, nil
 	case weak(value) && !force:
 		return nil, &problem.Violation{
 			Pointer: "/value", Code: problem.ViolationInvalidValue,
@@ -84,7 +84,7 @@ func read(item *adminv1.ImportedApiKey, force bool) (*publish.ForeignKey, *probl
 			Allowed: fmt.Sprintf("%d characters or more, at least %d different ones", weakBelow, weakVariety),
 		}
 	}
-	key := &publish.ForeignKey{SHA256: sha256.Sum256([]byte(value))}
+	key := &publish.ImportedKey{SHA256: sha256.Sum256([]byte(value))}
 	if len(value) >= shownFrom {
 		key.Prefix, key.LastFour = value[:shown], value[len(value)-shown:]
 	}
@@ -103,10 +103,10 @@ func weak(value string) bool {
 // importing is one import.
 type importing struct {
 	*Keys
-	request Request
-	wanted  *adminv1.ImportApiKeysRequest
-	foreign []*publish.ForeignKey
-	answer  *adminv1.ApiKeysImported
+	request  Request
+	wanted   *adminv1.ImportApiKeysRequest
+	imported []*publish.ImportedKey
+	answer   *adminv1.ApiKeysImported
 
 	operations []publish.Operation
 	places     []int // of each operation its item; -1: it makes a consumer
@@ -122,8 +122,8 @@ func (im *importing) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	digests := make([][]digest.Key, len(im.foreign))
-	for i, key := range im.foreign {
+	digests := make([][]digest.Key, len(im.imported))
+	for i, key := range im.imported {
 		digests[i] = digestsOf(peppers, key.SHA256)
 	}
 	known, gone, err := im.known(ctx, im.request.Environment, digests)
@@ -148,7 +148,7 @@ func (im *importing) make(ctx context.Context) error {
 				Detail: "this key was revoked in this environment; import it with force=true if it is to let in again",
 			})
 		}
-		op, err := operationOf(item, im.foreign[i])
+		op, err := operationOf(item, im.imported[i])
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (im *importing) consumers(ctx context.Context) (map[string]string, error) {
 }
 
 // operationOf returns the operation that takes a key over. Neither its text nor its digest is in the body.
-func operationOf(item *adminv1.ImportedApiKey, key *publish.ForeignKey) (publish.Operation, error) {
+func operationOf(item *adminv1.ImportedApiKey, key *publish.ImportedKey) (publish.Operation, error) {
 	body, err := resource.Encode(&adminv1.ApiKey{
 		Name: item.GetName(), Labels: item.GetLabels(), Description: item.GetDescription(), Consumer: item.GetConsumer(), Scopes: item.GetScopes(),
 		ExpiresAt: item.GetExpiresAt(), Addresses: item.GetAddresses(), Routes: item.GetRoutes(), RetireAfterSilence: item.GetRetireAfterSilence(),
@@ -207,7 +207,7 @@ func operationOf(item *adminv1.ImportedApiKey, key *publish.ForeignKey) (publish
 	if err != nil {
 		return publish.Operation{}, fmt.Errorf("encode an imported key: %w", err)
 	}
-	return publish.Operation{Verb: publish.Import, Collection: directory.APIKeys, Body: body, Foreign: key}, nil
+	return publish.Operation{Verb: publish.Import, Collection: directory.APIKeys, Body: body, Imported: key}, nil
 }
 
 func (im *importing) write(ctx context.Context) (publish.Result, error) {

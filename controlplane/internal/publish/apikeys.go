@@ -134,7 +134,7 @@ func (w *writing) importKey(ctx context.Context, i int, op Operation, t *directo
 	if err != nil {
 		return err
 	}
-	made := digest.Key(pepper.DigestOfSHA256(op.Foreign.SHA256))
+	made := digest.Key(pepper.DigestOfSHA256(op.Imported.SHA256))
 	_, exists, err := w.tx.Entry(ctx, w.batch.Environment, made)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (w *writing) importKey(ctx context.Context, i int, op Operation, t *directo
 	w.imported[made] = true
 	s := w.stageNew(i, t, m, id.New(w.now))
 	key := m.(*adminv1.ApiKey)
-	key.Imported, key.Prefix, key.LastFour = true, op.Foreign.Prefix, op.Foreign.LastFour
+	key.Imported, key.Prefix, key.LastFour = true, op.Imported.Prefix, op.Imported.LastFour
 	s.key, s.pepper = made, version
 	return nil
 }

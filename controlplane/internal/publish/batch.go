@@ -32,14 +32,14 @@ const (
 type Operation struct {
 	Verb       Verb
 	Collection string
-	Key        string // id or name; empty in Create, but for Batch.Recall
-	Body       []byte // JSON: the object, the patch, or the rotation; empty in Delete
-	IfMatch    string // ETags that the object may have had before the batch: "" any, "*" any but none
-	Foreign    *ForeignKey
+	Key        string       // id or name; empty in Create, but for Batch.Recall
+	Body       []byte       // JSON: the object, the patch, or the rotation; empty in Delete
+	IfMatch    string       // ETags that the object may have had before the batch: "" any, "*" any but none
+	Imported   *ImportedKey // of an Import
 }
 
-// ForeignKey is what is known of a key that another system made; its Import says the rest.
-type ForeignKey struct {
+// ImportedKey is what is known of a key that another system made; its Import says the rest.
+type ImportedKey struct {
 	SHA256           [sha256.Size]byte // of its text
 	Prefix, LastFour string            // of its text, as far as it may be shown
 }

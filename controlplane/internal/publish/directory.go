@@ -43,7 +43,7 @@ func (w *writing) stageRow(ctx context.Context, i int, op Operation, t *director
 		w.deleteRow(i, op, t)
 	case op.Verb == Rotate && t.Collection == directory.APIKeys:
 		return w.rotate(ctx, i, op, t)
-	case op.Verb == Import && t.Collection == directory.APIKeys && op.Foreign != nil:
+	case op.Verb == Import && t.Collection == directory.APIKeys && op.Imported != nil:
 		return w.importKey(ctx, i, op, t)
 	default:
 		w.refuseVerb(i, op)

@@ -19,7 +19,7 @@ const theirText = "a-key-that-kong-made"
 func importing(text, name string) publish.Operation {
 	return publish.Operation{
 		Verb: publish.Import, Collection: directory.APIKeys, Body: []byte(fmt.Sprintf(`{"name":%q,"consumer":"app"}`, name)),
-		Foreign: &publish.ForeignKey{SHA256: sha256.Sum256([]byte(text))},
+		Imported: &publish.ImportedKey{SHA256: sha256.Sum256([]byte(text))},
 	}
 }
 

@@ -35,7 +35,7 @@ type apisixObject struct {
 }
 
 // fromAPISIX reads an export of APISIX.
-func fromAPISIX(data []byte) ([]foreignKey, error) {
+func fromAPISIX(data []byte) ([]exportedKey, error) {
 	var export apisixExport
 	if err := decodeExport(data, &export); err != nil {
 		return nil, err
@@ -47,13 +47,13 @@ func fromAPISIX(data []byte) ([]foreignKey, error) {
 	if export.Value != nil {
 		items = append(items, apisixItem{Key: export.Key, Value: *export.Value})
 	}
-	var keys []foreignKey
+	var keys []exportedKey
 	for _, item := range items {
 		if item.Value.Plugins.KeyAuth == nil {
 			continue // it has no key
 		}
 		owner, credential := item.owner()
-		keys = append(keys, foreignKey{consumer: owner, text: item.Value.Plugins.KeyAuth.Key, id: credential})
+		keys = append(keys, exportedKey{consumer: owner, text: item.Value.Plugins.KeyAuth.Key, id: credential})
 	}
 	return keys, nil
 }

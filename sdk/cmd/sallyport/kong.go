@@ -36,13 +36,13 @@ func (c kongConsumer) name() string {
 }
 
 // fromKong reads an export of Kong.
-func fromKong(data []byte) ([]foreignKey, error) {
+func fromKong(data []byte) ([]exportedKey, error) {
 	var export kongExport
 	if err := decodeExport(data, &export); err != nil {
 		return nil, err
 	}
 	names := make(map[string]string)
-	var keys []foreignKey
+	var keys []exportedKey
 	for _, c := range export.Consumers {
 		if names[c.name()] = c.name(); c.ID != "" {
 			names[c.ID] = c.name()
@@ -75,8 +75,8 @@ func (k kongKey) owner(names map[string]string) string {
 	return names[said.ID]
 }
 
-func (k kongKey) of(consumer string) foreignKey {
-	key := foreignKey{consumer: consumer, text: k.Key, id: k.ID}
+func (k kongKey) of(consumer string) exportedKey {
+	key := exportedKey{consumer: consumer, text: k.Key, id: k.ID}
 	if k.TTL > 0 && k.CreatedAt > 0 {
 		key.expires = time.Unix(k.CreatedAt+k.TTL, 0)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/proto/id"
 )
 
-// foreign has no form of ours, and no checksum.
-const foreign = "a-key-that-kong-made_1234567890"
+// theirs has no form of ours, and no checksum.
+const theirs = "a-key-that-kong-made_1234567890"
 
 func TestAKeyThatIsBoundToRoutesIsRefusedOnOthers(t *testing.T) {
 	e := edgetest.New(t, apikey.Binding)
@@ -51,17 +51,17 @@ func TestAKeyThatAnotherSystemMadeLetsInWhateverItsForm(t *testing.T) {
 	e := edge(t, "enforce", `{"locations": [{"header": "X-Key"}, {"header": "Authorization"}]}`)
 	own := e.Key(t, "alice", edgetest.Key{})
 	ask := func(fields ...string) string { return verdict(e.Do(edgetest.Get("/", fields...))) }
-	if got := ask("X-Key: " + foreign); got != "credential_invalid" {
+	if got := ask("X-Key: " + theirs); got != "credential_invalid" {
 		t.Fatalf("before there is one: %s", got)
 	}
-	e.Key(t, "bob", edgetest.Key{Text: foreign})
+	e.Key(t, "bob", edgetest.Key{Text: theirs})
 	longest := strings.Repeat("x1", 64)
 	e.Key(t, "bob", edgetest.Key{Text: longest})
 	e.Key(t, "bob", edgetest.Key{Text: longest + "x"})
 	for name, test := range map[string]struct{ field, want string }{
-		"in a header": {"X-Key: " + foreign, "allowed"},
-		"as bearer":   {"Authorization: Bearer " + foreign, "allowed"},
-		"another":     {"X-Key: " + foreign + "1", "credential_invalid"},
+		"in a header": {"X-Key: " + theirs, "allowed"},
+		"as bearer":   {"Authorization: Bearer " + theirs, "allowed"},
+		"another":     {"X-Key: " + theirs + "1", "credential_invalid"},
 		"ours":        {"X-Key: " + own, "allowed"},
 		"nothing":     {"Authorization: Bearer ", "credential_invalid"},
 		"longest":     {"X-Key: " + longest, "allowed"},
@@ -77,14 +77,14 @@ func TestAKeyThatAnotherSystemMadeLetsInWhateverItsForm(t *testing.T) {
 func TestNoKeyThatAnotherSystemMadeReachesTheService(t *testing.T) {
 	e := edge(t, "enforce", `{"locations": [{"header": "X-Key"}, {"header": "Authorization"}]}`)
 	own := e.Key(t, "alice", edgetest.Key{})
-	e.Key(t, "bob", edgetest.Key{Text: foreign})
+	e.Key(t, "bob", edgetest.Key{Text: theirs})
 	for name, test := range map[string]struct {
 		fields []string
 		want   string // of Authorization
 	}{
-		"it decided":     {[]string{"Authorization: Bearer " + foreign}, ""},
-		"another did":    {[]string{"X-Key: " + own, "Authorization: Bearer " + foreign}, ""},
-		"someone else's": {[]string{"X-Key: " + foreign, "Authorization: Bearer for-the-service"}, "Bearer for-the-service"},
+		"it decided":     {[]string{"Authorization: Bearer " + theirs}, ""},
+		"another did":    {[]string{"X-Key: " + own, "Authorization: Bearer " + theirs}, ""},
+		"someone else's": {[]string{"X-Key: " + theirs, "Authorization: Bearer for-the-service"}, "Bearer for-the-service"},
 	} {
 		ex := e.Do(edgetest.Get("/", test.fields...))
 		if verdict(ex) != "allowed" || ex.Request.Header.Get("Authorization") != test.want || ex.Request.Header.Get("X-Key") != "" {

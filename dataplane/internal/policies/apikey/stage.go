@@ -132,9 +132,9 @@ func (s *stage) knows(text string) bool {
 	return false
 }
 
-// holdsForeignKey tells whether a field is an Authorization with a key that another system made, which only a look tells from what is the
+// holdsImportedKey tells whether a field is an Authorization with a key that another system made, which only a look tells from what is the
 // upstream's.
-func (s *stage) holdsForeignKey(f pipeline.Field) bool {
+func (s *stage) holdsImportedKey(f pipeline.Field) bool {
 	if !pipeline.EqualFold(f.Name, "Authorization") {
 		return false
 	}
@@ -162,7 +162,7 @@ func (s *stage) hide(ex *pipeline.Exchange) {
 	for i := range s.places {
 		s.places[i].hide(ex)
 		if s.places[i].sort == authorization && s.directory.Imported() {
-			ex.Request.Header.DeleteFunc(s.holdsForeignKey)
+			ex.Request.Header.DeleteFunc(s.holdsImportedKey)
 		}
 	}
 }

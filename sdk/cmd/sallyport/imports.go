@@ -27,8 +27,8 @@ const (
 	maxName = 63
 )
 
-// foreignKey is a key as another gateway's export has it.
-type foreignKey struct {
+// exportedKey is a key as another gateway's export has it.
+type exportedKey struct {
 	consumer string // as it is called there; "": nothing says whose it is
 	text     string
 	id       string // of the credential, as far as it has one
@@ -36,7 +36,7 @@ type foreignKey struct {
 }
 
 // exports read the exports of other gateways.
-var exports = map[string]func(data []byte) ([]foreignKey, error){"kong": fromKong, "apisix": fromAPISIX}
+var exports = map[string]func(data []byte) ([]exportedKey, error){"kong": fromKong, "apisix": fromAPISIX}
 
 // importItem is a key as the API takes it over: without its text.
 type importItem struct {
@@ -79,7 +79,7 @@ func importBodies(from string, data []byte, weak bool, now time.Time, notes io.W
 	return bodies, nil
 }
 
-func itemsOf(from string, keys []foreignKey, weak bool, now time.Time, notes io.Writer) ([]importItem, error) {
+func itemsOf(from string, keys []exportedKey, weak bool, now time.Time, notes io.Writer) ([]importItem, error) {
 	var items []importItem
 	called := make(map[string]string) // by the name that it gets here, what a consumer is called there
 	for i, key := range keys {
@@ -108,7 +108,7 @@ func itemsOf(from string, keys []foreignKey, weak bool, now time.Time, notes io.
 }
 
 // unusable says why a key can't be taken over; "" when it can. It tells nothing of the key itself.
-func (k foreignKey) unusable(consumer string, weak bool, now time.Time) string {
+func (k exportedKey) unusable(consumer string, weak bool, now time.Time) string {
 	different := make(map[rune]bool)
 	plain := true
 	for _, c := range k.text {
