@@ -30,6 +30,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/issuers"
+	"github.com/sallyport/sallyport/controlplane/internal/keylife"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/outbound"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
@@ -91,6 +92,7 @@ type plane struct {
 	roster    *fleet.Roster
 	limits    *limits.Limits
 	sweeper   *denials.Sweeper
+	retirer   *keylife.Retirer
 	members   *fleet.Members
 	tickets   *publish.KeyKeeper
 	identity  *publish.KeyKeeper
@@ -144,6 +146,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, link.client, log, fleetStats).Telling(p.members)
 	joinTokens := fleet.NewJoinTokens(db.Fleet(), c.authority)
 	p.sweeper = denials.NewSweeper(db, entries, publisher, systemActor(), log)
+	reports := usage.NewReports(db.Usage())
+	p.retirer = keylife.NewRetirer(db, entries, publisher, reports, systemActor(), log)
 	p.upkeep = usage.NewUpkeep(db.Usage(), log, upkeepStats)
 
 	ways, err := newSignIn(ctx, cfg, c)
@@ -181,7 +185,8 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Inquiries:    p.asking,
 		Explainer:    explain.New(p.asking, db),
 		Callers:      callers.New(configuration, db),
-		Usage:        usage.NewReports(db.Usage()),
+		Usage:        reports,
+		Keys:         keylife.New(db, entries, publisher, reports, c.vault),
 		Limits:       p.limits,
 		Issuers:      p.issuers,
 		Tokens:       access.NewTokens(db),
@@ -288,6 +293,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.roster.Run(standing) })
 	ground.Go(func() error { return p.limits.Run(standing) })
 	ground.Go(func() error { return p.sweeper.Run(standing) })
+	ground.Go(func() error { return p.retirer.Run(standing) })
 	ground.Go(func() error { return p.upkeep.Run(standing) })
 	ground.Go(func() error { return p.keys.Run(standing) })
 	ground.Go(func() error { return p.proposals.Run(standing) })

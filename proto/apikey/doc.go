@@ -16,6 +16,8 @@
 // so that a dump without its environment's [Pepper] is of no use, and so that keys which another
 // system kept as plain SHA-256 can be taken over ([Pepper.DigestOfSHA256]).
 //
+// Such a key has another form: wherever some are taken over, a text that isn't of ours may be a key all the same ([MaxImported]).
+//
 // The package owns both and nothing else: no storage, no expiry, no choice among several peppers.
 // A key goes in as text; parts that may be shown, or a digest, come out. No error holds any of it.
 package apikey

@@ -20,6 +20,10 @@ const (
 
 	// MaxLength is the length of the longest key, in bytes.
 	MaxLength = len(Scheme) + MaxEnvironment + tailWidth
+
+	// MaxImported is the length of the longest key that another system made and that is taken over. A digest of that many bytes doesn't
+	// allocate.
+	MaxImported = 128
 )
 
 // Key is a key just made, the one moment at which its text is known. However it is printed, only

@@ -942,6 +942,35 @@ type APIKey struct {
 
 	// LastUsedAt When it was last used, as far as nodes have reported; absent: never. It belongs to no version of the key.
 	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
+
+	// Routes Ids of the routes, and of the services all of whose routes, that it may be used for; none: any. They may be gone: the key may be used for those that are left, and if none is, for nothing.
+	Routes []string `json:"routes,omitempty,omitzero"`
+
+	// RetireAfterSilence It is revoked once it wasn't used for this long, in whole seconds; absent: never. It is silent since it was last used or, if it never was, since it was made.
+	//
+	// Examples: 250ms, 1m30s
+	RetireAfterSilence string `json:"retire_after_silence,omitempty,omitzero"`
+
+	// RotatedFrom The key whose place it takes, if it was made by a rotation.
+	RotatedFrom string `json:"rotated_from,omitempty,omitzero"`
+
+	// RotatedAt When it was rotated.
+	RotatedAt time.Time `json:"rotated_at,omitempty,omitzero"`
+
+	// Watched Nodes tell from which addresses it is used, since it was rotated.
+	Watched bool `json:"watched,omitempty,omitzero"`
+
+	// Imported Another system made it; its form is that system's.
+	Imported bool `json:"imported,omitempty,omitzero"`
+}
+
+// APIKeyAddress ApiKeyAddress is an address that a key was used from.
+type APIKeyAddress struct {
+	// Address The address.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// LastSeenAt When it was last used from there, as far as nodes tell.
+	LastSeenAt time.Time `json:"last_seen_at,omitempty,omitzero"`
 }
 
 // APIKeyList A page of API keys.
@@ -950,6 +979,78 @@ type APIKeyList struct {
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// APIKeyUse ApiKeyUse tells how an API key is used: of one that was rotated, whether anybody still needs it.
+type APIKeyUse struct {
+	// APIKey The key, by id.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// RotatedTo The key that takes its place; absent: it wasn't rotated.
+	RotatedTo string `json:"rotated_to,omitempty,omitzero"`
+
+	// RotatedAt When it was rotated; absent: it wasn't.
+	RotatedAt time.Time `json:"rotated_at,omitempty,omitzero"`
+
+	// ExpiresAt When it ends; absent: never.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Requests Requests since it was rotated, beyond those that nodes had reported by then; of a key that wasn't rotated, since it was made.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// LastUsedAt When it was last used; absent: never.
+	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
+
+	// Addresses Addresses that it was lately used from since then, the latest first, at most 50: as far as nodes list requests, which of a watched key is each of its addresses, again and again.
+	Addresses []APIKeyAddress `json:"addresses,omitempty,omitzero"`
+
+	// MoreAddresses There are more addresses than these.
+	MoreAddresses bool `json:"more_addresses,omitempty,omitzero"`
+
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
+	Coverage UsageCoverage `json:"coverage,omitempty,omitzero"`
+}
+
+// APIKeysImported ApiKeysImported is what an import made, or would make.
+type APIKeysImported struct {
+	// DryRun Nothing was made: it was only asked.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
+
+	// Results What became of each item, in their order.
+	Results []ImportedAPIKeyResult `json:"results,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory from which on they let in; absent: nothing was made.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// Warnings What whoever imports may not have meant.
+	Warnings []string `json:"warnings,omitempty,omitzero"`
+}
+
+// APIKeysLeaked ApiKeysLeaked answers for each text, in their order.
+type APIKeysLeaked struct {
+	// Results What became of each.
+	Results []LeakedAPIKey `json:"results,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory from which on none of them lets anybody in; absent: nothing was revoked.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+}
+
+// APIKeysRevoked ApiKeysRevoked is what a bulk revocation did, or would do.
+type APIKeysRevoked struct {
+	// DryRun Nothing was revoked: it was only asked.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
+
+	// Revoked Keys that were, or would be, revoked, in the order of their ids: 5,000 at most at once.
+	Revoked []RevokedAPIKey `json:"revoked,omitempty,omitzero"`
+
+	// More There are more of them: ask again, until there are none.
+	More bool `json:"more,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory from which on none of them lets anybody in; absent: nothing was revoked.
+	Sequence int `json:"sequence,omitempty,omitzero"`
 }
 
 // ApprovalRequest ApprovalRequest agrees to a proposal.
@@ -999,7 +1100,7 @@ type AuditAlarm struct {
 
 // AuditChange AuditChange is what an event did to one object.
 type AuditChange struct {
-	// Action "create", "update", "delete"; or the verb of an operation that changes no field.
+	// Action "create", "update", "delete"; the verb of an operation that changes no field; of an API key also "import", "rotate", "revoke", "leak" or "retire".
 	Action string `json:"action,omitempty,omitzero"`
 
 	// Collection Collection ("routes").
@@ -2108,6 +2209,65 @@ type HypotheticalRequestProtocol string
 // HypotheticalRequestScheme "http", which is the default, or "https": whether the client speaks TLS to the edge.
 type HypotheticalRequestScheme string
 
+// ImportAPIKeysRequest ImportApiKeysRequest hands in keys that another system made, so that consumers keep theirs.
+type ImportAPIKeysRequest struct {
+	// Items The keys: all are taken over, or none is.
+	Items []ImportedAPIKey `json:"items"`
+
+	// CreateConsumers Consumers that aren't there are made, by the names that the items give.
+	CreateConsumers bool `json:"create_consumers,omitempty,omitzero"`
+}
+
+// ImportedAPIKey ImportedApiKey is a key that another system made: its text, or the text's SHA-256.
+type ImportedAPIKey struct {
+	// Name Name, unique among the environment's keys; made by the server when absent.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What it is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Consumer Consumer that it proves, by id or name.
+	Consumer string `json:"consumer"`
+
+	// Scopes What it may be used for.
+	Scopes []string `json:"scopes,omitempty,omitzero"`
+
+	// ExpiresAt When it stops working; absent: never.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Addresses Address ranges (CIDR) that it may be used from; none: any.
+	Addresses []string `json:"addresses,omitempty,omitzero"`
+
+	// Routes Ids of the routes and services that it may be used for; none: any.
+	Routes []string `json:"routes,omitempty,omitzero"`
+
+	// RetireAfterSilence It is revoked once it wasn't used for this long; absent: never.
+	//
+	// Examples: 250ms, 1m30s
+	RetireAfterSilence string `json:"retire_after_silence,omitempty,omitzero"`
+
+	// Sha256 SHA-256 of the key's text, 64 hexadecimal digits. How strong the key is can't be told from it. Either this or `value` is given.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Value The key's text: 128 printable ASCII characters at most, without spaces. One of fewer than 16, or of fewer than 6 different ones, is taken with force=true alone.
+	Value string `json:"value,omitempty,omitzero"`
+}
+
+// ImportedAPIKeyResult ImportedApiKeyResult is what became of an item.
+type ImportedAPIKeyResult struct {
+	// Status "imported", or "known": this consumer has this key already.
+	Status string `json:"status,omitempty,omitzero"`
+
+	// APIKey The key, by id; of a dry run only of one that is known.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+}
+
 // Invitation Invitation lets somebody set a user's password, once.
 type Invitation struct {
 	// User User, by id.
@@ -2311,6 +2471,24 @@ type JoinTokenList struct {
 
 	// NextCursor Cursor of the next page; null after the last one.
 	NextCursor NextCursor `json:"next_cursor"`
+}
+
+// LeakedAPIKey LeakedApiKey is what became of a text that was handed in.
+type LeakedAPIKey struct {
+	// Status "revoked", or "unknown": it is no key of this environment, or none any more.
+	Status string `json:"status,omitempty,omitzero"`
+
+	// APIKey The key's id; absent when it is unknown.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+}
+
+// LeakedAPIKeysRequest LeakedApiKeysRequest hands in texts that were found where no key should be.
+type LeakedAPIKeysRequest struct {
+	// Keys The texts: keys, whole. What is no key of the environment is passed over.
+	Keys []string `json:"keys,omitempty,omitzero"`
+
+	// Source Where they were found, or by whom: it is recorded.
+	Source string `json:"source"`
 }
 
 // Me Me is who sends a request, and what they may do.
@@ -3251,7 +3429,7 @@ type Revocation struct {
 	// Name Its name at the time.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Cause "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked"; "recalled" when the database had lost it and a node held it.
+	// Cause "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked"; of an API key "revoked" (among many), "leaked" or "silent"; "recalled" when the database had lost it and a node held it.
 	Cause string `json:"cause,omitempty,omitzero"`
 
 	// Author Who did it.
@@ -3268,6 +3446,42 @@ type Revocation struct {
 
 	// Status SequenceStatus is what the enabled nodes say of a sequence of the directory.
 	Status SequenceStatus `json:"status,omitempty,omitzero"`
+}
+
+// RevokeAPIKeysRequest RevokeApiKeysRequest says which API keys to revoke: those that all that is given is true of. Something must be given.
+type RevokeAPIKeysRequest struct {
+	// Consumer Consumer whose keys they are, by id or name.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Prefix What the shown beginning of the keys begins with ("spk_production_4f").
+	Prefix string `json:"prefix,omitempty,omitzero"`
+
+	// CreatedBefore They were made before this time.
+	CreatedBefore time.Time `json:"created_before,omitempty,omitzero"`
+
+	// CreatedAfter They were made at this time or after it.
+	CreatedAfter time.Time `json:"created_after,omitempty,omitzero"`
+
+	// Reason Why, for the record.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// RevokedAPIKey RevokedApiKey is one of them.
+type RevokedAPIKey struct {
+	// ID Its id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Consumer Its consumer, by id.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Prefix Its first characters.
+	Prefix string `json:"prefix,omitempty,omitzero"`
+
+	// LastUsedAt When it was last used, as far as nodes have reported; absent: never.
+	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
 }
 
 // Role Role is a named list of permissions. Those that are built in can't be changed.
@@ -4334,6 +4548,39 @@ type CreateAPIKeyParams struct {
 	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
 	// (proposal_required). Then it is named among the warnings.
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// ImportAPIKeysParams defines parameters for ImportAPIKeys.
+type ImportAPIKeysParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// ReportLeakedAPIKeysParams defines parameters for ReportLeakedAPIKeys.
+type ReportLeakedAPIKeysParams struct {
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// RevokeAPIKeysParams defines parameters for RevokeAPIKeys.
+type RevokeAPIKeysParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
 	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
@@ -5946,6 +6193,15 @@ type CreateEnvironmentJSONRequestBody = Environment
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKey
 
+// ImportAPIKeysJSONRequestBody defines body for ImportAPIKeys for application/json ContentType.
+type ImportAPIKeysJSONRequestBody = ImportAPIKeysRequest
+
+// ReportLeakedAPIKeysJSONRequestBody defines body for ReportLeakedAPIKeys for application/json ContentType.
+type ReportLeakedAPIKeysJSONRequestBody = LeakedAPIKeysRequest
+
+// RevokeAPIKeysJSONRequestBody defines body for RevokeAPIKeys for application/json ContentType.
+type RevokeAPIKeysJSONRequestBody = RevokeAPIKeysRequest
+
 // PatchAPIKeyApplicationMergePatchPlusJSONRequestBody defines body for PatchAPIKey for application/merge-patch+json ContentType.
 type PatchAPIKeyApplicationMergePatchPlusJSONRequestBody = PatchAPIKeyApplicationMergePatchPlusJSONBody
 
@@ -6331,6 +6587,66 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys (the `CreateAPIKey` operationId).
 	CreateAPIKey(ctx context.Context, environment EnvironmentKey, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ImportAPIKeysWithBody Take over keys that another system made
+	//
+	// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+	// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+	ImportAPIKeysWithBody(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportAPIKeys Take over keys that another system made
+	//
+	// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+	// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+	ImportAPIKeys(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, body ImportAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportLeakedAPIKeysWithBody Hand in keys that were found where none should be
+	//
+	// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+	// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+	ReportLeakedAPIKeysWithBody(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportLeakedAPIKeys Hand in keys that were found where none should be
+	//
+	// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+	// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+	ReportLeakedAPIKeys(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, body ReportLeakedAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeAPIKeysWithBody Revoke many API keys at once
+	//
+	// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+	// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+	RevokeAPIKeysWithBody(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeAPIKeys Revoke many API keys at once
+	//
+	// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+	// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+	RevokeAPIKeys(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, body RevokeAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteAPIKey Revoke an API key
 	//
 	// 409 with the referrers while other objects refer to it.
@@ -6391,7 +6707,8 @@ type ClientInterface interface {
 
 	// RotateAPIKeyWithBody Put a new key in an API key's place
 	//
-	// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+	// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+	// anybody still uses it, and from where, its `/use` tells.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6400,12 +6717,21 @@ type ClientInterface interface {
 
 	// RotateAPIKey Put a new key in an API key's place
 	//
-	// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+	// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+	// anybody still uses it, and from where, its `/use` tells.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 	RotateAPIKey(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAPIKeyUse Read how an API key is used
+	//
+	// How often and from where since it was rotated, else since it was made, and when last: what tells when it is safe to end. Nodes tell
+	// each address that a rotated key is used from within seconds, and again every five minutes.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/use (the `GetAPIKeyUse` operationId).
+	GetAPIKeyUse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEnvironmentAuditEvents List the events of an environment's chain
 	//
@@ -8548,6 +8874,126 @@ func (c *Client) CreateAPIKey(ctx context.Context, environment EnvironmentKey, p
 	return c.Client.Do(req)
 }
 
+// ImportAPIKeysWithBody Take over keys that another system made
+//
+// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+func (c *Client) ImportAPIKeysWithBody(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportAPIKeysRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportAPIKeys Take over keys that another system made
+//
+// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+func (c *Client) ImportAPIKeys(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, body ImportAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportAPIKeysRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportLeakedAPIKeysWithBody Hand in keys that were found where none should be
+//
+// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+func (c *Client) ReportLeakedAPIKeysWithBody(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportLeakedAPIKeysRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportLeakedAPIKeys Hand in keys that were found where none should be
+//
+// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+func (c *Client) ReportLeakedAPIKeys(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, body ReportLeakedAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportLeakedAPIKeysRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeAPIKeysWithBody Revoke many API keys at once
+//
+// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+func (c *Client) RevokeAPIKeysWithBody(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeAPIKeysRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeAPIKeys Revoke many API keys at once
+//
+// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+func (c *Client) RevokeAPIKeys(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, body RevokeAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeAPIKeysRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DeleteAPIKey Revoke an API key
 //
 // 409 with the referrers while other objects refer to it.
@@ -8678,7 +9124,8 @@ func (c *Client) GetAPIKeyRevocation(ctx context.Context, environment Environmen
 
 // RotateAPIKeyWithBody Put a new key in an API key's place
 //
-// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+// anybody still uses it, and from where, its `/use` tells.
 //
 // Takes any type of body and a specified content type.
 //
@@ -8697,13 +9144,32 @@ func (c *Client) RotateAPIKeyWithBody(ctx context.Context, environment Environme
 
 // RotateAPIKey Put a new key in an API key's place
 //
-// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+// anybody still uses it, and from where, its `/use` tells.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 func (c *Client) RotateAPIKey(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateAPIKeyRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAPIKeyUse Read how an API key is used
+//
+// How often and from where since it was rotated, else since it was made, and when last: what tells when it is safe to end. Nodes tell
+// each address that a rotated key is used from within seconds, and again every five minutes.
+//
+// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/use (the `GetAPIKeyUse` operationId).
+func (c *Client) GetAPIKeyUse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAPIKeyUseRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -13823,6 +14289,264 @@ func NewCreateAPIKeyRequestWithBody(server string, environment EnvironmentKey, p
 	return req, nil
 }
 
+// NewImportAPIKeysRequest calls the generic ImportAPIKeys builder with application/json body
+func NewImportAPIKeysRequest(server string, environment EnvironmentKey, params *ImportAPIKeysParams, body ImportAPIKeysJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportAPIKeysRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewImportAPIKeysRequestWithBody constructs an http.Request for the ImportAPIKeys method, with any body, and a specified content type
+func NewImportAPIKeysRequestWithBody(server string, environment EnvironmentKey, params *ImportAPIKeysParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/api-keys/import", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReportLeakedAPIKeysRequest calls the generic ReportLeakedAPIKeys builder with application/json body
+func NewReportLeakedAPIKeysRequest(server string, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, body ReportLeakedAPIKeysJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReportLeakedAPIKeysRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewReportLeakedAPIKeysRequestWithBody constructs an http.Request for the ReportLeakedAPIKeys method, with any body, and a specified content type
+func NewReportLeakedAPIKeysRequestWithBody(server string, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/api-keys/leaked", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeAPIKeysRequest calls the generic RevokeAPIKeys builder with application/json body
+func NewRevokeAPIKeysRequest(server string, environment EnvironmentKey, params *RevokeAPIKeysParams, body RevokeAPIKeysJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRevokeAPIKeysRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewRevokeAPIKeysRequestWithBody constructs an http.Request for the RevokeAPIKeys method, with any body, and a specified content type
+func NewRevokeAPIKeysRequestWithBody(server string, environment EnvironmentKey, params *RevokeAPIKeysParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/api-keys/revoke", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDeleteAPIKeyRequest constructs an http.Request for the DeleteAPIKey method
 func NewDeleteAPIKeyRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteAPIKeyParams) (*http.Request, error) {
 	var err error
@@ -14378,6 +15102,47 @@ func NewRotateAPIKeyRequestWithBody(server string, environment EnvironmentKey, k
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetAPIKeyUseRequest constructs an http.Request for the GetAPIKeyUse method
+func NewGetAPIKeyUseRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/api-keys/%s/use", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -27071,6 +27836,66 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys (the `CreateAPIKey` operationId).
 	CreateAPIKeyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
 
+	// ImportAPIKeysWithBodyWithResponse Take over keys that another system made
+	//
+	// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+	// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+	ImportAPIKeysWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportAPIKeysResponse, error)
+
+	// ImportAPIKeysWithResponse Take over keys that another system made
+	//
+	// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+	// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+	ImportAPIKeysWithResponse(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, body ImportAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportAPIKeysResponse, error)
+
+	// ReportLeakedAPIKeysWithBodyWithResponse Hand in keys that were found where none should be
+	//
+	// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+	// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+	ReportLeakedAPIKeysWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportLeakedAPIKeysResponse, error)
+
+	// ReportLeakedAPIKeysWithResponse Hand in keys that were found where none should be
+	//
+	// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+	// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+	ReportLeakedAPIKeysWithResponse(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, body ReportLeakedAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportLeakedAPIKeysResponse, error)
+
+	// RevokeAPIKeysWithBodyWithResponse Revoke many API keys at once
+	//
+	// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+	// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+	RevokeAPIKeysWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeAPIKeysResponse, error)
+
+	// RevokeAPIKeysWithResponse Revoke many API keys at once
+	//
+	// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+	// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+	RevokeAPIKeysWithResponse(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, body RevokeAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeAPIKeysResponse, error)
+
 	// DeleteAPIKeyWithResponse Revoke an API key
 	//
 	// 409 with the referrers while other objects refer to it.
@@ -27137,7 +27962,8 @@ type ClientWithResponsesInterface interface {
 
 	// RotateAPIKeyWithBodyWithResponse Put a new key in an API key's place
 	//
-	// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+	// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+	// anybody still uses it, and from where, its `/use` tells.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -27146,12 +27972,23 @@ type ClientWithResponsesInterface interface {
 
 	// RotateAPIKeyWithResponse Put a new key in an API key's place
 	//
-	// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+	// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+	// anybody still uses it, and from where, its `/use` tells.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/api-keys/{key}/rotate (the `RotateAPIKey` operationId).
 	RotateAPIKeyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *RotateAPIKeyParams, body RotateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAPIKeyResponse, error)
+
+	// GetAPIKeyUseWithResponse Read how an API key is used
+	//
+	// How often and from where since it was rotated, else since it was made, and when last: what tells when it is safe to end. Nodes tell
+	// each address that a rotated key is used from within seconds, and again every five minutes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/use (the `GetAPIKeyUse` operationId).
+	GetAPIKeyUseWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetAPIKeyUseResponse, error)
 
 	// ListEnvironmentAuditEventsWithResponse List the events of an environment's chain
 	//
@@ -29926,6 +30763,174 @@ func (r CreateAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// ImportAPIKeysResponse200Headers the declared response headers of an HTTP 200 response for ImportAPIKeys
+type ImportAPIKeysResponse200Headers struct {
+	SallyportApplied  string
+	SallyportSequence string
+}
+
+type ImportAPIKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *APIKeysImported
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ImportAPIKeysResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportAPIKeysResponse) GetJSON200() *APIKeysImported {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ImportAPIKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportAPIKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportAPIKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportAPIKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportAPIKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReportLeakedAPIKeysResponse200Headers the declared response headers of an HTTP 200 response for ReportLeakedAPIKeys
+type ReportLeakedAPIKeysResponse200Headers struct {
+	SallyportApplied  string
+	SallyportSequence string
+}
+
+type ReportLeakedAPIKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *APIKeysLeaked
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReportLeakedAPIKeysResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReportLeakedAPIKeysResponse) GetJSON200() *APIKeysLeaked {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReportLeakedAPIKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReportLeakedAPIKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReportLeakedAPIKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReportLeakedAPIKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReportLeakedAPIKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RevokeAPIKeysResponse200Headers the declared response headers of an HTTP 200 response for RevokeAPIKeys
+type RevokeAPIKeysResponse200Headers struct {
+	SallyportApplied  string
+	SallyportSequence string
+}
+
+type RevokeAPIKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *APIKeysRevoked
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RevokeAPIKeysResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokeAPIKeysResponse) GetJSON200() *APIKeysRevoked {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeAPIKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeAPIKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeAPIKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeAPIKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeAPIKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DeleteAPIKeyResponse204Headers the declared response headers of an HTTP 204 response for DeleteAPIKey
 type DeleteAPIKeyResponse204Headers struct {
 	SallyportApplied  string
@@ -30291,6 +31296,54 @@ func (r RotateAPIKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RotateAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAPIKeyUseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *APIKeyUse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAPIKeyUseResponse) GetJSON200() *APIKeyUse {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAPIKeyUseResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAPIKeyUseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAPIKeyUseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAPIKeyUseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAPIKeyUseResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -40400,6 +41453,102 @@ func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, envi
 	return ParseCreateAPIKeyResponse(rsp)
 }
 
+// ImportAPIKeysWithBodyWithResponse Take over keys that another system made
+//
+// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+func (c *ClientWithResponses) ImportAPIKeysWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportAPIKeysResponse, error) {
+	rsp, err := c.ImportAPIKeysWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportAPIKeysResponse(rsp)
+}
+
+// ImportAPIKeysWithResponse Take over keys that another system made
+//
+// By the SHA-256 of their texts, or by the texts, so that consumers keep theirs when they move here: all of them, or none. A key that its
+// consumer has already is passed over, so that an import can be made again. Texts are digested at once and kept nowhere.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/import (the `ImportAPIKeys` operationId).
+func (c *ClientWithResponses) ImportAPIKeysWithResponse(ctx context.Context, environment EnvironmentKey, params *ImportAPIKeysParams, body ImportAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportAPIKeysResponse, error) {
+	rsp, err := c.ImportAPIKeys(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportAPIKeysResponse(rsp)
+}
+
+// ReportLeakedAPIKeysWithBodyWithResponse Hand in keys that were found where none should be
+//
+// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+func (c *ClientWithResponses) ReportLeakedAPIKeysWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportLeakedAPIKeysResponse, error) {
+	rsp, err := c.ReportLeakedAPIKeysWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportLeakedAPIKeysResponse(rsp)
+}
+
+// ReportLeakedAPIKeysWithResponse Hand in keys that were found where none should be
+//
+// Each text that is a key of this environment is revoked at once, which is recorded with its source. Of others nothing is told. A key
+// belongs to one environment: hand it in at each that it might be of. For secret scanners: the permission lets do nothing else.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/leaked (the `ReportLeakedAPIKeys` operationId).
+func (c *ClientWithResponses) ReportLeakedAPIKeysWithResponse(ctx context.Context, environment EnvironmentKey, params *ReportLeakedAPIKeysParams, body ReportLeakedAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportLeakedAPIKeysResponse, error) {
+	rsp, err := c.ReportLeakedAPIKeys(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportLeakedAPIKeysResponse(rsp)
+}
+
+// RevokeAPIKeysWithBodyWithResponse Revoke many API keys at once
+//
+// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+func (c *ClientWithResponses) RevokeAPIKeysWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeAPIKeysResponse, error) {
+	rsp, err := c.RevokeAPIKeysWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeAPIKeysResponse(rsp)
+}
+
+// RevokeAPIKeysWithResponse Revoke many API keys at once
+//
+// Those of a consumer, of a shown beginning, made before or after a time: those that all that is given is true of, 5,000 at most; ask
+// again while there are `more`. All go in one transaction, each with its proof (`/revocation`). With dry_run=true it only tells.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-keys/revoke (the `RevokeAPIKeys` operationId).
+func (c *ClientWithResponses) RevokeAPIKeysWithResponse(ctx context.Context, environment EnvironmentKey, params *RevokeAPIKeysParams, body RevokeAPIKeysJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeAPIKeysResponse, error) {
+	rsp, err := c.RevokeAPIKeys(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeAPIKeysResponse(rsp)
+}
+
 // DeleteAPIKeyWithResponse Revoke an API key
 //
 // 409 with the referrers while other objects refer to it.
@@ -40508,7 +41657,8 @@ func (c *ClientWithResponses) GetAPIKeyRevocationWithResponse(ctx context.Contex
 
 // RotateAPIKeyWithBodyWithResponse Put a new key in an API key's place
 //
-// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+// anybody still uses it, and from where, its `/use` tells.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40523,7 +41673,8 @@ func (c *ClientWithResponses) RotateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // RotateAPIKeyWithResponse Put a new key in an API key's place
 //
-// The new key has the old one's consumer, scopes and addresses; the old one goes on working for `overlap`.
+// The new key has the old one's consumer, scopes, addresses, routes and labels. The old one goes on working for `overlap`; whether
+// anybody still uses it, and from where, its `/use` tells.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40534,6 +41685,22 @@ func (c *ClientWithResponses) RotateAPIKeyWithResponse(ctx context.Context, envi
 		return nil, err
 	}
 	return ParseRotateAPIKeyResponse(rsp)
+}
+
+// GetAPIKeyUseWithResponse Read how an API key is used
+//
+// How often and from where since it was rotated, else since it was made, and when last: what tells when it is safe to end. Nodes tell
+// each address that a rotated key is used from within seconds, and again every five minutes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/api-keys/{key}/use (the `GetAPIKeyUse` operationId).
+func (c *ClientWithResponses) GetAPIKeyUseWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetAPIKeyUseResponse, error) {
+	rsp, err := c.GetAPIKeyUse(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAPIKeyUseResponse(rsp)
 }
 
 // ListEnvironmentAuditEventsWithResponse List the events of an environment's chain
@@ -44670,6 +45837,165 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 	return response, nil
 }
 
+// ParseImportAPIKeysResponse parses an HTTP response from a ImportAPIKeysWithResponse call
+func ParseImportAPIKeysResponse(rsp *http.Response) (*ImportAPIKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportAPIKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest APIKeysImported
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ImportAPIKeysResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReportLeakedAPIKeysResponse parses an HTTP response from a ReportLeakedAPIKeysWithResponse call
+func ParseReportLeakedAPIKeysResponse(rsp *http.Response) (*ReportLeakedAPIKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReportLeakedAPIKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest APIKeysLeaked
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReportLeakedAPIKeysResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRevokeAPIKeysResponse parses an HTTP response from a RevokeAPIKeysWithResponse call
+func ParseRevokeAPIKeysResponse(rsp *http.Response) (*RevokeAPIKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeAPIKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest APIKeysRevoked
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RevokeAPIKeysResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseDeleteAPIKeyResponse parses an HTTP response from a DeleteAPIKeyWithResponse call
 func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -45060,6 +46386,39 @@ func ParseRotateAPIKeyResponse(rsp *http.Response) (*RotateAPIKeyResponse, error
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAPIKeyUseResponse parses an HTTP response from a GetAPIKeyUseWithResponse call
+func ParseGetAPIKeyUseResponse(rsp *http.Response) (*GetAPIKeyUseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAPIKeyUseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest APIKeyUse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

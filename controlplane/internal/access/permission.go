@@ -28,6 +28,8 @@ const (
 	WriteGuardrails    Permission = "guardrails.write"
 	// Impersonate lets make access tokens that belong to somebody else: who holds it can become anybody.
 	Impersonate Permission = "users.impersonate"
+	// ReportLeaks lets revoke API keys by their text, by whoever finds it where it shouldn't be.
+	ReportLeaks Permission = "leaked-keys.write"
 	// WriteRoles lets say what roles allow, wherever they are bound.
 	WriteRoles Permission = "roles.write"
 	// WriteSignInProviders lets say who signs in as whom.
@@ -40,7 +42,7 @@ var permissions = [...]Permission{
 	ReadConfiguration, WriteConfiguration,
 	"guardrails.read", WriteGuardrails,
 	"consumers.read", "consumers.write",
-	"credentials.read", "credentials.write",
+	"credentials.read", "credentials.write", ReportLeaks,
 	"secrets.read", "secrets.write",
 	"blocks.read", "blocks.write",
 	"changes.write",

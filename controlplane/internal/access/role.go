@@ -36,11 +36,11 @@ var builtIns = []builtIn{
 	},
 	{RoleProductManager, "Makes APIs: configuration, consumers, credentials and proposals.", SetOf(
 		ReadEnvironments, ReadConfiguration, WriteConfiguration, "guardrails.read", "explain.use", "consumers.read", "consumers.write", "credentials.read", "credentials.write",
-		"secrets.read", "blocks.read", "changes.write", "proposals.read", "proposals.write", "proposals.publish", "revisions.read",
+		"secrets.read", "blocks.read", ReportLeaks, "changes.write", "proposals.read", "proposals.write", "proposals.publish", "revisions.read",
 		"usage.read", "policy-kinds.read", "teams.read", "events.read",
 	)},
 	{RoleOperator, "Runs the fleet: nodes, join tokens, blocks and rollbacks. Reads everything.", reading.Or(SetOf(
-		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", "changes.write", Rollback, "explain.use", "webhooks.write",
+		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", ReportLeaks, "changes.write", Rollback, "explain.use", "webhooks.write",
 	))},
 	{RoleAuditor, "Reads everything, writes nothing.", reading},
 	{RoleViewer, "Reads the configuration and what was used of it.", SetOf(

@@ -108,6 +108,9 @@ func writingSteps(t *testing.T) []step {
 		in("patchApiKey", patch, "api-keys/web-2", `{"description":"web"}`),
 		keep(in("putApiKey", put, "api-keys/web-3", `{"consumer":"shop"}`), "put", "key"),
 		in("deleteApiKey", remove, "api-keys/web-2", ""),
+		in("importApiKeys", post, "api-keys/import", `{"items":[{"name":"theirs","consumer":"shop","value":"`+theirKey+`"}]}`),
+		in("reportLeakedApiKeys", post, "api-keys/leaked", `{"keys":["`+theirKey+`"],"source":"scanner"}`),
+		in("revokeApiKeys", post, "api-keys/revoke", `{"consumer":"shop","prefix":"spk_"}`),
 		keep(in("createPassword", post, "passwords", `{"name":"pw","consumer":"shop","username":"shop@example.com"}`), "password", "password"),
 		in("putPassword", put, "passwords/pw", `{"consumer":"shop","username":"shop@example.com","password":"a-horse-of-the-battery"}`),
 		in("patchPassword", patch, "passwords/pw", `{"password":"a-battery-of-the-horse"}`),
@@ -261,7 +264,7 @@ func (w *world) events(path string, filters ...string) []object {
 // wantNoSecrets looks for secrets in all that is stored of events.
 func (w *world) wantNoSecrets(made map[string]string, labels ...string) {
 	w.t.Helper()
-	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", "PRIVATE KEY", w.token, goodPassword, "client-secret-of-ours"}
+	secrets := []string{"correct-horse-battery", "staple-of-the-battery", "another-horse-of-the-battery", "PRIVATE KEY", theirKey, w.token, goodPassword, "client-secret-of-ours"}
 	for _, label := range labels {
 		if made[label] == "" {
 			w.t.Errorf("no secret %q was made", label)

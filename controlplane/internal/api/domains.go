@@ -6,6 +6,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/controlplane/internal/keylife"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/listing"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
@@ -70,6 +71,14 @@ type (
 	Denials interface {
 		Status(ctx context.Context, environment *adminv1.Environment, sequence uint64) (*adminv1.SequenceStatus, error)
 		Revocation(ctx context.Context, environment *adminv1.Environment, collection, key string) (*adminv1.Revocation, error)
+	}
+
+	// Keys answers for many API keys at once, and tells how one is used.
+	Keys interface {
+		Use(ctx context.Context, r keylife.Request, key string) (*adminv1.ApiKeyUse, error)
+		Revoke(ctx context.Context, r keylife.Request, wanted *adminv1.RevokeApiKeysRequest) (*adminv1.ApiKeysRevoked, publish.Result, error)
+		Leaked(ctx context.Context, r keylife.Request, found *adminv1.LeakedApiKeysRequest) (*adminv1.ApiKeysLeaked, publish.Result, error)
+		Import(ctx context.Context, r keylife.Request, wanted *adminv1.ImportApiKeysRequest) (*adminv1.ApiKeysImported, publish.Result, error)
 	}
 
 	// NodeGroups makes, changes and ends groups of nodes.

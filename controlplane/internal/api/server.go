@@ -22,6 +22,7 @@ type Config struct {
 	JoinTokens   JoinTokens
 	Nodes        Nodes
 	Denials      Denials
+	Keys         Keys
 	NodeGroups   NodeGroups
 	Inquiries    Inquiries
 	Explainer    Explainer
@@ -172,6 +173,7 @@ func (s *Server) handlers() map[string]handler {
 	}
 	s.addCollections(handlers)
 	s.addDenials(handlers)
+	s.addKeyLife(handlers)
 	s.addNodes(handlers)
 	s.addIssuers(handlers)
 	s.addProblems(handlers)

@@ -29,6 +29,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
 	"github.com/sallyport/sallyport/controlplane/internal/issuers"
+	"github.com/sallyport/sallyport/controlplane/internal/keylife"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/outbound"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
@@ -134,6 +135,7 @@ func newWorld(t *testing.T) *world {
 		Callers:     routecallers.New(configuration, db),
 		Denials:     denials.New(db, db.Fleet(), directory.New(db), configuration),
 		Usage:       usage.NewReports(db.Usage()),
+		Keys:        keylife.New(db, directory.New(db), publisher, usage.NewReports(db.Usage()), vault),
 		Limits:      limits.New(db, log, new(limits.Stats)),
 		Tokens:      w.tokens,
 		Issuers:     issuers.New(db.Issuers(), configuration, publisher, outbound.NewErrands(outbound.NewGuard(nil), jwk.MaxSet), log, new(issuers.Stats)),

@@ -7,6 +7,7 @@ import (
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
+	"github.com/sallyport/sallyport/proto/resource/form"
 	"github.com/sallyport/sallyport/proto/validate"
 )
 
@@ -20,10 +21,30 @@ func Check(given, stored Message) []problem.Violation {
 	switch m := given.(type) {
 	case *adminv1.ApiKey:
 		violations = append(violations, resource.CheckRanges("/addresses", m.GetAddresses())...)
+		violations = append(violations, checkKey(m)...)
 	case *adminv1.Password:
 		violations = append(violations, resource.CheckRanges("/addresses", m.GetAddresses())...)
 	case *adminv1.Block:
 		violations = append(violations, checkBlock(m)...)
+	}
+	return violations
+}
+
+// checkKey returns what is wrong with a key's routes, and with how long it may be silent.
+func checkKey(m *adminv1.ApiKey) []problem.Violation {
+	var violations []problem.Violation
+	for i, text := range m.GetRoutes() {
+		if _, err := parseRoute(text); err != nil {
+			violations = append(violations, problem.Violation{
+				Pointer: problem.Pointer("routes", i), Code: problem.ViolationInvalidFormat, Given: form.Given(text),
+				Detail: "is neither a route's id nor a service's; names aren't taken, since they may become another's", Allowed: "rt_… or svc_…",
+			})
+		}
+	}
+	if m.GetRetireAfterSilence().GetNanos() != 0 {
+		violations = append(violations, problem.Violation{
+			Pointer: "/retire_after_silence", Code: problem.ViolationInvalidValue, Detail: "must be whole seconds", Allowed: "\"2160h\"",
+		})
 	}
 	return violations
 }

@@ -49,7 +49,7 @@ type Type struct {
 	Prefix     string // of ids
 	New        func() Message
 	Filters    []string // fields that lists can be filtered by
-	Capability uint32   // that nodes must have to know its entries; 0: every node does
+	Capability uint32   // that nodes must have to know any of its entries; 0: every node does
 }
 
 var types = []*Type{
@@ -58,6 +58,18 @@ var types = []*Type{
 	{Collection: Passwords, Singular: "password", Prefix: id.Password, New: func() Message { return new(adminv1.Password) }, Filters: []string{"consumer", "name", "username"}, Capability: 5},
 	{Collection: Secrets, Singular: "secret", Prefix: id.Secret, New: func() Message { return new(adminv1.Secret) }, Filters: []string{"name"}},
 	{Collection: Blocks, Singular: "block", Prefix: id.Block, New: func() Message { return new(adminv1.Block) }, Filters: []string{"api_key", "consumer", "name"}, Capability: 2},
+}
+
+// KeyLife is the capability of nodes that know of API keys' routes, that another system made them, and that they are watched.
+const KeyLife = 5
+
+// Needs returns the capability that nodes must have to know an object's entry; 0: every node does. That a key is watched needs none: no
+// key is while a node lacks it.
+func (t *Type) Needs(m Message) uint32 {
+	if key, ok := m.(*adminv1.ApiKey); ok && (len(key.GetRoutes()) > 0 || key.GetImported()) {
+		return KeyLife
+	}
+	return t.Capability
 }
 
 // Types returns the directory's collections, in the order in which rows are locked.
@@ -158,11 +170,27 @@ func APIKey(m *adminv1.ApiKey, key digest.Key) (Entry, error) {
 		return Entry{}, fmt.Errorf("api-key %s: consumer: %w", m.GetId(), err)
 	}
 	body := &directoryv1.ApiKey{Digest: key[:], Id: raw[:], Consumer: consumer[:], Scopes: m.GetScopes(), Addresses: m.GetAddresses()}
+	body.Watched, body.Imported = m.GetWatched(), m.GetImported()
+	for _, text := range m.GetRoutes() {
+		route, err := parseRoute(text)
+		if err != nil {
+			return Entry{}, fmt.Errorf("api-key %s: routes: %w", m.GetId(), err)
+		}
+		body.Routes = append(body.Routes, route[:])
+	}
 	if m.GetExpiresAt() != nil {
 		// 0 means never on a node, so whatever is expired since 1970 is so since its first millisecond.
 		body.ExpiresAtMs = max(m.GetExpiresAt().AsTime().UnixMilli(), 1)
 	}
 	return open(key, &directoryv1.Entry{Body: &directoryv1.Entry_ApiKey{ApiKey: body}})
+}
+
+// parseRoute reads the id of a route or a service.
+func parseRoute(text string) (id.ID, error) {
+	if route, err := id.Parse(id.Route, text); err == nil {
+		return route, nil
+	}
+	return id.Parse(id.Service, text)
 }
 
 // Secret returns a secret's entry, sealed.

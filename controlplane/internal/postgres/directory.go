@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
@@ -240,6 +241,8 @@ func apiKeyRow(k dbsqlc.ApiKey, team *string, hash []byte, sequence int64) (dire
 	m := &adminv1.ApiKey{
 		Id: k.ID, Name: k.Name, Description: k.Description, Team: orEmpty(team), Consumer: k.Consumer, Scopes: k.Scopes, ExpiresAt: timestamp(k.ExpiresAt),
 		Addresses: k.Addresses, Prefix: k.Prefix, LastFour: k.LastFour, RotatedTo: k.RotatedTo,
+		Routes: k.Routes, RetireAfterSilence: seconds(k.RetireAfterSeconds), RotatedFrom: k.RotatedFrom, RotatedAt: timestamp(k.RotatedAt),
+		Watched: k.Watched, Imported: k.Imported,
 		CreatedAt: timestamppb.New(k.CreatedAt), UpdatedAt: timestamppb.New(k.UpdatedAt),
 	}
 	if err := texts(k.Labels, &m.Labels); err != nil {
@@ -290,6 +293,14 @@ func timestamp(t *time.Time) *timestamppb.Timestamp {
 		return nil
 	}
 	return timestamppb.New(*t)
+}
+
+// seconds returns a duration; nil for none.
+func seconds(n int64) *durationpb.Duration {
+	if n == 0 {
+		return nil
+	}
+	return &durationpb.Duration{Seconds: n}
 }
 
 func optionalTime(t *timestamppb.Timestamp) *time.Time {

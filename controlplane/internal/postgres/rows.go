@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/postgres/dbsqlc"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // WriteRows implements publish.DirectoryTx.
@@ -66,7 +67,13 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 			Team: orNull(m.GetTeam()), Metadata: metadata, Suspended: m.GetSuspended(), EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
 		})
 	case *adminv1.ApiKey:
+		raw, err := id.Parse(id.APIKey, m.GetId())
+		if err != nil {
+			return fmt.Errorf("id of %s: %w", m.GetId(), err)
+		}
 		w.keys = append(w.keys, dbsqlc.UpsertApiKeysParams{
+			Credential: uuid(raw), Routes: list(m.GetRoutes()), RetireAfterSeconds: m.GetRetireAfterSilence().GetSeconds(),
+			RotatedFrom: m.GetRotatedFrom(), RotatedAt: optionalTime(m.GetRotatedAt()), Watched: m.GetWatched(), Imported: m.GetImported(),
 			Environment: w.environment, ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(),
 			Consumer: m.GetConsumer(), Scopes: list(m.GetScopes()), ExpiresAt: optionalTime(m.GetExpiresAt()), Addresses: list(m.GetAddresses()),
 			Prefix: m.GetPrefix(), LastFour: m.GetLastFour(), RotatedTo: m.GetRotatedTo(), EntryKey: r.After.Key[:], Pepper: int32(r.After.Pepper), CreatedAt: created, UpdatedAt: updated,

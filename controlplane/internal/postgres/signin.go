@@ -296,12 +296,12 @@ func (s SignIn) SignInSettings(ctx context.Context) (*adminv1.SignInSettings, er
 
 func signInSettings(row dbsqlc.SignInSetting) *adminv1.SignInSettings {
 	return &adminv1.SignInSettings{
-		SecondFactor: row.SecondFactor, PasswordRefused: row.PasswordRefused, IdleTimeout: seconds(row.IdleSeconds), Lifetime: seconds(row.LifetimeSeconds),
+		SecondFactor: row.SecondFactor, PasswordRefused: row.PasswordRefused, IdleTimeout: optionalSeconds(row.IdleSeconds), Lifetime: optionalSeconds(row.LifetimeSeconds),
 		ConsoleUrl: row.ConsoleUrl,
 	}
 }
 
-func seconds(n *int32) *durationpb.Duration {
+func optionalSeconds(n *int32) *durationpb.Duration {
 	if n == nil {
 		return nil
 	}

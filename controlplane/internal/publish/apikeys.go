@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -69,7 +70,10 @@ func (w *writing) rotate(ctx context.Context, i int, op Operation, t *directory.
 	if old.GetExpiresAt() == nil || old.GetExpiresAt().AsTime().After(end) {
 		old.ExpiresAt = timestamppb.New(end)
 	}
-	old.RotatedTo = next.GetId()
+	old.RotatedTo, old.RotatedAt = next.GetId(), timestamppb.New(w.now)
+	if err := w.watch(ctx, old, end); err != nil {
+		return err
+	}
 	w.rows.put(t, old, origin)
 	s := w.rows.put(t, next, origin)
 	s.consumer = found.consumer
@@ -109,11 +113,52 @@ func (r *rows) successorsOf(consumer *row) []problem.Reference {
 	return keys
 }
 
-// successor is the key that takes another's place: for the same consumer, scopes and addresses.
+// watch has nodes tell from where a key that was rotated is used until it ends. One of them that doesn't know of that would refuse the
+// entry and all behind it: then none is asked, and the rotation stands.
+func (w *writing) watch(ctx context.Context, old *adminv1.ApiKey, end time.Time) error {
+	if !end.After(w.now) {
+		return nil
+	}
+	lacking, err := w.lackingNodes(ctx, directory.KeyLife)
+	old.Watched = err == nil && len(lacking) == 0
+	return err
+}
+
+// importKey stages a key that another system made. A key is one consumer's: one that is there already isn't taken over again.
+func (w *writing) importKey(ctx context.Context, i int, op Operation, t *directory.Type) error {
+	m, ok := w.decodeRow(i, op, t)
+	if !ok {
+		return nil
+	}
+	version, pepper, err := w.pepper(ctx, w.tx, w.batch.Environment)
+	if err != nil {
+		return err
+	}
+	made := digest.Key(pepper.DigestOfSHA256(op.Imported.SHA256))
+	_, exists, err := w.tx.Entry(ctx, w.batch.Environment, made)
+	if err != nil {
+		return err
+	}
+	if origin := w.batch.origin(i); exists || w.imported[made] {
+		w.refusals.Add(catalog.Refusal{Code: problem.Conflict, Violation: problem.Violation{
+			Pointer: origin.Body, Code: string(problem.Conflict), Detail: "this key is there already, in this import or before it",
+		}})
+		return nil
+	}
+	w.imported[made] = true
+	s := w.stageNew(i, t, m, id.New(w.now))
+	key := m.(*adminv1.ApiKey)
+	key.Imported, key.Prefix, key.LastFour = true, op.Imported.Prefix, op.Imported.LastFour
+	s.key, s.pepper = made, version
+	return nil
+}
+
+// successor is the key that takes another's place: for the same consumer, scopes, addresses and routes, and with the same labels.
 func (w *writing) successor(t *directory.Type, old *adminv1.ApiKey, request *adminv1.RotateApiKeyRequest) *adminv1.ApiKey {
 	made := id.New(w.now)
 	next := clone(old)
-	next.Id, next.Name, next.RotatedTo = id.Text("key", made), request.GetName(), ""
+	next.Id, next.Name = id.Text(id.APIKey, made), request.GetName()
+	next.RotatedTo, next.RotatedFrom, next.RotatedAt, next.Watched, next.Imported = "", old.GetId(), nil, false, false
 	if next.Name == "" {
 		next.Name = serverName(t, made)
 	}

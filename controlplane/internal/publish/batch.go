@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"crypto/sha256"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -8,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/effects"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
@@ -23,15 +25,23 @@ const (
 	Patch  Verb = "patch"  // JSON merge patch (RFC 7396)
 	Delete Verb = "delete" // an API key's delete is its revocation
 	Rotate Verb = "rotate" // API keys: a new key takes another's place, which works on for a while
+	Import Verb = "import" // API keys: one that another system made; package keylife's alone
 )
 
 // Operation is one step of a batch.
 type Operation struct {
 	Verb       Verb
 	Collection string
-	Key        string // id or name; empty in Create, but for Batch.Recall
-	Body       []byte // JSON: the object, the patch, or the rotation; empty in Delete
-	IfMatch    string // ETags that the object may have had before the batch: "" any, "*" any but none
+	Key        string       // id or name; empty in Create, but for Batch.Recall
+	Body       []byte       // JSON: the object, the patch, or the rotation; empty in Delete
+	IfMatch    string       // ETags that the object may have had before the batch: "" any, "*" any but none
+	Imported   *ImportedKey // of an Import
+}
+
+// ImportedKey is what is known of a key that another system made; its Import says the rest.
+type ImportedKey struct {
+	SHA256           [sha256.Size]byte // of its text
+	Prefix, LastFour string            // of its text, as far as it may be shown
 }
 
 // MaxOperations is how many operations a batch may have.
@@ -51,6 +61,8 @@ type Batch struct {
 	// Recall takes back what the database lost of an ended history: a Create of a block names, as Key, the id that it had. Whom it is
 	// about may be lost as well, no limit speaks against it, and denials are recorded as recalled. For package epochs alone.
 	Recall bool
+	// Cause says why API keys are deleted, when that isn't just somebody's wish; "": it is.
+	Cause Cause
 	// Prefixed makes violations point at "/operations/<i>/body/…" also when there is one operation, as the
 	// body of a batch has it. With several operations they always do.
 	Prefixed bool
@@ -108,6 +120,14 @@ func (b Batch) origin(i int) catalog.Origin {
 	}
 	at := problem.Pointer("operations", i)
 	return catalog.Origin{Operation: at, Body: at + "/body"}
+}
+
+// needs is the permission to write a collection's objects. Whoever finds keys where none should be may revoke those, and nothing else.
+func (b Batch) needs(collection string) access.Permission {
+	if b.Cause == CauseLeaked && collection == directory.APIKeys {
+		return access.ReportLeaks
+	}
+	return access.ToWrite(collection)
 }
 
 // touchesConfiguration tells whether an operation is on an object of the configuration.

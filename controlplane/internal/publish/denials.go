@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 )
 
@@ -22,6 +23,9 @@ const (
 	CauseSuspended Cause = "suspended" // a consumer
 	CauseBlocked   Cause = "blocked"   // by a block that was made or made to last longer
 	CauseRecalled  Cause = "recalled"  // whatever it was: the database lost it, and a node held it
+	CauseRevoked   Cause = "revoked"   // an API key, among many at once
+	CauseLeaked    Cause = "leaked"    // an API key that was found where none should be
+	CauseSilent    Cause = "silent"    // an API key that nobody had used for as long as it says
 )
 
 // Denial is one object through which somebody is let in no more.
@@ -56,8 +60,11 @@ func (w *writing) writeDenials(ctx context.Context) error {
 		}
 		cause, at, lifted := s.denies(w.now)
 		if cause != "" {
-			if w.batch.Recall {
+			switch {
+			case w.batch.Recall:
 				cause = CauseRecalled
+			case cause == CauseDeleted && w.batch.Cause != "" && s.t.Collection == directory.APIKeys:
+				cause = w.batch.Cause
 			}
 			denials.Denied = append(denials.Denied, Denial{
 				Sequence: s.sequence, Collection: s.t.Collection, ID: s.id, Name: s.lastName(), Cause: cause, TakesEffectAt: at,

@@ -43,6 +43,8 @@ func (w *writing) stageRow(ctx context.Context, i int, op Operation, t *director
 		w.deleteRow(i, op, t)
 	case op.Verb == Rotate && t.Collection == directory.APIKeys:
 		return w.rotate(ctx, i, op, t)
+	case op.Verb == Import && t.Collection == directory.APIKeys && op.Imported != nil:
+		return w.importKey(ctx, i, op, t)
 	default:
 		w.refuseVerb(i, op)
 	}
@@ -142,6 +144,17 @@ func (w *writing) decodeRow(i int, op Operation, t *directory.Type) (directory.M
 
 // makeRow stages a new object.
 func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m directory.Message, made id.ID) error {
+	s := w.stageNew(i, t, m, made)
+	switch m := m.(type) {
+	case *adminv1.ApiKey:
+		return w.generate(ctx, s, m)
+	case *adminv1.Password:
+		w.setPassword(s, m, w.batch.passwords[i])
+	}
+	return nil
+}
+
+func (w *writing) stageNew(i int, t *directory.Type, m directory.Message, made id.ID) *row {
 	origin := w.batch.origin(i)
 	if m.GetName() == "" && (t.Collection == directory.APIKeys || t.Collection == directory.Passwords || t.Collection == directory.Blocks) {
 		setName(m, serverName(t, made))
@@ -156,13 +169,7 @@ func (w *writing) makeRow(ctx context.Context, i int, t *directory.Type, m direc
 	s := w.rows.put(t, m, origin)
 	s.value = value
 	w.steps[i].id, w.steps[i].created = s.id, true
-	switch m := m.(type) {
-	case *adminv1.ApiKey:
-		return w.generate(ctx, s, m)
-	case *adminv1.Password:
-		w.setPassword(s, m, w.batch.passwords[i])
-	}
-	return nil
+	return s
 }
 
 // changeRow stages an object as a writer gave it anew.

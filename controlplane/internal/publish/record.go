@@ -7,7 +7,9 @@ import (
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
 	"github.com/sallyport/sallyport/controlplane/internal/audit"
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 )
 
 // Operations of the record that no face asks for.
@@ -53,12 +55,33 @@ func (w *writing) note(ctx context.Context) {
 		changes = append(changes, audit.Change{Action: "override-four-eyes", Collection: "environments", ID: w.batch.Environment, Name: w.environment.Name})
 	}
 	for _, c := range w.result.Changes {
-		changes = append(changes, audit.Change{Action: c.Action, Collection: c.Collection, ID: c.ID, Name: c.Name, Fields: c.Fields, Before: c.Before, After: c.After})
+		changes = append(changes, audit.Change{Action: w.deed(c), Collection: c.Collection, ID: c.ID, Name: c.Name, Fields: c.Fields, Before: c.Before, After: c.After})
 	}
 	changes = append(changes, w.keys...)
 	d := audit.DraftOf(ctx)
 	d.Replace(changes)
 	d.Made(w.result.Revision, w.result.Sequence)
+}
+
+// deeds are the actions by which API keys are let in no more.
+var deeds = map[Cause]string{CauseRevoked: "revoke", CauseLeaked: "leak", CauseSilent: "retire"}
+
+// deed is what a change is called in the record: of an API key it tells apart what becomes of one.
+func (w *writing) deed(c Change) string {
+	if c.Collection != directory.APIKeys {
+		return c.Action
+	}
+	before, _ := c.Before.(*adminv1.ApiKey)
+	after, _ := c.After.(*adminv1.ApiKey)
+	switch {
+	case c.Action == catalog.Deleted && deeds[w.batch.Cause] != "":
+		return deeds[w.batch.Cause]
+	case c.Action == catalog.Created && after.GetImported():
+		return "import"
+	case c.Action == catalog.Updated && after.GetRotatedTo() != before.GetRotatedTo():
+		return "rotate"
+	}
+	return c.Action
 }
 
 // noteEntries tells the event what a change of the directory makes that is no change of an object of the API.

@@ -23,7 +23,7 @@ func authorize(batch Batch, rollback bool) error {
 	}
 	seen := make(map[access.Permission]bool)
 	for i, op := range batch.Operations {
-		p := access.ToWrite(op.Collection)
+		p := batch.needs(op.Collection)
 		if seen[p] {
 			continue
 		}
@@ -59,7 +59,7 @@ func (w *writing) bounds(collection string) access.Bounds {
 	if w.rollback {
 		return access.Bounds{Whole: true} // authorize saw to it
 	}
-	p := access.ToWrite(collection)
+	p := w.batch.needs(collection)
 	b, known := w.held[p]
 	if !known {
 		b = w.batch.Author.Grants.Within(w.batch.Environment, p)

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/audit"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
+	"github.com/sallyport/sallyport/proto/digest"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
 )
@@ -109,9 +110,10 @@ type writing struct {
 	refusals    catalog.Refusals
 	lacking     map[uint32][]Lacking // nodes, by the capability that they lack
 	held        map[access.Permission]access.Bounds
-	overridden  bool           // it passes without the proposal that the environment demands
-	notes       []string       // warnings that aren't about one object alone
-	keys        []audit.Change // what becomes of the keys that issuers give
+	imported    map[digest.Key]bool // keys that other systems made, staged so far
+	overridden  bool                // it passes without the proposal that the environment demands
+	notes       []string            // warnings that aren't about one object alone
+	keys        []audit.Change      // what becomes of the keys that issuers give
 
 	result  Result
 	next    *catalog.Head   // nil: no revision is made
@@ -129,7 +131,7 @@ type step struct {
 func (p *Publisher) begin(tx Tx, batch Batch, rollback bool) *writing {
 	return &writing{
 		Publisher: p, tx: tx, batch: batch, rollback: rollback, now: p.now().UTC().Truncate(time.Microsecond), // as fine as Postgres keeps it
-		rows: newRows(), lacking: make(map[uint32][]Lacking), held: make(map[access.Permission]access.Bounds), steps: make([]step, len(batch.Operations)),
+		rows: newRows(), lacking: make(map[uint32][]Lacking), held: make(map[access.Permission]access.Bounds), imported: make(map[digest.Key]bool), steps: make([]step, len(batch.Operations)),
 	}
 }
 

@@ -309,6 +309,11 @@ type Heard struct {
 // maxNodes is how many nodes an answer lists.
 const maxNodes = 200
 
+// Coverage says what is known of the requests of a time, and what is known to be missing.
+func (r *Reports) Coverage(ctx context.Context, environment string, from, to time.Time) (*adminv1.UsageCoverage, error) {
+	return r.coverage(ctx, environment, from, to)
+}
+
 // coverage says what an answer for a time covers, and what is known to be missing in it.
 func (r *Reports) coverage(ctx context.Context, environment string, from, to time.Time) (*adminv1.UsageCoverage, error) {
 	heard, err := r.store.Heard(ctx, environment, from, to)

@@ -41,6 +41,8 @@ type fact struct {
 	scopes    []byte // of an API key, as content writes them
 	addresses []byte
 	ranges    []netip.Prefix // what the addresses say
+	routes    []byte         // ids, one behind the other
+	marks     marks
 
 	consumer Consumer
 	plain    bool // the consumer's bytes are what appendPlain makes of it
@@ -67,7 +69,7 @@ func decode(change *edgev1.EntryChange) (fact, error) {
 
 // decode makes the fact that of an entry, less what the fact was before. It keeps neither key nor stored.
 func (f *fact) decode(key, stored []byte) error {
-	*f = fact{gone: len(stored) == 0, scopes: f.scopes[:0], addresses: f.addresses[:0], ranges: f.ranges[:0]}
+	*f = fact{gone: len(stored) == 0, scopes: f.scopes[:0], addresses: f.addresses[:0], ranges: f.ranges[:0], routes: f.routes[:0]}
 	if len(key) != len(f.key) {
 		return fmt.Errorf("%w: a key of %d bytes", ErrMalformed, len(key))
 	}
@@ -162,7 +164,24 @@ func (f *fact) takeKey(k *directoryv1.ApiKey) (digest.Key, error) {
 		f.ranges = append(f.ranges, r)
 	}
 	f.scopes, f.addresses = content(f.scopes[:0], k.GetScopes()), content(f.addresses[:0], k.GetAddresses())
+	f.routes, f.marks = f.routes[:0], marksOf(k.GetWatched(), k.GetImported())
+	for i, raw := range k.GetRoutes() {
+		if len(raw) != len(id.ID{}) {
+			return digest.Key{}, fmt.Errorf("%w: routes[%d] of %d bytes", ErrMalformed, i, len(raw))
+		}
+		f.routes = append(f.routes, raw...)
+	}
 	return digest.Key(k.GetDigest()), f.takeID(k.GetId())
+}
+
+func marksOf(watched, imported bool) (m marks) {
+	if watched {
+		m |= markWatched
+	}
+	if imported {
+		m |= markImported
+	}
+	return m
 }
 
 func (f *fact) takeConsumer(c *directoryv1.Consumer) (digest.Key, error) {

@@ -145,14 +145,16 @@ func checkPlain(t *testing.T, stored []byte) (plain bool) {
 
 func emptyAsNil(f fact) fact {
 	f.scopes, f.addresses, f.ranges = append([]byte(nil), f.scopes...), append([]byte(nil), f.addresses...), append([]netip.Prefix(nil), f.ranges...)
+	f.routes = append([]byte(nil), f.routes...)
 	return f
 }
 
 // Whatever is done to an entry's bytes, the quick way refers it to the other or reads the same.
 func TestPlainEntriesAreReadAsAnyAre(t *testing.T) {
-	sum, own, of := digestOf(1), idOf(1), idOf(2)
+	sum, own, of, route := digestOf(1), idOf(1), idOf(2), idOf(3)
 	full := &directoryv1.ApiKey{
 		Digest: sum[:], Id: own[:], Consumer: of[:], Scopes: []string{"read", "", "read"}, ExpiresAtMs: 1 << 40, Addresses: []string{"192.0.2.7/24", "::ffff:10.0.0.0/104"},
+		Watched: true, Imported: true, Routes: [][]byte{route[:], of[:]},
 	}
 	for name, entry := range map[string][]byte{
 		"key":                apiKey(t, 1, 1, "read", "team-7").GetEntry(),

@@ -19,10 +19,12 @@ type Bearer struct {
 	Consumer id.ID
 	// Address of the client.
 	Address netip.Addr
+	// Route and Service are what the API key was used for; zero: it isn't known, or doesn't matter.
+	Route, Service id.ID
 }
 
 // Denied tells whether a bearer is let in no more at a time, and the code to refuse them with: their address, key or
-// consumer is blocked, the key is gone, has expired or is pinned to other addresses, the consumer is gone or suspended. It
+// consumer is blocked, the key is gone, has expired or is pinned to other addresses or routes, the consumer is gone or suspended. It
 // is what decides on a request, asked again of what is still open. It takes no lock and doesn't allocate.
 func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 	if d.AddressBlocked(who.Address, now) {
@@ -32,6 +34,9 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 		key, ok := d.Key(who.Digest)
 		if !ok || !who.Consumer.IsZero() && key.Consumer() != who.Consumer {
 			return problem.CredentialInvalid, true
+		}
+		if !who.Route.IsZero() && !key.Routes.Allows(who.Route, who.Service) {
+			return problem.AccessDenied, true
 		}
 		_, code := d.Admit(&key, who.Address, now)
 		return code, code != ""

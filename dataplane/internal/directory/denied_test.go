@@ -23,7 +23,14 @@ func TestDeniedSaysWhatKeepsABearerOut(t *testing.T) {
 			Digest: sum[:], Id: key[:], Consumer: of[:], ExpiresAtMs: blockTime.UnixMilli(), Addresses: []string{"192.0.2.0/24"},
 		})
 	}
-	base := []*edgev1.EntryChange{consumer(t, 1, "app"), apiKey(t, 10, 1), apiKey(t, 11, 2), expiring(12)}
+	bound := func(n int) *edgev1.EntryChange {
+		sum, key, of, route := digestOf(n), idOf(n), idOf(1), idOf(70)
+		return keyEntry(t, &directoryv1.ApiKey{Digest: sum[:], Id: key[:], Consumer: of[:], Routes: [][]byte{route[:]}})
+	}
+	base := []*edgev1.EntryChange{consumer(t, 1, "app"), apiKey(t, 10, 1), apiKey(t, 11, 2), expiring(12), bound(13)}
+	using := func(n, route, service int) Bearer {
+		return Bearer{Digest: digestOf(n), Route: idOf(route), Service: idOf(service)}
+	}
 	key := func(n int) Bearer { return Bearer{Digest: digestOf(n), Address: home} }
 	far := key(12)
 	far.Address = netip.MustParseAddr("198.51.100.1")
@@ -44,6 +51,10 @@ func TestDeniedSaysWhatKeepsABearerOut(t *testing.T) {
 		"key before its expiry":      {who: key(12), at: -time.Millisecond},
 		"key at its expiry":          {who: key(12), want: problem.CredentialExpired},
 		"pinned key elsewhere":       {who: far, at: -time.Millisecond, want: problem.AddressNotAllowed},
+		"its route":                  {who: using(13, 70, 80)},
+		"its service":                {who: using(13, 80, 70)},
+		"another route":              {who: using(13, 71, 80), want: problem.AccessDenied},
+		"any route":                  {who: using(10, 71, 80)},
 		"suspended":                  {with: []*edgev1.EntryChange{consumerEntry(t, 1, &directoryv1.Consumer{Suspended: true})}, who: key(10), want: problem.ConsumerSuspended},
 		"suspended, no key":          {with: []*edgev1.EntryChange{consumerEntry(t, 1, &directoryv1.Consumer{Suspended: true})}, who: Bearer{Consumer: idOf(1)}, want: problem.ConsumerSuspended},
 		"blocked consumer":           {with: []*edgev1.EntryChange{blockedConsumer(t, 1, 1, 0)}, who: key(10), want: problem.Blocked},

@@ -29,12 +29,18 @@ type Key struct {
 	ExpiresMs int64
 	// Addresses are what it is pinned to; empty: nothing.
 	Addresses AddressSet
+	// Routes are what it may be used for; empty: everything.
+	Routes RouteSet
 
 	people *people // whom it proves is one of them, found when somebody asks; nil: assumed is who it is
 	number uint32
+	marks  marks
 
 	assumed id.ID
 }
+
+// Watched tells whether somebody wants to know from where the key is used.
+func (k *Key) Watched() bool { return k.marks&markWatched != 0 }
 
 // Consumer returns whom the key proves. The directory may not hold them.
 func (k *Key) Consumer() id.ID {
@@ -122,9 +128,13 @@ func (d *Directory) Key(sum apikey.Digest) (Key, bool) {
 		found.ExpiresMs = b.expires(place)
 	}
 	a := s.attributes.at(number(r[attributesAt:]))
-	found.Scopes, found.Addresses = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}
+	found.Scopes, found.Addresses, found.Routes, found.marks = ScopeSet{set: a.scopes}, AddressSet{set: a.addresses}, RouteSet{set: a.routes}, a.marks
 	return found, true
 }
+
+// Imported tells whether there may be keys that other systems made: only then can a text that hasn't the form of a key be one. It takes no
+// lock.
+func (d *Directory) Imported() bool { return d.state.Load().imported.Load() }
 
 // Consumer finds a consumer by id.
 func (d *Directory) Consumer(consumer id.ID) (*Consumer, bool) {

@@ -85,6 +85,12 @@ func (s *state) storedKey(l *line, at uint16) *directoryv1.ApiKey {
 	k := &directoryv1.ApiKey{Digest: sum[:], Id: l.id[:], Consumer: holder[:], ExpiresAtMs: l.expires}
 	a := s.attributes.at(l.attributes)
 	k.Scopes, k.Addresses = s.scopes.texts(a.scopeTexts), s.addresses.texts(a.addressTexts)
+	k.Watched, k.Imported = a.marks&markWatched != 0, a.marks&markImported != 0
+	if a.routeTexts != 0 {
+		for _, route := range idsOf([]byte(s.routes.contents[a.routeTexts])) {
+			k.Routes = append(k.Routes, route[:])
+		}
+	}
 	return k
 }
 

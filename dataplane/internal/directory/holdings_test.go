@@ -10,10 +10,10 @@ import (
 )
 
 func TestEntriesAreMadeAgainAsTheyCameSecretsAndTheFleetLeftOut(t *testing.T) {
-	sum, own, of := digestOf(1), idOf(1), idOf(2)
+	sum, own, of, route := digestOf(1), idOf(1), idOf(2), idOf(3)
 	odd := keyEntry(t, &directoryv1.ApiKey{
 		Digest: sum[:], Id: own[:], Consumer: of[:], Scopes: []string{"write", "read", "read"}, ExpiresAtMs: 17,
-		Addresses: []string{"192.0.2.7/24", "::ffff:10.0.0.0/104"},
+		Addresses: []string{"192.0.2.7/24", "::ffff:10.0.0.0/104"}, Watched: true, Imported: true, Routes: [][]byte{route[:], of[:], route[:]},
 	})
 	person := consumerEntry(t, 2, &directoryv1.Consumer{
 		Name: "shop", Labels: map[string]string{"b": "2", "a": "1", "c": "3"}, Metadata: map[string]string{"z": "", "y": "1"}, Suspended: true,

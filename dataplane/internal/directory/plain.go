@@ -21,6 +21,9 @@ const (
 	tagKeyScope     = 4<<3 | 2
 	tagKeyExpires   = 5 << 3
 	tagKeyAddress   = 6<<3 | 2
+	tagKeyWatched   = 7 << 3
+	tagKeyImported  = 8 << 3
+	tagKeyRoute     = 9<<3 | 2
 	tagConsumerID   = 1<<3 | 2
 	tagConsumerName = 2<<3 | 2
 	tagSuspended    = 5 << 3
@@ -59,6 +62,13 @@ func (f *fact) takePlainKey(k fields) (digest.Key, bool) {
 			return digest.Key{}, false
 		}
 		f.ranges, f.addresses = append(f.ranges, r), contentOf(f.addresses, address)
+	}
+	f.marks = marksOf(k.varint(tagKeyWatched) != 0, k.varint(tagKeyImported) != 0)
+	for route, more := k.bytes(tagKeyRoute); more; route, more = k.bytes(tagKeyRoute) {
+		if len(route) != len(id.ID{}) {
+			return digest.Key{}, false
+		}
+		f.routes = append(f.routes, route...)
 	}
 	if len(k.rest) > 0 || len(sum) != len(f.key) || len(own) != len(f.id) || len(holder) != len(f.holder) || int64(expires) < 0 {
 		return digest.Key{}, false

@@ -59,10 +59,11 @@ func (n *renumbering) attributesOf(before uint32) uint32 {
 	index, known := n.attributes[before]
 	if before != 0 && !known {
 		a := n.from.attributes.at(before)
-		both := a
-		both.scopeTexts = n.to.scopes.keep(&n.from.scopes, a.scopeTexts)
-		both.addressTexts = n.to.addresses.keep(&n.from.addresses, a.addressTexts)
-		index, _ = n.to.addAttributes(both) // there were as many before
+		all := a
+		all.scopeTexts = n.to.scopes.keep(&n.from.scopes, a.scopeTexts)
+		all.addressTexts = n.to.addresses.keep(&n.from.addresses, a.addressTexts)
+		all.routeTexts = n.to.routes.keep(&n.from.routes, a.routeTexts)
+		index, _ = n.to.addAttributes(all) // there were as many before
 		n.attributes[before] = index
 	}
 	return index

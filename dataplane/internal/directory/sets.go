@@ -1,8 +1,11 @@
 package directory
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
+
+	"github.com/sallyport/sallyport/proto/id"
 )
 
 // ScopeSet is what a credential may be used for: an immutable set, shared by all keys with the same
@@ -112,4 +115,55 @@ func plainRange(r netip.Prefix) netip.Prefix {
 		r = netip.PrefixFrom(r.Addr().Unmap(), r.Bits()-mapped)
 	}
 	return r.Masked()
+}
+
+// RouteSet is what an API key may be used for: routes, and services all of whose routes. It is an immutable set, shared by all keys with
+// the same. The zero value is empty, which for a key means that it isn't bound to any: ask Allows, not Contains, whether it may be used.
+type RouteSet struct{ set *routes }
+
+type routes struct{ sorted []id.ID }
+
+// linearRoutes is up to how many ids a walk is quicker than a binary search.
+const linearRoutes = 8
+
+// Empty tells whether nothing is in the set.
+func (s RouteSet) Empty() bool { return s.set == nil }
+
+// Contains tells whether a route or a service is in the set. It doesn't allocate.
+func (s RouteSet) Contains(routeOrService id.ID) bool {
+	switch {
+	case s.set == nil:
+		return false
+	case len(s.set.sorted) <= linearRoutes:
+		return slices.Contains(s.set.sorted, routeOrService)
+	default:
+		_, found := slices.BinarySearchFunc(s.set.sorted, routeOrService, compareIDs)
+		return found
+	}
+}
+
+// Allows tells whether a key bound to this set may be used for a route of a service: the set is empty, or contains either.
+func (s RouteSet) Allows(route, service id.ID) bool {
+	return s.set == nil || s.Contains(route) || s.Contains(service)
+}
+
+// NewRouteSet returns the set of the ids given. It shares nothing with the caller's slice.
+func NewRouteSet(ids ...id.ID) RouteSet {
+	if len(ids) == 0 {
+		return RouteSet{}
+	}
+	sorted := slices.Clone(ids)
+	slices.SortFunc(sorted, compareIDs)
+	return RouteSet{set: &routes{sorted: slices.Compact(sorted)}}
+}
+
+func compareIDs(a, b id.ID) int { return bytes.Compare(a[:], b[:]) }
+
+// idsOf returns the ids that a content consists of, one behind the other.
+func idsOf(content []byte) []id.ID {
+	ids := make([]id.ID, 0, len(content)/len(id.ID{}))
+	for rest := content; len(rest) >= len(id.ID{}); rest = rest[len(id.ID{}):] {
+		ids = append(ids, id.ID(rest))
+	}
+	return ids
 }

@@ -20,6 +20,8 @@ type state struct {
 	identity  atomic.Pointer[IdentityKeys]
 	scopes    interned[*scopes] // the writer's; readers find them by their attributes
 	addresses interned[*addresses]
+	routes    interned[*routes]
+	imported  atomic.Bool // there is, or was, a key that another system made
 
 	attributes interned[attributes]
 	head       atomic.Pointer[head]
@@ -39,6 +41,7 @@ func newState() *state {
 	s := &state{tree: new(digest.Tree)}
 	s.scopes.begin()
 	s.addresses.begin()
+	s.routes.begin()
 	s.attributes.begin()
 	s.peppers.Store(new(peppers))
 	return s

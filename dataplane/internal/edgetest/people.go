@@ -41,6 +41,12 @@ type Key struct {
 	Scopes    []string
 	Expires   time.Time
 	Addresses []netip.Prefix
+	// Routes are ids of routes and services that it is bound to.
+	Routes []id.ID
+	// Text is that of a key that another system made; "": it is made here.
+	Text string
+	// Watched says that somebody wants to know from where it is used.
+	Watched bool
 }
 
 // Key adds an API key of a consumer, whom it adds if need be, and returns its text.
@@ -50,11 +56,14 @@ func (e *Edge) Key(t testing.TB, consumer string, k Key) string {
 	if !known {
 		owner = e.Consumer(t, consumer, false)
 	}
-	made, err := apikey.Generate(rand.Reader, "test")
-	if err != nil {
-		t.Fatal(err)
+	text := k.Text
+	if text == "" {
+		made, err := apikey.Generate(rand.Reader, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = made.Reveal()
 	}
-	text := made.Reveal()
 	e.commit(t, KeyEntry(t, text, owner, k))
 	return text
 }
@@ -64,7 +73,10 @@ func KeyEntry(t testing.TB, text string, owner id.ID, k Key) *edgev1.EntryChange
 	t.Helper()
 	sum := Digest(t, text)
 	self := id.ID(sum[:16])
-	entry := &directoryv1.ApiKey{Digest: sum[:], Id: self[:], Consumer: owner[:], Scopes: k.Scopes}
+	entry := &directoryv1.ApiKey{Digest: sum[:], Id: self[:], Consumer: owner[:], Scopes: k.Scopes, Watched: k.Watched, Imported: k.Text != ""}
+	for _, route := range k.Routes {
+		entry.Routes = append(entry.Routes, route[:])
+	}
 	if !k.Expires.IsZero() {
 		entry.ExpiresAtMs = k.Expires.UnixMilli()
 	}

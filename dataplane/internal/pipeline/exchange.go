@@ -202,6 +202,8 @@ type Identity struct {
 	Password *directory.Password
 	// Scopes are what the credential may be used for.
 	Scopes directory.ScopeSet
+	// Watched says that somebody wants to know from where the credential is used.
+	Watched bool
 	// Issuer that vouches for the caller; zero: a credential of the gateway's own does.
 	Issuer id.ID
 	// Claims are what the issuer's token says; nil: there was none. They outlive the exchange.

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/tracing"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
 	"github.com/sallyport/sallyport/dataplane/internal/usage/spool"
+	"github.com/sallyport/sallyport/proto/apikey"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -197,6 +198,9 @@ func (p *Proxy) seat(ex *pipeline.Exchange) {
 	if ex.Identity.Known() {
 		caller.Digest, caller.Password, caller.Consumer = ex.Identity.Proof, ex.Identity.Password, ex.Identity.Consumer.ID
 	}
+	if caller.Digest != (apikey.Digest{}) && ex.Route != nil {
+		caller.Route, caller.Service = ex.Route.ID, ex.Route.Service
+	}
 	p.streams.Enter(&ex.Seat, ex.Stripe(), caller, ex.Now, ex.Abort.Func(), ex.Wire)
 }
 
@@ -257,7 +261,7 @@ func (p *Proxy) record(ex *pipeline.Exchange, now time.Time) {
 		Client:     ex.Client.Address,
 		Revision:   ex.Revision,
 		UpstreamUs: microseconds(ex.Upstream),
-		Sampled:    ex.Sampled, ShadowVerdict: string(ex.ShadowVerdict), Teller: (*told)(ex),
+		Sampled:    ex.Sampled, Watched: ex.Identity.Watched, ShadowVerdict: string(ex.ShadowVerdict), Teller: (*told)(ex),
 	}
 	if ex.Route != nil {
 		q.Route = ex.Route.ID

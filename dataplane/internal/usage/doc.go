@@ -23,8 +23,8 @@
 // clients may have seen them broken. Never less than what was seen, and never more than that and what was on its way. Single
 // requests wait in memory for the keeper: a kill costs those of the last tenth of a second, never their counts.
 //
-// Of single requests those that were refused are told of, those that the gateway has sampled, and some that a policy in shadow would
-// have refused, each as far as there is room ([Recorder.HasRoom]). How they were decided the gateway tells ([Teller]): neither queries nor the
+// Of single requests those that were refused are told of, those that the gateway has sampled, some that a policy in shadow would
+// have refused, and of a credential that is watched the first in a while from each address, each as far as there is room ([Recorder.HasRoom]). How they were decided the gateway tells ([Teller]): neither queries nor the
 // values of headers, but for two in which no key can be, and whatever has the form of a key is masked ([Cut]).
 //
 // A node that starts from a snapshot file counts before it has a name ([Ledger.Join]). Its batches are named after it, so none is made

@@ -21,11 +21,12 @@ const (
 	Refused       Reason = iota // it was refused; all are told of as long as there is room
 	Sampled                     // it is one of the sample of those that were let pass
 	ShadowRefused               // a policy in shadow would have refused it
+	Watched                     // its credential is watched, and wasn't told of from this address lately
 	reasons
 )
 
 // places bound the single requests that are kept of one round of the keeper, a tenth of a second.
-var places = [reasons]int32{Refused: 200, Sampled: 20, ShadowRefused: 20}
+var places = [reasons]int32{Refused: 200, Sampled: 20, ShadowRefused: 20, Watched: 20}
 
 const (
 	// maxText, maxMethod bound what of a request is kept of its texts.
@@ -41,6 +42,8 @@ type events struct {
 	taken   [reasons]atomic.Int32 // places, in this round
 	dropped atomic.Uint64
 
+	watch watch
+
 	mu   sync.Mutex
 	kept []*usagev1.Event
 }
@@ -55,6 +58,7 @@ func (e *events) offer(q *Request) {
 		}
 	case q.Sampled && e.admit(Sampled):
 	case q.ShadowVerdict != "" && e.admit(ShadowRefused):
+	case q.Watched && e.hasRoom(Watched) && e.watch.news(q) && e.admit(Watched):
 	default:
 		return
 	}
@@ -64,9 +68,12 @@ func (e *events) offer(q *Request) {
 	e.mu.Unlock()
 }
 
+// hasRoom tells whether there is a place.
+func (e *events) hasRoom(why Reason) bool { return e.taken[why].Load() < places[why] }
+
 // admit takes a place, if there is one.
 func (e *events) admit(why Reason) bool {
-	return e.taken[why].Load() < places[why] && e.taken[why].Add(1) <= places[why]
+	return e.hasRoom(why) && e.taken[why].Add(1) <= places[why]
 }
 
 // take moves out what was kept, and how many rejected requests weren't.

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,5 +114,60 @@ func TestASingleRequestIsToldOfWithoutItsQueryAndCut(t *testing.T) {
 	}
 	if event.GetConsumer() == nil || event.GetCredential() != nil {
 		t.Errorf("who called is told of as %v", event)
+	}
+}
+
+func TestAWatchedCredentialIsToldOfOnceInAWhileFromEachAddress(t *testing.T) {
+	ledger := Open(config(t, "", "boot"))
+	use := func(address string, minute int64) {
+		q := request(1)
+		q.Watched, q.Credential, q.Client, q.TimeMs = true, id.ID{7}, netip.MustParseAddr(address), minute*msPerMinute
+		ledger.Recorder().Record(3, q)
+	}
+	for range 10 {
+		use("192.0.2.1", 100)
+		use("192.0.2.2", 100)
+	}
+	use("192.0.2.1", 104)
+	use("192.0.2.1", 105)
+	ledger.Recorder().Record(3, request(1))
+	kept, dropped := ledger.recorder.events.take()
+	var from []string
+	for _, event := range kept {
+		address, _ := netip.AddrFromSlice(event.GetClient())
+		from = append(from, address.String())
+	}
+	if want := []string{"192.0.2.1", "192.0.2.2", "192.0.2.1"}; !slices.Equal(from, want) || dropped != 0 {
+		t.Errorf("told of from %v, want %v; %d dropped", from, want, dropped)
+	}
+}
+
+func TestWhatIsRememberedOfWatchedCredentialsIsBoundedAndNoneIsGivenUpWithoutHavingBeenToldOf(t *testing.T) {
+	ledger := Open(config(t, "", "boot"))
+	told := 0
+	for n := range 2*watchedPairs + 10 {
+		q := request(1)
+		q.Watched, q.Credential, q.Client = true, id.ID{7}, netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})
+		if ledger.Recorder().Record(3, q); n%int(places[Watched]) == int(places[Watched])-1 {
+			kept, _ := ledger.recorder.events.take()
+			told += len(kept)
+		}
+	}
+	kept, _ := ledger.recorder.events.take()
+	if told += len(kept); told != 2*watchedPairs+10 || len(ledger.recorder.events.watch.told) > watchedPairs {
+		t.Errorf("told of %d addresses of %d, and remembers %d", told, 2*watchedPairs+10, len(ledger.recorder.events.watch.told))
+	}
+	// Beyond the room of one round nothing is remembered that wasn't told of.
+	for n := range 2 * int(places[Watched]) {
+		q := request(1)
+		q.Watched, q.Credential, q.Client = true, id.ID{8}, netip.AddrFrom4([4]byte{10, 9, 9, byte(n)})
+		ledger.Recorder().Record(3, q)
+	}
+	late := request(1)
+	late.Watched, late.Credential, late.Client = true, id.ID{8}, netip.MustParseAddr("10.9.9.39")
+	ledger.recorder.events.take()
+	ledger.Recorder().Record(3, late)
+	if kept, _ := ledger.recorder.events.take(); len(kept) != 1 {
+		t.Error("an address for which there was no room isn't told of once there is")
 	}
 }

@@ -27,6 +27,8 @@ type Request struct {
 	Revision uint64
 	// ShadowVerdict is the code with which a policy in shadow would have refused; "": none would have.
 	ShadowVerdict string
+	// Watched says that somebody wants to know from where the credential is used.
+	Watched bool
 	// Sampled says that it is one to keep though it was allowed.
 	Sampled bool
 	// Teller knows how it was decided; nil: nobody does.
@@ -71,7 +73,7 @@ func (r *Recorder) Record(on uint32, q *Request) {
 
 // HasRoom tells whether a request would be kept for this reason if it were recorded now: whoever prepares what is told of it asks
 // before the effort.
-func (r *Recorder) HasRoom(why Reason) bool { return r.events.taken[why].Load() < places[why] }
+func (r *Recorder) HasRoom(why Reason) bool { return r.events.hasRoom(why) }
 
 func (s *stripe) spill(record *spool.Record) {
 	s.spilled.Add(1)

@@ -10,14 +10,24 @@ import (
 	"github.com/sallyport/sallyport/sdk/sallyport"
 )
 
-// do makes the request and prints the answer, indented, and to notes how many nodes have what was written. A
+// do makes the request, or requests, and prints the answer, indented, and to notes how many nodes have what was written. A
 // problem is returned as an error.
 func (c *call) do(ctx context.Context, out, notes io.Writer) error {
 	client, err := sallyport.New(c.base, c.token)
 	if err != nil {
 		return usageError(err.Error())
 	}
-	answer, err := sallyport.Raw(ctx, client, c.method, c.path, c.media, c.body)
+	for _, body := range append([][]byte{c.body}, c.more...) {
+		if err := c.ask(ctx, client, body, out, notes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask makes one request.
+func (c *call) ask(ctx context.Context, client *sallyport.ClientWithResponses, body []byte, out, notes io.Writer) error {
+	answer, err := sallyport.Raw(ctx, client, c.method, c.path, c.media, body)
 	if err != nil {
 		return err
 	}

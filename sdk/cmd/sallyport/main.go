@@ -39,7 +39,7 @@ func (e usageError) Error() string { return string(e) }
 
 // run is the command, with everything that it touches handed in.
 func run(ctx context.Context, args []string, env func(string) string, in io.Reader, out, notes io.Writer) error {
-	call, err := parse(args, env, in)
+	call, err := parse(args, env, in, notes)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 const usage = `Usage: sallyport [flags] <command> [arguments]
@@ -24,6 +25,8 @@ Commands:
   rollback <revision>                      bring a revision's configuration back
   status revisions|sequences <number>      print which nodes hold it
   revocation <collection> <id or name>     print the proof that api-keys, consumers or blocks let somebody in no more
+  import kong|apisix <file>                take over the API keys of another gateway's export, consumers included: by their SHA-256, so
+                                           that no key leaves this machine; what is there already is passed over
 
 A file of - is standard input. "environments", "users", "roles", "role-bindings", "access-tokens" and "policy-kinds" belong to no environment.
 "settings" is one object: get settings, put settings <file>, patch settings <file>.
@@ -31,6 +34,7 @@ A file of - is standard input. "environments", "users", "roles", "role-bindings"
 Flags:
   -environment name   environment to work in (SALLYPORT_ENVIRONMENT)
   -dry-run            print the plan and write nothing
+  -force              import also keys that are easily guessed, and keys that were revoked here
   -wait duration      wait until the nodes have the change, at most 60s, and say how many of them do
   -limit number       how many objects get prints of a list: at most 500, 50 by default
   -cursor text        where get goes on in a list: the next_cursor it printed last
@@ -60,12 +64,15 @@ type call struct {
 	path        string
 	media       string // "": no body
 	body        []byte
+	more        [][]byte // bodies of further requests, like this one
 }
 
 // parser reads arguments.
 type parser struct {
 	environment string
 	dryRun      bool
+	force       bool
+	notes       io.Writer
 	wait        string
 	limit       string
 	cursor      string
@@ -73,13 +80,14 @@ type parser struct {
 }
 
 // parse returns the request that the arguments ask for; nil when they ask for help.
-func parse(args []string, env func(string) string, in io.Reader) (*call, error) {
-	p := parser{in: in}
+func parse(args []string, env func(string) string, in io.Reader, notes io.Writer) (*call, error) {
+	p := parser{in: in, notes: notes}
 	c := &call{token: env("SALLYPORT_TOKEN")}
 	flags := flag.NewFlagSet("sallyport", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&p.environment, "environment", env("SALLYPORT_ENVIRONMENT"), "")
 	flags.BoolVar(&p.dryRun, "dry-run", false, "")
+	flags.BoolVar(&p.force, "force", false, "")
 	flags.StringVar(&p.wait, "wait", "", "")
 	flags.StringVar(&p.limit, "limit", "", "")
 	flags.StringVar(&p.cursor, "cursor", "", "")
@@ -113,12 +121,14 @@ func parse(args []string, env func(string) string, in io.Reader) (*call, error) 
 
 // command fills in the request of a command.
 func (p *parser) command(c *call, name string, args []string) error {
-	want := map[string]int{"create": 2, "put": 3, "patch": 3, "delete": 2, "apply": 1, "rollback": 1}
+	want := map[string]int{"create": 2, "put": 3, "patch": 3, "delete": 2, "apply": 1, "rollback": 1, "import": 2}
 	n, known := want[name]
 	if len(args) > 0 && singletons[args[0]] && (name == "put" || name == "patch") {
 		n--
 	}
 	switch {
+	case p.force && name != "import":
+		return usageError("-force is for import")
 	case name == "get" && (len(args) == 1 || len(args) == 2):
 		c.method = http.MethodGet
 		if err := p.target(c, args...); err != nil {
@@ -133,6 +143,8 @@ func (p *parser) command(c *call, name string, args []string) error {
 		return usageError("wrong number of arguments for " + name)
 	case !known:
 		return usageError(fmt.Sprintf("there is no command %q", name))
+	case name == "import":
+		return p.importKeys(c, args[0], args[1])
 	}
 	return p.write(c, name, args)
 }
@@ -158,17 +170,39 @@ func (p *parser) write(c *call, name string, args []string) error {
 	if err := p.target(c, target...); err != nil {
 		return err
 	}
-	dryRun := ""
-	if p.dryRun {
-		dryRun = "true"
-	}
-	c.path += query(map[string]string{"dry_run": dryRun, "wait": p.wait})
+	c.path += query(map[string]string{"dry_run": truth(p.dryRun), "wait": p.wait})
 	if file == "" {
 		return nil
 	}
 	var err error
 	c.body, err = p.read(file)
 	return err
+}
+
+// importKeys fills in the requests that take over the keys of an export.
+func (p *parser) importKeys(c *call, from, file string) error {
+	data, err := p.read(file)
+	if err != nil {
+		return err
+	}
+	bodies, err := importBodies(from, data, p.force, time.Now(), p.notes)
+	if err != nil {
+		return err
+	}
+	c.method, c.media, c.body, c.more = http.MethodPost, mediaJSON, bodies[0], bodies[1:]
+	if err := p.target(c, "api-keys", "import"); err != nil {
+		return err
+	}
+	c.path += query(map[string]string{"dry_run": truth(p.dryRun), "force": truth(p.force), "wait": p.wait})
+	return nil
+}
+
+// truth is a flag as a parameter's value.
+func truth(given bool) string {
+	if given {
+		return "true"
+	}
+	return ""
 }
 
 // target sets the path of a collection or object.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 var (
@@ -18,11 +19,17 @@ var (
 )
 
 const upsertApiKeys = `-- name: UpsertApiKeys :batchexec
-INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, prefix, last_four, rotated_to, entry_key, pepper, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, routes, retire_after_seconds, prefix, last_four,
+                      rotated_to, rotated_from, rotated_at, watched, imported, entry_key, pepper, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+        $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (environment, id) DO UPDATE
 SET name = excluded.name, labels = excluded.labels, description = excluded.description, scopes = excluded.scopes,
-    expires_at = excluded.expires_at, addresses = excluded.addresses, rotated_to = excluded.rotated_to, updated_at = excluded.updated_at
+    expires_at = excluded.expires_at, addresses = excluded.addresses, routes = excluded.routes, retire_after_seconds = excluded.retire_after_seconds,
+    rotated_requests = CASE WHEN excluded.rotated_at IS DISTINCT FROM api_keys.rotated_at
+        THEN coalesce((SELECT l.requests FROM credential_last_use l WHERE l.environment = $1 AND l.credential = $23::uuid), 0)
+        ELSE api_keys.rotated_requests END,
+    rotated_to = excluded.rotated_to, rotated_at = excluded.rotated_at, watched = excluded.watched, updated_at = excluded.updated_at
 `
 
 type UpsertApiKeysBatchResults struct {
@@ -32,24 +39,32 @@ type UpsertApiKeysBatchResults struct {
 }
 
 type UpsertApiKeysParams struct {
-	Environment string
-	ID          string
-	Name        string
-	Labels      []byte
-	Description string
-	Consumer    string
-	Scopes      []string
-	ExpiresAt   *time.Time
-	Addresses   []string
-	Prefix      string
-	LastFour    string
-	RotatedTo   string
-	EntryKey    []byte
-	Pepper      int32
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	Environment        string
+	ID                 string
+	Name               string
+	Labels             []byte
+	Description        string
+	Consumer           string
+	Scopes             []string
+	ExpiresAt          *time.Time
+	Addresses          []string
+	Routes             []string
+	RetireAfterSeconds int64
+	Prefix             string
+	LastFour           string
+	RotatedTo          string
+	RotatedFrom        string
+	RotatedAt          *time.Time
+	Watched            bool
+	Imported           bool
+	EntryKey           []byte
+	Pepper             int32
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+	Credential         pgtype.UUID
 }
 
+// When a key is rotated, how often it had been used by then is kept.
 func (q *Queries) UpsertApiKeys(ctx context.Context, arg []UpsertApiKeysParams) *UpsertApiKeysBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
@@ -63,13 +78,20 @@ func (q *Queries) UpsertApiKeys(ctx context.Context, arg []UpsertApiKeysParams) 
 			a.Scopes,
 			a.ExpiresAt,
 			a.Addresses,
+			a.Routes,
+			a.RetireAfterSeconds,
 			a.Prefix,
 			a.LastFour,
 			a.RotatedTo,
+			a.RotatedFrom,
+			a.RotatedAt,
+			a.Watched,
+			a.Imported,
 			a.EntryKey,
 			a.Pepper,
 			a.CreatedAt,
 			a.UpdatedAt,
+			a.Credential,
 		}
 		batch.Queue(upsertApiKeys, vals...)
 	}

@@ -145,7 +145,7 @@ func (q *Queries) DirectoryCounts(ctx context.Context, environment string) ([]Di
 }
 
 const findApiKey = `-- name: FindApiKey :one
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence, owners.team
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, api_keys.routes, api_keys.retire_after_seconds, api_keys.rotated_from, api_keys.rotated_at, api_keys.rotated_requests, api_keys.watched, api_keys.imported, directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
 JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
@@ -184,6 +184,13 @@ func (q *Queries) FindApiKey(ctx context.Context, arg FindApiKeyParams) (FindApi
 		&i.ApiKey.CreatedAt,
 		&i.ApiKey.UpdatedAt,
 		&i.ApiKey.Pepper,
+		&i.ApiKey.Routes,
+		&i.ApiKey.RetireAfterSeconds,
+		&i.ApiKey.RotatedFrom,
+		&i.ApiKey.RotatedAt,
+		&i.ApiKey.RotatedRequests,
+		&i.ApiKey.Watched,
+		&i.ApiKey.Imported,
 		&i.Hash,
 		&i.Sequence,
 		&i.Team,
@@ -268,7 +275,7 @@ func (q *Queries) FindSecret(ctx context.Context, arg FindSecretParams) (FindSec
 }
 
 const getApiKeys = `-- name: GetApiKeys :many
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence, owners.team
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, api_keys.routes, api_keys.retire_after_seconds, api_keys.rotated_from, api_keys.rotated_at, api_keys.rotated_requests, api_keys.watched, api_keys.imported, directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
 JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
@@ -313,6 +320,13 @@ func (q *Queries) GetApiKeys(ctx context.Context, arg GetApiKeysParams) ([]GetAp
 			&i.ApiKey.CreatedAt,
 			&i.ApiKey.UpdatedAt,
 			&i.ApiKey.Pepper,
+			&i.ApiKey.Routes,
+			&i.ApiKey.RetireAfterSeconds,
+			&i.ApiKey.RotatedFrom,
+			&i.ApiKey.RotatedAt,
+			&i.ApiKey.RotatedRequests,
+			&i.ApiKey.Watched,
+			&i.ApiKey.Imported,
 			&i.Hash,
 			&i.Sequence,
 			&i.Team,
@@ -934,7 +948,7 @@ func (q *Queries) ReleaseSecretNames(ctx context.Context, arg ReleaseSecretNames
 }
 
 const selectApiKeys = `-- name: SelectApiKeys :many
-SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, directory_entries.hash, directory_entries.sequence, owners.team
+SELECT api_keys.environment, api_keys.id, api_keys.name, api_keys.labels, api_keys.description, api_keys.consumer, api_keys.scopes, api_keys.expires_at, api_keys.addresses, api_keys.prefix, api_keys.last_four, api_keys.rotated_to, api_keys.entry_key, api_keys.created_at, api_keys.updated_at, api_keys.pepper, api_keys.routes, api_keys.retire_after_seconds, api_keys.rotated_from, api_keys.rotated_at, api_keys.rotated_requests, api_keys.watched, api_keys.imported, directory_entries.hash, directory_entries.sequence, owners.team
 FROM api_keys
 JOIN consumers owners ON owners.environment = api_keys.environment AND owners.id = api_keys.consumer
 JOIN directory_entries ON directory_entries.environment = api_keys.environment AND directory_entries.key = api_keys.entry_key
@@ -1009,6 +1023,13 @@ func (q *Queries) SelectApiKeys(ctx context.Context, arg SelectApiKeysParams) ([
 			&i.ApiKey.CreatedAt,
 			&i.ApiKey.UpdatedAt,
 			&i.ApiKey.Pepper,
+			&i.ApiKey.Routes,
+			&i.ApiKey.RetireAfterSeconds,
+			&i.ApiKey.RotatedFrom,
+			&i.ApiKey.RotatedAt,
+			&i.ApiKey.RotatedRequests,
+			&i.ApiKey.Watched,
+			&i.ApiKey.Imported,
 			&i.Hash,
 			&i.Sequence,
 			&i.Team,

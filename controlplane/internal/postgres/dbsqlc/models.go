@@ -25,22 +25,29 @@ type AccessToken struct {
 }
 
 type ApiKey struct {
-	Environment string
-	ID          string
-	Name        string
-	Labels      []byte
-	Description string
-	Consumer    string
-	Scopes      []string
-	ExpiresAt   *time.Time
-	Addresses   []string
-	Prefix      string
-	LastFour    string
-	RotatedTo   string
-	EntryKey    []byte
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Pepper      int32
+	Environment        string
+	ID                 string
+	Name               string
+	Labels             []byte
+	Description        string
+	Consumer           string
+	Scopes             []string
+	ExpiresAt          *time.Time
+	Addresses          []string
+	Prefix             string
+	LastFour           string
+	RotatedTo          string
+	EntryKey           []byte
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+	Pepper             int32
+	Routes             []string
+	RetireAfterSeconds int64
+	RotatedFrom        string
+	RotatedAt          *time.Time
+	RotatedRequests    int64
+	Watched            bool
+	Imported           bool
 }
 
 type AuditEvent struct {

@@ -135,11 +135,18 @@ SET name = excluded.name, labels = excluded.labels, description = excluded.descr
     suspended = excluded.suspended, entry_key = excluded.entry_key, updated_at = excluded.updated_at;
 
 -- name: UpsertApiKeys :batchexec
-INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, prefix, last_four, rotated_to, entry_key, pepper, created_at, updated_at)
-VALUES (@environment, @id, @name, @labels, @description, @consumer, @scopes, sqlc.narg(expires_at), @addresses, @prefix, @last_four, @rotated_to, @entry_key, @pepper, @created_at, @updated_at)
+-- When a key is rotated, how often it had been used by then is kept.
+INSERT INTO api_keys (environment, id, name, labels, description, consumer, scopes, expires_at, addresses, routes, retire_after_seconds, prefix, last_four,
+                      rotated_to, rotated_from, rotated_at, watched, imported, entry_key, pepper, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, @consumer, @scopes, sqlc.narg(expires_at), @addresses, @routes, @retire_after_seconds, @prefix, @last_four,
+        @rotated_to, @rotated_from, sqlc.narg(rotated_at), @watched, @imported, @entry_key, @pepper, @created_at, @updated_at)
 ON CONFLICT (environment, id) DO UPDATE
 SET name = excluded.name, labels = excluded.labels, description = excluded.description, scopes = excluded.scopes,
-    expires_at = excluded.expires_at, addresses = excluded.addresses, rotated_to = excluded.rotated_to, updated_at = excluded.updated_at;
+    expires_at = excluded.expires_at, addresses = excluded.addresses, routes = excluded.routes, retire_after_seconds = excluded.retire_after_seconds,
+    rotated_requests = CASE WHEN excluded.rotated_at IS DISTINCT FROM api_keys.rotated_at
+        THEN coalesce((SELECT l.requests FROM credential_last_use l WHERE l.environment = @environment AND l.credential = @credential::uuid), 0)
+        ELSE api_keys.rotated_requests END,
+    rotated_to = excluded.rotated_to, rotated_at = excluded.rotated_at, watched = excluded.watched, updated_at = excluded.updated_at;
 
 -- name: UpsertSecrets :batchexec
 INSERT INTO secrets (environment, id, name, labels, description, team, entry_key, created_at, updated_at)

@@ -58,10 +58,13 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 		return refused
 	}
 	who.Proof = proof
-	// Whoever lacks a scope is known all the same: the refusal counts under their name.
+	// Whoever lacks a scope, or asks for another route, is known all the same: the refusal counts under their name.
 	ex.Identify(who)
 	if !s.permits(key.Scopes) {
 		return ex.Reject(problem.ScopeMissing, "", "the key lacks a required scope")
+	}
+	if !key.Routes.Empty() && !reaches(ex, &key) {
+		return ex.Reject(problem.AccessDenied, "", "the key is for other routes")
 	}
 	if !ex.InShadow() {
 		s.hide(ex)
@@ -85,7 +88,7 @@ func (s *stage) find(ex *pipeline.Exchange) (string, *pipeline.Rejection) {
 
 // lookUp returns what is known of a key, and what the directory knows it by.
 func (s *stage) lookUp(ex *pipeline.Exchange, text string) (directory.Key, apikey.Digest, *pipeline.Rejection) {
-	if !apikey.Check(text) {
+	if !s.mayBeKey(text) {
 		return directory.Key{}, apikey.Digest{}, s.unknown(ex, text, "not of a key's form, or its checksum doesn't fit")
 	}
 	for _, pepper := range s.directory.Peppers() {
@@ -115,7 +118,7 @@ func (s *stage) prove(ex *pipeline.Exchange, key *directory.Key) (pipeline.Ident
 	consumer, denied := s.directory.Admit(key, ex.Client.Address, ex.Now)
 	switch denied {
 	case "":
-		return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes}, nil
+		return pipeline.Identity{Consumer: consumer, Credential: key.ID, Scopes: key.Scopes, Watched: key.Watched()}, nil
 	case problem.CredentialExpired:
 		return pipeline.Identity{}, s.unauthenticated(ex, denied, "", "expired key")
 	case problem.CredentialInvalid:
@@ -127,6 +130,36 @@ func (s *stage) prove(ex *pipeline.Exchange, key *directory.Key) (pipeline.Ident
 	default:
 		return pipeline.Identity{}, ex.Reject(denied, "", "the key or its consumer is blocked")
 	}
+}
+
+// mayBeKey tells whether a text is worth a look: it has the form of a key, or may be one that another system made.
+func (s *stage) mayBeKey(text string) bool {
+	return apikey.Check(text) || len(text) <= apikey.MaxImported && text != "" && s.directory.Imported()
+}
+
+// knows tells whether a text is a key that the directory holds.
+func (s *stage) knows(text string) bool {
+	for _, pepper := range s.directory.Peppers() {
+		if _, ok := s.directory.Key(pepper.Digest(text)); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// holdsImportedKey tells whether a field is an Authorization with a key that another system made, which only a look tells from what is the
+// upstream's.
+func (s *stage) holdsImportedKey(f pipeline.Field) bool {
+	if !pipeline.EqualFold(f.Name, "Authorization") {
+		return false
+	}
+	text := credentials(f.Value)
+	return s.mayBeKey(text) && s.knows(text)
+}
+
+// reaches tells whether a key that is bound to routes may be used for the request's. Where no route matched, it may be used for none.
+func reaches(ex *pipeline.Exchange, key *directory.Key) bool {
+	return ex.Route != nil && key.Routes.Allows(ex.Route.ID, ex.Route.Service)
 }
 
 // permits tells whether a key's scopes are all that the policy demands.
@@ -143,6 +176,7 @@ func (s *stage) permits(scopes directory.ScopeSet) bool {
 func (s *stage) hide(ex *pipeline.Exchange) {
 	for i := range s.places {
 		s.places[i].hide(ex)
+		s.hideImported(ex, &s.places[i])
 	}
 }
 
@@ -150,6 +184,14 @@ func (s *stage) hide(ex *pipeline.Exchange) {
 func (s *stage) Conceal(ex *pipeline.Exchange) {
 	for i := range s.places {
 		s.places[i].conceal(ex)
+		s.hideImported(ex, &s.places[i])
+	}
+}
+
+// hideImported takes keys that other systems made out of Authorization.
+func (s *stage) hideImported(ex *pipeline.Exchange, p *place) {
+	if p.sort == authorization && s.directory.Imported() {
+		ex.Request.Header.DeleteFunc(s.holdsImportedKey)
 	}
 }
 

@@ -280,7 +280,21 @@ type ApiKey struct {
 	// When it was last changed.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	// When it was last used, as far as nodes have reported; absent: never. It belongs to no version of the key.
-	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	LastUsedAt *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	// Ids of the routes, and of the services all of whose routes, that it may be used for; none: any. They may be gone: the key may be
+	// used for those that are left, and if none is, for nothing.
+	Routes []string `protobuf:"bytes,21,rep,name=routes,proto3" json:"routes,omitempty"`
+	// It is revoked once it wasn't used for this long, in whole seconds; absent: never. It is silent since it was last used or, if it
+	// never was, since it was made.
+	RetireAfterSilence *durationpb.Duration `protobuf:"bytes,22,opt,name=retire_after_silence,json=retireAfterSilence,proto3" json:"retire_after_silence,omitempty"`
+	// The key whose place it takes, if it was made by a rotation.
+	RotatedFrom string `protobuf:"bytes,23,opt,name=rotated_from,json=rotatedFrom,proto3" json:"rotated_from,omitempty"`
+	// When it was rotated.
+	RotatedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=rotated_at,json=rotatedAt,proto3" json:"rotated_at,omitempty"`
+	// Nodes tell from which addresses it is used, since it was rotated.
+	Watched bool `protobuf:"varint,25,opt,name=watched,proto3" json:"watched,omitempty"`
+	// Another system made it; its form is that system's.
+	Imported      bool `protobuf:"varint,26,opt,name=imported,proto3" json:"imported,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +439,48 @@ func (x *ApiKey) GetLastUsedAt() *timestamppb.Timestamp {
 		return x.LastUsedAt
 	}
 	return nil
+}
+
+func (x *ApiKey) GetRoutes() []string {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *ApiKey) GetRetireAfterSilence() *durationpb.Duration {
+	if x != nil {
+		return x.RetireAfterSilence
+	}
+	return nil
+}
+
+func (x *ApiKey) GetRotatedFrom() string {
+	if x != nil {
+		return x.RotatedFrom
+	}
+	return ""
+}
+
+func (x *ApiKey) GetRotatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RotatedAt
+	}
+	return nil
+}
+
+func (x *ApiKey) GetWatched() bool {
+	if x != nil {
+		return x.Watched
+	}
+	return false
+}
+
+func (x *ApiKey) GetImported() bool {
+	if x != nil {
+		return x.Imported
+	}
+	return false
 }
 
 // Password is a username and password that prove a consumer (HTTP Basic). The password is kept as a digest and shown to nobody, but for one
@@ -2628,7 +2684,7 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbf\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x84\t\n" +
 	"\x06ApiKey\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12>\n" +
@@ -2655,7 +2711,16 @@ const file_sallyport_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"updated_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x12D\n" +
 	"\flast_used_at\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\n" +
-	"lastUsedAt\x1a9\n" +
+	"lastUsedAt\x12\"\n" +
+	"\x06routes\x18\x15 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\x10@\x18\x01R\x06routes\x12a\n" +
+	"\x14retire_after_silence\x18\x16 \x01(\v2\x19.google.protobuf.DurationB\x14\xbaH\x11\xaa\x01\x0e\"\x06\b\x80\x86\xb0\x96\x012\x04\b\x80\xa3\x05R\x12retireAfterSilence\x123\n" +
+	"\frotated_from\x18\x17 \x01(\tB\x10\xaa\xbb\x18\f\n" +
+	"\bapi-keys(\x01R\vrotatedFrom\x12A\n" +
+	"\n" +
+	"rotated_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\trotatedAt\x12 \n" +
+	"\awatched\x18\x19 \x01(\bB\x06\xaa\xbb\x18\x02(\x01R\awatched\x12\"\n" +
+	"\bimported\x18\x1a \x01(\bB\x06\xaa\xbb\x18\x02(\x01R\bimported\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xca\x06\n" +
@@ -2959,50 +3024,52 @@ var file_sallyport_admin_v1_admin_proto_depIdxs = []int32{
 	31, // 7: sallyport.admin.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
 	31, // 8: sallyport.admin.v1.ApiKey.updated_at:type_name -> google.protobuf.Timestamp
 	31, // 9: sallyport.admin.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
-	28, // 10: sallyport.admin.v1.Password.labels:type_name -> sallyport.admin.v1.Password.LabelsEntry
-	31, // 11: sallyport.admin.v1.Password.expires_at:type_name -> google.protobuf.Timestamp
-	31, // 12: sallyport.admin.v1.Password.password_set_at:type_name -> google.protobuf.Timestamp
-	31, // 13: sallyport.admin.v1.Password.created_at:type_name -> google.protobuf.Timestamp
-	31, // 14: sallyport.admin.v1.Password.updated_at:type_name -> google.protobuf.Timestamp
-	32, // 15: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	31, // 16: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 17: sallyport.admin.v1.Secret.labels:type_name -> sallyport.admin.v1.Secret.LabelsEntry
-	31, // 18: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
-	31, // 19: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
-	31, // 20: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
-	31, // 21: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
-	33, // 22: sallyport.admin.v1.AccessToken.scope:type_name -> sallyport.admin.v1.TokenScope
-	31, // 23: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	31, // 24: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
-	31, // 25: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
-	31, // 26: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
-	31, // 27: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	30, // 28: sallyport.admin.v1.Node.labels:type_name -> sallyport.admin.v1.Node.LabelsEntry
-	31, // 29: sallyport.admin.v1.Node.started_at:type_name -> google.protobuf.Timestamp
-	31, // 30: sallyport.admin.v1.Node.left_at:type_name -> google.protobuf.Timestamp
-	31, // 31: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
-	11, // 32: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
-	12, // 33: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
-	31, // 34: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
-	34, // 35: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
-	34, // 36: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
-	13, // 37: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
-	35, // 38: sallyport.admin.v1.Diff.effects:type_name -> sallyport.admin.v1.Effect
-	34, // 39: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
-	15, // 40: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
-	13, // 41: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
-	18, // 42: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
-	35, // 43: sallyport.admin.v1.ChangesResponse.effects:type_name -> sallyport.admin.v1.Effect
-	34, // 44: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
-	31, // 45: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
-	34, // 46: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
-	23, // 47: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
-	24, // 48: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	32, // 10: sallyport.admin.v1.ApiKey.retire_after_silence:type_name -> google.protobuf.Duration
+	31, // 11: sallyport.admin.v1.ApiKey.rotated_at:type_name -> google.protobuf.Timestamp
+	28, // 12: sallyport.admin.v1.Password.labels:type_name -> sallyport.admin.v1.Password.LabelsEntry
+	31, // 13: sallyport.admin.v1.Password.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 14: sallyport.admin.v1.Password.password_set_at:type_name -> google.protobuf.Timestamp
+	31, // 15: sallyport.admin.v1.Password.created_at:type_name -> google.protobuf.Timestamp
+	31, // 16: sallyport.admin.v1.Password.updated_at:type_name -> google.protobuf.Timestamp
+	32, // 17: sallyport.admin.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
+	31, // 18: sallyport.admin.v1.RotateApiKeyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 19: sallyport.admin.v1.Secret.labels:type_name -> sallyport.admin.v1.Secret.LabelsEntry
+	31, // 20: sallyport.admin.v1.Secret.created_at:type_name -> google.protobuf.Timestamp
+	31, // 21: sallyport.admin.v1.Secret.updated_at:type_name -> google.protobuf.Timestamp
+	31, // 22: sallyport.admin.v1.AccessToken.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 23: sallyport.admin.v1.AccessToken.created_at:type_name -> google.protobuf.Timestamp
+	33, // 24: sallyport.admin.v1.AccessToken.scope:type_name -> sallyport.admin.v1.TokenScope
+	31, // 25: sallyport.admin.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 26: sallyport.admin.v1.JoinToken.created_at:type_name -> google.protobuf.Timestamp
+	31, // 27: sallyport.admin.v1.Node.enrolled_at:type_name -> google.protobuf.Timestamp
+	31, // 28: sallyport.admin.v1.Node.seen_at:type_name -> google.protobuf.Timestamp
+	31, // 29: sallyport.admin.v1.Node.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	30, // 30: sallyport.admin.v1.Node.labels:type_name -> sallyport.admin.v1.Node.LabelsEntry
+	31, // 31: sallyport.admin.v1.Node.started_at:type_name -> google.protobuf.Timestamp
+	31, // 32: sallyport.admin.v1.Node.left_at:type_name -> google.protobuf.Timestamp
+	31, // 33: sallyport.admin.v1.Revision.created_at:type_name -> google.protobuf.Timestamp
+	11, // 34: sallyport.admin.v1.RevisionStatus.nodes:type_name -> sallyport.admin.v1.NodeStatus
+	12, // 35: sallyport.admin.v1.NodeStatus.errors:type_name -> sallyport.admin.v1.NodeError
+	31, // 36: sallyport.admin.v1.NodeStatus.answered_at:type_name -> google.protobuf.Timestamp
+	34, // 37: sallyport.admin.v1.Change.before:type_name -> google.protobuf.Struct
+	34, // 38: sallyport.admin.v1.Change.after:type_name -> google.protobuf.Struct
+	13, // 39: sallyport.admin.v1.Diff.changes:type_name -> sallyport.admin.v1.Change
+	35, // 40: sallyport.admin.v1.Diff.effects:type_name -> sallyport.admin.v1.Effect
+	34, // 41: sallyport.admin.v1.Operation.body:type_name -> google.protobuf.Struct
+	15, // 42: sallyport.admin.v1.ChangesRequest.operations:type_name -> sallyport.admin.v1.Operation
+	13, // 43: sallyport.admin.v1.ChangesResponse.changes:type_name -> sallyport.admin.v1.Change
+	18, // 44: sallyport.admin.v1.ChangesResponse.results:type_name -> sallyport.admin.v1.OperationResult
+	35, // 45: sallyport.admin.v1.ChangesResponse.effects:type_name -> sallyport.admin.v1.Effect
+	34, // 46: sallyport.admin.v1.OperationResult.object:type_name -> google.protobuf.Struct
+	31, // 47: sallyport.admin.v1.UsageRow.time:type_name -> google.protobuf.Timestamp
+	34, // 48: sallyport.admin.v1.PolicyKind.schema:type_name -> google.protobuf.Struct
+	23, // 49: sallyport.admin.v1.Problem.errors:type_name -> sallyport.admin.v1.FieldError
+	24, // 50: sallyport.admin.v1.Problem.referrers:type_name -> sallyport.admin.v1.Referrer
+	51, // [51:51] is the sub-list for method output_type
+	51, // [51:51] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_admin_proto_init() }

@@ -316,7 +316,8 @@ func (x *AuditActor) GetRole() string {
 // AuditChange is what an event did to one object.
 type AuditChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "create", "update", "delete"; or the verb of an operation that changes no field.
+	// "create", "update", "delete"; the verb of an operation that changes no field; of an API key also "import", "rotate", "revoke", "leak" or
+	// "retire".
 	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
 	// Collection ("routes").
 	Collection string `protobuf:"bytes,2,opt,name=collection,proto3" json:"collection,omitempty"`

@@ -162,7 +162,7 @@ type Revocation struct {
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// Its name at the time.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked"; "recalled" when the database
+	// "deleted", "rotated", "expiry" (an earlier one), "suspended" or "blocked"; of an API key "revoked" (among many), "leaked" or "silent"; "recalled" when the database
 	// had lost it and a node held it.
 	Cause string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
 	// Who did it.

@@ -343,7 +343,13 @@ type ApiKey struct {
 	// Milliseconds since 1970 after which it is refused; 0: never.
 	ExpiresAtMs int64 `protobuf:"varint,5,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
 	// Address ranges (CIDR) it may be used from; none: any.
-	Addresses     []string `protobuf:"bytes,6,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Addresses []string `protobuf:"bytes,6,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Nodes tell from which addresses it is used: it was rotated, and somebody wants to know when it may end.
+	Watched bool `protobuf:"varint,7,opt,name=watched,proto3" json:"watched,omitempty"`
+	// Another system made it: it has neither the form nor the checksum of a key made here.
+	Imported bool `protobuf:"varint,8,opt,name=imported,proto3" json:"imported,omitempty"`
+	// Identifiers, 16 bytes each, of the routes, and of the services all of whose routes, that it may be used for; none: any.
+	Routes        [][]byte `protobuf:"bytes,9,rep,name=routes,proto3" json:"routes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,6 +422,27 @@ func (x *ApiKey) GetExpiresAtMs() int64 {
 func (x *ApiKey) GetAddresses() []string {
 	if x != nil {
 		return x.Addresses
+	}
+	return nil
+}
+
+func (x *ApiKey) GetWatched() bool {
+	if x != nil {
+		return x.Watched
+	}
+	return false
+}
+
+func (x *ApiKey) GetImported() bool {
+	if x != nil {
+		return x.Imported
+	}
+	return false
+}
+
+func (x *ApiKey) GetRoutes() [][]byte {
+	if x != nil {
+		return x.Routes
 	}
 	return nil
 }
@@ -1404,14 +1431,17 @@ const file_sallyport_directory_v1_directory_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x01\n" +
 	"\x06ApiKey\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12\x1a\n" +
 	"\bconsumer\x18\x03 \x01(\fR\bconsumer\x12\x16\n" +
 	"\x06scopes\x18\x04 \x03(\tR\x06scopes\x12\"\n" +
 	"\rexpires_at_ms\x18\x05 \x01(\x03R\vexpiresAtMs\x12\x1c\n" +
-	"\taddresses\x18\x06 \x03(\tR\taddresses\".\n" +
+	"\taddresses\x18\x06 \x03(\tR\taddresses\x12\x18\n" +
+	"\awatched\x18\a \x01(\bR\awatched\x12\x1a\n" +
+	"\bimported\x18\b \x01(\bR\bimported\x12\x16\n" +
+	"\x06routes\x18\t \x03(\fR\x06routes\".\n" +
 	"\x06Secret\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"8\n" +
