@@ -19,6 +19,7 @@ const (
 	kindBlock
 	kindFleet
 	kindTicketKeys
+	kindKeySet
 )
 
 // An API key's record is the rest of its digest, its id, the number of its consumer and the index of what it has in common with other

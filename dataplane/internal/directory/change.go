@@ -24,6 +24,7 @@ type Change struct {
 	peppers      *peppers
 	fleet        *Fleet
 	tickets      *TicketKeys
+	keySets      *keySets
 	tree         *digest.Tree
 }
 
@@ -73,5 +74,6 @@ func (c *Change) swap() {
 	s.peppers.Store(c.peppers)
 	s.fleet.Store(c.fleet)
 	s.tickets.Store(c.tickets)
+	s.keySets.Store(c.keySets)
 	s.tree = c.tree
 }

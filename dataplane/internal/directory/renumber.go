@@ -11,6 +11,7 @@ func (s *state) renumbered() *state {
 	n.to.blocks.Store(s.blocks.Load())
 	n.to.fleet.Store(s.fleet.Load())
 	n.to.tickets.Store(s.tickets.Load())
+	n.to.keySets.Store(s.keySets.Load())
 	n.to.tree = s.tree
 	for at := range uint16(digest.Buckets) {
 		l := &s.desk.before
@@ -40,7 +41,7 @@ func (n *renumbering) line(l *line) {
 		l.number, l.attributes = n.number(l.number), n.attributesOf(l.attributes)
 	case kindConsumer:
 		l.number = n.number(l.number)
-	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindKeySet:
 	}
 }
 

@@ -16,7 +16,8 @@ type state struct {
 	blocks    atomic.Pointer[blocks] // nil: none
 	fleet     atomic.Pointer[Fleet]
 	tickets   atomic.Pointer[TicketKeys]
-	scopes    interned[*scopes] // the writer's; readers find them by their attributes
+	keySets   atomic.Pointer[keySets] // nil: none
+	scopes    interned[*scopes]       // the writer's; readers find them by their attributes
 	addresses interned[*addresses]
 
 	attributes interned[attributes]

@@ -196,6 +196,8 @@ type Identity struct {
 	Scopes directory.ScopeSet
 	// Issuer that vouches for the caller; zero: a credential of the gateway's own does.
 	Issuer id.ID
+	// Token is what the directory is asked about while the exchange lasts; nil: no token proved the caller.
+	Token *directory.Token
 	// Claims are what the issuer's token says; nil: there was none. They outlive the exchange.
 	Claims *claims.Claims
 }

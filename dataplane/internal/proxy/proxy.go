@@ -191,7 +191,7 @@ func stale(ex *pipeline.Exchange) *pipeline.Rejection {
 func (p *Proxy) seat(ex *pipeline.Exchange) {
 	caller := directory.Bearer{Address: ex.Client.Address}
 	if ex.Identity.Known() {
-		caller.Digest, caller.Consumer = ex.Identity.Proof, ex.Identity.Consumer.ID
+		caller.Digest, caller.Consumer, caller.Token = ex.Identity.Proof, ex.Identity.Consumer.ID, ex.Identity.Token
 	}
 	p.streams.Enter(&ex.Seat, ex.Stripe(), caller, ex.Now, ex.Abort.Func(), ex.Wire)
 }
