@@ -155,6 +155,87 @@ func (e HypotheticalRequestScheme) Valid() bool {
 	}
 }
 
+// Defines values for IssuerFetchFrom.
+const (
+	Both    IssuerFetchFrom = "both"
+	Control IssuerFetchFrom = "control"
+	Edge    IssuerFetchFrom = "edge"
+)
+
+// Valid indicates whether the value is a known member of the IssuerFetchFrom enum.
+func (e IssuerFetchFrom) Valid() bool {
+	switch e {
+	case Both:
+		return true
+	case Control:
+		return true
+	case Edge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IssuerAlgorithms.
+const (
+	Eddsa IssuerAlgorithms = "eddsa"
+	Es256 IssuerAlgorithms = "es256"
+	Es384 IssuerAlgorithms = "es384"
+	Es512 IssuerAlgorithms = "es512"
+	Ps256 IssuerAlgorithms = "ps256"
+	Ps384 IssuerAlgorithms = "ps384"
+	Ps512 IssuerAlgorithms = "ps512"
+	Rs256 IssuerAlgorithms = "rs256"
+	Rs384 IssuerAlgorithms = "rs384"
+	Rs512 IssuerAlgorithms = "rs512"
+)
+
+// Valid indicates whether the value is a known member of the IssuerAlgorithms enum.
+func (e IssuerAlgorithms) Valid() bool {
+	switch e {
+	case Eddsa:
+		return true
+	case Es256:
+		return true
+	case Es384:
+		return true
+	case Es512:
+		return true
+	case Ps256:
+		return true
+	case Ps384:
+		return true
+	case Ps512:
+		return true
+	case Rs256:
+		return true
+	case Rs384:
+		return true
+	case Rs512:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IssuerProfile.
+const (
+	IssuerProfileAccessToken IssuerProfile = "access_token"
+	IssuerProfileJwt         IssuerProfile = "jwt"
+)
+
+// Valid indicates whether the value is a known member of the IssuerProfile enum.
+func (e IssuerProfile) Valid() bool {
+	switch e {
+	case IssuerProfileAccessToken:
+		return true
+	case IssuerProfileJwt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationAction.
 const (
 	Create OperationAction = "create"
@@ -410,6 +491,21 @@ const (
 func (e PutGuardrailParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutGuardrailParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutIssuerParamsIfNoneMatch.
+const (
+	PutIssuerParamsIfNoneMatchAsterisk PutIssuerParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutIssuerParamsIfNoneMatch enum.
+func (e PutIssuerParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutIssuerParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -959,7 +1055,7 @@ type Block struct {
 	// Description Why it was made, in words.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Consumer Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key` and `address_range` is given, and can't be changed.
+	// Consumer Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key`, `address_range`, `token` and `subject` is given, and can't be changed.
 	Consumer string `json:"consumer,omitempty,omitzero"`
 
 	// APIKey API key that it is about.
@@ -967,6 +1063,12 @@ type Block struct {
 
 	// AddressRange Client addresses (CIDR) that it is about: they are refused on every route, public ones too.
 	AddressRange string `json:"address_range,omitempty,omitzero"`
+
+	// Token IssuedToken names a token by what its issuer calls it.
+	Token IssuedToken `json:"token,omitempty,omitzero"`
+
+	// Subject IssuedSubject names whom an issuer's tokens speak of.
+	Subject IssuedSubject `json:"subject,omitempty,omitzero"`
 
 	// ExpiresAt From when it blocks nobody; absent: never.
 	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
@@ -1179,6 +1281,21 @@ type ConsumerList struct {
 	NextCursor NextCursor `json:"next_cursor"`
 }
 
+// ConsumerMapping ConsumerMapping says which consumer the bearer of a token is.
+type ConsumerMapping struct {
+	// NameClaim A claim (or a path into one) holds the consumer's name.
+	NameClaim string `json:"name_claim,omitempty,omitzero"`
+
+	// IDClaim A claim (or a path into one) holds the consumer's id ("con_…").
+	IDClaim string `json:"id_claim,omitempty,omitzero"`
+
+	// Consumer Every bearer is this consumer.
+	Consumer string `json:"consumer,omitempty,omitzero"`
+
+	// Otherwise Bearers whose claim names no consumer are this one; absent: they are refused.
+	Otherwise string `json:"otherwise,omitempty,omitzero"`
+}
+
 // Diff Diff is what changed between two revisions.
 type Diff struct {
 	// From From this revision.
@@ -1192,6 +1309,12 @@ type Diff struct {
 
 	// Effects What it means for callers, the gravest first.
 	Effects []Effect `json:"effects,omitempty,omitzero"`
+}
+
+// Discovery Discovery finds an issuer's JWKS by its discovery document.
+type Discovery struct {
+	// URL Address of the document; absent: the issuer's own, with /.well-known/openid-configuration behind it. The document must name the issuer to the letter.
+	URL string `json:"url,omitempty,omitzero"`
 }
 
 // Effect Effect is what a change of the configuration means for those who call the routes.
@@ -1801,6 +1924,107 @@ type HypotheticalRequestProtocol string
 
 // HypotheticalRequestScheme "http", which is the default, or "https": whether the client speaks TLS to the edge.
 type HypotheticalRequestScheme string
+
+// IssuedSubject IssuedSubject names whom an issuer's tokens speak of.
+type IssuedSubject struct {
+	// Issuer Issuer, by name or id.
+	Issuer string `json:"issuer"`
+
+	// Subject Their claim "sub".
+	Subject string `json:"subject"`
+}
+
+// IssuedToken IssuedToken names a token by what its issuer calls it.
+type IssuedToken struct {
+	// Issuer Issuer, by name or id.
+	Issuer string `json:"issuer"`
+
+	// ID Its claim "jti".
+	ID string `json:"id"`
+}
+
+// Issuer Issuer is an OAuth 2 or OpenID Connect token issuer that is trusted: what its tokens must look like, where its keys come from, and whom they speak of. The keys themselves are the directory's: no revision holds them, and none brings one back.
+type Issuer struct {
+	// ID Identifier, set by the server ("iss_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's issuers.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Description What this issuer is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Issuer What its tokens say in "iss", to the letter.
+	Issuer string `json:"issuer"`
+
+	// Discovery Discovery finds an issuer's JWKS by its discovery document.
+	Discovery Discovery `json:"discovery,omitempty,omitzero"`
+
+	// JwksURL From a JWKS (RFC 7517) at this address.
+	JwksURL string `json:"jwks_url,omitempty,omitzero"`
+
+	// Jwks From here: a JWKS with public keys, as JSON.
+	Jwks string `json:"jwks,omitempty,omitzero"`
+
+	// FetchFrom Who fetches the keys.
+	FetchFrom *IssuerFetchFrom `json:"fetch_from,omitempty"`
+
+	// RefreshInterval How often the keys are looked at. A key that the issuer takes back is dead that much later, at the latest.
+	//
+	// Examples: 250ms, 1m30s
+	RefreshInterval *string `json:"refresh_interval,omitempty"`
+
+	// Authorities Certificates in PEM of the authorities that its servers' certificates come from; none: those that the system trusts.
+	Authorities string `json:"authorities,omitempty,omitzero"`
+
+	// Audiences A token must be meant for at least one of these ("aud"). A policy can narrow them down.
+	Audiences []string `json:"audiences"`
+
+	// Algorithms Algorithms that tokens may be signed by (RFC 7518, RFC 8037); none: RS256, ES256 and EdDSA.
+	Algorithms []IssuerAlgorithms `json:"algorithms,omitempty,omitzero"`
+
+	// ClockSkew By how much the issuer's clock may be off.
+	//
+	// Examples: 250ms, 1m30s
+	ClockSkew *string `json:"clock_skew,omitempty"`
+
+	// MaxLifetime A token that lives longer than this, from "iat" to "exp", is refused; absent: any life is good.
+	//
+	// Examples: 250ms, 1m30s
+	MaxLifetime string `json:"max_lifetime,omitempty,omitzero"`
+
+	// RequiredClaims Claims that a token must have, besides "iss", "aud" and "exp". A name may be a path: "realm_access.roles".
+	RequiredClaims []string `json:"required_claims,omitempty,omitzero"`
+
+	// Profile What kind of token is taken.
+	Profile *IssuerProfile `json:"profile,omitempty"`
+
+	// ScopeClaims Claims that hold scopes, as a list or as words of a text; the first that a token has counts. None: "scope", then "scp".
+	ScopeClaims []string `json:"scope_claims,omitempty,omitzero"`
+
+	// Consumer ConsumerMapping says which consumer the bearer of a token is.
+	Consumer ConsumerMapping `json:"consumer"`
+}
+
+// IssuerFetchFrom Who fetches the keys.
+type IssuerFetchFrom string
+
+// IssuerAlgorithms defines model for Issuer.Algorithms.
+type IssuerAlgorithms string
+
+// IssuerProfile What kind of token is taken.
+type IssuerProfile string
+
+// IssuerList A page of issuers.
+type IssuerList struct {
+	Data []Issuer `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
+}
 
 // JoinToken JoinToken lets edge nodes enrol in an environment.
 type JoinToken struct {
@@ -4005,6 +4229,103 @@ type PutGuardrailParams struct {
 // PutGuardrailParamsIfNoneMatch defines parameters for PutGuardrail.
 type PutGuardrailParamsIfNoneMatch string
 
+// ListIssuersParams defines parameters for ListIssuers.
+type ListIssuersParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// CreateIssuerParams defines parameters for CreateIssuer.
+type CreateIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// DeleteIssuerParams defines parameters for DeleteIssuer.
+type DeleteIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PatchIssuerApplicationMergePatchPlusJSONBody defines parameters for PatchIssuer.
+type PatchIssuerApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// PatchIssuerParams defines parameters for PatchIssuer.
+type PatchIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutIssuerParams defines parameters for PutIssuer.
+type PutIssuerParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: the object must not exist yet; otherwise the answer is 412.
+	IfNoneMatch *PutIssuerParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutIssuerParamsIfNoneMatch defines parameters for PutIssuer.
+type PutIssuerParamsIfNoneMatch string
+
 // ListJoinTokensParams defines parameters for ListJoinTokens.
 type ListJoinTokensParams struct {
 	// Limit How many objects a page holds at most.
@@ -4817,6 +5138,15 @@ type PatchGuardrailApplicationMergePatchPlusJSONRequestBody = PatchGuardrailAppl
 // PutGuardrailJSONRequestBody defines body for PutGuardrail for application/json ContentType.
 type PutGuardrailJSONRequestBody = Guardrail
 
+// CreateIssuerJSONRequestBody defines body for CreateIssuer for application/json ContentType.
+type CreateIssuerJSONRequestBody = Issuer
+
+// PatchIssuerApplicationMergePatchPlusJSONRequestBody defines body for PatchIssuer for application/merge-patch+json ContentType.
+type PatchIssuerApplicationMergePatchPlusJSONRequestBody = PatchIssuerApplicationMergePatchPlusJSONBody
+
+// PutIssuerJSONRequestBody defines body for PutIssuer for application/json ContentType.
+type PutIssuerJSONRequestBody = Issuer
+
 // CreateJoinTokenJSONRequestBody defines body for CreateJoinToken for application/json ContentType.
 type CreateJoinTokenJSONRequestBody = JoinToken
 
@@ -5535,6 +5865,75 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 	PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListIssuers List issuers
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+	ListIssuers(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIssuerWithBody Create an issuer
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuerWithBody(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIssuer Create an issuer
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuer(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteIssuer Delete an issuer
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+	DeleteIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIssuer Read an issuer
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+	GetIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIssuerWithBody Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIssuerWithApplicationMergePatchPlusJSONBody Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutIssuerWithBody Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutIssuer Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJoinTokens List join tokens
 	//
@@ -7747,6 +8146,165 @@ func (c *Client) PutGuardrailWithBody(ctx context.Context, environment Environme
 // Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 func (c *Client) PutGuardrail(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutGuardrailRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListIssuers List issuers
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+func (c *Client) ListIssuers(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListIssuersRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIssuerWithBody Create an issuer
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *Client) CreateIssuerWithBody(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIssuerRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIssuer Create an issuer
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *Client) CreateIssuer(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIssuerRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteIssuer Delete an issuer
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+func (c *Client) DeleteIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteIssuerRequest(c.Server, environment, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIssuer Read an issuer
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+func (c *Client) GetIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIssuerRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIssuerWithBody Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *Client) PatchIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIssuerRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIssuerWithApplicationMergePatchPlusJSONBody Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *Client) PatchIssuerWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIssuerRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutIssuerWithBody Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *Client) PutIssuerWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutIssuerRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutIssuer Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *Client) PutIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutIssuerRequest(c.Server, environment, key, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -14202,6 +14760,600 @@ func NewPutGuardrailRequestWithBody(server string, environment EnvironmentKey, k
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/environments/%s/guardrails/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListIssuersRequest constructs an http.Request for the ListIssuers method
+func NewListIssuersRequest(server string, environment EnvironmentKey, params *ListIssuersParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateIssuerRequest calls the generic CreateIssuer builder with application/json body
+func NewCreateIssuerRequest(server string, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateIssuerRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewCreateIssuerRequestWithBody constructs an http.Request for the CreateIssuer method, with any body, and a specified content type
+func NewCreateIssuerRequestWithBody(server string, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteIssuerRequest constructs an http.Request for the DeleteIssuer method
+func NewDeleteIssuerRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetIssuerRequest constructs an http.Request for the GetIssuer method
+func NewGetIssuerRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchIssuerRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchIssuer builder with application/merge-patch+json body
+func NewPatchIssuerRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchIssuerRequestWithBody(server, environment, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchIssuerRequestWithBody constructs an http.Request for the PatchIssuer method, with any body, and a specified content type
+func NewPatchIssuerRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutIssuerRequest calls the generic PutIssuer builder with application/json body
+func NewPutIssuerRequest(server string, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutIssuerRequestWithBody(server, environment, key, params, "application/json", bodyReader)
+}
+
+// NewPutIssuerRequestWithBody constructs an http.Request for the PutIssuer method, with any body, and a specified content type
+func NewPutIssuerRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -21357,6 +22509,81 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/guardrails/{key} (the `PutGuardrail` operationId).
 	PutGuardrailWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutGuardrailParams, body PutGuardrailJSONRequestBody, reqEditors ...RequestEditorFn) (*PutGuardrailResponse, error)
 
+	// ListIssuersWithResponse List issuers
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+	ListIssuersWithResponse(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*ListIssuersResponse, error)
+
+	// CreateIssuerWithBodyWithResponse Create an issuer
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error)
+
+	// CreateIssuerWithResponse Create an issuer
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+	CreateIssuerWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error)
+
+	// DeleteIssuerWithResponse Delete an issuer
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+	DeleteIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*DeleteIssuerResponse, error)
+
+	// GetIssuerWithResponse Read an issuer
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+	GetIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerResponse, error)
+
+	// PatchIssuerWithBodyWithResponse Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error)
+
+	// PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of an issuer
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+	PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error)
+
+	// PutIssuerWithBodyWithResponse Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error)
+
+	// PutIssuerWithResponse Create or replace an issuer
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+	PutIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error)
+
 	// ListJoinTokensWithResponse List join tokens
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -25396,6 +26623,378 @@ func (r PutGuardrailResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutGuardrailResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListIssuersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IssuerList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListIssuersResponse) GetJSON200() *IssuerList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListIssuersResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListIssuersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListIssuersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListIssuersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListIssuersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateIssuerResponse201Headers the declared response headers of an HTTP 201 response for CreateIssuer
+type CreateIssuerResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type CreateIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Issuer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateIssuerResponse201Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r CreateIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateIssuerResponse) GetJSON201() *Issuer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteIssuerResponse204Headers the declared response headers of an HTTP 204 response for DeleteIssuer
+type DeleteIssuerResponse204Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type DeleteIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteIssuerResponse204Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r DeleteIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetIssuerResponse200Headers the declared response headers of an HTTP 200 response for GetIssuer
+type GetIssuerResponse200Headers struct {
+	ETag string
+}
+
+type GetIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Issuer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetIssuerResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetIssuerResponse) GetJSON200() *Issuer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchIssuerResponse200Headers the declared response headers of an HTTP 200 response for PatchIssuer
+type PatchIssuerResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PatchIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Issuer
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchIssuerResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchIssuerResponse) GetJSON200() *Issuer {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PatchIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutIssuerResponse200Headers the declared response headers of an HTTP 200 response for PutIssuer
+type PutIssuerResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+// PutIssuerResponse201Headers the declared response headers of an HTTP 201 response for PutIssuer
+type PutIssuerResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PutIssuerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Issuer
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Issuer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutIssuerResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutIssuerResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutIssuerResponse) GetJSON200() *Issuer {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PutIssuerResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutIssuerResponse) GetJSON201() *Issuer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutIssuerResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutIssuerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutIssuerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutIssuerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutIssuerResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -31644,6 +33243,135 @@ func (c *ClientWithResponses) PutGuardrailWithResponse(ctx context.Context, envi
 	return ParsePutGuardrailResponse(rsp)
 }
 
+// ListIssuersWithResponse List issuers
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers (the `ListIssuers` operationId).
+func (c *ClientWithResponses) ListIssuersWithResponse(ctx context.Context, environment EnvironmentKey, params *ListIssuersParams, reqEditors ...RequestEditorFn) (*ListIssuersResponse, error) {
+	rsp, err := c.ListIssuers(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListIssuersResponse(rsp)
+}
+
+// CreateIssuerWithBodyWithResponse Create an issuer
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *ClientWithResponses) CreateIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error) {
+	rsp, err := c.CreateIssuerWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIssuerResponse(rsp)
+}
+
+// CreateIssuerWithResponse Create an issuer
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers (the `CreateIssuer` operationId).
+func (c *ClientWithResponses) CreateIssuerWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateIssuerParams, body CreateIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIssuerResponse, error) {
+	rsp, err := c.CreateIssuer(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIssuerResponse(rsp)
+}
+
+// DeleteIssuerWithResponse Delete an issuer
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/issuers/{key} (the `DeleteIssuer` operationId).
+func (c *ClientWithResponses) DeleteIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteIssuerParams, reqEditors ...RequestEditorFn) (*DeleteIssuerResponse, error) {
+	rsp, err := c.DeleteIssuer(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteIssuerResponse(rsp)
+}
+
+// GetIssuerWithResponse Read an issuer
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key} (the `GetIssuer` operationId).
+func (c *ClientWithResponses) GetIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerResponse, error) {
+	rsp, err := c.GetIssuer(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIssuerResponse(rsp)
+}
+
+// PatchIssuerWithBodyWithResponse Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *ClientWithResponses) PatchIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error) {
+	rsp, err := c.PatchIssuerWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIssuerResponse(rsp)
+}
+
+// PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of an issuer
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/issuers/{key} (the `PatchIssuer` operationId).
+func (c *ClientWithResponses) PatchIssuerWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchIssuerParams, body PatchIssuerApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIssuerResponse, error) {
+	rsp, err := c.PatchIssuerWithApplicationMergePatchPlusJSONBody(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIssuerResponse(rsp)
+}
+
+// PutIssuerWithBodyWithResponse Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *ClientWithResponses) PutIssuerWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error) {
+	rsp, err := c.PutIssuerWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutIssuerResponse(rsp)
+}
+
+// PutIssuerWithResponse Create or replace an issuer
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
+func (c *ClientWithResponses) PutIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error) {
+	rsp, err := c.PutIssuer(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutIssuerResponse(rsp)
+}
+
 // ListJoinTokensWithResponse List join tokens
 //
 // Returns a wrapper object for the known response body format(s).
@@ -36322,6 +38050,408 @@ func ParsePutGuardrailResponse(rsp *http.Response) (*PutGuardrailResponse, error
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers PutGuardrailResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListIssuersResponse parses an HTTP response from a ListIssuersWithResponse call
+func ParseListIssuersResponse(rsp *http.Response) (*ListIssuersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListIssuersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IssuerList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateIssuerResponse parses an HTTP response from a CreateIssuerWithResponse call
+func ParseCreateIssuerResponse(rsp *http.Response) (*CreateIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateIssuerResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteIssuerResponse parses an HTTP response from a DeleteIssuerWithResponse call
+func ParseDeleteIssuerResponse(rsp *http.Response) (*DeleteIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteIssuerResponse204Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetIssuerResponse parses an HTTP response from a GetIssuerWithResponse call
+func ParseGetIssuerResponse(rsp *http.Response) (*GetIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetIssuerResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchIssuerResponse parses an HTTP response from a PatchIssuerWithResponse call
+func ParsePatchIssuerResponse(rsp *http.Response) (*PatchIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchIssuerResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutIssuerResponse parses an HTTP response from a PutIssuerWithResponse call
+func ParsePutIssuerResponse(rsp *http.Response) (*PutIssuerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutIssuerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Issuer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutIssuerResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutIssuerResponse201Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

@@ -52,21 +52,25 @@ func (w *writing) lackingNodes(ctx context.Context, capability uint32) ([]Lackin
 // checkRowCapability is checkCapability for the directory. A node that doesn't know an entry refuses all that comes with it and behind it,
 // revocations too, until it is updated: only the author can weigh that against what the entry is for.
 func (w *writing) checkRowCapability(ctx context.Context, s *row) error {
-	if s.t.Capability == 0 || s.before != nil || s.message == nil {
+	if s.before != nil || s.message == nil {
 		return nil
 	}
-	nodes, err := w.lackingNodes(ctx, s.t.Capability)
+	needed := s.t.Needs(s.message)
+	if needed == 0 {
+		return nil
+	}
+	nodes, err := w.lackingNodes(ctx, needed)
 	if err != nil || len(nodes) == 0 {
 		return err
 	}
-	detail := fmt.Sprintf("a %s needs capability %d, which these nodes lack: %s; they would hear of no revocation behind it", s.t.Singular, s.t.Capability, names(nodes))
+	detail := fmt.Sprintf("a %s needs capability %d, which these nodes lack: %s; they would hear of no revocation behind it", s.t.Singular, needed, names(nodes))
 	if w.batch.Force || w.batch.DryRun {
 		w.notes = append(w.notes, "Made by force alone: "+detail+".")
 		return nil
 	}
 	w.refusals.Add(catalog.Refusal{Code: problem.CapabilityMissing, Violation: problem.Violation{
 		Pointer: s.origin.Body, Code: string(problem.CapabilityMissing),
-		Detail: detail + "; update or disable them, or write with force=true", Allowed: fmt.Sprintf("nodes of capability %d", s.t.Capability),
+		Detail: detail + "; update or disable them, or write with force=true", Allowed: fmt.Sprintf("nodes of capability %d", needed),
 	}})
 	return nil
 }
