@@ -5,19 +5,28 @@
 package claims
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/sallyport/sallyport/proto/resource/jsontree"
 )
 
-// registered are the names that decide whether a token is good (RFC 7519, section 4.1). One of them in other letters is a token that two
-// readers read in two ways.
-var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}
+// registered are the names that decide whether a token is good (RFC 7519, section 4.1), and for whom and for what (RFC 9068, section 2.2).
+// One of them in other letters is a token that two readers read in two ways.
+var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope"}
 
-var errNoObject = errors.New("the claims are no object")
+// MaxValues is how many values the claims may have, in all depths. Each takes a hundred bytes of memory and as few as two of a token, which
+// is read before it is known who signed it.
+const MaxValues = 2048
+
+var (
+	errNoObject = errors.New("claims: they are no object")
+	errTooMany  = fmt.Errorf("claims: more than %d values", MaxValues)
+)
 
 // Claims are what a token says. They are immutable. A nil *Claims says nothing.
 type Claims struct{ root jsontree.Value }
@@ -25,6 +34,9 @@ type Claims struct{ root jsontree.Value }
 // Parse reads the claims out of a token's payload. It refuses what isn't a JSON object, names given twice at any depth, text that isn't
 // Unicode, nesting beyond [jsontree.MaxDepth], and registered names in other letters ("EXP").
 func Parse(payload []byte) (*Claims, error) {
+	if mostValues(payload) > MaxValues {
+		return nil, errTooMany
+	}
 	root, violations, err := jsontree.Parse(payload)
 	switch {
 	case err != nil:
@@ -43,6 +55,12 @@ func Parse(payload []byte) (*Claims, error) {
 		}
 	}
 	return &Claims{root: root}, nil
+}
+
+// mostValues is how many values a document can have: one that is all, one behind each comma, and the first of each list and object. Commas
+// in texts count too, which is why the bound is a wide one.
+func mostValues(document []byte) int {
+	return 1 + bytes.Count(document, []byte{','}) + bytes.Count(document, []byte{'['}) + bytes.Count(document, []byte{'{'})
 }
 
 // Get returns the claim of a name; nil: there is none.
@@ -68,6 +86,28 @@ func (c *Claims) Text(name string) string {
 	}
 	return ""
 }
+
+// Size is how many bytes of memory the claims take, as close as the allocator lets one know.
+func (c *Claims) Size() int {
+	if c == nil {
+		return 0
+	}
+	return int(unsafe.Sizeof(*c)) + sizeBelow(&c.root)
+}
+
+func sizeBelow(v *jsontree.Value) int {
+	size := textSize(v.Text) + cap(v.Items)*int(unsafe.Sizeof(jsontree.Value{})) + cap(v.Members)*int(unsafe.Sizeof(jsontree.Member{}))
+	for i := range v.Items {
+		size += sizeBelow(&v.Items[i])
+	}
+	for i := range v.Members {
+		size += textSize(v.Members[i].Name) + sizeBelow(&v.Members[i].Value)
+	}
+	return size
+}
+
+// textSize is the size of a text as it is allocated: in steps, the first of which suit all.
+func textSize(text string) int { return (len(text) + 15) &^ 15 }
 
 // Issuer, Subject and TokenID are the claims "iss", "sub" and "jti"; "": there is none.
 func (c *Claims) Issuer() string  { return c.Text("iss") }
