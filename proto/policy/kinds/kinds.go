@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/proto/policy/apikey"
 	"github.com/sallyport/sallyport/proto/policy/cors"
 	"github.com/sallyport/sallyport/proto/policy/headers"
+	"github.com/sallyport/sallyport/proto/policy/jwt"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 	"github.com/sallyport/sallyport/proto/policy/requestlimits"
 	"github.com/sallyport/sallyport/proto/policy/respond"
@@ -25,6 +26,7 @@ var all = []policy.Kind{
 	apikey.Kind,
 	cors.Kind,
 	headers.Kind,
+	jwt.Kind,
 	ratelimit.Kind,
 	requestlimits.Kind,
 	respond.Kind,
