@@ -15,6 +15,8 @@ import (
 // immutable, and made once per token rather than per request.
 type Token struct {
 	Issuer id.ID
+	// Key is the thumbprint (RFC 7638) of the key that signed it. The directory doesn't look at it.
+	Key [32]byte
 	// ID is its claim "jti"; "": it has none.
 	ID string
 	// Subject is its claim "sub"; "": it has none.
