@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
@@ -22,6 +23,8 @@ type Env struct {
 	Parts *Parts
 	// Shares is this node's part of what is limited over the whole fleet; nil: it has none to know of.
 	Shares limiter.Shares
+	// Issuers looks for keys of tokens that nobody knows, and remembers which were verified; nil: the node knows no tokens.
+	Issuers *issuers.Registry
 	// PolicyID and PolicyName are those of the policy that is compiled.
 	PolicyID   id.ID
 	PolicyName string

@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/jwt"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/requestlimits"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/respond"
@@ -20,6 +21,7 @@ func All() []pipeline.Binding {
 		apikey.Binding,
 		cors.Binding,
 		headers.Binding,
+		jwt.Binding,
 		ratelimit.Binding,
 		requestlimits.Binding,
 		respond.Binding,

@@ -101,7 +101,8 @@ func (l *AccessLog) write(ex *pipeline.Exchange, now time.Time) {
 	}
 	if ex.Identity.Known() {
 		at.text("consumer", ex.Identity.Consumer.Name)
-		at.id("credential", credentialPrefix, ex.Identity.Credential)
+		prefix, credential := ex.Identity.Vouching()
+		at.id("credential", prefix, credential)
 	}
 	if ex.Span != nil {
 		at.text("trace_id", ex.Span.TraceID())

@@ -20,11 +20,8 @@ const (
 	realIPHeader         = "X-Real-Ip"
 )
 
-// Prefixes of ids as text.
-const (
-	consumerPrefix   = id.Consumer
-	credentialPrefix = id.APIKey
-)
+// consumerPrefix begins ids of consumers as text.
+const consumerPrefix = id.Consumer
 
 // ownPrefixes begin names that are the gateway's alone: what it says of the caller, and what proxies say of a request, be it
 // who the user is (X-Forwarded-User, -Email, -Groups, -Client-Cert, …). Lower case, with hyphens.
@@ -81,7 +78,8 @@ func prepareRequest(ex *pipeline.Exchange) {
 	if ex.Identity.Known() {
 		header.Add(consumerHeader, idText(ex, consumerPrefix, ex.Identity.Consumer.ID))
 		header.Add(consumerNameHeader, ex.Identity.Consumer.Name)
-		header.Add(credentialHeader, idText(ex, credentialPrefix, ex.Identity.Credential))
+		prefix, credential := ex.Identity.Vouching()
+		header.Add(credentialHeader, idText(ex, prefix, credential))
 	}
 }
 

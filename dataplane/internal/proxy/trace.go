@@ -174,7 +174,8 @@ func endSpan(ex *pipeline.Exchange, now time.Time) {
 		r.Route, r.RouteID, r.Service = ex.Route.Name, id.Text(id.Route, ex.Route.ID), ex.Route.ServiceName
 	}
 	if ex.Identity.Known() {
-		r.Consumer, r.Key = id.Text(consumerPrefix, ex.Identity.Consumer.ID), id.Text(credentialPrefix, ex.Identity.Credential)
+		prefix, credential := ex.Identity.Vouching()
+		r.Consumer, r.Key = id.Text(consumerPrefix, ex.Identity.Consumer.ID), id.Text(prefix, credential)
 	}
 	if ex.Rejection != nil {
 		r.Reason = usage.Cut(ex.Rejection.Reason, maxReason)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
@@ -17,6 +18,8 @@ type Config struct {
 	Directory *directory.Directory
 	// Shares is this node's part of what is limited over the whole fleet; nil: no policy can limit that.
 	Shares limiter.Shares
+	// Issuers looks for issuers' keys; nil: nobody does, and no issuer has one.
+	Issuers *issuers.Registry
 	// Kinds are those that this build enforces.
 	Kinds []pipeline.Binding
 	// Logger hears of stages that fail.
@@ -61,7 +64,7 @@ func (e *Env) Parts() int { return e.parts.Len() }
 
 func (e *Env) pipelineEnv(policy id.ID, name string) pipeline.Env {
 	return pipeline.Env{
-		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares,
+		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares, Issuers: e.config.Issuers,
 		PolicyID: policy, PolicyName: name,
 	}
 }
