@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ type Config struct {
 	// TicketKeyLife is for how long TLS session tickets are sealed with one key, 1 s to 7 days; 0: 12 h. Three keys are taken, so that
 	// sessions can be resumed for two to three times as long.
 	TicketKeyLife time.Duration
+	// OutboundAllow are ranges of addresses, besides public ones, from which the control plane may fetch what users name (a sign-in
+	// provider's or an issuer's documents): those inside the operator's network. In a loopback range plain http is let through too.
+	OutboundAllow []netip.Prefix
 	// DataDir holds the bus's streams.
 	DataDir string
 

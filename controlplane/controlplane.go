@@ -26,13 +26,16 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
+	"github.com/sallyport/sallyport/controlplane/internal/issuers"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
+	"github.com/sallyport/sallyport/controlplane/internal/outbound"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
 	"github.com/sallyport/sallyport/controlplane/internal/secrets"
 	"github.com/sallyport/sallyport/controlplane/internal/telemetry"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
+	"github.com/sallyport/sallyport/proto/jwk"
 	"github.com/sallyport/sallyport/web"
 )
 
@@ -86,6 +89,7 @@ type plane struct {
 	sweeper   *denials.Sweeper
 	members   *fleet.Members
 	tickets   *publish.TicketKeeper
+	issuers   *issuers.Keeper
 	asking    *fleet.Inquiries
 	keys      *idempotency.Keeper
 	proposals *proposals.Proposals
@@ -110,7 +114,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	log, db := cfg.Logger, c.db
 	fleetStats, usageStats, upkeepStats := new(fleet.Stats), new(usage.Stats), new(usage.UpkeepStats)
 	limitStats, busStats, epochStats := new(limits.Stats), new(bus.Stats), new(epochs.Stats)
-	auditStats := new(audit.Stats)
+	auditStats, issuerStats := new(audit.Stats), new(issuers.Stats)
 	configuration, entries := catalog.New(db, log), directory.New(db)
 	publisher := publish.New(db, configuration, c.vault, log)
 	histories := epochs.New(db.Epochs(), publisher, c.signer, log, epochStats)
@@ -122,6 +126,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.roster = fleet.NewRoster(db.Fleet(), log, fleetStats)
 	p.members = fleet.NewMembers(publisher, log)
 	p.tickets = publish.NewTicketKeeper(publisher, cfg.TicketKeyLife, log)
+	p.issuers = issuers.New(db.Issuers(), configuration, publisher, outbound.NewErrands(outbound.NewGuard(cfg.OutboundAllow), jwk.MaxSet), log, issuerStats)
 	nodes := fleet.NewNodes(db.Fleet(), p.roster).Telling(p.members)
 	p.asking = fleet.NewInquiries(nodes, db.Fleet(), p.commits, log).Sealing(c.vault)
 	enroller := fleet.NewEnroller(db.Fleet(), c.authority.WithNodeLife(cfg.NodeCertificateLife), c.trust, link.client, log, fleetStats).Telling(p.members)
@@ -132,7 +137,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	var errs [5]error
 	p.keys, errs[4] = idempotency.Load(ctx, db.IdempotencyKeys(), c.vault, log)
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, usageStats), log, busStats)
-	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats, Audit: auditStats})
+	p.metrics, errs[1] = telemetry.NewMetrics(telemetry.Sources{Fleet: fleetStats, Usage: usageStats, Upkeep: upkeepStats, Limits: limitStats, Bus: busStats, Epochs: epochStats, Audit: auditStats, Issuers: issuerStats})
 	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
 	p.commits.OnShown(func(ctx context.Context) error {
 		_, err := secrets.Open(ctx, c.root, db)
@@ -145,7 +150,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
-		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Trust: c.trust, Inquiries: p.asking, Audit: p.heads, Logger: log,
+		Lanes: p.lanes, Nodes: nodes, Roster: p.roster, Trust: c.trust, Inquiries: p.asking, Issuers: p.issuers, Audit: p.heads, Logger: log,
 	})
 	p.admin, errs[2] = api.New(api.Config{
 		Environments: environments.New(db, c.vault),
@@ -160,6 +165,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Explainer:    explain.New(p.asking, db),
 		Usage:        usage.NewReports(db.Usage()),
 		Limits:       p.limits,
+		Issuers:      p.issuers,
 		Tokens:       access.NewTokens(db),
 		Access:       access.NewBooks(db, db.Shelf()),
 		Epochs:       histories,
@@ -265,6 +271,7 @@ func (p *plane) run(ctx context.Context) error {
 	ground.Go(func() error { return p.proposals.Run(standing) })
 	ground.Go(func() error { return p.members.Run(standing) })
 	ground.Go(func() error { return p.tickets.Run(standing) })
+	ground.Go(func() error { return p.issuers.Run(standing) })
 	ground.Go(func() error { return p.asking.Run(standing) })
 	ground.Go(func() error { return p.warden.Run(standing) })
 	ground.Go(func() error { return p.bus.hold(standing) })

@@ -34,9 +34,9 @@ type Type struct {
 // types is the registry: a new resource is a line here.
 var types = []*Type{
 	{Collection: "certificates", Singular: "certificate", Prefix: id.Certificate, New: newOf[configv1.Certificate], Check: checked(checkCertificate)},
+	{Collection: "issuers", Singular: "issuer", Prefix: id.Issuer, New: newOf[configv1.Issuer], Check: checked(checkIssuer)},
 	{Collection: "services", Singular: "service", Prefix: id.Service, New: newOf[configv1.Service], Check: checked(checkService)},
 	{Collection: "routes", Singular: "route", Prefix: id.Route, New: newOf[configv1.Route], Check: checked(checkRoute)},
-	{Collection: "issuers", Singular: "issuer", Prefix: id.Issuer, New: newOf[configv1.Issuer], Check: checked(checkIssuer)},
 	{Collection: "policies", Singular: "policy", Prefix: id.Policy, New: newOf[configv1.Policy], Check: checked(checkPolicy)},
 	{
 		Collection: "settings", Singular: "settings", Prefix: id.Settings, Singleton: true,

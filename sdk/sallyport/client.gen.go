@@ -1961,7 +1961,7 @@ type Issuer struct {
 	Issuer string `json:"issuer"`
 
 	// Discovery Discovery finds an issuer's JWKS by its discovery document.
-	Discovery Discovery `json:"discovery,omitempty,omitzero"`
+	Discovery *Discovery `json:"discovery,omitempty"`
 
 	// JwksURL From a JWKS (RFC 7517) at this address.
 	JwksURL string `json:"jwks_url,omitempty,omitzero"`
@@ -2017,6 +2017,66 @@ type IssuerAlgorithms string
 
 // IssuerProfile What kind of token is taken.
 type IssuerProfile string
+
+// IssuerKey IssuerKey is one public key.
+type IssuerKey struct {
+	// Kid What the issuer calls it; absent: nothing.
+	Kid string `json:"kid,omitempty,omitzero"`
+
+	// Algorithm The algorithm that it is for ("RS256"); absent: any that its kind has.
+	Algorithm string `json:"algorithm,omitempty,omitzero"`
+
+	// Thumbprint Its thumbprint (RFC 7638) by SHA-256, in base64url.
+	Thumbprint string `json:"thumbprint,omitempty,omitzero"`
+
+	// Jwk The key as a JSON Web Key (RFC 7517). Of a retired one it may be lost.
+	Jwk string `json:"jwk,omitempty,omitzero"`
+
+	// Since When it was first seen; of a retired one: when it was first missing.
+	Since time.Time `json:"since,omitempty,omitzero"`
+}
+
+// IssuerKeys IssuerKeys is what is known of the keys that a token issuer signs with, and how it was found out.
+type IssuerKeys struct {
+	// Issuer Issuer, by id.
+	Issuer string `json:"issuer,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Source Where they come from: "control" (this control plane fetches them), "edge" (each node does), "both", or "configuration" (they are given there).
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Keys Keys that are good, as the control plane has them.
+	Keys []IssuerKey `json:"keys,omitempty,omitzero"`
+
+	// Retired Keys that are good no more, the latest first.
+	Retired []IssuerKey `json:"retired,omitempty,omitzero"`
+
+	// Unusable Keys that the issuer showed last and that aren't of use, with the reason.
+	Unusable []UnusableIssuerKey `json:"unusable,omitempty,omitzero"`
+
+	// AttemptedAt When the issuer was last asked.
+	AttemptedAt time.Time `json:"attempted_at,omitempty,omitzero"`
+
+	// FetchedAt When it last answered with a key set.
+	FetchedAt time.Time `json:"fetched_at,omitempty,omitzero"`
+
+	// NextAt When it is asked next.
+	NextAt time.Time `json:"next_at,omitempty,omitzero"`
+
+	// Failures How often in a row it couldn't be asked, or had no answer that counts.
+	Failures int `json:"failures,omitempty,omitzero"`
+
+	// Error Why, in words.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Sequence Sequence of the directory that holds all this.
+	Sequence int `json:"sequence,omitempty,omitzero"`
+
+	// Fetched The issuer was asked for this very answer, rather than just before it. Only in the answer to a refresh.
+	Fetched bool `json:"fetched,omitempty,omitzero"`
+}
 
 // IssuerList A page of issuers.
 type IssuerList struct {
@@ -3311,6 +3371,15 @@ type TokenScope struct {
 
 	// Permissions Only these permissions; none: all that it has.
 	Permissions []string `json:"permissions,omitempty,omitzero"`
+}
+
+// UnusableIssuerKey UnusableIssuerKey is a key that an issuer shows and that nothing is checked with.
+type UnusableIssuerKey struct {
+	// Kid What the issuer calls it; absent: nothing.
+	Kid string `json:"kid,omitempty,omitzero"`
+
+	// Reason Why it isn't of use.
+	Reason string `json:"reason,omitempty,omitzero"`
 }
 
 // Upstream Upstream is the set of targets that answer for a service, and how they are spoken to.
@@ -5935,6 +6004,23 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
 	PutIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetIssuerKeys Read the keys of a token issuer
+	//
+	// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+	// asked. Keys are no part of the configuration: no rollback brings one back.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+	GetIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefreshIssuerKeys Ask a token issuer for its keys now
+	//
+	// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+	// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+	// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+	RefreshIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListJoinTokens List join tokens
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/join-tokens (the `ListJoinTokens` operationId).
@@ -8305,6 +8391,43 @@ func (c *Client) PutIssuerWithBody(ctx context.Context, environment EnvironmentK
 // Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
 func (c *Client) PutIssuer(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutIssuerRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIssuerKeys Read the keys of a token issuer
+//
+// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+// asked. Keys are no part of the configuration: no rollback brings one back.
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+func (c *Client) GetIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIssuerKeysRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefreshIssuerKeys Ask a token issuer for its keys now
+//
+// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+func (c *Client) RefreshIssuerKeys(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefreshIssuerKeysRequest(c.Server, environment, key)
 	if err != nil {
 		return nil, err
 	}
@@ -15450,6 +15573,88 @@ func NewPutIssuerRequestWithBody(server string, environment EnvironmentKey, key 
 	return req, nil
 }
 
+// NewGetIssuerKeysRequest constructs an http.Request for the GetIssuerKeys method
+func NewGetIssuerKeysRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s/keys", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRefreshIssuerKeysRequest constructs an http.Request for the RefreshIssuerKeys method
+func NewRefreshIssuerKeysRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/issuers/%s/refresh", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListJoinTokensRequest constructs an http.Request for the ListJoinTokens method
 func NewListJoinTokensRequest(server string, environment EnvironmentKey, params *ListJoinTokensParams) (*http.Request, error) {
 	var err error
@@ -22584,6 +22789,27 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/issuers/{key} (the `PutIssuer` operationId).
 	PutIssuerWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutIssuerParams, body PutIssuerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutIssuerResponse, error)
 
+	// GetIssuerKeysWithResponse Read the keys of a token issuer
+	//
+	// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+	// asked. Keys are no part of the configuration: no rollback brings one back.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+	GetIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerKeysResponse, error)
+
+	// RefreshIssuerKeysWithResponse Ask a token issuer for its keys now
+	//
+	// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+	// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+	// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+	RefreshIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*RefreshIssuerKeysResponse, error)
+
 	// ListJoinTokensWithResponse List join tokens
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -26995,6 +27221,102 @@ func (r PutIssuerResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutIssuerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetIssuerKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IssuerKeys
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetIssuerKeysResponse) GetJSON200() *IssuerKeys {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetIssuerKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIssuerKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIssuerKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIssuerKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIssuerKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RefreshIssuerKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IssuerKeys
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefreshIssuerKeysResponse) GetJSON200() *IssuerKeys {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RefreshIssuerKeysResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RefreshIssuerKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefreshIssuerKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefreshIssuerKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefreshIssuerKeysResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -33372,6 +33694,39 @@ func (c *ClientWithResponses) PutIssuerWithResponse(ctx context.Context, environ
 	return ParsePutIssuerResponse(rsp)
 }
 
+// GetIssuerKeysWithResponse Read the keys of a token issuer
+//
+// The keys that tokens of this issuer may be signed with, those that are good no more, and when and how the issuer was last
+// asked. Keys are no part of the configuration: no rollback brings one back.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/issuers/{key}/keys (the `GetIssuerKeys` operationId).
+func (c *ClientWithResponses) GetIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetIssuerKeysResponse, error) {
+	rsp, err := c.GetIssuerKeys(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIssuerKeysResponse(rsp)
+}
+
+// RefreshIssuerKeysWithResponse Ask a token issuer for its keys now
+//
+// The issuer is asked at once, whenever its turn would be, and the answer tells what came of it. However many want that, it is
+// asked a few times a minute at most: fetched tells whether it was for this request. Where the configuration gives the keys,
+// this trusts all of them again, those too that a rollback left dead. Where only nodes fetch them, it does nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/issuers/{key}/refresh (the `RefreshIssuerKeys` operationId).
+func (c *ClientWithResponses) RefreshIssuerKeysWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*RefreshIssuerKeysResponse, error) {
+	rsp, err := c.RefreshIssuerKeys(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefreshIssuerKeysResponse(rsp)
+}
+
 // ListJoinTokensWithResponse List join tokens
 //
 // Returns a wrapper object for the known response body format(s).
@@ -38488,6 +38843,72 @@ func ParsePutIssuerResponse(rsp *http.Response) (*PutIssuerResponse, error) {
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetIssuerKeysResponse parses an HTTP response from a GetIssuerKeysWithResponse call
+func ParseGetIssuerKeysResponse(rsp *http.Response) (*GetIssuerKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIssuerKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IssuerKeys
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRefreshIssuerKeysResponse parses an HTTP response from a RefreshIssuerKeysWithResponse call
+func ParseRefreshIssuerKeysResponse(rsp *http.Response) (*RefreshIssuerKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefreshIssuerKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IssuerKeys
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

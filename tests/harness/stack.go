@@ -90,7 +90,8 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, failed error) {
 	s.local, err = stack.Start(ctx, stack.Config{
 		Replicas: cfg.Replicas, OwnBus: cfg.OwnBus, NATSServer: natsServer, Standby: cfg.Standby,
 		Dir: s.dir, Bin: bin, Environment: sharedEnvironment, Edges: cfg.Edges, Output: s.output,
-		Logger: slog.New(slog.NewTextHandler(s.output, nil)), Throwaway: !cfg.Durable, ControlArgs: cfg.ControlArgs,
+		Logger: slog.New(slog.NewTextHandler(s.output, nil)), Throwaway: !cfg.Durable,
+		ControlArgs: append([]string{"--outbound-allow", Loopback}, cfg.ControlArgs...), // where token issuers of tests are
 	})
 	if err != nil {
 		return nil, fmt.Errorf("harness: %w", err)

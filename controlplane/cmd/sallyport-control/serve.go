@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -21,7 +22,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	text := fromEnvironment(t, flags)
-	var busURLs, natsURL, readyFile, nodeLife, ticketLife string
+	var busURLs, natsURL, readyFile, nodeLife, ticketLife, outboundAllow string
 	text(&cfg.AdminListen, "admin-listen", "127.0.0.1:7001", "`address` of the admin API; off loopback only with TLS")
 	text(&cfg.AdminCertificate, "admin-certificate", "", "PEM `file` with the admin API's certificate and its chain")
 	text(&cfg.AdminKey, "admin-key", "", "PEM `file` with that certificate's key")
@@ -33,6 +34,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	text(&cfg.MetricsListen, "metrics-listen", "", "loopback `address` for GET /metrics; default none")
 	text(&nodeLife, "node-certificate-life", "24h", "how `long` a node's certificate lives; nodes renew theirs at half of it")
 	text(&ticketLife, "ticket-key-life", "12h", "how `long` TLS session tickets are sealed with one key; the two before it are still taken")
+	text(&outboundAllow, "outbound-allow", "", "comma-separated `ranges` of addresses that aren't public and may be fetched from all the same, for users (sign-in providers, issuers): 10.1.0.0/16")
 	text(&cfg.DataDir, "data-dir", "", "`folder` that holds the bus's streams")
 	text(&readyFile, "ready-file", "", "`file` to write the addresses to, as JSON, when all of them listen")
 	if err := parse(flags, t, args); err != nil {
@@ -43,6 +45,13 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	}
 	if cfg.TicketKeyLife, err = time.ParseDuration(ticketLife); err != nil {
 		return fmt.Errorf("--ticket-key-life: %w", err)
+	}
+	for _, text := range list(outboundAllow) {
+		allowed, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("--outbound-allow: %w", err)
+		}
+		cfg.OutboundAllow = append(cfg.OutboundAllow, allowed.Masked())
 	}
 	cfg.BusURLs, cfg.NATSURLs = list(busURLs), list(natsURL)
 	if readyFile != "" {

@@ -33,6 +33,8 @@ func writingSteps(t *testing.T) []step {
 	leaf := certificatetest.NewAuthority(t).Issue(t, "api.test")
 	quoted := func(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 	certificate := `"chain":"` + quoted(leaf.Chain) + `","private_key":"api-tls","hosts":["api.test"]}`
+	issuer := `"issuer":"https://login.test","audiences":["api"],"consumer":{"name_claim":"client_id"},` +
+		`"jwks":"{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"}`
 	in := func(operation, method, path, body string) step {
 		return step{operation: operation, method: method, path: at(path), body: body, environment: true}
 	}
@@ -86,6 +88,11 @@ func writingSteps(t *testing.T) []step {
 		in("putCertificate", put, "certificates/api", `{"description":"the API",`+certificate),
 		in("patchCertificate", patch, "certificates/api", `{"description":"of the API"}`),
 		in("deleteCertificate", remove, "certificates/api", ""),
+		in("createIssuer", post, "issuers", `{"name":"login",`+issuer),
+		in("putIssuer", put, "issuers/login", `{"description":"sign-in",`+issuer),
+		in("patchIssuer", patch, "issuers/login", `{"description":"signs in"}`),
+		in("refreshIssuerKeys", post, "issuers/login/refresh", ""),
+		in("deleteIssuer", remove, "issuers/login", ""),
 		in("putSettings", put, "settings", `{}`),
 		in("patchSettings", patch, "settings", `{"removal_percent":50}`),
 		in("rollbackRevision", post, "revisions/6/rollback", `{"message":"back"}`),

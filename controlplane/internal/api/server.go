@@ -27,6 +27,7 @@ type Config struct {
 	Explainer    Explainer
 	Usage        Usage
 	Limits       Limits
+	Issuers      Issuers
 	Tokens       Tokens
 	Access       *access.Books
 	Epochs       Epochs
@@ -165,6 +166,7 @@ func (s *Server) handlers() map[string]handler {
 	s.addCollections(handlers)
 	s.addDenials(handlers)
 	s.addNodes(handlers)
+	s.addIssuers(handlers)
 	s.addProblems(handlers)
 	s.addProposals(handlers)
 	s.addExplain(handlers)

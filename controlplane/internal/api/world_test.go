@@ -24,7 +24,9 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
+	"github.com/sallyport/sallyport/controlplane/internal/issuers"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
+	"github.com/sallyport/sallyport/controlplane/internal/outbound"
 	"github.com/sallyport/sallyport/controlplane/internal/postgres"
 	"github.com/sallyport/sallyport/controlplane/internal/proposals"
 	"github.com/sallyport/sallyport/controlplane/internal/publish"
@@ -33,6 +35,7 @@ import (
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/jwk"
 )
 
 var errUnready = errors.New("the moon is in the wrong phase")
@@ -125,6 +128,7 @@ func newWorld(t *testing.T) *world {
 		Usage:       usage.NewReports(db.Usage()),
 		Limits:      limits.New(db, log, new(limits.Stats)),
 		Tokens:      w.tokens,
+		Issuers:     issuers.New(db.Issuers(), configuration, publisher, outbound.NewErrands(outbound.NewGuard(nil), jwk.MaxSet), log, new(issuers.Stats)),
 		Ready:       w.ready,
 		Logger:      log,
 		Audit:       audit.NewLog(db.Audit(), audit.NewHeads(db.Audit(), nil, log, new(audit.Stats))),

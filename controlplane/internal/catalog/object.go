@@ -16,6 +16,7 @@ const (
 	Policies     = "policies"
 	Guardrails   = "guardrails"
 	Certificates = "certificates"
+	Issuers      = "issuers"
 )
 
 // MaxObject is the size that one object's stored bytes may have.

@@ -64,6 +64,7 @@ type control struct {
 	stats       *fleet.Stats
 	life        time.Duration // of nodes' certificates
 	real        bool          // lanes out of the database
+	issuers     edgeapi.Issuers
 	stop        func()
 }
 
@@ -143,7 +144,7 @@ func (c *control) serveLanes(store fleet.LaneStore, histories fleet.Epochs, wake
 	server := edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(c.db.Fleet(), enroller, nonces),
-		Lanes: lanes, Nodes: c.nodes, Roster: roster, Trust: trust, Inquiries: c.inquiries, Logger: log, Times: times,
+		Lanes: lanes, Nodes: c.nodes, Roster: roster, Trust: trust, Inquiries: c.inquiries, Issuers: c.issuers, Logger: log, Times: times,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

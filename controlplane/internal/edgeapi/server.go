@@ -32,6 +32,9 @@ const (
 	// renewRate and renewBurst bound renewals alike, those by certificate and those by proof apart: who
 	// has no certificate keeps nobody from renewing one.
 	renewRate, renewBurst = 50, 200
+	// refreshRate and refreshBurst bound how often nodes ask for issuers' keys, all nodes together: each costs a look into the
+	// database, and strangers' tokens are what nodes ask because of.
+	refreshRate, refreshBurst = 100, 200
 	// drainTimeout is how long calls may end by themselves when the server stops.
 	drainTimeout = 5 * time.Second
 )
@@ -72,6 +75,8 @@ type Config struct {
 	Trust    *fleet.Trust
 	// Inquiries is who asks nodes.
 	Inquiries *fleet.Inquiries
+	// Issuers is who asks token issuers for their keys.
+	Issuers Issuers
 	// Audit is how far the audit record goes, for nodes to keep; nil: they aren't told.
 	Audit  *audit.Heads
 	Logger *slog.Logger
@@ -86,6 +91,7 @@ type Server struct {
 	enrol    *rate.Limiter
 	renew    *rate.Limiter // by certificate
 	prove    *rate.Limiter // by proof
+	refresh  *rate.Limiter // of issuers' keys
 	grpc     *grpc.Server
 	stopping chan struct{} // closed when streams are to end
 }
@@ -98,6 +104,7 @@ func New(cfg Config) *Server {
 		enrol:    rate.NewLimiter(enrolRate, enrolBurst),
 		renew:    rate.NewLimiter(renewRate, renewBurst),
 		prove:    rate.NewLimiter(renewRate, renewBurst),
+		refresh:  rate.NewLimiter(refreshRate, refreshBurst),
 		stopping: make(chan struct{}),
 	}
 	s.grpc = grpc.NewServer(

@@ -62,6 +62,7 @@ var comparers = map[string]func(*comparison, catalog.Edit){
 	catalog.Settings: (*comparison).compareSettings,
 
 	catalog.Certificates: (*comparison).compareCertificate,
+	catalog.Issuers:      (*comparison).compareIssuer,
 }
 
 // comparison is two heads being compared.

@@ -33,6 +33,9 @@ type denial struct {
 
 // takeBack writes what a node denies and the database doesn't, until there is nothing more of it, and returns how much it was.
 func (e *Epochs) takeBack(ctx context.Context, said Evidence, found *findings) (taken int, err error) {
+	if taken, err = e.retire(ctx, said, found); err != nil {
+		return taken, err
+	}
 	now, _, err := e.store.Current(ctx, said.Environment)
 	if err != nil {
 		return 0, fmt.Errorf("read the epoch: %w", err)
@@ -54,6 +57,23 @@ func (e *Epochs) takeBack(ctx context.Context, said Evidence, found *findings) (
 			return taken, err
 		}
 	}
+}
+
+// retire takes keys of token issuers for dead that the node knows to be: an issuer that is down can't say so, and of keys that the
+// configuration gives nobody else knows. One that an issuer shows is good again when it is asked next.
+func (e *Epochs) retire(ctx context.Context, said Evidence, found *findings) (taken int, err error) {
+	for _, issuer := range slices.Sorted(maps.Keys(found.retired)) {
+		n, err := e.publisher.RetireKeys(ctx, said.Environment, issuer, found.retired[issuer])
+		if err != nil {
+			return taken, fmt.Errorf("retire keys of the issuer %s: %w", issuer, err)
+		}
+		if n > 0 {
+			taken += n
+			e.stats.Taken.Add(uint64(n))
+			e.log.WarnContext(ctx, "retired keys of an issuer are taken back from a node", "environment", said.Environment, "node", said.Node, "issuer", issuer, "keys", n)
+		}
+	}
+	return taken, nil
 }
 
 func (e *Epochs) deny(ctx context.Context, said Evidence, denials []denial) (taken int, err error) {

@@ -15,7 +15,8 @@
 //
 // So a node can't invent anything, and what it doesn't show counts against the credential. From the comparison come operations for
 // package publish, the one way to write: API keys that the node no longer holds are deleted, consumers that it holds as suspended
-// are suspended, API keys that end earlier on the node end then, blocks that it holds and that haven't expired are made again. A key
+// are suspended, API keys that end earlier on the node end then, blocks that it holds and that haven't expired are made again, keys of token issuers that it holds
+// as retired are retired. A key
 // made after the head's time is younger than the history that is gone, and stays. Who has been asked, or holds a state that the database knows, is served at once. Who holds nothing would let in whom the lost history revoked: it
 // waits until the node that proved has been asked, at most for [Bound].
 //

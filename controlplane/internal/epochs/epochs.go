@@ -67,6 +67,7 @@ type Stats struct {
 // Publisher writes. It is publish.Publisher.
 type Publisher interface {
 	Apply(ctx context.Context, batch publish.Batch) (publish.Result, error)
+	RetireKeys(ctx context.Context, environment, issuer string, thumbprints []string) (int, error)
 }
 
 // Verifier returns the head that this installation signed. It is fleet.Signer.

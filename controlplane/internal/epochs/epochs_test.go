@@ -26,8 +26,14 @@ func story(t *testing.T, since func(r *replica)) (r *replica, n node) {
 	for _, name := range []string{"revoked", "shortened", "kept"} {
 		r.key(name, "shop")
 	}
-	restore := postgrestest.Dump(t, r.url)
-	since(r)
+	return r.after(func() { since(r) })
+}
+
+// after is what is left when a dump is restored that was made before something happened, and the node that was told of it.
+func (r *replica) after(since func()) (restored *replica, n node) {
+	r.t.Helper()
+	restore := postgrestest.Dump(r.t, r.url)
+	since()
 	n = r.node("node_a")
 	restore()
 	return r.another(), n

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/proto/digest"
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
@@ -58,7 +59,8 @@ type findings struct {
 	alive     map[digest.Key]int64 // of those, API keys that the node holds otherwise: when they end
 	suspended map[string]bool      // consumers
 	blocks    map[string]*directoryv1.Block
-	since     time.Time // the node's head: what was made later the node can't know
+	retired   map[string][]string // keys of token issuers, by their thumbprints
+	since     time.Time           // the node's head: what was made later the node can't know
 }
 
 // Recall begins to ask a node for what its directory holds, after it has proved that. It returns nil if there is nothing to ask: the
@@ -83,7 +85,7 @@ func (e *Epochs) Recall(ctx context.Context, said Evidence) (*Recall, error) {
 	e.log.WarnContext(ctx, "a node holds a state that the database lost: it is asked for it", "environment", said.Environment, "node", said.Node, "epoch", said.Epoch, "sequence", said.Number)
 	r := &Recall{epochs: e, said: said, ask: &edgev1.Recall{}, found: findings{
 		missing: make(map[digest.Key]bool), alive: make(map[digest.Key]int64), suspended: make(map[string]bool),
-		blocks: make(map[string]*directoryv1.Block),
+		blocks: make(map[string]*directoryv1.Block), retired: make(map[string][]string),
 	}}
 	r.take = r.takeSums
 	return r, nil
@@ -277,6 +279,14 @@ func (f *findings) weigh(entry *directoryv1.Entry, changed map[digest.Key]bool) 
 	case *directoryv1.Entry_Block:
 		if len(body.Block.GetId()) == len(id.ID{}) {
 			f.blocks[id.Text(id.Block, id.ID(body.Block.GetId()))] = body.Block
+		}
+	case *directoryv1.Entry_KeySet:
+		if len(body.KeySet.GetIssuer()) != len(id.ID{}) {
+			return
+		}
+		issuer := id.Text(id.Issuer, id.ID(body.KeySet.GetIssuer()))
+		for _, key := range body.KeySet.GetRetired() {
+			f.retired[issuer] = append(f.retired[issuer], directory.Thumbprint(key.GetThumbprint()))
 		}
 	}
 }

@@ -26,6 +26,7 @@ var mosts = []struct {
 	{"routes", 100_000},
 	{"policies", 100_000},
 	{"certificates", 1000},
+	{"issuers", 200},
 	{"guardrails", 200},
 	{ConfigurationBytes, 256 << 20},
 	{"consumers", 2_000_000},

@@ -88,15 +88,16 @@ const (
 
 // Client fetches. It is safe for concurrent use.
 type Client struct {
-	http *http.Client
+	http  *http.Client
+	guard Guard
 }
 
 // NewClient returns a client whose every connection the guard checks.
 func NewClient(guard Guard) *Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, Control: guard.control}
-	return &Client{http: &http.Client{
+	return &Client{guard: guard, http: &http.Client{
 		Timeout:       fetchTimeout,
-		CheckRedirect: checkRedirect,
+		CheckRedirect: guard.checkRedirect,
 		Transport: &http.Transport{
 			Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: fetchTimeout,
 			MaxResponseHeaderBytes: maxHeaderBytes, MaxConnsPerHost: 4, MaxIdleConns: 16, IdleConnTimeout: 30 * time.Second, ForceAttemptHTTP2: true,
@@ -105,11 +106,11 @@ func NewClient(guard Guard) *Client {
 }
 
 // checkRedirect follows a few, each of which must have the form that the first address must have.
-func checkRedirect(r *http.Request, via []*http.Request) error {
+func (g Guard) checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
-	if err := CheckURL(r.URL.String()); err != nil {
+	if err := g.CheckURL(r.URL.String()); err != nil {
 		return fmt.Errorf("the address redirects to one that isn't fetched: %w", err)
 	}
 	return nil
@@ -120,7 +121,7 @@ var ErrTooLarge = errors.New("the answer is larger than it may be")
 
 // Get fetches what an address holds, at most so many bytes of it: a 200, or an error that names no more than the status.
 func (c *Client) Get(ctx context.Context, address string, most int64) ([]byte, error) {
-	if err := CheckURL(address); err != nil {
+	if err := c.guard.CheckURL(address); err != nil {
 		return nil, fmt.Errorf("the address isn't fetched: %w", err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)

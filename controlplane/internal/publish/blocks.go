@@ -16,9 +16,6 @@ import (
 	"github.com/sallyport/sallyport/proto/resource/form"
 )
 
-// issuers is the collection of the configuration that tokens' blocks refer to.
-const issuers = "issuers"
-
 // resolveBlock turns the name of whom a block is about into an id, or refuses that there is none such, and that a block is
 // about somebody else than it was. Whoever it is about may be gone by the time it is changed.
 func (w *writing) resolveBlock(ctx context.Context, s *row, m *adminv1.Block) error {
@@ -58,11 +55,11 @@ func (w *writing) resolveIssuer(ctx context.Context, s *row, target, given, was 
 		return given, nil
 	}
 	if w.candidate != nil {
-		if found, ok := w.candidate.Find(issuers, given); ok {
+		if found, ok := w.candidate.Find(catalog.Issuers, given); ok {
 			return found.ID, nil
 		}
 	} else {
-		found, err := w.catalog.Get(ctx, w.batch.Environment, issuers, given)
+		found, err := w.catalog.Get(ctx, w.batch.Environment, catalog.Issuers, given)
 		if err == nil {
 			return found.ID, nil
 		}

@@ -10,6 +10,7 @@
 //  1. the environment's row, if the batch touches configuration: then its head is caught up, and the
 //     whole result is validated while nobody else can change it;
 //  2. the teams that it refers to, shared; then the directory's rows that the batch changes or refers to, in the order of collections and ids;
+//     behind them the key sets of the issuers that it changes;
 //  3. the directory's counter, last of what is written about and shortly: sequence and digest are drawn behind it;
 //  4. behind everything, right before the commit, the head of the environment's audit chain ([audit.Draft]); the global chain's
 //     head behind an environment's, where an event goes into both. Nothing is locked behind these.

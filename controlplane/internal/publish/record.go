@@ -17,6 +17,8 @@ const (
 	operationPepper      = "rotatePepper"
 	operationTickets     = "rotateTicketKeys"
 	operationSettle      = "settleFleet"
+	operationReportKeys  = "reportIssuerKeys"
+	operationTrustKeys   = "trustIssuerKeys"
 	operationLoseRootKey = "loseRoot"
 )
 
@@ -52,6 +54,7 @@ func (w *writing) note(ctx context.Context) {
 	for _, c := range w.result.Changes {
 		changes = append(changes, audit.Change{Action: c.Action, Collection: c.Collection, ID: c.ID, Name: c.Name, Fields: c.Fields, Before: c.Before, After: c.After})
 	}
+	changes = append(changes, w.keys...)
 	d := audit.DraftOf(ctx)
 	d.Replace(changes)
 	d.Made(w.result.Revision, w.result.Sequence)

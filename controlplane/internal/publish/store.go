@@ -32,6 +32,7 @@ type Tx interface {
 	NodesTx
 	PepperTx
 	TicketTx
+	KeySetTx
 }
 
 // Environment is what a writer needs to know of one.

@@ -106,8 +106,9 @@ type writing struct {
 	refusals    catalog.Refusals
 	lacking     map[uint32][]Lacking // nodes, by the capability that they lack
 	held        map[access.Permission]access.Bounds
-	overridden  bool     // it passes without the proposal that the environment demands
-	notes       []string // warnings that aren't about one object alone
+	overridden  bool           // it passes without the proposal that the environment demands
+	notes       []string       // warnings that aren't about one object alone
+	keys        []audit.Change // what becomes of the keys that issuers give
 
 	result  Result
 	next    *catalog.Head   // nil: no revision is made
@@ -213,7 +214,7 @@ func (w *writing) refuseCollection(i int, op Operation) {
 	w.refusals.Add(catalog.Refusal{Code: problem.InvalidRequest, Violation: problem.Violation{
 		Pointer: w.batch.origin(i).Operation + "/collection", Code: problem.ViolationInvalidValue,
 		Detail: "there is no such collection to write to", Given: op.Collection,
-		Allowed: "services, routes, policies, issuers, settings, certificates, guardrails, consumers, api-keys, secrets, blocks",
+		Allowed: "services, routes, policies, settings, certificates, issuers, guardrails, consumers, api-keys, secrets, blocks",
 	}})
 }
 
@@ -253,7 +254,11 @@ func (w *writing) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n += uint64(len(begun)); n > 0 {
+	sets, err := w.keySets(ctx)
+	if err != nil {
+		return err
+	}
+	if n += uint64(len(begun) + len(sets)); n > 0 {
 		w.result.Sequence = environment.Sequence + n
 	}
 	if err := w.countRows(ctx); err != nil {
@@ -296,7 +301,11 @@ func (w *writing) writeDirectory(ctx context.Context) error {
 			return fmt.Errorf("write rows: %w", err)
 		}
 	}
-	entries := w.rows.entries()
+	sets, err := w.keySets(ctx)
+	if err != nil {
+		return err
+	}
+	entries := append(w.rows.entries(), sets...)
 	if len(entries) == 0 && !w.sharesAmongFleet() && !w.speaksTLS() {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/issuers"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
@@ -22,7 +23,7 @@ const deployed = "../../../deploy/"
 
 func TestDashboardsAndAlertsAskForWhatAControlPlaneShows(t *testing.T) {
 	var names []string
-	for _, m := range (Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats), Limits: new(limits.Stats), Bus: new(bus.Stats), Epochs: new(epochs.Stats), Audit: new(audit.Stats)}).list() {
+	for _, m := range (Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats), Limits: new(limits.Stats), Bus: new(bus.Stats), Epochs: new(epochs.Stats), Audit: new(audit.Stats), Issuers: new(issuers.Stats)}).list() {
 		names = append(names, m.name)
 	}
 	files, err := filepath.Glob(deployed + "*/*.json")

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/issuers"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
@@ -27,6 +28,8 @@ type Sources struct {
 	Bus    *bus.Stats
 	Epochs *epochs.Stats
 	Audit  *audit.Stats
+	// Issuers is that of asking token issuers for their keys.
+	Issuers *issuers.Stats
 }
 
 // metric is one line of the list of metrics.
@@ -48,6 +51,7 @@ func (s Sources) list() []metric {
 		answers    = "sallyport_control_sync_answers_total"
 		batches    = "sallyport_control_usage_batches_total"
 		requests   = "sallyport_control_usage_requests_total"
+		asked      = "sallyport_control_issuer_fetches_total"
 	)
 	return []metric{
 		{name: "sallyport_control_usage_crowding_nodes", help: "Nodes that fill half of their share of the usage stream or more.", gauge: &s.Bus.Crowding},
@@ -77,6 +81,13 @@ func (s Sources) list() []metric {
 		{name: "sallyport_control_audit_unsaid_total", help: "Denials without an event of their own: they came too fast, or the database was away.", counter: &s.Audit.Unsaid},
 		{name: "sallyport_control_audit_heads_signed_total", help: "Heads of the audit record that were signed.", counter: &s.Audit.Signed},
 		{name: "sallyport_control_audit_heads_witnessed_total", help: "Heads of the audit record that nodes showed.", counter: &s.Audit.Witnessed},
+		{name: asked, help: "Times that token issuers were asked for their keys.", labels: result("changed"), counter: &s.Issuers.Changed},
+		{name: asked, help: "Times that token issuers were asked for their keys.", labels: result("unchanged"), counter: &s.Issuers.Unchanged},
+		{name: asked, help: "Times that token issuers were asked for their keys.", labels: result("empty"), counter: &s.Issuers.Empty},
+		{name: asked, help: "Times that token issuers were asked for their keys.", labels: result("failed"), counter: &s.Issuers.Failed},
+		{name: "sallyport_control_issuer_fetches_spared_total", help: "Times that a token issuer wasn't asked on demand: it was just before.", counter: &s.Issuers.Bounded},
+		{name: "sallyport_control_issuer_oldest_answer_seconds", help: "Since when the token issuer that answered longest ago hasn't.", gauge: &s.Issuers.OldestS},
+		{name: "sallyport_control_issuers_failing", help: "Token issuers that can't be asked, or answer with nothing of use.", gauge: &s.Issuers.Failing},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("counted"), counter: &s.Usage.Counted},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("duplicate"), counter: &s.Usage.Duplicates},
 		{name: batches, help: "Usage batches taken off the bus.", labels: result("refused"), counter: &s.Usage.Refused},

@@ -13,12 +13,13 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/bus"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
+	"github.com/sallyport/sallyport/controlplane/internal/issuers"
 	"github.com/sallyport/sallyport/controlplane/internal/limits"
 	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
 
 func TestEveryMetricIsServedWithItsCount(t *testing.T) {
-	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats), Limits: new(limits.Stats), Bus: new(bus.Stats), Epochs: new(epochs.Stats), Audit: new(audit.Stats)}
+	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats), Limits: new(limits.Stats), Bus: new(bus.Stats), Epochs: new(epochs.Stats), Audit: new(audit.Stats), Issuers: new(issuers.Stats)}
 	sources.Fleet.Nacks.Add(3)
 	sources.Fleet.Sessions.Add(2)
 	metrics, err := NewMetrics(sources)

@@ -231,6 +231,23 @@ type Inquiry struct {
 	Answer      []byte
 }
 
+type IssuerKey struct {
+	Environment string
+	Issuer      string
+	Keys        []byte
+	NextAt      *time.Time
+	MovedAt     *time.Time
+	AttemptedAt *time.Time
+	FetchedAt   *time.Time
+	EmptyAt     *time.Time
+	Failures    int32
+	Error       string
+	Lease       string
+	LeasedUntil time.Time
+	DemandAt    time.Time
+	DeletedAt   *time.Time
+}
+
 type JoinToken struct {
 	ID          string
 	Environment string
