@@ -177,7 +177,7 @@ func compact(t *testing.T, of claims) string {
 func trust(t *testing.T, s *harness.Story, i *tokenIssuer, from sallyport.IssuerFetchFrom) sallyport.Issuer {
 	t.Helper()
 	made, err := s.API.CreateIssuerWithResponse(t.Context(), s.Environment.Name, &sallyport.CreateIssuerParams{Wait: s.Wait()}, sallyport.Issuer{
-		Name: s.Name("login"), Issuer: i.Issuer, Discovery: sallyport.Discovery{URL: i.Issuer + "/.well-known/openid-configuration"}, FetchFrom: &from,
+		Name: s.Name("login"), Issuer: i.Issuer, Discovery: &sallyport.Discovery{}, FetchFrom: &from,
 		RefreshInterval: pointer("5s"), ClockSkew: pointer("0s"), Audiences: []string{tokenAudience, "https://other.example.com"},
 		Consumer: sallyport.ConsumerMapping{NameClaim: "client_id"},
 	})

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// leastPause and mostPause bound how long nobody is asked about an unknown key after somebody was: twice as long whenever nothing new
-	// comes of it.
+	// leastPause and mostPause bound how long nobody is asked about an unknown key after somebody was in vain: twice as long each time that
+	// nothing new comes of it.
 	leastPause = 2 * time.Second
 	mostPause  = 30 * time.Second
 	// leastRetry is the pause after the first of several looks in a row that failed; each later one is twice as long, up to what is usual.
@@ -280,7 +280,7 @@ func (r *Registry) lookFor(ctx context.Context, k *Keys, f *flight, asked bool) 
 	if asked {
 		k.look.pause = min(max(2*k.look.pause, leastPause), mostPause)
 		if k.now() != before {
-			k.look.pause = leastPause
+			k.look.pause = 0 // nobody but the issuer makes new keys: who brought one may ask for the next
 		}
 		k.look.next = r.cfg.Clock().Add(k.look.pause)
 	}
@@ -337,25 +337,35 @@ func (r *Registry) fetch(ctx context.Context, k *Keys) {
 	} else {
 		k.look.empty = 0
 	}
+	before := k.look.failures
 	next := k.source.every
 	if err != nil {
-		next = min(leastRetry<<min(k.look.failures, 12), k.source.every)
+		next = min(leastRetry<<min(before, 12), k.source.every)
 		k.look.failures++
 	} else {
 		k.look.failures = 0
 	}
 	k.look.due = now.Add(jittered(next))
 	k.looking.Unlock()
+	r.tell(ctx, k, before, err)
 	if err != nil {
 		k.stats.fetchFailed.Add(1)
-		if ctx.Err() == nil {
-			r.cfg.Logger.Warn("the keys of an issuer can't be fetched; those that are known stay good", "issuer", id.Text(id.Issuer, k.issuer), "name", k.name, "error", err)
-		}
 		return
 	}
 	k.saw(keys)
 	k.stats.fetchedAt.Store(now.UnixMilli())
 	k.stats.fetched.Add(1)
+}
+
+// tell logs that an issuer can't be reached, and that it can again; not what goes on in between.
+func (r *Registry) tell(ctx context.Context, k *Keys, before int, err error) {
+	of := []any{"issuer", id.Text(id.Issuer, k.issuer), "name", k.name}
+	switch {
+	case err == nil && before > 0:
+		r.cfg.Logger.Info("the keys of an issuer can be fetched again", append(of, "failures", before)...)
+	case err != nil && before == 0 && ctx.Err() == nil:
+		r.cfg.Logger.Warn("the keys of an issuer can't be fetched; those that are known stay good", append(of, "error", err)...)
+	}
 }
 
 // jittered keeps a fleet from asking at once: up to a tenth sooner.
