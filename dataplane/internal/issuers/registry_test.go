@@ -84,6 +84,36 @@ func TestAThousandUnknownKeysCostAHandfulOfQuestions(t *testing.T) {
 	}
 }
 
+// A rotation right behind another one mustn't wait for a pause that made-up keys are meant to have.
+func TestALookThatBroughtAKeyDoesntPutOffTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, control)
+		var all []jwkKey
+		p.answer = func() (uint64, error) {
+			if int(p.sequence) < len(all) { // the control plane writes what changed
+				p.tell(all)
+			}
+			return p.sequence, nil
+		}
+		p.running(t)
+		for n := range 3 {
+			all = append(all, newKey(t, string(rune('a'+n))))
+			if !p.registry.Wait(t.Context(), p.keys) {
+				t.Fatalf("rotation %d isn't noticed", n)
+			}
+			synctest.Wait()
+		}
+		p.good("after three rotations", all...)
+		if p.registry.Wait(t.Context(), p.keys) {
+			t.Error("nothing is news")
+		}
+		synctest.Wait()
+		if p.registry.Unknown(p.keys) != nil {
+			t.Error("a question in vain doesn't put off the next")
+		}
+	})
+}
+
 func TestOneQuestionServesAllWhoWaitForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, control)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/edgetest"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
@@ -273,6 +274,35 @@ func TestATokenOfOneRouteIsRefusedOnAnother(t *testing.T) {
 		if ex := w.Do(edgetest.Get("/a", "Authorization: Bearer "+token)); ex.Verdict != "allowed" || ex.Identity.Consumer.Name != who {
 			t.Errorf("%s, %+v, want %s", ex.Verdict, ex.Identity.Consumer, who)
 		}
+	}
+}
+
+func TestAnIssuerKeepsItsKeysOverRevisionsUntilTheyComeFromElsewhere(t *testing.T) {
+	w := newWorld(t, `{"issuers": ["login"]}`)
+	self, err := id.Parse(id.Issuer, w.ID("issuers", "login"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := func() *issuers.Keys { return w.Holder.Load().Issuers().Of(self).Keys() }
+	change := func(url, more string) {
+		t.Helper()
+		w.Configure(t, `{"issuers": [{"name": "login", "issuer": "`+issuerName+`", "jwks_url": "`+url+`", "audiences": ["`+audience+`"], "consumer": {"name_claim": "client_id"}`+more+`}]}`)
+	}
+	before := keys()
+	change("https://login.example.com/jwks", `, "clock_skew": "5s"`)
+	if keys() != before {
+		t.Error("another clock skew asks for other keys")
+	}
+	change("https://login.example.com/other", "")
+	if keys() == before {
+		t.Error("what another address showed is believed")
+	}
+	token := w.key.token(t, claims())
+	w.ask(t, token, "allowed")
+	w.Configure(t, `{"policies": [{"name": "tokens", "gone": true}, {"name": "keys", "kind": "api-key", "config": {}, "attached_to": [{"environment": true}]}],
+		"issuers": [{"name": "login", "gone": true}]}`)
+	if set := w.Holder.Load().Issuers(); set.Of(self) != nil || len(set.All()) != 0 {
+		t.Error("an issuer that is gone is trusted")
 	}
 }
 
