@@ -18,7 +18,9 @@
 // Who may come in is decided here alone: [Directory.Admit] holds a key against its bounds, its consumer and
 // the blocks; [Directory.Denied] asks the same of what is still open; [Directory.AddressBlocked] is asked
 // before anybody looks for a key. A block ends at its own time, whether or not its entry is gone by then.
-// Without blocks each of these costs a look at a nil pointer.
+// Without blocks each of these costs a look at a nil pointer. Of a token ([Directory.AdmitToken]) it knows what may be held against it: when it
+// ends, and what its issuer calls it and its bearer. The keys that issuers sign by are kept as they came ([Directory.KeySet]): what they mean is
+// for package issuers to say.
 //
 // Changes come from one writer, package configsync, in two steps. Prepare and PrepareSnapshot work
 // aside: they decode strictly, copy only the buckets that a change touches and compute the digest

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ type plane struct {
 	directory *directory.Directory
 	registry  *Registry
 	keys      *Keys
-	set       *Set
+	set       atomic.Pointer[Set]
 
 	mu       sync.Mutex
 	asked    int
@@ -64,7 +65,7 @@ func start(t testing.TB, from configv1.FetchFrom) *plane {
 	p.answer = func() (uint64, error) { return p.sequence, nil }
 	p.registry = NewRegistry(Config{
 		Directory: p.directory, Logger: slog.New(slog.DiscardHandler),
-		InForce: func() (*Set, []netip.Prefix) { return p.set, nil },
+		InForce: func() (*Set, []netip.Prefix) { return p.set.Load(), nil },
 		Guard: func([]netip.Prefix) func(string, string, syscall.RawConn) error {
 			return func(string, string, syscall.RawConn) error { return nil }
 		},
@@ -98,7 +99,7 @@ func start(t testing.TB, from configv1.FetchFrom) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.set = NewSet([]*Issuer{issuer})
+	p.set.Store(NewSet([]*Issuer{issuer}))
 	return p
 }
 

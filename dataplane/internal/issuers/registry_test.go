@@ -209,7 +209,7 @@ func TestANodeFetchesAtItsIntervalAndKeepsWhatItHasWhileTheIssuerIsDown(t *testi
 		p.good("an answer without keys may be a mishap", b)
 		time.Sleep(2 * time.Minute)
 		p.good("a lasting one is believed")
-		p.set = nil
+		p.set.Store(nil)
 		p.registry.Changed()
 		synctest.Wait()
 		_, before = p.counts()
@@ -248,13 +248,13 @@ func TestTokensOfAKeyThatIsGoneAreForgotten(t *testing.T) {
 		p.tell([]jwkKey{key})
 		p.running(t)
 		text := signed(t, private, `{"alg":"EdDSA","kid":"a"}`, `{"iss":"https://login.example","aud":"a","exp":4102444800,"sub":"s"}`)
-		verified, err := verify(p.set.Of(issuerID), text)
+		verified, err := verify(p.set.Load().Of(issuerID), text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.registry.Tokens().Put(text, verified)
 		p.tell(nil, key)
-		if _, err := verify(p.set.Of(issuerID), text); err == nil { // notices
+		if _, err := verify(p.set.Load().Of(issuerID), text); err == nil { // notices
 			t.Error("a key that is gone verifies")
 		}
 		synctest.Wait()
