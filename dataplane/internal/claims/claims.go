@@ -109,9 +109,13 @@ func sizeBelow(v *jsontree.Value) int {
 // textSize is the size of a text as it is allocated: in steps, the first of which suit all.
 func textSize(text string) int { return (len(text) + 15) &^ 15 }
 
-// Issuer, Subject and TokenID are the claims "iss", "sub" and "jti"; "": there is none.
-func (c *Claims) Issuer() string  { return c.Text("iss") }
+// Issuer is the claim "iss"; "": there is none.
+func (c *Claims) Issuer() string { return c.Text("iss") }
+
+// Subject is the claim "sub"; "": there is none.
 func (c *Claims) Subject() string { return c.Text("sub") }
+
+// TokenID is the claim "jti"; "": there is none.
 func (c *Claims) TokenID() string { return c.Text("jti") }
 
 // Path is where a claim is: its name, or the names that lead to it through nested objects.

@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -61,7 +62,7 @@ func TestWordsAreThoseOfAListOrOfAText(t *testing.T) {
 func TestClaimsThatTwoReadersReadInTwoWaysAreRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"no object": `["a"]`, "not JSON": `{"a":1`, "twice": `{"exp":1,"exp":2}`, "twice below": `{"a":{"b":1,"b":2}}`, "twice, escaped": `{"exp":1,"\u0065xp":2}`,
-		"other letters": `{"EXP":1}`, "one other letter": `{"Iss":"a"}`, "behind it": `{} {}`, "not Unicode": "{\"a\":\"\xff\"}", "half a pair": `{"a":"\ud800"}`,
+		"other letters": `{"EXP":1}`, "a client in other letters": `{"Client_Id":"a"}`, "too many": `{"a":[` + strings.Repeat("1,", MaxValues) + `1]}`, "one other letter": `{"Iss":"a"}`, "behind it": `{} {}`, "not Unicode": "{\"a\":\"\xff\"}", "half a pair": `{"a":"\ud800"}`,
 		"too deep": `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
 	} {
 		if c, err := Parse([]byte(text)); err == nil {
@@ -83,4 +84,47 @@ func TestLookingUpAllocatesNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func TestTheSizeOfClaimsGrowsWithWhatTheyHold(t *testing.T) {
+	last := 0
+	for _, text := range []string{`{}`, `{"a":1}`, `{"a":[1,2,3,4,5,6,7,8]}`, `{"a":{"b":"` + strings.Repeat("c", 4096) + `"}}`, `{"a":[` + strings.Repeat("1,", MaxValues-4) + `1]}`} {
+		c, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := c.Size(); size <= last || size < len(text) {
+			t.Errorf("%.40s takes %d bytes, and what holds less %d", text, size, last)
+		} else {
+			last = size
+		}
+	}
+	var nothing *Claims
+	if nothing.Size() != 0 {
+		t.Error("no claims take memory")
+	}
+}
+
+func FuzzClaimsThatAreTakenAreOnesToOthers(f *testing.F) {
+	f.Add([]byte(`{"iss":"a","exp":1e9,"aud":["a","b"],"realm":{"roles":["x",null,true]}}`))
+	f.Add([]byte(`{"exp":1,"EXP":2}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		c, err := Parse(payload)
+		if err != nil {
+			return
+		}
+		var others map[string]any
+		if err := json.Unmarshal(payload, &others); err != nil || len(others) != len(c.All()) {
+			t.Fatalf("%q: %d claims here, %v to others: %v", payload, len(c.All()), others, err)
+		}
+		var folded struct{ Iss, Sub, Jti any } // a reader that passes over the case
+		if err := json.Unmarshal(payload, &folded); err != nil {
+			t.Fatalf("%q: %v", payload, err)
+		}
+		for name, value := range map[string]any{"iss": folded.Iss, "sub": folded.Sub, "jti": folded.Jti} {
+			if text, ok := value.(string); ok && text != c.Text(name) {
+				t.Fatalf("%q: %s is %q here and %q to others", payload, name, c.Text(name), text)
+			}
+		}
+	})
 }

@@ -40,10 +40,10 @@ func Require(name string) Requirement {
 func missing(name string) error { return fmt.Errorf("%w: %q", ErrClaimMissing, name) }
 
 var (
-	missingIssuer   = missing("iss")
-	missingAudience = missing("aud")
-	missingExpiry   = missing("exp")
-	missingIssued   = missing("iat")
+	errNoIssuer   = missing("iss")
+	errNoAudience = missing("aud")
+	errNoExpiry   = missing("exp")
+	errNoIssued   = missing("iat")
 )
 
 // accessTokenTexts are the texts that an access token must have (RFC 9068, section 2.2).
@@ -86,7 +86,7 @@ func (r *Rules) checkType(t *Token) error {
 		}
 	}
 	if !t.HasIssuedAt {
-		return missingIssued
+		return errNoIssued
 	}
 	return nil
 }
@@ -95,11 +95,11 @@ func (r *Rules) checkParties(t *Token) error {
 	issuer := t.Claims.Issuer()
 	switch {
 	case issuer == "":
-		return missingIssuer
+		return errNoIssuer
 	case issuer != r.Issuer:
 		return ErrIssuer
 	case len(t.Audience) == 0:
-		return missingAudience
+		return errNoAudience
 	case !t.For(r.Audiences):
 		return ErrAudience
 	}
@@ -111,7 +111,7 @@ func (r *Rules) checkTimes(t *Token, now time.Time) error {
 	earliest, latest := now.Add(-r.ClockSkew).Unix(), now.Add(r.ClockSkew).Unix()
 	switch {
 	case !t.HasExpires:
-		return missingExpiry
+		return errNoExpiry
 	case earliest >= t.Expires: // RFC 7519, section 4.1.4: on or after
 		return ErrExpired
 	case t.HasNotBefore && latest < t.NotBefore:
@@ -121,7 +121,7 @@ func (r *Rules) checkTimes(t *Token, now time.Time) error {
 	case r.MaxLifetime == 0:
 		return nil
 	case !t.HasIssuedAt:
-		return missingIssued
+		return errNoIssued
 	case t.Expires-t.IssuedAt > int64(r.MaxLifetime/time.Second):
 		return ErrLifetime
 	}

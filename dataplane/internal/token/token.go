@@ -38,17 +38,17 @@ func Parse(text string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Claims, err = claims.Parse(payload); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if err := t.readClaims(); err != nil {
+	if err := t.readClaims(payload); err != nil {
 		return nil, err
 	}
 	return &t, nil
 }
 
-// readClaims reads the registered claims (RFC 7519, section 4.1), which must be of their types.
-func (t *Token) readClaims() (err error) {
+// readClaims reads the claims, of which the registered ones (RFC 7519, section 4.1) must be of their types.
+func (t *Token) readClaims(payload []byte) (err error) {
+	if t.Claims, err = claims.Parse(payload); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
 	members := t.Claims.All()
 	for i := range members {
 		v := &members[i].Value

@@ -53,8 +53,16 @@ var issuer = sync.OnceValue(func() map[string]signer {
 	must(err)
 	all := map[string]signer{}
 	for _, s := range []signer{
-		{"rsa", rs256, rsaKey}, {"rsa", rs384, rsaKey}, {"rsa", rs512, rsaKey}, {"rsa", ps256, rsaKey}, {"rsa", ps384, rsaKey}, {"rsa", ps512, rsaKey},
-		{"p256", es256, p256}, {"p384", es384, p384}, {"p521", es512, p521}, {"ed", eddsa, ed},
+		{"rsa", rs256, rsaKey},
+		{"rsa", rs384, rsaKey},
+		{"rsa", rs512, rsaKey},
+		{"rsa", ps256, rsaKey},
+		{"rsa", ps384, rsaKey},
+		{"rsa", ps512, rsaKey},
+		{"p256", es256, p256},
+		{"p384", es384, p384},
+		{"p521", es512, p521},
+		{"ed", eddsa, ed},
 	} {
 		all[jwk.AlgorithmName(s.algorithm)] = s
 	}
