@@ -10,6 +10,8 @@ import (
 type compiler struct {
 	env    *snapshot.Env
 	holder *snapshot.Holder
+	// changed hears of a snapshot in force; nil: nobody does.
+	changed func()
 }
 
 // Compile makes a snapshot aside. The commit is one atomic store.
@@ -23,7 +25,12 @@ func (c compiler) Compile(p configsync.Proposal) (commit func(), errs []*edgev1.
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	return func() { c.holder.Store(next) }, nil
+	return func() {
+		c.holder.Store(next)
+		if c.changed != nil {
+			c.changed()
+		}
+	}, nil
 }
 
 func sourcesOf(p configsync.Proposal) []snapshot.Source {

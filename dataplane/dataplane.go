@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/explain"
 	"github.com/sallyport/sallyport/dataplane/internal/freshness"
 	"github.com/sallyport/sallyport/dataplane/internal/inquiry"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
@@ -127,6 +128,7 @@ type node struct {
 	shares    *shares.Even
 	proxy     *proxy.Proxy
 	explain   *explain.Explainer
+	issuers   *issuers.Registry
 	gate      *proxyprotocol.Gate
 
 	certificates *certificates.Keeper
@@ -155,14 +157,15 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.handing.turn = make(chan struct{})
 	n.cfg.Logger = n.troubles.Logger(cfg.Logger)
 	n.freshness = freshness.New(n.started)
-	n.streams = streams.NewRegistry(admission{n.directory, n.stale})
+	n.streams = streams.NewRegistry(admission{n.directory, n.stale, n.vouches})
 	n.shares = shares.NewEven(n.directory)
 	n.openTLS()
+	n.openIssuers(own)
 	n.upstreams = upstream.NewRegistry(upstream.Config{
 		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
 	})
 	n.env = snapshot.NewEnv(snapshot.Config{
-		Directory: n.directory, Shares: n.shares, Failures: n.failures, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
+		Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
 	if cfg.AccessLog != nil {
@@ -204,7 +207,7 @@ func (n *node) openState() (err error) {
 func (n *node) openLanes() (err error) {
 	n.syncer, err = configsync.New(configsync.Config{
 		Environment: n.home.environment, Trust: n.home.trust, SigningKeys: n.home.keys,
-		Directory: n.directory, Freshness: n.freshness, Compiler: compiler{env: n.env, holder: &n.snapshots},
+		Directory: n.directory, Freshness: n.freshness, Compiler: compiler{env: n.env, holder: &n.snapshots, changed: n.issuers.Changed},
 		State: n.state, Build: n.cfg.Build, Boot: n.boot, Started: n.started, Logger: n.cfg.Logger,
 	})
 	return err //nolint:wrapcheck // says what
@@ -257,6 +260,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return n.streams.Run(background) })
 	group.Go(func() error { return n.sweeper.Run(background) })
 	group.Go(func() error { return n.upstreams.Run(background) })
+	group.Go(func() error { return n.issuers.Run(background) })
 	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })

@@ -90,6 +90,7 @@ func (n *node) join(identity *enroll.Identity) (err error) {
 	n.answerer = n.newAnswerer()
 	n.shares.Join(self)
 	n.sender.Join(n.bus, identity.Node())
+	n.issuers.Join(n.askForKeys)
 	n.joined.Store(true)
 	return nil
 }

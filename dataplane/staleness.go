@@ -29,7 +29,8 @@ func (n *node) maxStaleness() time.Duration {
 type admission struct {
 	*directory.Directory
 
-	stale func(now time.Time) bool
+	stale   func(now time.Time) bool
+	vouches func(*directory.Token) bool
 }
 
 // Denied implements streams.Admission.
@@ -38,7 +39,19 @@ func (a admission) Denied(who directory.Bearer, now time.Time) (problem.Code, bo
 	if proven && a.stale(now) {
 		return problem.ConfigurationStale, true
 	}
-	return a.Directory.Denied(who, now)
+	if code, denied := a.Directory.Denied(who, now); denied {
+		return code, true
+	}
+	if who.Token != nil && !a.vouches(who.Token) {
+		return problem.CredentialInvalid, true
+	}
+	return "", false
+}
+
+// vouches tells whether a token's issuer is trusted still, and has the key that signed it.
+func (n *node) vouches(token *directory.Token) bool {
+	current := n.snapshots.Load()
+	return current != nil && current.Issuers().Vouches(token)
 }
 
 // stale tells whether routes that authenticate have stopped.

@@ -84,6 +84,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.tracingSamples(one)
 	n.tlsSamples(one)
 	n.upstreamSamples(one)
+	n.issuerSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}

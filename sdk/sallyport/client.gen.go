@@ -1279,7 +1279,7 @@ type Block struct {
 	// Description Why it was made, in words.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Consumer Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key` and `address_range` is given, and can't be changed.
+	// Consumer Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key`, `address_range`, `token` and `subject` is given, and can't be changed.
 	Consumer string `json:"consumer,omitempty,omitzero"`
 
 	// APIKey API key that it is about.
@@ -1287,6 +1287,12 @@ type Block struct {
 
 	// AddressRange Client addresses (CIDR) that it is about: they are refused on every route, public ones too.
 	AddressRange string `json:"address_range,omitempty,omitzero"`
+
+	// Token IssuedToken names a token by what its issuer calls it.
+	Token IssuedToken `json:"token,omitempty,omitzero"`
+
+	// Subject IssuedSubject names whom an issuer's tokens speak of.
+	Subject IssuedSubject `json:"subject,omitempty,omitzero"`
 
 	// ExpiresAt From when it blocks nobody; absent: never.
 	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
@@ -2290,6 +2296,24 @@ type InvitationAcceptance struct {
 
 	// Password Password to be.
 	Password string `json:"password,omitempty,omitzero"`
+}
+
+// IssuedSubject IssuedSubject names whom an issuer's tokens speak of.
+type IssuedSubject struct {
+	// Issuer Issuer, by name or id.
+	Issuer string `json:"issuer"`
+
+	// Subject Their claim "sub".
+	Subject string `json:"subject"`
+}
+
+// IssuedToken IssuedToken names a token by what its issuer calls it.
+type IssuedToken struct {
+	// Issuer Issuer, by name or id.
+	Issuer string `json:"issuer"`
+
+	// ID Its claim "jti".
+	ID string `json:"id"`
 }
 
 // Issuer Issuer is an OAuth 2 or OpenID Connect token issuer that is trusted: what its tokens must look like, where its keys come from, and whom they speak of. The keys themselves are the directory's: no revision holds them, and none brings one back.

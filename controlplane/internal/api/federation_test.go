@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -271,10 +272,8 @@ func TestNoIDTokenIsTakenThatDoesNotHold(t *testing.T) {
 // nextAddress is another address for each name, so that none is slowed down by the others.
 func nextAddress(name string) string {
 	sum := sha256.Sum256([]byte(name))
-	return "[2001:db8:" + strings.Join([]string{hex(sum[0]), hex(sum[1]), hex(sum[2])}, ":") + "::1]:1"
+	return fmt.Sprintf("[2001:db8:%x:%x:%x::1]:1", sum[0], sum[1], sum[2])
 }
-
-func hex(b byte) string { return string("0123456789abcdef"[b>>4]) + string("0123456789abcdef"[b&15]) }
 
 func TestAReturnIsTakenOnceAndFromTheBrowserThatBeganIt(t *testing.T) {
 	w, i := newWorld(t), newIssuer(t)

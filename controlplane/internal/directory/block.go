@@ -33,6 +33,18 @@ func Block(m *adminv1.Block) (Entry, error) {
 			return Entry{}, fmt.Errorf("block %s: api_key: %w", m.GetId(), err)
 		}
 		body.Target = &directoryv1.Block_ApiKey{ApiKey: target[:]}
+	case m.GetToken() != nil:
+		issuer, err := id.Parse(id.Issuer, m.GetToken().GetIssuer())
+		if err != nil {
+			return Entry{}, fmt.Errorf("block %s: token.issuer: %w", m.GetId(), err)
+		}
+		body.Target = &directoryv1.Block_Token{Token: &directoryv1.IssuedToken{Issuer: issuer[:], Id: m.GetToken().GetId()}}
+	case m.GetSubject() != nil:
+		issuer, err := id.Parse(id.Issuer, m.GetSubject().GetIssuer())
+		if err != nil {
+			return Entry{}, fmt.Errorf("block %s: subject.issuer: %w", m.GetId(), err)
+		}
+		body.Target = &directoryv1.Block_Subject{Subject: &directoryv1.IssuedSubject{Issuer: issuer[:], Subject: m.GetSubject().GetSubject()}}
 	default:
 		body.Target = &directoryv1.Block_AddressRange{AddressRange: m.GetAddressRange()}
 	}
@@ -43,15 +55,18 @@ func Block(m *adminv1.Block) (Entry, error) {
 	return open(digest.KeyOf(Blocks, m.GetId()), &directoryv1.Entry{Body: &directoryv1.Entry_Block{Block: body}})
 }
 
+// capabilityOfIssued is the least one of a node that understands blocks of what an issuer vouches for.
+const capabilityOfIssued = 5
+
 // checkBlock returns what is wrong with whom a block is about. Whether a consumer or API key is there is found out elsewhere.
 func checkBlock(m *adminv1.Block) []problem.Violation {
 	targets := 0
-	for _, t := range []string{m.GetConsumer(), m.GetApiKey(), m.GetAddressRange()} {
-		if t != "" {
+	for _, given := range []bool{m.GetConsumer() != "", m.GetApiKey() != "", m.GetAddressRange() != "", m.GetToken() != nil, m.GetSubject() != nil} {
+		if given {
 			targets++
 		}
 	}
-	const named = "consumer, api_key, address_range"
+	const named = "consumer, api_key, address_range, token, subject"
 	switch {
 	case targets == 0:
 		return []problem.Violation{{Code: problem.ViolationRequired, Detail: "must say whom it is about; give one of " + named}}
@@ -70,6 +85,10 @@ func CheckTarget(given, before *adminv1.Block) []problem.Violation {
 		{"/consumer", given.GetConsumer(), before.GetConsumer()},
 		{"/api_key", given.GetApiKey(), before.GetApiKey()},
 		{"/address_range", given.GetAddressRange(), before.GetAddressRange()},
+		{"/token/issuer", given.GetToken().GetIssuer(), before.GetToken().GetIssuer()},
+		{"/token/id", given.GetToken().GetId(), before.GetToken().GetId()},
+		{"/subject/issuer", given.GetSubject().GetIssuer(), before.GetSubject().GetIssuer()},
+		{"/subject/subject", given.GetSubject().GetSubject(), before.GetSubject().GetSubject()},
 	} {
 		if f.given != "" && f.given != f.was {
 			violations = append(violations, problem.Violation{

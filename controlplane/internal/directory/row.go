@@ -66,8 +66,15 @@ const KeyLife = 5
 // Needs returns the capability that nodes must have to know an object's entry; 0: every node does. That a key is watched needs none: no
 // key is while a node lacks it.
 func (t *Type) Needs(m Message) uint32 {
-	if key, ok := m.(*adminv1.ApiKey); ok && (len(key.GetRoutes()) > 0 || key.GetImported()) {
-		return KeyLife
+	switch m := m.(type) {
+	case *adminv1.ApiKey:
+		if len(m.GetRoutes()) > 0 || m.GetImported() {
+			return KeyLife
+		}
+	case *adminv1.Block:
+		if m.GetToken() != nil || m.GetSubject() != nil {
+			return capabilityOfIssued
+		}
 	}
 	return t.Capability
 }

@@ -62,6 +62,10 @@ func remade(said Evidence, epoch uint64, block string, held *directoryv1.Block, 
 		body["consumer"] = textOf(id.Consumer, target.Consumer)
 	case *directoryv1.Block_ApiKey:
 		body["api_key"] = textOf(id.APIKey, target.ApiKey)
+	case *directoryv1.Block_Token:
+		body["token"] = map[string]string{"issuer": textOf(id.Issuer, target.Token.GetIssuer()), "id": target.Token.GetId()}
+	case *directoryv1.Block_Subject:
+		body["subject"] = map[string]string{"issuer": textOf(id.Issuer, target.Subject.GetIssuer()), "subject": target.Subject.GetSubject()}
 	case *directoryv1.Block_AddressRange:
 		body["address_range"] = target.AddressRange
 	}

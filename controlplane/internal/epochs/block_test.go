@@ -66,6 +66,10 @@ func TestBlocksThatTheDatabaseLostAreMadeAgain(t *testing.T) {
 		made["key"] = r.block(`{"api_key":"kept","expires_at":"` + end.Add(-time.Microsecond).Format(time.RFC3339Nano) + `"}`)
 		made["range"] = r.block(`{"address_range":"192.0.2.0/24"}`)
 		made["wide"] = r.block(`{"address_range":"2001:db8::/33"}`)
+		idp := r.apply(publish.Create, "issuers", "", `{"name":"login","issuer":"https://login.example.com","jwks_url":"https://login.example.com/jwks",`+
+			`"audiences":["https://api.example.com"],"consumer":{"name_claim":"client_id"}}`).ID
+		made["token"] = r.block(`{"token":{"issuer":"` + idp + `","id":"t-1"}}`)
+		made["subject"] = r.block(`{"subject":{"issuer":"` + idp + `","subject":"alice"}}`)
 		made["expired"] = r.block(`{"address_range":"198.51.100.0/24","expires_at":"2020-01-01T00:00:00Z"}`)
 	})
 	r.open(n.evidence(r))
@@ -81,6 +85,9 @@ func TestBlocksThatTheDatabaseLostAreMadeAgain(t *testing.T) {
 	if got := r.blockOf(made["range"]); got.GetAddressRange() != "192.0.2.0/24" {
 		t.Errorf("the range's is %v", got)
 	}
+	if got := r.blockOf(made["token"]); got.GetToken().GetId() != "t-1" || r.blockOf(made["subject"]).GetSubject().GetIssuer() != got.GetToken().GetIssuer() {
+		t.Errorf("the token's is %v", got)
+	}
 	r.blockOf(made["gone"]) // although whom it is about is lost
 	if _, ok := r.get(directory.Blocks, made["expired"]); ok {
 		t.Error("a block is made again that blocks nobody")
@@ -92,7 +99,7 @@ func TestBlocksThatTheDatabaseLostAreMadeAgain(t *testing.T) {
 			t.Errorf("the %s's entry is %x, it was %x", name, again.Entries[key], n.Entries[key])
 		}
 	}
-	if taken := r.epoch().Taken; taken != 5 {
+	if taken := r.epoch().Taken; taken != 7 {
 		t.Errorf("%d taken", taken)
 	}
 	r.consistent()

@@ -267,6 +267,12 @@ func blockRow(b dbsqlc.Block, hash []byte, sequence int64) (directory.Row, error
 		Id: b.ID, Name: b.Name, Description: b.Description, Consumer: b.Consumer, ApiKey: b.ApiKey, AddressRange: b.AddressRange,
 		ExpiresAt: timestamp(b.ExpiresAt), CreatedAt: timestamppb.New(b.CreatedAt), UpdatedAt: timestamppb.New(b.UpdatedAt),
 	}
+	switch {
+	case b.TokenID != "":
+		m.Token = &adminv1.IssuedToken{Issuer: b.Issuer, Id: b.TokenID}
+	case b.Subject != "":
+		m.Subject = &adminv1.IssuedSubject{Issuer: b.Issuer, Subject: b.Subject}
+	}
 	if err := texts(b.Labels, &m.Labels); err != nil {
 		return directory.Row{}, fmt.Errorf("labels of %s: %w", b.ID, err)
 	}

@@ -87,6 +87,7 @@ func (w *rowsWrite) add(r publish.RowChange) error {
 		w.blocks = append(w.blocks, dbsqlc.UpsertBlocksParams{
 			Environment: w.environment, ID: m.GetId(), Name: m.GetName(), Labels: labels, Description: m.GetDescription(),
 			Consumer: m.GetConsumer(), ApiKey: m.GetApiKey(), AddressRange: m.GetAddressRange(), ExpiresAt: optionalTime(m.GetExpiresAt()),
+			Issuer: cmp.Or(m.GetToken().GetIssuer(), m.GetSubject().GetIssuer()), TokenID: m.GetToken().GetId(), Subject: m.GetSubject().GetSubject(),
 			EntryKey: r.After.Key[:], CreatedAt: created, UpdatedAt: updated,
 		})
 	case *adminv1.Password:

@@ -18,16 +18,60 @@ import (
 
 // resolveBlock turns the name of whom a block is about into an id, or refuses that there is none such, and that a block is
 // about somebody else than it was. Whoever it is about may be gone by the time it is changed.
-func (w *writing) resolveBlock(s *row, m *adminv1.Block) {
+func (w *writing) resolveBlock(ctx context.Context, s *row, m *adminv1.Block) error {
 	before := new(adminv1.Block)
 	if s.before != nil {
 		before = s.before.Message.(*adminv1.Block)
 	}
 	m.Consumer = w.resolveTarget(s, directory.Consumers, "consumer", m.GetConsumer(), before.GetConsumer())
 	m.ApiKey = w.resolveTarget(s, directory.APIKeys, "api_key", m.GetApiKey(), before.GetApiKey())
+	if err := w.resolveIssued(ctx, s, m, before); err != nil {
+		return err
+	}
 	if s.before != nil {
 		w.refusals.Invalid(s.origin, directory.CheckTarget(m, before)...)
 	}
+	return nil
+}
+
+// resolveIssued is resolveBlock for what an issuer vouches for.
+func (w *writing) resolveIssued(ctx context.Context, s *row, m, before *adminv1.Block) (err error) {
+	if token := m.GetToken(); token != nil {
+		if token.Issuer, err = w.resolveIssuer(ctx, s, "token", token.GetIssuer(), before.GetToken().GetIssuer()); err != nil {
+			return err
+		}
+	}
+	if subject := m.GetSubject(); subject != nil {
+		if subject.Issuer, err = w.resolveIssuer(ctx, s, "subject", subject.GetIssuer(), before.GetSubject().GetIssuer()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolveIssuer finds an issuer in the configuration: as the batch leaves it, or as it is where the batch doesn't touch it.
+func (w *writing) resolveIssuer(ctx context.Context, s *row, target, given, was string) (string, error) {
+	if given == "" || given == was || w.batch.Recall {
+		return given, nil
+	}
+	if w.candidate != nil {
+		if found, ok := w.candidate.Find(catalog.Issuers, given); ok {
+			return found.ID, nil
+		}
+	} else {
+		found, err := w.catalog.Get(ctx, w.batch.Environment, catalog.Issuers, given)
+		if err == nil {
+			return found.ID, nil
+		}
+		if problem.CodeOf(err) != problem.NotFound {
+			return "", fmt.Errorf("look up the issuer of a block: %w", err)
+		}
+	}
+	w.refusals.Invalid(s.origin, problem.Violation{
+		Pointer: problem.Pointer(target, "issuer"), Code: problem.ViolationUnknownReference, Given: form.Given(given),
+		Detail: "there is no issuer of this id or name in this environment", Allowed: "the id or name of one that there is",
+	})
+	return given, nil
 }
 
 func (w *writing) resolveTarget(s *row, collection, field, given, was string) string {

@@ -20,18 +20,29 @@ import (
 func (r *replica) blockEntries() map[string]*directoryv1.Block {
 	r.t.Helper()
 	blocks := make(map[string]*directoryv1.Block)
+	for _, b := range r.allBlocks() {
+		switch {
+		case len(b.GetConsumer()) > 0:
+			blocks[id.Text(id.Consumer, id.ID(b.GetConsumer()))] = b
+		case len(b.GetApiKey()) > 0:
+			blocks[id.Text(id.APIKey, id.ID(b.GetApiKey()))] = b
+		default:
+			blocks[b.GetAddressRange()] = b
+		}
+	}
+	return blocks
+}
+
+// allBlocks returns all blocks as nodes are told them.
+func (r *replica) allBlocks() (blocks []*directoryv1.Block) {
+	r.t.Helper()
 	_, err := r.db.Lanes(r.vault).DirectoryEntries(r.t.Context(), r.env, func(c *edgev1.EntryChange) error {
 		var entry directoryv1.Entry
 		if err := proto.Unmarshal(c.GetEntry(), &entry); err != nil {
 			return err
 		}
-		switch b := entry.GetBlock(); {
-		case len(b.GetConsumer()) > 0:
-			blocks[id.Text(id.Consumer, id.ID(b.GetConsumer()))] = b
-		case len(b.GetApiKey()) > 0:
-			blocks[id.Text(id.APIKey, id.ID(b.GetApiKey()))] = b
-		case b != nil:
-			blocks[b.GetAddressRange()] = b
+		if b := entry.GetBlock(); b != nil {
+			blocks = append(blocks, b)
 		}
 		return nil
 	})

@@ -238,7 +238,9 @@ func (w *writing) checkRows(ctx context.Context) error {
 				return err
 			}
 		case *adminv1.Block:
-			w.resolveBlock(s, m)
+			if err := w.resolveBlock(ctx, s, m); err != nil {
+				return err
+			}
 		}
 		if s.message == nil && s.before != nil {
 			if err := w.checkReferrers(ctx, s); err != nil {

@@ -76,6 +76,13 @@ const (
 	UpstreamWaiting      = "sallyport_edge_upstream_waiting_requests"
 	UpstreamEjected      = "sallyport_edge_upstream_ejected"
 	UpstreamEvents       = "sallyport_edge_upstream_events_total"
+	IssuerKeys           = "sallyport_edge_issuer_keys"
+	UnknownKeys          = "sallyport_edge_issuer_unknown_keys_total"
+	KeyRefreshes         = "sallyport_edge_issuer_refreshes_total"
+	KeyWaits             = "sallyport_edge_issuer_waits_total"
+	TokensRemembered     = "sallyport_edge_tokens_remembered"
+	TokensBytes          = "sallyport_edge_tokens_remembered_bytes"
+	TokenLookups         = "sallyport_edge_token_lookups_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -134,6 +141,13 @@ func Metrics() []Metric {
 		{Name: UpstreamWaiting, Help: "Requests that wait for a connection to the target.", Labels: []string{"target"}, Gauge: true},
 		{Name: UpstreamEjected, Help: "1 while the target is out of rotation, since it failed again and again.", Labels: []string{"target"}, Gauge: true},
 		{Name: UpstreamEvents, Help: "What happened with the target: connections opened, found dead (dead), requests sent again (retry), ejections (ejected), requests that found the queue full (queue_full) or waited in vain (queue_timeout), failed lookups of its name (lookup_failed).", Labels: []string{"target", "event"}},
+		{Name: IssuerKeys, Help: "Keys of an issuer that are good now; 0: none of its tokens is taken.", Labels: []string{"issuer"}, Gauge: true},
+		{Name: UnknownKeys, Help: "Tokens that named a key of the issuer which nobody here knew.", Labels: []string{"issuer"}},
+		{Name: KeyRefreshes, Help: "Looks for an issuer's keys: by the control plane (asked, ask_failed), by the node itself (fetched, fetch_failed), and those put off since somebody had just looked (put_off).", Labels: []string{"issuer", "outcome"}},
+		{Name: KeyWaits, Help: "Requests that waited for a key: it came (found), it didn't (in_vain), too many waited already (crowded).", Labels: []string{"outcome"}},
+		{Name: TokensRemembered, Help: "Tokens whose signature needn't be checked again.", Gauge: true},
+		{Name: TokensBytes, Help: "What they take in memory.", Gauge: true},
+		{Name: TokenLookups, Help: "Tokens looked for among them (hit, miss), and those that made room (evicted), were signed by a key that is gone (dropped), or are too large (oversized).", Labels: []string{"event"}},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}
 }

@@ -14,8 +14,9 @@ import (
 // A range lies in the table of its length, by its first address: an address is looked up once per length in use, which are
 // few, and a block changes one bucket, however many there are.
 type blocks struct {
-	consumers, keys *targets       // nil: none
-	v4, v6          []rangeTargets // by length
+	consumers, keys  *targets       // nil: none
+	tokens, subjects *targets       // nil: none
+	v4, v6           []rangeTargets // by length
 }
 
 // targets are the blocks of one sort of target, by target. Several may name the same, each with an expiry of its own.
@@ -28,7 +29,12 @@ type targets struct {
 type term struct {
 	block id.ID
 	until int64 // milliseconds since 1970; 0: for ever
+
+	issued *issued // of a token or subject: what it names
 }
+
+// holds tells whether the term is still on. A block ends at its own time, whether or not anybody has taken it out by then.
+func (t *term) holds(now int64) bool { return t.until == 0 || now < t.until }
 
 // rangeTargets are the blocks of ranges of one length.
 type rangeTargets struct {
@@ -41,7 +47,7 @@ type rangeTargets struct {
 type target struct {
 	sort targetSort
 	bits uint8 // of a range
-	key  id.ID // of a range its first address, IPv4 in the last four bytes
+	key  id.ID // of a range its first address, IPv4 in the last four bytes; of a token or subject where it lies
 }
 
 type targetSort uint8
@@ -51,6 +57,8 @@ const (
 	targetKey
 	targetIPv4
 	targetIPv6
+	targetToken
+	targetSubject
 )
 
 const (
@@ -102,15 +110,14 @@ func holds(lengths []rangeTargets, high, low uint64, now int64) bool {
 	return false
 }
 
-// holds tells whether a block of a target is in force. A block ends at its own time, whether or not anybody has taken it
-// out by then.
+// holds tells whether a block of a target is in force.
 func (m *targets) holds(key id.ID, now int64) bool {
 	if m == nil {
 		return false
 	}
 	found, _ := m.get(key)
 	for i := range found {
-		if found[i].until == 0 || now < found[i].until {
+		if found[i].holds(now) {
 			return true
 		}
 	}
@@ -131,6 +138,10 @@ func (b *blocks) of(sort targetSort, bits uint8) *targets {
 		return ofLength(b.v4, bits)
 	case targetIPv6:
 		return ofLength(b.v6, bits)
+	case targetToken:
+		return b.tokens
+	case targetSubject:
+		return b.subjects
 	}
 	return nil
 }
@@ -155,6 +166,10 @@ func (b blocks) with(sort targetSort, bits uint8, m *targets) blocks {
 		b.v4 = withLength(b.v4, bits, m, maskOfIPv4)
 	case targetIPv6:
 		b.v6 = withLength(b.v6, bits, m, maskOfIPv6)
+	case targetToken:
+		b.tokens = m
+	case targetSubject:
+		b.subjects = m
 	}
 	return b
 }
@@ -188,7 +203,7 @@ func maskOfIPv6(bits int) (high, low uint64) {
 
 // orNil returns nil for blocks of nobody, which readers find out at once.
 func (b blocks) orNil() *blocks {
-	if b.consumers == nil && b.keys == nil && len(b.v4) == 0 && len(b.v6) == 0 {
+	if b.consumers == nil && b.keys == nil && b.tokens == nil && b.subjects == nil && len(b.v4) == 0 && len(b.v6) == 0 {
 		return nil
 	}
 	return &b

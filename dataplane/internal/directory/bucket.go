@@ -21,6 +21,7 @@ const (
 	kindTicketKeys
 	kindPassword
 	kindIdentityKeys
+	kindKeySet
 )
 
 // An API key's record is the rest of its digest, its id, the number of its consumer and the index of what it has in common with other

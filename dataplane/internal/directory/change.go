@@ -26,6 +26,7 @@ type Change struct {
 	fleet        *Fleet
 	tickets      *TicketKeys
 	identity     *IdentityKeys
+	keySets      *keySets
 	tree         *digest.Tree
 }
 
@@ -78,5 +79,6 @@ func (c *Change) swap() {
 	s.fleet.Store(c.fleet)
 	s.tickets.Store(c.tickets)
 	s.identity.Store(c.identity)
+	s.keySets.Store(c.keySets)
 	s.tree = c.tree
 }

@@ -55,6 +55,8 @@ type fact struct {
 	tickets  *TicketKeys
 	password *Password
 	identity *IdentityKeys
+	keySet   *KeySet
+	issued   *issued // what a block of a token or subject names
 }
 
 var entryDescriptor = (*directoryv1.Entry)(nil).ProtoReflect().Descriptor()
@@ -138,6 +140,8 @@ func (f *fact) take(entry *directoryv1.Entry) (digest.Key, error) {
 		return f.takePassword(body.Password)
 	case *directoryv1.Entry_IdentityKeys:
 		return f.takeIdentityKeys(body.IdentityKeys)
+	case *directoryv1.Entry_KeySet:
+		return f.takeKeySet(body.KeySet)
 	default:
 		return digest.Key{}, fmt.Errorf("%w: none of the facts that this build knows", ErrMalformed)
 	}
@@ -248,6 +252,10 @@ func (f *fact) takeTarget(b *directoryv1.Block) error {
 		}
 		f.target = rangeTarget(r)
 		return nil
+	case *directoryv1.Block_Token:
+		return f.takeIssued(targetToken, t.Token.GetIssuer(), t.Token.GetId())
+	case *directoryv1.Block_Subject:
+		return f.takeIssued(targetSubject, t.Subject.GetIssuer(), t.Subject.GetSubject())
 	default:
 		return fmt.Errorf("%w: a block of nobody", ErrMalformed)
 	}

@@ -17,15 +17,17 @@ type Bearer struct {
 	Password *Password
 	// Consumer that was proven; zero: none, or nobody has asked the directory yet whose the key is.
 	Consumer id.ID
+	// Token that proved them; nil: none did.
+	Token *Token
 	// Address of the client.
 	Address netip.Addr
 	// Route and Service are what the API key was used for; zero: it isn't known, or doesn't matter.
 	Route, Service id.ID
 }
 
-// Denied tells whether a bearer is let in no more at a time, and the code to refuse them with: their address, key or
-// consumer is blocked, the key is gone, has expired or is pinned to other addresses or routes, the consumer is gone or suspended. It
-// is what decides on a request, asked again of what is still open. It takes no lock and doesn't allocate.
+// Denied tells whether a bearer is let in no more at a time, and the code to refuse them with: their address, key, token, subject or
+// consumer is blocked, the key is gone, has expired or is pinned to other addresses or routes, the token has expired, the consumer is gone or
+// suspended. It is what decides on a request, asked again of what is still open. It takes no lock and doesn't allocate.
 func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 	if d.AddressBlocked(who.Address, now) {
 		return problem.Blocked, true
@@ -54,7 +56,12 @@ func (d *Directory) Denied(who Bearer, now time.Time) (problem.Code, bool) {
 	}
 	s := d.state.Load()
 	consumer, known := s.people.find(who.Consumer)
-	code := s.admit(consumer, known, now.UnixMilli())
+	var code problem.Code
+	if who.Token != nil {
+		code = s.admitToken(who.Token, consumer, known, now.UnixMilli())
+	} else {
+		code = s.admit(consumer, known, now.UnixMilli())
+	}
 	return code, code != ""
 }
 

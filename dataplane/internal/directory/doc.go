@@ -8,9 +8,9 @@
 //
 // And it is made to be small, since whoever runs nodes pays for each entry on every one of them. An API key takes 67 bytes: 29 of its
 // digest (its bucket and its tag tell the rest), 2 of tag, 16 of id, 16 of hash, 3 of its consumer's number, and 0 to 3 of the index
-// of its scopes, addresses, routes and marks, which it shares with others; 16 more if it ends. A consumer takes 52 and their name: 40 for readers, 6 to
-// be found by id, 6 for the digest, their hash being made of them again when their bucket changes; 16 more if they have labels or
-// metadata, and those. The key of such an entry isn't kept, since its id gives it. A million keys of 250,000 consumers are 85 MB so.
+// of its scopes, addresses, routes and marks, which it shares with others; 16 more if it ends. A consumer takes 58 and their name: 40 for readers, 6 to
+// be found by id and 6 by name, 6 for the digest, their hash being made of them again when their bucket changes; 16 more if they have labels or
+// metadata, and those. The key of such an entry isn't kept, since its id gives it. A million keys of 250,000 consumers are 87 MB so.
 //
 // Numbers are the writer's: given to each id that a key or a consumer names, never to a second one, and all anew once those of who is gone
 // are the most of them (renumbered). What was found under one is held against the id before anybody is let in by it.
@@ -18,7 +18,9 @@
 // Who may come in is decided here alone: [Directory.Admit] holds a key against its bounds, its consumer and
 // the blocks; [Directory.Denied] asks the same of what is still open; [Directory.AddressBlocked] is asked
 // before anybody looks for a key. A block ends at its own time, whether or not its entry is gone by then.
-// Without blocks each of these costs a look at a nil pointer.
+// Without blocks each of these costs a look at a nil pointer. Of a token ([Directory.AdmitToken]) it knows what may be held against it: when it
+// ends, and what its issuer calls it and its bearer. The keys that issuers sign by are kept as they came ([Directory.KeySet]): what they mean is
+// for package issuers to say.
 //
 // Changes come from one writer, package configsync, in two steps. Prepare and PrepareSnapshot work
 // aside: they decode strictly, copy only the buckets that a change touches and compute the digest

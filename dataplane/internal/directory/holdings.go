@@ -72,7 +72,10 @@ func (s *state) stored(l *line, at uint16) ([]byte, bool) {
 			Id: c.ID[:], Name: c.Name, Labels: c.Labels(), Metadata: c.Metadata(), Suspended: c.Suspended(),
 		}}
 	case kindBlock:
-		entry.Body = &directoryv1.Entry_Block{Block: l.odd.block()}
+		entry.Body = &directoryv1.Entry_Block{Block: s.storedBlock(l.odd)}
+	case kindKeySet:
+		set := (*s.keySets.Load())[l.odd.id]
+		entry.Body = &directoryv1.Entry_KeySet{KeySet: set.entry()}
 	case kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
 		return nil, false
 	}
@@ -94,8 +97,8 @@ func (s *state) storedKey(l *line, at uint16) *directoryv1.ApiKey {
 	return k
 }
 
-// block makes a block's entry again. Ranges are given in their canonical form alone.
-func (r *record) block() *directoryv1.Block {
+// storedBlock makes a block's entry again. Ranges are given in their canonical form alone.
+func (s *state) storedBlock(r *record) *directoryv1.Block {
 	block, t := &directoryv1.Block{Id: r.id[:], ExpiresAtMs: r.expires}, r.target()
 	switch t.sort {
 	case targetConsumer:
@@ -107,6 +110,8 @@ func (r *record) block() *directoryv1.Block {
 		block.Target = &directoryv1.Block_AddressRange{AddressRange: netip.PrefixFrom(first, int(t.bits)).String()}
 	case targetIPv6:
 		block.Target = &directoryv1.Block_AddressRange{AddressRange: netip.PrefixFrom(netip.AddrFrom16(t.key), int(t.bits)).String()}
+	case targetToken, targetSubject:
+		s.issuedBy(r).nameIssued(block, t.sort)
 	}
 	return block
 }

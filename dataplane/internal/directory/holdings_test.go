@@ -25,6 +25,8 @@ func TestEntriesAreMadeAgainAsTheyCameSecretsAndTheFleetLeftOut(t *testing.T) {
 		odd, person, plain, hidden, seasoning, crew,
 		blockedConsumer(t, 6, 2, 0), blockedKey(t, 7, 1, 17), blockedRange(t, 8, "192.0.2.0/24", 0), blockedRange(t, 9, "192.0.2.7/32", 18),
 		blockedRange(t, 10, "2001:db8::/33", 0), blockedRange(t, 11, "::/0", 0), blockedRange(t, 12, "0.0.0.0/0", 0), blockedRange(t, 13, "::1/128", 0),
+		blockedToken(t, 14, 1, "t", 0), blockedSubject(t, 15, 1, "s", 19), blockedToken(t, 16, 1, "t", 17),
+		keySet(t, 17, &directoryv1.KeySet{Keys: [][]byte{[]byte("a"), []byte("b")}, Retired: []*directoryv1.RetiredKey{{Thumbprint: thumbprint(1), RetiredAtMs: 3}}}),
 	}
 	d := New()
 	apply(t, d, entries...)

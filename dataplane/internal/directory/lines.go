@@ -79,7 +79,7 @@ func (p *people) keyOf(l *line, at uint16) digest.Key {
 		return consumerKey(p.at(l.number).ID)
 	case kindKey:
 		return l.key(at)
-	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys, kindKeySet:
 	}
 	return l.odd.key
 }
@@ -133,7 +133,7 @@ func (l *lines) measure(b *bucket) {
 				ends++
 			}
 		case kindConsumer:
-		case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
+		case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys, kindKeySet:
 			odd++
 		}
 	}

@@ -75,11 +75,15 @@ var (
 func randomBlock(t testing.TB, r *rand.Rand, n int) *edgev1.EntryChange {
 	t.Helper()
 	until := int64(r.IntN(4)) * blockEnds
-	switch of := r.IntN(population / 4); r.IntN(3) {
+	switch of := r.IntN(population / 4); r.IntN(5) {
 	case 0:
 		return blockedConsumer(t, n, of, until)
 	case 1:
 		return blockedKey(t, n, of, until)
+	case 2:
+		return blockedToken(t, n, of, fmt.Sprint("named-", of%3), until)
+	case 3:
+		return blockedSubject(t, n, of, fmt.Sprint("named-", of%3), until)
 	default:
 		return blockedRange(t, n, crowd[r.IntN(len(crowd))], until)
 	}
@@ -119,6 +123,21 @@ func agreeOnBlocks(t *testing.T, d *Directory, m model) {
 			}
 			if want := blocked(func(k *directoryv1.Block) bool { return bytes.Equal(k.GetApiKey(), one[:]) }); want != (b != nil && b.credential(one, at)) {
 				t.Fatalf("key %d at %d: blocked must be %v", n, at, want)
+			}
+		}
+		for n := range population / 4 {
+			one, text := idOf(n), fmt.Sprint("named-", n%3)
+			token := blocked(func(k *directoryv1.Block) bool {
+				return bytes.Equal(k.GetToken().GetIssuer(), one[:]) && k.GetToken().GetId() == text
+			})
+			if token != (b != nil && b.tokens.issued(one, text, at)) {
+				t.Fatalf("token of issuer %d at %d: blocked must be %v", n, at, token)
+			}
+			subject := blocked(func(k *directoryv1.Block) bool {
+				return bytes.Equal(k.GetSubject().GetIssuer(), one[:]) && k.GetSubject().GetSubject() == text
+			})
+			if subject != (b != nil && b.subjects.issued(one, text, at)) {
+				t.Fatalf("subject of issuer %d at %d: blocked must be %v", n, at, subject)
 			}
 		}
 		for _, text := range passers {
@@ -164,6 +183,9 @@ func agree(t *testing.T, d *Directory, m model) {
 			if f, err := decode(wantConsumer); err != nil || c.Name != f.consumer.Name {
 				t.Fatalf("consumer %d: %+v, %v", n, c, err)
 			}
+			if same, found := d.ConsumerNamed(c.Name); !found || same.Name != c.Name {
+				t.Fatalf("%q, consumer %d, is found by name as %+v, %v", c.Name, n, same, found)
+			}
 		}
 		wantSecret := m[digest.Key(secret(t, n, "").GetKey())]
 		value, found := d.Secret(idOf(n))
@@ -176,6 +198,9 @@ func agree(t *testing.T, d *Directory, m model) {
 				t.Fatalf("secret %d: %v", n, err)
 			}
 		}
+	}
+	if held := namesHeld(d); held != counts.Consumers {
+		t.Fatalf("%d names of %d consumers", held, counts.Consumers)
 	}
 	for version := range uint32(6) {
 		if version > 0 && m[digest.Key(pepper(t, version).GetKey())] != nil {

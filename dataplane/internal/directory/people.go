@@ -17,8 +17,9 @@ import (
 type people struct {
 	chunks atomic.Pointer[[]atomic.Pointer[chunk]]
 	rows   [tableBuckets]atomic.Pointer[numbers] // by id; nil: none
-	count  uint32                                // of the numbers given out; the writer's
-	room   uint32                                // how many may be given out before it is worth renumbering; the writer's
+	names  names
+	count  uint32 // of the numbers given out; the writer's
+	room   uint32 // how many may be given out before it is worth renumbering; the writer's
 }
 
 // numbers are those of a bucket of ids, in the order of tags.
@@ -140,6 +141,7 @@ type peopleChange struct {
 	fresh   map[id.ID]uint32
 	touched map[uint32]*chunk // with who is added, before anybody is removed
 	removed []uint32
+	naming  []naming
 }
 
 func (p *people) change() *peopleChange {
@@ -196,12 +198,19 @@ func (c *peopleChange) put(consumer *Consumer) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	*c.slot(number) = *consumer
+	slot := c.slot(number)
+	if slot.Name != consumer.Name {
+		c.naming = append(c.naming, naming{number: number, before: slot.Name, after: consumer.Name})
+	}
+	*slot = *consumer
 	return number, nil
 }
 
 // remove takes a consumer out, in the second step of the commit. Nobody is both put and removed.
-func (c *peopleChange) remove(number uint32) { c.removed = append(c.removed, number) }
+func (c *peopleChange) remove(number uint32) {
+	c.removed = append(c.removed, number)
+	c.naming = append(c.naming, naming{number: number, before: c.base.at(number).Name})
+}
 
 // finish ends the making.
 func (c *peopleChange) finish() {
@@ -224,6 +233,7 @@ func (c *peopleChange) grow() {
 		at, tag := tablePlace(who)
 		p.rows[at].Store(p.rows[at].Load().with(tag, number))
 	}
+	p.names.grow(c.naming)
 	p.count = c.count
 }
 
@@ -238,6 +248,7 @@ func (c *peopleChange) shrink() {
 	for at, touched := range left.touched {
 		(*c.base.chunks.Load())[at].Store(touched)
 	}
+	c.base.names.shrink(c.naming)
 }
 
 func (p *people) chunksOrNone() *[]atomic.Pointer[chunk] {
@@ -265,6 +276,7 @@ type census struct {
 	chunks []*chunk
 	count  uint32
 	rows   [tableBuckets][]uint64 // each a tag, and a number in the lower half
+	names  [tableBuckets][]uint64 // the same, by name
 }
 
 // add gives somebody the next number.
@@ -284,6 +296,10 @@ func (c *census) add(who *Consumer) (uint32, error) {
 	c.count++
 	at, tag := tablePlace(who.ID)
 	c.rows[at] = append(c.rows[at], uint64(tag)<<32|uint64(number))
+	if who.Name != "" {
+		at, tag = namePlace(who.Name)
+		c.names[at] = append(c.names[at], uint64(tag)<<32|uint64(number))
+	}
 	return number, nil
 }
 
@@ -301,6 +317,7 @@ func (c *census) publish(p *people) {
 	}
 	for at := range c.rows {
 		p.rows[at].Store(newNumbers(c.rows[at]))
+		p.names.rows[at].Store(newNumbers(c.names[at]))
 	}
 }
 

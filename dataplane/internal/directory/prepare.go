@@ -35,7 +35,7 @@ func prepare(s *state, facts map[digest.Key]fact) (*Change, error) {
 		secrets: s.secrets.change(), passwords: s.passwords.change(),
 		blocking: newBlocking(s.blocks.Load()),
 		peppers:  s.peppers.Load(), grownPeppers: s.peppers.Load(),
-		fleet: s.fleet.Load(), tickets: s.tickets.Load(), identity: s.identity.Load(),
+		fleet: s.fleet.Load(), tickets: s.tickets.Load(), identity: s.identity.Load(), keySets: s.keySets.Load(),
 		tree: s.tree.Clone(),
 	}
 	m := &s.desk
@@ -138,6 +138,8 @@ func (c *Change) take(l *line, gone bool) {
 		c.tickets = nil
 	case kindIdentityKeys:
 		c.identity = nil
+	case kindKeySet:
+		c.keySets = c.keySets.without(l.odd.id)
 	case kindKey, kindBlock:
 	}
 }
@@ -161,13 +163,15 @@ func (c *Change) put(f *fact, l *line) error {
 		c.peppers = c.peppers.with(f.version, f.pepper)
 		c.grownPeppers = c.grownPeppers.with(f.version, f.pepper)
 	case kindBlock:
-		c.blocking.add(f.target, term{block: f.id, until: f.until})
+		c.blocking.add(f.target, term{block: f.id, until: f.until, issued: f.issued})
 	case kindFleet:
 		c.fleet = f.fleet
 	case kindTicketKeys:
 		c.tickets = f.tickets
 	case kindIdentityKeys:
 		c.identity = f.identity
+	case kindKeySet:
+		c.keySets = c.keySets.with(f.keySet)
 	case kindKey:
 		number, err = c.people.number(f.holder)
 	}
@@ -182,7 +186,7 @@ func (s *state) record(f *fact) (record, error) {
 	case kindBlock:
 		r.consumer, r.expires = f.target.key, f.until
 		r.detail = uint32(f.target.sort)<<8 | uint32(f.target.bits)
-	case kindConsumer, kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
+	case kindConsumer, kindSecret, kindPepper, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys, kindKeySet:
 	case kindKey:
 		var err error
 		if r.detail, err = s.internAttributes(f); err != nil {
@@ -201,7 +205,7 @@ func (l *line) set(r *record, hash digest.Hash, number uint32) {
 		l.tag, l.expires = tagOf(&r.key), r.expires
 		l.rest, l.id, l.attributes = [restSize]byte(r.key[restFrom:]), r.id, r.detail
 	case kindConsumer:
-	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys, kindKeySet:
 		odd := *r
 		l.odd = &odd
 	}
@@ -221,6 +225,6 @@ func (c *Counts) add(k kind, n int) {
 		c.Blocks += n
 	case kindPassword:
 		c.Passwords += n
-	case kindFleet, kindTicketKeys, kindIdentityKeys: // there is one, or none
+	case kindFleet, kindTicketKeys, kindIdentityKeys, kindKeySet: // one, or few
 	}
 }

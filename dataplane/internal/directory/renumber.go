@@ -13,6 +13,7 @@ func (s *state) renumbered() *state {
 	n.to.fleet.Store(s.fleet.Load())
 	n.to.tickets.Store(s.tickets.Load())
 	n.to.identity.Store(s.identity.Load())
+	n.to.keySets.Store(s.keySets.Load())
 	n.to.tree = s.tree
 	for at := range uint16(digest.Buckets) {
 		l := &s.desk.before
@@ -42,7 +43,7 @@ func (n *renumbering) line(l *line) {
 		l.number, l.attributes = n.number(l.number), n.attributesOf(l.attributes)
 	case kindConsumer:
 		l.number = n.number(l.number)
-	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys:
+	case kindSecret, kindPepper, kindBlock, kindFleet, kindTicketKeys, kindPassword, kindIdentityKeys, kindKeySet:
 	}
 }
 

@@ -113,13 +113,15 @@ func (b *builder) add(key, stored []byte) error {
 	case kindPepper:
 		b.state.peppers.Store(b.state.peppers.Load().with(f.version, f.pepper))
 	case kindBlock:
-		b.blocking.add(f.target, term{block: f.id, until: f.until})
+		b.blocking.add(f.target, term{block: f.id, until: f.until, issued: f.issued})
 	case kindFleet:
 		b.state.fleet.Store(f.fleet)
 	case kindTicketKeys:
 		b.state.tickets.Store(f.tickets)
 	case kindIdentityKeys:
 		b.state.identity.Store(f.identity)
+	case kindKeySet:
+		b.state.keySets.Store(b.state.keySets.Load().with(f.keySet))
 	case kindKey, kindConsumer:
 	}
 	return nil

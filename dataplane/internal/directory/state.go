@@ -18,7 +18,8 @@ type state struct {
 	fleet     atomic.Pointer[Fleet]
 	tickets   atomic.Pointer[TicketKeys]
 	identity  atomic.Pointer[IdentityKeys]
-	scopes    interned[*scopes] // the writer's; readers find them by their attributes
+	keySets   atomic.Pointer[keySets] // nil: none
+	scopes    interned[*scopes]       // the writer's; readers find them by their attributes
 	addresses interned[*addresses]
 	routes    interned[*routes]
 	imported  atomic.Bool // there is, or was, a key that another system made

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/shares"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
@@ -30,6 +31,8 @@ type Edge struct {
 	Failures  *backoff.Table
 	Holder    snapshot.Holder
 	Env       *snapshot.Env
+	// Issuers looks for keys once a test lets it run.
+	Issuers *issuers.Registry
 	// Now is the edge's clock, unless RealTime says that it is the machine's.
 	Now      time.Time
 	RealTime bool
@@ -53,11 +56,21 @@ func New(t testing.TB, kinds ...pipeline.Binding) *Edge {
 		objects:   map[ref]object{},
 		people:    map[string]id.ID{},
 	}
+	logger := slog.New(slog.NewTextHandler(&e.Log, nil))
+	e.Issuers = issuers.NewRegistry(issuers.Config{
+		Directory: e.Directory, Logger: logger, Clock: e.clock,
+		InForce: func() (*issuers.Set, []netip.Prefix) {
+			if current := e.Holder.Load(); current != nil {
+				return current.Issuers(), current.Settings.AllowedTargets.Prefixes()
+			}
+			return nil, nil
+		},
+	})
 	even := shares.NewEven(e.Directory)
 	even.Join(NodeID)
 	e.Env = snapshot.NewEnv(snapshot.Config{
-		Directory: e.Directory, Shares: even, Failures: e.Failures, Kinds: kinds, Metrics: e.Metrics,
-		Logger: slog.New(slog.NewTextHandler(&e.Log, nil)),
+		Directory: e.Directory, Shares: even, Failures: e.Failures, Issuers: e.Issuers, Kinds: kinds, Metrics: e.Metrics,
+		Logger: logger,
 		Clock:  e.clock,
 	})
 	e.addPepper(t)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
+	"github.com/sallyport/sallyport/proto/jwk"
 	"github.com/sallyport/sallyport/proto/password"
 )
 
@@ -132,6 +134,21 @@ func (e *Edge) Block(t testing.TB, b *directoryv1.Block) {
 	self := id.New(e.Now)
 	b.Id = self[:]
 	e.commit(t, Entry(t, digest.KeyOf("blocks", id.Text(id.Block, self)), &directoryv1.Entry{Body: &directoryv1.Entry_Block{Block: b}}))
+}
+
+// Keys puts the keys of an issuer, as the control plane would: those that are good, and the thumbprints of those that were taken back.
+func (e *Edge) Keys(t testing.TB, issuer string, keys []jwk.Key, retired ...[32]byte) {
+	t.Helper()
+	self := e.idOf("issuers", issuer)
+	set := &directoryv1.KeySet{Issuer: self[:]}
+	for _, key := range keys {
+		set.Keys = append(set.Keys, key.AppendJSON(nil))
+	}
+	slices.SortFunc(set.Keys, bytes.Compare)
+	for i := range retired {
+		set.Retired = append(set.Retired, &directoryv1.RetiredKey{Thumbprint: retired[i][:], RetiredAtMs: e.Now.UnixMilli()})
+	}
+	e.commit(t, Entry(t, digest.KeyOf("key-sets", id.Text(id.Issuer, self)), &directoryv1.Entry{Body: &directoryv1.Entry_KeySet{KeySet: set}}))
 }
 
 // Digest returns a key's digest under the pepper of every Edge.

@@ -95,8 +95,8 @@ func callerOf(ex *pipeline.Exchange) *edgev1.ExplainedCaller {
 		Consumer: id.Text(id.Consumer, who.Consumer.ID), Name: who.Consumer.Name,
 		Scopes: slices.Clone(who.Scopes.All()[:min(who.Scopes.Len(), maxScopes)]),
 	}
-	if !who.Credential.IsZero() {
-		caller.Credential = id.Text(who.CredentialPrefix(), who.Credential)
+	if prefix, of := who.Vouching(); !of.IsZero() {
+		caller.Credential = id.Text(prefix, of)
 	}
 	return caller
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
@@ -25,6 +26,8 @@ type Env struct {
 	Shares limiter.Shares
 	// Failures slows down who tries credentials: stages that authenticate ask it, and tell it; nil: nobody is slowed down.
 	Failures *backoff.Table
+	// Issuers looks for keys of tokens that nobody knows, and remembers which were verified; nil: the node knows no tokens.
+	Issuers *issuers.Registry
 	// PolicyID and PolicyName are those of the policy that is compiled.
 	PolicyID   id.ID
 	PolicyName string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/claims"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/tracing"
@@ -63,6 +64,8 @@ type Exchange struct {
 	Route *RouteInfo
 	// Stages of that route; nil until they run.
 	Stages *Stages
+	// Issuers are those whose tokens the configuration trusts; nil: there are none.
+	Issuers *issuers.Set
 	// Overlays are the policies that are attached to consumers; nil: there are none.
 	Overlays *Overlays
 	// Params are the values of the matched template's parameters, in the template's order; none for other paths.
@@ -194,7 +197,7 @@ type Client struct {
 type Identity struct {
 	// Consumer is nil when nobody is known.
 	Consumer *directory.Consumer
-	// Credential is the id of the key (or other credential) used.
+	// Credential is the id of the key (or other credential of the gateway's own) used; zero: a token of Issuer was.
 	Credential id.ID
 	// Proof is what the directory knows the credential by; zero: nothing to ask it about.
 	Proof apikey.Digest
@@ -206,20 +209,28 @@ type Identity struct {
 	Watched bool
 	// Issuer that vouches for the caller; zero: a credential of the gateway's own does.
 	Issuer id.ID
+	// Token is what the directory is asked about while the exchange lasts; nil: no token proved the caller.
+	Token *directory.Token
 	// Claims are what the issuer's token says; nil: there was none. They outlive the exchange.
 	Claims *claims.Claims
 }
 
+// Vouching returns what names the credential to people and services, and the prefix of its id: the credential itself, or of a token its
+// issuer. Tokens are too many, and too short of life, to be counted or shown one by one. A zero id: nothing does, the caller is somebody by
+// choice of the route.
+func (i *Identity) Vouching() (prefix string, of id.ID) {
+	switch {
+	case i.Password != nil:
+		return id.Password, i.Credential
+	case i.Credential.IsZero() && !i.Issuer.IsZero():
+		return id.Issuer, i.Issuer
+	default:
+		return id.APIKey, i.Credential
+	}
+}
+
 // Known tells whether there is a consumer.
 func (i *Identity) Known() bool { return i.Consumer != nil }
-
-// CredentialPrefix is the prefix of the credential's id as text: that of a password, else an API key's.
-func (i *Identity) CredentialPrefix() string {
-	if i.Password != nil {
-		return id.Password
-	}
-	return id.APIKey
-}
 
 // Assumed stands in for a credential whose secret nobody knows.
 type Assumed struct {
@@ -268,7 +279,7 @@ func (ex *Exchange) LetGo() {
 	if ex.Stages != nil && !ex.Stages.For(ex).finishes {
 		ex.Stages, ex.overlaid = nil, nil
 	}
-	ex.Overlays = nil
+	ex.Overlays, ex.Issuers = nil, nil
 	clear(ex.Quotas)
 	ex.Quotas = ex.Quotas[:0]
 	ex.ParamNames = nil

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/identitytoken"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/jwt"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/requestlimits"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/respond"
@@ -28,6 +29,7 @@ func All() []pipeline.Binding {
 		cors.Binding,
 		headers.Binding,
 		identitytoken.Binding,
+		jwt.Binding,
 		ratelimit.Binding,
 		requestlimits.Binding,
 		respond.Binding,

@@ -101,8 +101,8 @@ func (l *AccessLog) write(ex *pipeline.Exchange, now time.Time) {
 	}
 	if ex.Identity.Known() {
 		at.text("consumer", ex.Identity.Consumer.Name)
-		if !ex.Identity.Credential.IsZero() {
-			at.id("credential", ex.Identity.CredentialPrefix(), ex.Identity.Credential)
+		if prefix, credential := ex.Identity.Vouching(); !credential.IsZero() {
+			at.id("credential", prefix, credential)
 		}
 	}
 	if ex.Span != nil {

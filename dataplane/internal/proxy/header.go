@@ -78,8 +78,8 @@ func prepareRequest(ex *pipeline.Exchange) {
 	if ex.Identity.Known() {
 		header.Add(consumerHeader, idText(ex, consumerPrefix, ex.Identity.Consumer.ID))
 		header.Add(consumerNameHeader, ex.Identity.Consumer.Name)
-		if !ex.Identity.Credential.IsZero() {
-			header.Add(credentialHeader, idText(ex, ex.Identity.CredentialPrefix(), ex.Identity.Credential))
+		if prefix, credential := ex.Identity.Vouching(); !credential.IsZero() {
+			header.Add(credentialHeader, idText(ex, prefix, credential))
 		}
 	}
 }

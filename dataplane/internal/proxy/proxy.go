@@ -197,6 +197,7 @@ func (p *Proxy) seat(ex *pipeline.Exchange) {
 	caller := directory.Bearer{Address: ex.Client.Address}
 	if ex.Identity.Known() {
 		caller.Digest, caller.Password, caller.Consumer = ex.Identity.Proof, ex.Identity.Password, ex.Identity.Consumer.ID
+		caller.Token = ex.Identity.Token
 	}
 	if caller.Digest != (apikey.Digest{}) && ex.Route != nil {
 		caller.Route, caller.Service = ex.Route.ID, ex.Route.Service

@@ -176,8 +176,8 @@ func endSpan(ex *pipeline.Exchange, now time.Time) {
 	}
 	if ex.Identity.Known() {
 		r.Consumer = id.Text(consumerPrefix, ex.Identity.Consumer.ID)
-		if !ex.Identity.Credential.IsZero() {
-			r.Key = id.Text(ex.Identity.CredentialPrefix(), ex.Identity.Credential)
+		if prefix, credential := ex.Identity.Vouching(); !credential.IsZero() {
+			r.Key = id.Text(prefix, credential)
 		}
 	}
 	if ex.Rejection != nil {

@@ -35,6 +35,8 @@ func (c *compilation) change(s *Source) {
 		err = c.putSettings(s, m)
 	case *configv1.Certificate:
 		err = c.putCertificate(s, self, m)
+	case *configv1.Issuer:
+		err = c.putIssuer(s, self, m)
 	case *configv1.Service:
 		c.putService(s, self, m)
 	case *configv1.Policy:
@@ -156,6 +158,8 @@ func (c *compilation) remove(s *Source) {
 		}
 	case certificatesCollection:
 		delete(c.certificates(), s.ID)
+	case issuersCollection:
+		delete(c.issuers(), s.ID)
 	case servicesCollection:
 		delete(c.services(), s.ID)
 		c.touched[s.ID] = true

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
@@ -20,6 +21,8 @@ type Config struct {
 	Shares limiter.Shares
 	// Failures slows down who tries credentials; nil: nobody is slowed down.
 	Failures *backoff.Table
+	// Issuers looks for issuers' keys; nil: nobody does, and no issuer has one.
+	Issuers *issuers.Registry
 	// Kinds are those that this build enforces.
 	Kinds []pipeline.Binding
 	// Logger hears of stages that fail.
@@ -67,7 +70,7 @@ func (e *Env) Parts() int { return e.parts.Len() }
 
 func (e *Env) pipelineEnv(policy id.ID, name string) pipeline.Env {
 	return pipeline.Env{
-		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares, Failures: e.config.Failures,
+		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares, Failures: e.config.Failures, Issuers: e.config.Issuers,
 		PolicyID: policy, PolicyName: name,
 	}
 }

@@ -86,7 +86,7 @@ func (t *target) dialOne(ctx context.Context, guard *Guard, address netip.AddrPo
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(left))
 		defer cancel()
 	}
-	dialer := net.Dialer{Control: guard.control}
+	dialer := net.Dialer{Control: guard.Control}
 	opened, err := dialer.DialContext(ctx, "tcp", address.String())
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)

@@ -42,8 +42,8 @@ func (g *Guard) Check(address netip.AddrPort) error {
 	}
 }
 
-// control is the hook of net.Dialer: it runs after DNS, before connect, for each address tried.
-func (g *Guard) control(_, address string, _ syscall.RawConn) error {
+// Control is the hook of net.Dialer: it runs after DNS, before connect, for each address tried.
+func (g *Guard) Control(_, address string, _ syscall.RawConn) error {
 	parsed, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("%w: %q is not an address", ErrAddressRefused, address)

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/proto/policy/cors"
 	"github.com/sallyport/sallyport/proto/policy/headers"
 	"github.com/sallyport/sallyport/proto/policy/identitytoken"
+	"github.com/sallyport/sallyport/proto/policy/jwt"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 	"github.com/sallyport/sallyport/proto/policy/requestlimits"
 	"github.com/sallyport/sallyport/proto/policy/respond"
@@ -33,6 +34,7 @@ var all = []policy.Kind{
 	cors.Kind,
 	headers.Kind,
 	identitytoken.Kind,
+	jwt.Kind,
 	ratelimit.Kind,
 	requestlimits.Kind,
 	respond.Kind,

@@ -121,8 +121,8 @@ func (b *UpsertApiKeysBatchResults) Close() error {
 }
 
 const upsertBlocks = `-- name: UpsertBlocks :batchexec
-INSERT INTO blocks (environment, id, name, labels, description, consumer, api_key, address_range, expires_at, entry_key, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO blocks (environment, id, name, labels, description, consumer, api_key, address_range, issuer, token_id, subject, expires_at, entry_key, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (environment, id) DO UPDATE
 SET name = excluded.name, labels = excluded.labels, description = excluded.description, expires_at = excluded.expires_at, updated_at = excluded.updated_at
 `
@@ -142,6 +142,9 @@ type UpsertBlocksParams struct {
 	Consumer     string
 	ApiKey       string
 	AddressRange string
+	Issuer       string
+	TokenID      string
+	Subject      string
 	ExpiresAt    *time.Time
 	EntryKey     []byte
 	CreatedAt    time.Time
@@ -160,6 +163,9 @@ func (q *Queries) UpsertBlocks(ctx context.Context, arg []UpsertBlocksParams) *U
 			a.Consumer,
 			a.ApiKey,
 			a.AddressRange,
+			a.Issuer,
+			a.TokenID,
+			a.Subject,
 			a.ExpiresAt,
 			a.EntryKey,
 			a.CreatedAt,

@@ -51,7 +51,7 @@ func (q *Queries) DenialCommitOf(ctx context.Context, arg DenialCommitOfParams) 
 }
 
 const findBlock = `-- name: FindBlock :one
-SELECT blocks.environment, blocks.id, blocks.name, blocks.labels, blocks.description, blocks.consumer, blocks.api_key, blocks.address_range, blocks.expires_at, blocks.entry_key, blocks.created_at, blocks.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT blocks.environment, blocks.id, blocks.name, blocks.labels, blocks.description, blocks.consumer, blocks.api_key, blocks.address_range, blocks.expires_at, blocks.entry_key, blocks.created_at, blocks.updated_at, blocks.issuer, blocks.token_id, blocks.subject, directory_entries.hash, directory_entries.sequence
 FROM blocks
 JOIN directory_entries ON directory_entries.environment = blocks.environment AND directory_entries.key = blocks.entry_key
 WHERE blocks.environment = $1 AND (blocks.id = $2 OR blocks.name = $2)
@@ -84,6 +84,9 @@ func (q *Queries) FindBlock(ctx context.Context, arg FindBlockParams) (FindBlock
 		&i.Block.EntryKey,
 		&i.Block.CreatedAt,
 		&i.Block.UpdatedAt,
+		&i.Block.Issuer,
+		&i.Block.TokenID,
+		&i.Block.Subject,
 		&i.Hash,
 		&i.Sequence,
 	)
@@ -91,7 +94,7 @@ func (q *Queries) FindBlock(ctx context.Context, arg FindBlockParams) (FindBlock
 }
 
 const getBlocks = `-- name: GetBlocks :many
-SELECT blocks.environment, blocks.id, blocks.name, blocks.labels, blocks.description, blocks.consumer, blocks.api_key, blocks.address_range, blocks.expires_at, blocks.entry_key, blocks.created_at, blocks.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT blocks.environment, blocks.id, blocks.name, blocks.labels, blocks.description, blocks.consumer, blocks.api_key, blocks.address_range, blocks.expires_at, blocks.entry_key, blocks.created_at, blocks.updated_at, blocks.issuer, blocks.token_id, blocks.subject, directory_entries.hash, directory_entries.sequence
 FROM blocks
 JOIN directory_entries ON directory_entries.environment = blocks.environment AND directory_entries.key = blocks.entry_key
 WHERE blocks.environment = $1 AND blocks.id = ANY($2::text[])
@@ -130,6 +133,9 @@ func (q *Queries) GetBlocks(ctx context.Context, arg GetBlocksParams) ([]GetBloc
 			&i.Block.EntryKey,
 			&i.Block.CreatedAt,
 			&i.Block.UpdatedAt,
+			&i.Block.Issuer,
+			&i.Block.TokenID,
+			&i.Block.Subject,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {
@@ -507,7 +513,7 @@ func (q *Queries) ReleaseBlockNames(ctx context.Context, arg ReleaseBlockNamesPa
 }
 
 const selectBlocks = `-- name: SelectBlocks :many
-SELECT blocks.environment, blocks.id, blocks.name, blocks.labels, blocks.description, blocks.consumer, blocks.api_key, blocks.address_range, blocks.expires_at, blocks.entry_key, blocks.created_at, blocks.updated_at, directory_entries.hash, directory_entries.sequence
+SELECT blocks.environment, blocks.id, blocks.name, blocks.labels, blocks.description, blocks.consumer, blocks.api_key, blocks.address_range, blocks.expires_at, blocks.entry_key, blocks.created_at, blocks.updated_at, blocks.issuer, blocks.token_id, blocks.subject, directory_entries.hash, directory_entries.sequence
 FROM blocks
 JOIN directory_entries ON directory_entries.environment = blocks.environment AND directory_entries.key = blocks.entry_key
 WHERE blocks.environment = $1 AND blocks.name > $2
@@ -576,6 +582,9 @@ func (q *Queries) SelectBlocks(ctx context.Context, arg SelectBlocksParams) ([]S
 			&i.Block.EntryKey,
 			&i.Block.CreatedAt,
 			&i.Block.UpdatedAt,
+			&i.Block.Issuer,
+			&i.Block.TokenID,
+			&i.Block.Subject,
 			&i.Hash,
 			&i.Sequence,
 		); err != nil {

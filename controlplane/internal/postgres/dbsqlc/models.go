@@ -98,6 +98,9 @@ type Block struct {
 	EntryKey     []byte
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	Issuer       string
+	TokenID      string
+	Subject      string
 }
 
 type BusRevocation struct {

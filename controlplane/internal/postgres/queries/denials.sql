@@ -38,8 +38,8 @@ ORDER BY blocks.name
 LIMIT @most;
 
 -- name: UpsertBlocks :batchexec
-INSERT INTO blocks (environment, id, name, labels, description, consumer, api_key, address_range, expires_at, entry_key, created_at, updated_at)
-VALUES (@environment, @id, @name, @labels, @description, @consumer, @api_key, @address_range, sqlc.narg(expires_at), @entry_key, @created_at, @updated_at)
+INSERT INTO blocks (environment, id, name, labels, description, consumer, api_key, address_range, issuer, token_id, subject, expires_at, entry_key, created_at, updated_at)
+VALUES (@environment, @id, @name, @labels, @description, @consumer, @api_key, @address_range, @issuer, @token_id, @subject, sqlc.narg(expires_at), @entry_key, @created_at, @updated_at)
 ON CONFLICT (environment, id) DO UPDATE
 SET name = excluded.name, labels = excluded.labels, description = excluded.description, expires_at = excluded.expires_at, updated_at = excluded.updated_at;
 

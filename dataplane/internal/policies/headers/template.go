@@ -84,10 +84,12 @@ func appendCaller(b []byte, who *pipeline.Identity, p *contract.Piece) []byte {
 		return b
 	case v == contract.ConsumerID:
 		return id.Append(b, id.Consumer, who.Consumer.ID)
-	case v == contract.CredentialID && who.Credential.IsZero():
-		return b
 	case v == contract.CredentialID:
-		return id.Append(b, who.CredentialPrefix(), who.Credential)
+		prefix, of := who.Vouching()
+		if of.IsZero() {
+			return b
+		}
+		return id.Append(b, prefix, of)
 	case v == contract.ConsumerMetadata:
 		return append(b, who.Consumer.Metadata()[p.Text]...)
 	}

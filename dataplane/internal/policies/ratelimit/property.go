@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
@@ -22,6 +23,7 @@ type what byte
 const (
 	address  what = 'a'
 	key      what = 'k'
+	token    what = 't' // key of who shows a token
 	consumer what = 'c'
 	route    what = 'r'
 	header   what = 'h'
@@ -73,6 +75,8 @@ func (s *stage) key(ex *pipeline.Exchange, h *limiter.Hasher) limiter.Key {
 func (p *property) append(b []byte, ex *pipeline.Exchange, h *limiter.Hasher) []byte {
 	who := ex.Caller()
 	switch {
+	case p.is == key && who.Known() && who.Token != nil:
+		return appendToken(b, who.Token, h)
 	case p.is == key && who.Known():
 		b = append(b, byte(key))
 		return append(b, who.Credential[:]...)
@@ -120,4 +124,13 @@ func appendHeader(b []byte, name string, ex *pipeline.Exchange, h *limiter.Hashe
 	}
 	b = append(b, byte(header))
 	return sum.Append(b)
+}
+
+// appendToken counts tokens together that an issuer gave to one subject: each token by itself would be a way around a limit. Without a subject it
+// counts those of the issuer.
+func appendToken(b []byte, t *directory.Token, h *limiter.Hasher) []byte {
+	var both [32]byte
+	subject := h.String(t.Subject)
+	b = append(b, byte(token))
+	return h.Bytes(subject.Append(append(both[:0], t.Issuer[:]...))).Append(b)
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/edgetest"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
@@ -120,6 +121,29 @@ func TestKnownCallersAreCountedByWhoTheyAreOthersByAddress(t *testing.T) {
 		)
 		if want := []bool{true, true, by == "key", false, true, true, false}; !slices.Equal(got, want) {
 			t.Errorf("by %s: %v, not %v", by, got, want)
+		}
+	}
+}
+
+// Each token by itself would be a way around a limit: whoever has one gets another.
+func TestTokensOfOneSubjectAreCountedAsOneKey(t *testing.T) {
+	e := edge(t, `{"by": [{"key": true}], "windows": [{"requests": 1, "window": "1h"}]}`)
+	shop := &directory.Consumer{Name: "shop"}
+	for i, test := range []struct {
+		token directory.Token
+		want  bool
+	}{
+		{directory.Token{Issuer: id.ID{1}, ID: "t-1", Subject: "alice"}, true},
+		{directory.Token{Issuer: id.ID{1}, ID: "t-2", Subject: "alice"}, false},
+		{directory.Token{Issuer: id.ID{1}, ID: "t-3", Subject: "bob"}, true},
+		{directory.Token{Issuer: id.ID{2}, ID: "t-1", Subject: "alice"}, true},
+		{directory.Token{Issuer: id.ID{1}, ID: "t-4"}, true},
+		{directory.Token{Issuer: id.ID{1}, ID: "t-5"}, false},
+	} {
+		ex := e.Exchange(edgetest.Get("/a"))
+		ex.Identity = pipeline.Identity{Consumer: shop, Issuer: test.token.Issuer, Token: &test.token}
+		if e.Run(ex); (ex.Rejection == nil) != test.want {
+			t.Errorf("%d: %s", i, ex.Verdict)
 		}
 	}
 }

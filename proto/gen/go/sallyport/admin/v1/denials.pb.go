@@ -36,13 +36,17 @@ type Block struct {
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Why it was made, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
-	// Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key` and
-	// `address_range` is given, and can't be changed.
+	// Consumer that it is about: none of its credentials lets anybody in. Exactly one of `consumer`, `api_key`,
+	// `address_range`, `token` and `subject` is given, and can't be changed.
 	Consumer string `protobuf:"bytes,10,opt,name=consumer,proto3" json:"consumer,omitempty"`
 	// API key that it is about.
 	ApiKey string `protobuf:"bytes,11,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
 	// Client addresses (CIDR) that it is about: they are refused on every route, public ones too.
 	AddressRange string `protobuf:"bytes,12,opt,name=address_range,json=addressRange,proto3" json:"address_range,omitempty"`
+	// One token of an issuer that it is about.
+	Token *IssuedToken `protobuf:"bytes,16,opt,name=token,proto3" json:"token,omitempty"`
+	// Whom it is about, as an issuer's tokens name them: none of these lets anybody in.
+	Subject *IssuedSubject `protobuf:"bytes,17,opt,name=subject,proto3" json:"subject,omitempty"`
 	// From when it blocks nobody; absent: never.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// When it was created.
@@ -132,6 +136,20 @@ func (x *Block) GetAddressRange() string {
 	return ""
 }
 
+func (x *Block) GetToken() *IssuedToken {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *Block) GetSubject() *IssuedSubject {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
 func (x *Block) GetExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ExpiresAt
@@ -151,6 +169,116 @@ func (x *Block) GetUpdatedAt() *timestamppb.Timestamp {
 		return x.UpdatedAt
 	}
 	return nil
+}
+
+// IssuedToken names a token by what its issuer calls it.
+type IssuedToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Issuer, by name or id.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Its claim "jti".
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssuedToken) Reset() {
+	*x = IssuedToken{}
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssuedToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssuedToken) ProtoMessage() {}
+
+func (x *IssuedToken) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssuedToken.ProtoReflect.Descriptor instead.
+func (*IssuedToken) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *IssuedToken) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *IssuedToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// IssuedSubject names whom an issuer's tokens speak of.
+type IssuedSubject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Issuer, by name or id.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Their claim "sub".
+	Subject       string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssuedSubject) Reset() {
+	*x = IssuedSubject{}
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssuedSubject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssuedSubject) ProtoMessage() {}
+
+func (x *IssuedSubject) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssuedSubject.ProtoReflect.Descriptor instead.
+func (*IssuedSubject) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *IssuedSubject) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *IssuedSubject) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
 }
 
 // Revocation is the proof of a denial: who was let in no more, by whom, and which nodes hold it.
@@ -181,7 +309,7 @@ type Revocation struct {
 
 func (x *Revocation) Reset() {
 	*x = Revocation{}
-	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[1]
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -193,7 +321,7 @@ func (x *Revocation) String() string {
 func (*Revocation) ProtoMessage() {}
 
 func (x *Revocation) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[1]
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -206,7 +334,7 @@ func (x *Revocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
 func (*Revocation) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Revocation) GetCollection() string {
@@ -296,7 +424,7 @@ type SequenceStatus struct {
 
 func (x *SequenceStatus) Reset() {
 	*x = SequenceStatus{}
-	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[2]
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -308,7 +436,7 @@ func (x *SequenceStatus) String() string {
 func (*SequenceStatus) ProtoMessage() {}
 
 func (x *SequenceStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[2]
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -321,7 +449,7 @@ func (x *SequenceStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SequenceStatus.ProtoReflect.Descriptor instead.
 func (*SequenceStatus) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SequenceStatus) GetSequence() uint64 {
@@ -403,7 +531,7 @@ type SequenceNode struct {
 
 func (x *SequenceNode) Reset() {
 	*x = SequenceNode{}
-	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[3]
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +543,7 @@ func (x *SequenceNode) String() string {
 func (*SequenceNode) ProtoMessage() {}
 
 func (x *SequenceNode) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[3]
+	mi := &file_sallyport_admin_v1_denials_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +556,7 @@ func (x *SequenceNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SequenceNode.ProtoReflect.Descriptor instead.
 func (*SequenceNode) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_admin_v1_denials_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SequenceNode) GetNode() string {
@@ -505,7 +633,7 @@ var File_sallyport_admin_v1_denials_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_denials_proto_rawDesc = "" +
 	"\n" +
-	" sallyport/admin/v1/denials.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esallyport/admin/v1/admin.proto\x1a\"sallyport/options/v1/options.proto\"\x95\x04\n" +
+	" sallyport/admin/v1/denials.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esallyport/admin/v1/admin.proto\x1a\"sallyport/options/v1/options.proto\"\x89\x05\n" +
 	"\x05Block\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12=\n" +
@@ -517,7 +645,9 @@ const file_sallyport_admin_v1_denials_proto_rawDesc = "" +
 	"\aapi_key\x18\v \x01(\tB\x0e\xaa\xbb\x18\n" +
 	"\n" +
 	"\bapi-keysR\x06apiKey\x12#\n" +
-	"\raddress_range\x18\f \x01(\tR\faddressRange\x129\n" +
+	"\raddress_range\x18\f \x01(\tR\faddressRange\x125\n" +
+	"\x05token\x18\x10 \x01(\v2\x1f.sallyport.admin.v1.IssuedTokenR\x05token\x12;\n" +
+	"\asubject\x18\x11 \x01(\v2!.sallyport.admin.v1.IssuedSubjectR\asubject\x129\n" +
 	"\n" +
 	"expires_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12A\n" +
 	"\n" +
@@ -526,7 +656,15 @@ const file_sallyport_admin_v1_denials_proto_rawDesc = "" +
 	"updated_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x06\xaa\xbb\x18\x02(\x01R\tupdatedAt\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xed\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"W\n" +
+	"\vIssuedToken\x12+\n" +
+	"\x06issuer\x18\x01 \x01(\tB\x13\xbaH\x03\xc8\x01\x01\xaa\xbb\x18\t\n" +
+	"\aissuersR\x06issuer\x12\x1b\n" +
+	"\x02id\x18\x02 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\x80\x02R\x02id\"c\n" +
+	"\rIssuedSubject\x12+\n" +
+	"\x06issuer\x18\x01 \x01(\tB\x13\xbaH\x03\xc8\x01\x01\xaa\xbb\x18\t\n" +
+	"\aissuersR\x06issuer\x12%\n" +
+	"\asubject\x18\x02 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\x80\x02R\asubject\"\xed\x02\n" +
 	"\n" +
 	"Revocation\x12\x1e\n" +
 	"\n" +
@@ -579,34 +717,38 @@ func file_sallyport_admin_v1_denials_proto_rawDescGZIP() []byte {
 	return file_sallyport_admin_v1_denials_proto_rawDescData
 }
 
-var file_sallyport_admin_v1_denials_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_sallyport_admin_v1_denials_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_sallyport_admin_v1_denials_proto_goTypes = []any{
 	(*Block)(nil),                 // 0: sallyport.admin.v1.Block
-	(*Revocation)(nil),            // 1: sallyport.admin.v1.Revocation
-	(*SequenceStatus)(nil),        // 2: sallyport.admin.v1.SequenceStatus
-	(*SequenceNode)(nil),          // 3: sallyport.admin.v1.SequenceNode
-	nil,                           // 4: sallyport.admin.v1.Block.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*NodeError)(nil),             // 6: sallyport.admin.v1.NodeError
+	(*IssuedToken)(nil),           // 1: sallyport.admin.v1.IssuedToken
+	(*IssuedSubject)(nil),         // 2: sallyport.admin.v1.IssuedSubject
+	(*Revocation)(nil),            // 3: sallyport.admin.v1.Revocation
+	(*SequenceStatus)(nil),        // 4: sallyport.admin.v1.SequenceStatus
+	(*SequenceNode)(nil),          // 5: sallyport.admin.v1.SequenceNode
+	nil,                           // 6: sallyport.admin.v1.Block.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*NodeError)(nil),             // 8: sallyport.admin.v1.NodeError
 }
 var file_sallyport_admin_v1_denials_proto_depIdxs = []int32{
-	4,  // 0: sallyport.admin.v1.Block.labels:type_name -> sallyport.admin.v1.Block.LabelsEntry
-	5,  // 1: sallyport.admin.v1.Block.expires_at:type_name -> google.protobuf.Timestamp
-	5,  // 2: sallyport.admin.v1.Block.created_at:type_name -> google.protobuf.Timestamp
-	5,  // 3: sallyport.admin.v1.Block.updated_at:type_name -> google.protobuf.Timestamp
-	5,  // 4: sallyport.admin.v1.Revocation.committed_at:type_name -> google.protobuf.Timestamp
-	5,  // 5: sallyport.admin.v1.Revocation.takes_effect_at:type_name -> google.protobuf.Timestamp
-	2,  // 6: sallyport.admin.v1.Revocation.status:type_name -> sallyport.admin.v1.SequenceStatus
-	3,  // 7: sallyport.admin.v1.SequenceStatus.nodes:type_name -> sallyport.admin.v1.SequenceNode
-	5,  // 8: sallyport.admin.v1.SequenceNode.durable_at:type_name -> google.protobuf.Timestamp
-	5,  // 9: sallyport.admin.v1.SequenceNode.unreachable_since:type_name -> google.protobuf.Timestamp
-	5,  // 10: sallyport.admin.v1.SequenceNode.stale_at:type_name -> google.protobuf.Timestamp
-	6,  // 11: sallyport.admin.v1.SequenceNode.errors:type_name -> sallyport.admin.v1.NodeError
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	6,  // 0: sallyport.admin.v1.Block.labels:type_name -> sallyport.admin.v1.Block.LabelsEntry
+	1,  // 1: sallyport.admin.v1.Block.token:type_name -> sallyport.admin.v1.IssuedToken
+	2,  // 2: sallyport.admin.v1.Block.subject:type_name -> sallyport.admin.v1.IssuedSubject
+	7,  // 3: sallyport.admin.v1.Block.expires_at:type_name -> google.protobuf.Timestamp
+	7,  // 4: sallyport.admin.v1.Block.created_at:type_name -> google.protobuf.Timestamp
+	7,  // 5: sallyport.admin.v1.Block.updated_at:type_name -> google.protobuf.Timestamp
+	7,  // 6: sallyport.admin.v1.Revocation.committed_at:type_name -> google.protobuf.Timestamp
+	7,  // 7: sallyport.admin.v1.Revocation.takes_effect_at:type_name -> google.protobuf.Timestamp
+	4,  // 8: sallyport.admin.v1.Revocation.status:type_name -> sallyport.admin.v1.SequenceStatus
+	5,  // 9: sallyport.admin.v1.SequenceStatus.nodes:type_name -> sallyport.admin.v1.SequenceNode
+	7,  // 10: sallyport.admin.v1.SequenceNode.durable_at:type_name -> google.protobuf.Timestamp
+	7,  // 11: sallyport.admin.v1.SequenceNode.unreachable_since:type_name -> google.protobuf.Timestamp
+	7,  // 12: sallyport.admin.v1.SequenceNode.stale_at:type_name -> google.protobuf.Timestamp
+	8,  // 13: sallyport.admin.v1.SequenceNode.errors:type_name -> sallyport.admin.v1.NodeError
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_denials_proto_init() }
@@ -615,16 +757,16 @@ func file_sallyport_admin_v1_denials_proto_init() {
 		return
 	}
 	file_sallyport_admin_v1_admin_proto_init()
-	file_sallyport_admin_v1_denials_proto_msgTypes[1].OneofWrappers = []any{}
-	file_sallyport_admin_v1_denials_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sallyport_admin_v1_denials_proto_msgTypes[3].OneofWrappers = []any{}
+	file_sallyport_admin_v1_denials_proto_msgTypes[4].OneofWrappers = []any{}
+	file_sallyport_admin_v1_denials_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_admin_v1_denials_proto_rawDesc), len(file_sallyport_admin_v1_denials_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

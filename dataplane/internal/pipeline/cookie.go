@@ -1,37 +1,35 @@
-package apikey
+package pipeline
 
-import (
-	"strings"
-
-	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
-)
+import "strings"
 
 const cookieField = "Cookie"
 
-// findCookie looks for a cookie in all Cookie fields: HTTP/2 may split them (RFC 9113, section 8.2.3).
-func findCookie(h *pipeline.Header, name string) (f found) {
+// FindCookie looks for a cookie in all Cookie fields: HTTP/2 may split them (RFC 9113, section 8.2.3). It returns the last value, and how
+// many there are; empty ones are none.
+func FindCookie(h *Header, name string) (value string, count int) {
 	for _, field := range h.Fields() {
-		if !pipeline.EqualFold(field.Name, cookieField) {
+		if !EqualFold(field.Name, cookieField) {
 			continue
 		}
 		for rest, more := field.Value, true; more; {
 			var pair string
 			pair, rest, more = strings.Cut(rest, ";")
-			if have, value := cookiePair(pair); have == name {
-				f.add(value)
+			if have, given := cookiePair(pair); have == name && given != "" {
+				value = given
+				count++
 			}
 		}
 	}
-	return f
+	return value, count
 }
 
-// cutCookie takes a cookie out of all Cookie fields, and fields that hold nothing else with it. Other pairs stay as they
+// CutCookie takes a cookie out of all Cookie fields, and fields that hold nothing else with it. Other pairs stay as they
 // are.
-func cutCookie(ex *pipeline.Exchange, name string) {
+func CutCookie(ex *Exchange, name string) {
 	h := &ex.Request.Header
 	emptied := false
 	for i, field := range h.Fields() {
-		if !pipeline.EqualFold(field.Name, cookieField) || !holdsCookie(field.Value, name) {
+		if !EqualFold(field.Name, cookieField) || !holdsCookie(field.Value, name) {
 			continue
 		}
 		value := withoutCookie(ex, field.Value, name)
@@ -39,7 +37,7 @@ func cutCookie(ex *pipeline.Exchange, name string) {
 		emptied = emptied || value == ""
 	}
 	if emptied {
-		h.DeleteFunc(func(f pipeline.Field) bool { return f.Value == "" && pipeline.EqualFold(f.Name, cookieField) })
+		h.DeleteFunc(func(f Field) bool { return f.Value == "" && EqualFold(f.Name, cookieField) })
 	}
 }
 
@@ -54,7 +52,7 @@ func holdsCookie(value, name string) bool {
 	return false
 }
 
-func withoutCookie(ex *pipeline.Exchange, value, name string) string {
+func withoutCookie(ex *Exchange, value, name string) string {
 	kept := ex.TextBuffer()
 	first := true
 	for more := true; more; {

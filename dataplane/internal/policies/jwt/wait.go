@@ -1,0 +1,33 @@
+package jwt
+
+import (
+	"context"
+
+	"github.com/sallyport/sallyport/dataplane/internal/issuers"
+	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
+)
+
+// giveUp ends the waiting of a request whose client is gone.
+type giveUp context.CancelFunc
+
+// Cut implements pipeline.Cutter.
+func (g giveUp) Cut() { g() }
+
+// learned has somebody asked for a key that isn't known, and tells whether there is something new to look at. It waits only where the policy
+// lets requests wait; a dry run neither waits nor asks, and one in shadow holds nobody up.
+func (s *stage) learned(ex *pipeline.Exchange, issuer *issuers.Issuer) bool {
+	if ex.Dry {
+		return false
+	}
+	if s.patience == 0 || ex.InShadow() {
+		s.registry.Unknown(issuer.Keys())
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
+	defer cancel()
+	if ex.Abort.Hold(giveUp(cancel)) != nil {
+		return false
+	}
+	defer func() { _ = ex.Abort.Hold(nil) }() // why it was aborted is for who asks the service
+	return s.registry.Wait(ctx, issuer.Keys())
+}
