@@ -41,7 +41,7 @@ var doings = []done{
 	{"api-keys", "revoke", "", "", Type{"api-key.revoked", "An API key was revoked: nodes refuse it."}},
 	{"api-keys", "rotate", "", "", Type{"api-key.rotated", "An API key has a successor; the fact `expires_at` says when it ends."}},
 	{"api-keys", "retire", "", "", Type{"api-key.retired", "An API key was revoked because nobody had used it for as long as was asked."}},
-	{"api-keys", "leak", "", "", Type{"api-key.leaked", "An API key was found where it doesn't belong, and is revoked. Tell its owner."}},
+	{"api-keys", "leak", "", "", Type{"api-key.leaked", "An API key was found where it doesn't belong, and is revoked; the fact `message` says where. Tell its owner."}},
 	{"api-keys", "import", "", "", Type{"api-key.created", "An API key was made."}},
 	{"passwords", "delete", "", "", Type{"password.revoked", "A password was revoked: nodes refuse it."}},
 	{"passwords", "rotate", "", "", Type{"password.rotated", "A password was changed: the one before is refused."}},
@@ -53,7 +53,9 @@ var doings = []done{
 	{"nodes", "create", "", "", Type{"node.enrolled", "A node has enrolled."}},
 	{"nodes", "disable", "", "", Type{"node.disabled", "A node was disabled: it is cut off for good."}},
 	{"nodes", "enable", "", "", Type{"node.enabled", "A node was enabled again."}},
-	{"key-sets", "update", "", "", Type{"issuer.keys-changed", "An issuer signs with other keys than before."}},
+	{"issuer-keys", "add-key", "", "", Type{"issuer.key-added", "An issuer signs with one more key; the fact `kid` is its name."}},
+	{"issuer-keys", "return-key", "", "", Type{"issuer.key-added", "An issuer signs with one more key; the fact `kid` is its name."}},
+	{"issuer-keys", "retire-key", "", "", Type{"issuer.key-retired", "An issuer has taken a key back: its tokens are refused; the fact `kid` is its name."}},
 }
 
 // found are the types that no audited change is.
@@ -96,7 +98,7 @@ func FromAudit(e *adminv1.AuditEvent) []*adminv1.Event {
 		if d := meaning(c); d != nil {
 			events = append(events, &adminv1.Event{
 				Type: d.kind.Name, Environment: environment, Collection: c.GetCollection(), Object: c.GetId(), Name: c.GetName(),
-				Actor: e.GetActor(), Operation: e.GetOperation(), Facts: factsOf(c),
+				Actor: e.GetActor(), Operation: e.GetOperation(), Facts: factsOf(c, e.GetMessage()),
 			})
 		}
 	}
@@ -124,10 +126,14 @@ func meaning(c *adminv1.AuditChange) *done {
 }
 
 // told are the fields of an object that an event repeats: what one needs to know whom to tell.
-var told = []string{"consumer", "expires_at", "api_key", "address_range", "reason", "source"}
+var told = []string{"consumer", "expires_at", "api_key", "address_range", "rotated_to", "kid", "algorithm"}
 
-func factsOf(c *adminv1.AuditChange) map[string]string {
+// factsOf are what an event says besides what it is about; the message is what its doer gave as the reason.
+func factsOf(c *adminv1.AuditChange, message string) map[string]string {
 	facts := map[string]string{}
+	if message != "" {
+		facts["message"] = message
+	}
 	for _, field := range told {
 		if text := textAt(c, "/"+field); text != "" {
 			facts[field] = text

@@ -31,6 +31,14 @@ func TestWhatWasDoneIsAnEventAndWhatWasRefusedIsNone(t *testing.T) {
 			&adminv1.AuditEvent{Changes: []*adminv1.AuditChange{{Action: "delete", Collection: "api-keys", Before: object(map[string]any{"consumer": "con_1", "prefix": "sp_x"})}}},
 			"api-key.revoked map[consumer:con_1]",
 		},
+		"a key was leaked": {
+			&adminv1.AuditEvent{Message: "leaked: scanner", Changes: []*adminv1.AuditChange{{Action: "leak", Collection: "api-keys", Before: object(map[string]any{"consumer": "con_1"})}}},
+			"api-key.leaked map[consumer:con_1 message:leaked: scanner]",
+		},
+		"an issuer takes a key back": {
+			&adminv1.AuditEvent{Changes: []*adminv1.AuditChange{{Action: "retire-key", Collection: "issuer-keys", Before: object(map[string]any{"kid": "k1", "algorithm": "ES256"})}}},
+			"issuer.key-retired map[algorithm:ES256 kid:k1]",
+		},
 		"a consumer is suspended": {
 			&adminv1.AuditEvent{Changes: []*adminv1.AuditChange{{Action: "update", Collection: "consumers", Fields: []string{"/suspended"}, After: object(map[string]any{"suspended": true})}}},
 			"consumer.suspended map[]",
