@@ -30,8 +30,8 @@ func (n *node) openIssuers(own []netip.AddrPort) {
 }
 
 // askForKeys has the control plane look at an issuer's keys.
-func (n *node) askForKeys(ctx context.Context, issuer id.ID) (sequence uint64, err error) {
-	answer, err := edgev1.NewEdgeServiceClient(n.connection).RefreshKeys(ctx, &edgev1.RefreshKeysRequest{Issuer: issuer[:]})
+func (n *node) askForKeys(ctx context.Context, issuer id.ID, keyID string) (sequence uint64, err error) {
+	answer, err := edgev1.NewEdgeServiceClient(n.connection).RefreshKeys(ctx, &edgev1.RefreshKeysRequest{Issuer: issuer[:], KeyId: keyID})
 	if err != nil {
 		return 0, fmt.Errorf("ask the control plane: %w", err)
 	}

@@ -137,6 +137,11 @@ func (s KeySet) retire(known []IssuerKey, thumbprints []string, now time.Time) (
 // Forgotten returns the set without good keys, none of which is retired: they are no longer this control plane's to tell.
 func (s KeySet) Forgotten() KeySet { return KeySet{Issuer: s.Issuer, Retired: s.Retired} }
 
+// Has tells whether a key of a name is good.
+func (s KeySet) Has(keyID string) bool {
+	return slices.ContainsFunc(s.Keys, func(k IssuerKey) bool { return k.KeyID == keyID })
+}
+
 // Good tells whether a key, by thumbprint, is good.
 func (s KeySet) Good(thumbprint string) bool { return isIn(s.Keys, thumbprint) }
 

@@ -9,7 +9,7 @@ import (
 
 // Issuers asks token issuers for their keys. It is issuers.Keeper.
 type Issuers interface {
-	Refresh(ctx context.Context, environment, issuer string) (sequence uint64, fetched bool, err error)
+	Refresh(ctx context.Context, environment, issuer, keyID string) (sequence uint64, fetched bool, err error)
 }
 
 // RefreshKeys asks an issuer of the node's own environment for its keys, since a token names one that the node doesn't know.
@@ -27,7 +27,7 @@ func (s *Server) RefreshKeys(ctx context.Context, request *edgev1.RefreshKeysReq
 	if len(request.GetIssuer()) != len(id.ID{}) {
 		return nil, errIssuerID
 	}
-	sequence, fetched, err := s.cfg.Issuers.Refresh(ctx, identity.Environment, id.Text(id.Issuer, id.ID(request.GetIssuer())))
+	sequence, fetched, err := s.cfg.Issuers.Refresh(ctx, identity.Environment, id.Text(id.Issuer, id.ID(request.GetIssuer())), request.GetKeyId())
 	if err != nil {
 		return nil, s.failed(ctx, "refresh keys", err)
 	}

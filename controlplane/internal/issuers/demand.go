@@ -12,7 +12,7 @@ import (
 
 // demand is how often an issuer is asked on demand: tokens of strangers with made-up key ids make the gateway nobody's hammer. However many
 // come within a minute, it is asked five times at most; each time puts its next turn off.
-var demand = Demand{Every: 20 * time.Second, Burst: 2}
+var demand = Demand{Every: 30 * time.Second, Burst: 3}
 
 // poll is how often is looked whether another replica, that asks an issuer now, has an answer.
 const poll = 100 * time.Millisecond
@@ -24,11 +24,18 @@ type flight struct {
 	err     error
 }
 
-// Refresh asks an issuer, by id, for its keys now, unless that was done just before, and returns once it is known what came of it. fetched
-// tells whether it was asked for this call; sequence is that of the directory which holds what is known. What an issuer itself does wrong is
-// no error: it is part of what is known. problem.NotFound: there is no such issuer.
-func (k *Keeper) Refresh(ctx context.Context, environment, issuer string) (sequence uint64, fetched bool, err error) {
+// Refresh asks an issuer, by id, for its keys now, unless that was done just before, or a key of the name is known already, and returns once
+// it is known what came of it. fetched tells whether it was asked for this call; sequence is that of the directory which holds what is known.
+// What an issuer itself does wrong is no error: it is part of what is known. problem.NotFound: there is no such issuer.
+func (k *Keeper) Refresh(ctx context.Context, environment, issuer, keyID string) (sequence uint64, fetched bool, err error) {
 	at := place{environment, issuer}
+	if keyID != "" {
+		// After a rotation each node of a fleet asks for the same key: the first one's question is all of theirs.
+		state, err := k.store.State(ctx, environment, issuer, demand)
+		if err != nil || state.Set.Has(keyID) {
+			return state.Sequence, false, err
+		}
+	}
 	if !k.isQuiet(at) {
 		if fetched, err = k.fly(ctx, at); err != nil {
 			return 0, false, err

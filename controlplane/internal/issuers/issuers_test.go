@@ -172,7 +172,7 @@ func TestAThousandUnknownKeyIDsAskAnIssuerFiveTimesAtMost(t *testing.T) {
 	for i := range 50 {
 		all.Go(func() {
 			for range 20 {
-				sequence, did, err := replicas[i%2].keeper.Refresh(context.WithoutCancel(t.Context()), r.env, id)
+				sequence, did, err := replicas[i%2].keeper.Refresh(context.WithoutCancel(t.Context()), r.env, id, fmt.Sprint("made-up-", i))
 				if err != nil || sequence == 0 {
 					t.Errorf("sequence %d, %v", sequence, err)
 				}
@@ -191,8 +191,30 @@ func TestAThousandUnknownKeyIDsAskAnIssuerFiveTimesAtMost(t *testing.T) {
 	if spared := replicas[0].stats.Bounded.Load() + replicas[1].stats.Bounded.Load(); spared == 0 {
 		t.Error("nothing was spared")
 	}
-	if _, _, err := r.keeper.Refresh(t.Context(), r.env, "iss_01k00000000000000000000009"); problem.CodeOf(err) != problem.NotFound {
+	if _, _, err := r.keeper.Refresh(t.Context(), r.env, "iss_01k00000000000000000000009", ""); problem.CodeOf(err) != problem.NotFound {
 		t.Errorf("an issuer that isn't there: %v", err)
+	}
+}
+
+// A rotation has every node of a fleet ask for the same key: that costs the issuer one question, and the next rotation is found as soon.
+func TestAFleetThatAsksForAKeyWhichIsKnownAsksNobody(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	p := serve(t, key(t, "a"))
+	id := r.make("login", p.URL)
+	r.run()
+	until(t, "the first look", func() bool { return len(r.sent(id).GetKeys()) == 1 })
+	asked := p.asked.Load()
+	for range 100 {
+		if sequence, did, err := r.keeper.Refresh(t.Context(), r.env, id, "a"); did || sequence == 0 || err != nil {
+			t.Fatalf("fetched: %v, sequence %d, %v", did, sequence, err)
+		}
+	}
+	if p.asked.Load() != asked {
+		t.Error("the issuer was asked for a key that is known")
+	}
+	if _, did, err := r.keeper.Refresh(t.Context(), r.env, id, "b"); !did || err != nil {
+		t.Errorf("for another one it wasn't asked: %v", err)
 	}
 }
 
@@ -317,7 +339,7 @@ func TestWhereOnlyNodesAskTheControlPlaneDoesNot(t *testing.T) {
 	if keys, err := r.keeper.RefreshKeys(t.Context(), r.env, "login"); err != nil || keys.GetFetched() || keys.GetSource() != "edge" || keys.GetNextAt() != nil {
 		t.Errorf("%v %v", keys, err)
 	}
-	if _, did, err := r.keeper.Refresh(t.Context(), r.env, id); did || err != nil || p.asked.Load() != asked {
+	if _, did, err := r.keeper.Refresh(t.Context(), r.env, id, ""); did || err != nil || p.asked.Load() != asked {
 		t.Errorf("a node made it ask: %v %v", did, err)
 	}
 	r.write(publish.Patch, "login", object{"fetch_from": "both"})

@@ -53,7 +53,7 @@ func (k *Keeper) RefreshKeys(ctx context.Context, environment, key string) (*adm
 	case isInline(m):
 		err = k.trustInline(ctx, environment, object.ID)
 	case fetches(m):
-		_, fetched, err = k.Refresh(ctx, environment, object.ID)
+		_, fetched, err = k.Refresh(ctx, environment, object.ID, "")
 	}
 	if err != nil {
 		return nil, err

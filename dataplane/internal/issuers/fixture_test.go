@@ -76,7 +76,7 @@ func start(t testing.TB, from configv1.FetchFrom) *plane {
 		p.fetched++
 		return p.shown, p.failing
 	}
-	p.registry.Join(func(_ context.Context, issuer id.ID) (uint64, error) {
+	p.registry.Join(func(_ context.Context, issuer id.ID, _ string) (uint64, error) {
 		if issuer != issuerID {
 			return 0, errors.New("another issuer")
 		}

@@ -41,7 +41,7 @@ const (
 )
 
 // Control asks the control plane to look at an issuer's keys now. It returns the sequence of the directory that holds what was seen.
-type Control func(ctx context.Context, issuer id.ID) (sequence uint64, err error)
+type Control func(ctx context.Context, issuer id.ID, keyID string) (sequence uint64, err error)
 
 // Guard returns what refuses addresses that a node must not connect to on anybody's behalf, by what the environment allows.
 type Guard func(allowed []netip.Prefix) func(network, address string, c syscall.RawConn) error
@@ -128,16 +128,17 @@ type look struct {
 
 // flight is one look. Whoever waits for it sees done closed once there is something new, or nothing to come.
 type flight struct {
-	done chan struct{}
-	once sync.Once
+	keyID string // that is looked for; "": whatever is new
+	done  chan struct{}
+	once  sync.Once
 }
 
-func newFlight() *flight { return &flight{done: make(chan struct{})} }
+func newFlight(keyID string) *flight { return &flight{keyID: keyID, done: make(chan struct{})} }
 func (f *flight) land()  { f.once.Do(func() { close(f.done) }) }
 
 // Unknown says that a token names a key which isn't there. Somebody is asked, unless somebody just was. It returns what is closed once there is
 // something new or nothing to come; nil: nobody is asked now. It doesn't wait.
-func (r *Registry) Unknown(k *Keys) <-chan struct{} {
+func (r *Registry) Unknown(k *Keys, keyID string) <-chan struct{} {
 	k.stats.unknown.Add(1)
 	if !k.asks && k.source == nil {
 		return nil
@@ -151,7 +152,7 @@ func (r *Registry) Unknown(k *Keys) <-chan struct{} {
 		k.stats.putOff.Add(1)
 		return nil
 	}
-	f := newFlight()
+	f := newFlight(keyID)
 	select {
 	case r.questions <- k:
 		k.look.flight = f
@@ -162,13 +163,15 @@ func (r *Registry) Unknown(k *Keys) <-chan struct{} {
 	}
 }
 
-// Wait is for a request whose policy lets it wait for a key: until there is something new or nothing to come, or ctx ends. It tells whether
-// there is something new to look at.
-func (r *Registry) Wait(ctx context.Context, k *Keys) bool {
-	before := k.now()
-	done := r.Unknown(k)
+// Wait is for a request whose policy lets it wait for a key that isn't in the set that it has seen: until there is something new or nothing
+// to come, or ctx ends. It tells whether there is another set to look at.
+func (r *Registry) Wait(ctx context.Context, k *Keys, seen *token.KeySet, keyID string) bool {
+	if k.Set() != seen {
+		return true // it came between the look and the question
+	}
+	done := r.Unknown(k, keyID)
 	if done == nil {
-		return false
+		return k.Set() != seen
 	}
 	if r.waiting.Add(1) > maxWaiting {
 		r.waiting.Add(-1)
@@ -180,7 +183,7 @@ func (r *Registry) Wait(ctx context.Context, k *Keys) bool {
 	case <-done:
 	case <-ctx.Done():
 	}
-	if k.now() == before {
+	if k.Set() == seen {
 		r.waits.inVain.Add(1)
 		return false
 	}
@@ -241,7 +244,7 @@ func (r *Registry) startDue(start func(*Keys, *flight, bool)) (wait time.Duratio
 		}
 		k.looking.Lock()
 		if k.look.flight == nil && !now.Before(k.look.due) {
-			k.look.flight = newFlight()
+			k.look.flight = newFlight("")
 			k.look.due = now.Add(k.source.every)
 			start(k, k.look.flight, false)
 		}
@@ -260,7 +263,7 @@ func (r *Registry) lookFor(ctx context.Context, k *Keys, f *flight, asked bool) 
 	var both sync.WaitGroup
 	if asked && k.asks {
 		both.Go(func() {
-			r.ask(ctx, k, before)
+			r.ask(ctx, k, before, f.keyID)
 			if k.now() != before {
 				f.land()
 			}
@@ -292,14 +295,14 @@ func (r *Registry) lookFor(ctx context.Context, k *Keys, f *flight, asked bool) 
 }
 
 // ask has the control plane look, and waits a little for what it saw to arrive.
-func (r *Registry) ask(ctx context.Context, k *Keys, before *good) {
+func (r *Registry) ask(ctx context.Context, k *Keys, before *good, keyID string) {
 	control := r.control.Load()
 	if control == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	sequence, err := (*control)(ctx, k.issuer)
+	sequence, err := (*control)(ctx, k.issuer, keyID)
 	if err != nil {
 		k.stats.askFailed.Add(1)
 		if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {

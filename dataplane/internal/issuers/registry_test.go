@@ -69,7 +69,7 @@ func TestAThousandUnknownKeysCostAHandfulOfQuestions(t *testing.T) {
 				p.running(t)
 				_, atStart := p.counts()
 				for range 1000 {
-					p.registry.Unknown(p.keys)
+					p.registry.Unknown(p.keys, "unknown")
 					time.Sleep(10 * time.Millisecond)
 				}
 				asked, fetched := p.counts()
@@ -98,17 +98,17 @@ func TestALookThatBroughtAKeyDoesntPutOffTheNext(t *testing.T) {
 		p.running(t)
 		for n := range 3 {
 			all = append(all, newKey(t, string(rune('a'+n))))
-			if !p.registry.Wait(t.Context(), p.keys) {
+			if !p.registry.Wait(t.Context(), p.keys, p.keys.Set(), "unknown") {
 				t.Fatalf("rotation %d isn't noticed", n)
 			}
 			synctest.Wait()
 		}
 		p.good("after three rotations", all...)
-		if p.registry.Wait(t.Context(), p.keys) {
+		if p.registry.Wait(t.Context(), p.keys, p.keys.Set(), "unknown") {
 			t.Error("nothing is news")
 		}
 		synctest.Wait()
-		if p.registry.Unknown(p.keys) != nil {
+		if p.registry.Unknown(p.keys, "unknown") != nil {
 			t.Error("a question in vain doesn't put off the next")
 		}
 	})
@@ -133,7 +133,7 @@ func TestOneQuestionServesAllWhoWaitForIt(t *testing.T) {
 			waiting.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if !p.registry.Wait(ctx, p.keys) {
+				if !p.registry.Wait(ctx, p.keys, p.keys.Set(), "unknown") {
 					t.Error("nothing new")
 				}
 			})
@@ -161,19 +161,19 @@ func TestNobodyWaitsLongerThanTheyMayNorForNothing(t *testing.T) {
 		begun := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
-		if p.registry.Wait(ctx, p.keys) || time.Since(begun) != 200*time.Millisecond {
+		if p.registry.Wait(ctx, p.keys, p.keys.Set(), "unknown") || time.Since(begun) != 200*time.Millisecond {
 			t.Errorf("waited %v in vain", time.Since(begun))
 		}
 		time.Sleep(5 * time.Second) // the question has ended, and the next one isn't due yet
 		begun = time.Now()
-		if p.registry.Wait(t.Context(), p.keys) || time.Since(begun) != 0 {
+		if p.registry.Wait(t.Context(), p.keys, p.keys.Set(), "unknown") || time.Since(begun) != 0 {
 			t.Errorf("waited %v though nobody is asked", time.Since(begun))
 		}
 		var waiting sync.WaitGroup
 		time.Sleep(time.Minute)
 		crowd, leave := context.WithCancel(t.Context())
 		for range maxWaiting + 10 {
-			waiting.Go(func() { p.registry.Wait(crowd, p.keys) })
+			waiting.Go(func() { p.registry.Wait(crowd, p.keys, p.keys.Set(), "unknown") })
 		}
 		synctest.Wait()
 		if s := p.registry.Stats(); s.Crowded != 10 {
@@ -228,7 +228,7 @@ func TestAnUnknownKeyIsFetchedAtOnceByANodeThatMay(t *testing.T) {
 		p.running(t)
 		time.Sleep(time.Second)
 		p.show(nil, a, b)
-		if ctx, cancel := context.WithTimeout(t.Context(), time.Second); !p.registry.Wait(ctx, p.keys) {
+		if ctx, cancel := context.WithTimeout(t.Context(), time.Second); !p.registry.Wait(ctx, p.keys, p.keys.Set(), "unknown") {
 			cancel()
 			t.Fatal("nothing new")
 		} else {

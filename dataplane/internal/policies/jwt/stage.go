@@ -184,8 +184,9 @@ func (s *stage) verify(ex *pipeline.Exchange, text string) (*issuers.Issuer, *to
 	if issuer == nil {
 		return nil, nil, errUntrusted
 	}
+	seen := issuer.Keys().Set()
 	verified, err = issuer.Verify(parsed)
-	if errors.Is(err, token.ErrUnknownKey) && s.learned(ex, issuer) {
+	if errors.Is(err, token.ErrUnknownKey) && s.learned(ex, issuer, seen, parsed.KeyID) {
 		verified, err = issuer.Verify(parsed)
 	}
 	if err != nil {

@@ -82,7 +82,10 @@ func (Lane) EnumDescriptor() ([]byte, []int) {
 type RefreshKeysRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifier, 16 bytes.
-	Issuer        []byte `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Issuer []byte `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Name of the key that the node looks for ("kid"), at most 256 bytes: the issuer isn't asked for one that another node has asked for
+	// meanwhile. "": whatever is new.
+	KeyId         string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -122,6 +125,13 @@ func (x *RefreshKeysRequest) GetIssuer() []byte {
 		return x.Issuer
 	}
 	return nil
+}
+
+func (x *RefreshKeysRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
 }
 
 // RefreshKeysResponse comes once the issuer was looked at, or wasn't since that was done just now.
@@ -3399,9 +3409,10 @@ var File_sallyport_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
-	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsallyport/edge/v1/audit.proto\x1a\x1fsallyport/edge/v1/explain.proto\",\n" +
+	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsallyport/edge/v1/audit.proto\x1a\x1fsallyport/edge/v1/explain.proto\"C\n" +
 	"\x12RefreshKeysRequest\x12\x16\n" +
-	"\x06issuer\x18\x01 \x01(\fR\x06issuer\"K\n" +
+	"\x06issuer\x18\x01 \x01(\fR\x06issuer\x12\x15\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\"K\n" +
 	"\x13RefreshKeysResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
 	"\afetched\x18\x02 \x01(\bR\afetched\"\xf4\x01\n" +
