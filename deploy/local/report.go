@@ -14,7 +14,7 @@ import (
 func report(ctx context.Context, out io.Writer, s *stack.Stack, set settings, keys seed.Keys) error {
 	fmt.Fprintf(out, "\nSallyport runs.\n\n")
 	fmt.Fprintf(out, "  Admin API  %s/api/v1   (environment %q)\n", s.URL(), set.environment)
-	fmt.Fprintf(out, "  Console    %s   (sign in with the token)\n", s.ConsoleURL())
+	fmt.Fprintf(out, "  Console    %s   (sign in by “Use an access token”, with the token)\n", s.ConsoleURL())
 	fmt.Fprintf(out, "  Token      %s\n", s.Token())
 	for n := 1; n <= s.Edges(); n++ {
 		fmt.Fprintf(out, "  Edge %d     %s   (operator: %s)\n", n, s.EdgeURL(n), s.EdgeAdminURL(n))

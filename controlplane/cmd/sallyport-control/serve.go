@@ -34,7 +34,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	text(&cfg.MetricsListen, "metrics-listen", "", "loopback `address` for GET /metrics; default none")
 	text(&nodeLife, "node-certificate-life", "24h", "how `long` a node's certificate lives; nodes renew theirs at half of it")
 	text(&ticketLife, "ticket-key-life", "12h", "how `long` TLS session tickets are sealed with one key; the two before it are still taken")
-	text(&outboundAllow, "outbound-allow", "", "comma-separated `ranges` of addresses that aren't public and may be fetched from all the same, for users (sign-in providers, issuers): 10.1.0.0/16")
+	text(&outboundAllow, "outbound-allow", "", "comma-separated `ranges` of addresses that aren't public and may be asked all the same, for users (issuers, sign-in providers, webhooks): 10.1.0.0/16")
 	text(&identityLife, "identity-key-life", "168h", "how `long` identity tokens are signed with one key")
 	text(&cfg.DataDir, "data-dir", "", "`folder` that holds the bus's streams")
 	text(&readyFile, "ready-file", "", "`file` to write the addresses to, as JSON, when all of them listen")

@@ -1,8 +1,9 @@
 package directory
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -14,7 +15,7 @@ import (
 // Check returns everything that is wrong with an object as a writer gave it, by itself. stored is the
 // object as it is, an empty message when it is new.
 func Check(given, stored Message) []problem.Violation {
-	violations := OutputOnly(given, stored)
+	violations := outputOnly(given, stored)
 	violations = append(violations, resource.CheckName(given.GetName())...)
 	violations = append(violations, resource.CheckLabels(given.GetLabels())...)
 	violations = append(violations, validate.Message(resource.Defaulted[proto.Message](given))...)
@@ -49,28 +50,10 @@ func checkKey(m *adminv1.ApiKey) []problem.Violation {
 	return violations
 }
 
-// OutputOnly returns the fields that only the server sets and that a writer gave another value than they
-// have. Absent ones are fine, and so an answer can be sent back as it came; what is counted all the while
-// is passed over for the same reason.
-func OutputOnly(given, stored proto.Message) []problem.Violation {
-	var violations []problem.Violation
-	g, s := given.ProtoReflect(), stored.ProtoReflect()
-	fds := g.Descriptor().Fields()
-	for i := range fds.Len() {
-		fd := fds.Get(i)
-		if !outputOnly(fd) || fd.Name() == lastUsed || !g.Has(fd) || g.Get(fd).Equal(s.Get(fd)) {
-			continue
-		}
-		v := problem.Violation{
-			Pointer: problem.Pointer(string(fd.Name())), Code: problem.ViolationImmutable,
-			Detail: "the server sets this field; leave it out",
-		}
-		if s.Has(fd) {
-			v.Detail = "the server sets this field; leave it out or as it is"
-		}
-		violations = append(violations, v)
-	}
-	return violations
+// outputOnly returns what is wrong with the fields that only the server sets. What is counted all the while is passed over, so that an
+// answer can be sent back as it came.
+func outputOnly(given, stored proto.Message) []problem.Violation {
+	return slices.DeleteFunc(resource.CheckOutputOnly(stored, given), func(v problem.Violation) bool { return v.Pointer == problem.Pointer(string(lastUsed)) })
 }
 
 // KeepOutputOnly gives a message the fields that only the server sets, as they are stored.
@@ -79,7 +62,7 @@ func KeepOutputOnly(m, stored proto.Message) {
 	fds := to.Descriptor().Fields()
 	for i := range fds.Len() {
 		fd := fds.Get(i)
-		if !outputOnly(fd) {
+		if !resource.Options(fd).GetOutputOnly() {
 			continue
 		}
 		if from.Has(fd) {
@@ -89,5 +72,3 @@ func KeepOutputOnly(m, stored proto.Message) {
 		}
 	}
 }
-
-func outputOnly(fd protoreflect.FieldDescriptor) bool { return resource.Options(fd).GetOutputOnly() }

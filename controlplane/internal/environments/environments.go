@@ -14,6 +14,7 @@ import (
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource"
 	"github.com/sallyport/sallyport/proto/validate"
 )
 
@@ -110,6 +111,6 @@ func (e *Environments) List(ctx context.Context, q listing.Query) (listing.Page[
 // check holds a wanted environment against its field rules and refuses what only the server sets.
 func check(wanted *adminv1.Environment) error {
 	violations := validate.Message(wanted)
-	violations = append(violations, directory.OutputOnly(wanted, &adminv1.Environment{})...)
+	violations = append(violations, resource.CheckOutputOnly(&adminv1.Environment{}, wanted)...)
 	return problem.Invalid(violations...)
 }

@@ -54,7 +54,7 @@ func TestKeysAreFoundByTheIssuersOwnDiscoveryDocument(t *testing.T) {
 		"with keys within":            {wellKnown, "{url}", "https://10.0.0.1/keys", "{url}", "", "private"},
 		"with keys at the metadata":   {wellKnown, "{url}", "https://169.254.169.254/latest", "{url}", "", "metadata"},
 		"with keys in plain":          {wellKnown, "{url}", "http://login.example/keys", "{url}", "", "https://"},
-		"with keys in a file":         {wellKnown, "{url}", "file:///etc/passwd", "{url}", "", "isn't fetched"},
+		"with keys in a file":         {wellKnown, "{url}", "file:///etc/passwd", "{url}", "", "isn't asked"},
 		"with keys behind a redirect": {wellKnown, "{url}", "{url}/moved", "{url}", "", "somebody else"},
 	} {
 		p := discoverable(t, c.path, c.of, c.keysAt, a)

@@ -2,21 +2,15 @@ package outbound
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 )
 
-// Errands makes clients for what is fetched from an address that a user wrote, by libraries too (go-oidc), and with authorities of its own.
-// Each is for one errand: its connections end with it. The guard and the bounds are in its transport, so that they hold whoever uses it:
-//
-//   - each address has the form that [Guard.CheckURL] demands;
-//   - a redirect leads to the same origin (RFC 6454) or nowhere: what an address that a user wrote leads to is no one else's to say;
-//   - what isn't a 200 is an error, which holds nothing of what was answered, and an answer ends beyond the bound.
+// Errands makes clients for what is fetched with authorities of its own, by libraries too (go-oidc). Each is for one errand: its connections
+// end with it. It is held to what [Client.HTTP] is, and what isn't a 200 is an error, which holds nothing of what was answered.
 type Errands struct {
 	guard Guard
 	most  int64
@@ -27,14 +21,10 @@ func NewErrands(guard Guard, most int64) *Errands { return &Errands{guard: guard
 
 // Client returns a client that trusts authorities, those of the system where there are none, and what ends its connections.
 func (e *Errands) Client(authorities *x509.CertPool) (client *http.Client, done func()) {
-	dialer := &net.Dialer{Timeout: connectTimeout, Control: e.guard.control}
-	transport := &http.Transport{
-		Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: fetchTimeout,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities},
-		MaxResponseHeaderBytes: maxHeaderBytes, MaxConnsPerHost: 2, IdleConnTimeout: fetchTimeout, ForceAttemptHTTP2: true,
-	}
-	bounded := &boundedTransport{next: transport, guard: e.guard, most: e.most}
-	return &http.Client{Timeout: fetchTimeout, CheckRedirect: sameOrigin, Transport: errand{bounded}}, transport.CloseIdleConnections
+	errands := &Client{guard: e.guard, transport: e.guard.transport(authorities)}
+	client = errands.HTTP(e.most)
+	client.Transport = errand{client.Transport}
+	return client, errands.transport.CloseIdleConnections
 }
 
 // Get fetches what an address holds by a client of these errands.
@@ -53,19 +43,6 @@ func (e *Errands) Get(ctx context.Context, client *http.Client, address string) 
 		return nil, fmt.Errorf("read what was fetched: %w", err)
 	}
 	return body, nil
-}
-
-var errElsewhere = errors.New("the address redirects to somebody else, who isn't asked")
-
-// sameOrigin follows a few redirects that lead nowhere else.
-func sameOrigin(r *http.Request, via []*http.Request) error {
-	if len(via) > maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	}
-	if from := via[0].URL; r.URL.Scheme != from.Scheme || r.URL.Host != from.Host {
-		return errElsewhere
-	}
-	return nil
 }
 
 // errand is a transport whose answers are those that somebody waits for, or redirects.

@@ -85,7 +85,7 @@ func TestOnlyTheMachineItselfIsAskedInPlain(t *testing.T) {
 	client, done := NewErrands(NewGuard(nil), 10).Client(nil)
 	defer done()
 	for _, address := range []string{"http://issuer.example/", "http://10.0.0.1/", "ftp://127.0.0.1/", "http://a:b@127.0.0.1/", "https://a:b@issuer.example/", "http://127.0.0.1.example/", "http://localhost/", "http://127.0.0.1/"} {
-		if _, err := NewErrands(NewGuard(nil), 10).Get(t.Context(), client, address); err == nil || !strings.Contains(err.Error(), "isn't fetched") {
+		if _, err := NewErrands(NewGuard(nil), 10).Get(t.Context(), client, address); err == nil || !strings.Contains(err.Error(), "isn't asked") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

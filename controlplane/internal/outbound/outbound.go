@@ -1,26 +1,25 @@
-// Package outbound is the one way in which the control plane fetches something for a user: an address that a user wrote
-// (an issuer's key set, a feed, a webhook) is asked for from inside the operator's network, and must not reach what only that
-// network may (server-side request forgery).
+// Package outbound is the one way in which the control plane reaches an address that a user wrote (an issuer's key set, a sign-in
+// provider, a webhook): it is asked for from inside the operator's network, and must not reach what only that network may
+// (server-side request forgery). There are three ways through, all held to the same:
+//
+//   - [Client.HTTP], for libraries that make requests themselves and read what is answered, refusals too (signin);
+//   - [Client.Post], to tell an address something, of whose answer only the status counts (events);
+//   - [Errands], to fetch with authorities of its own, for which nothing but a 200 is an answer (issuers).
 //
 // It owns the guard over every connection ([Guard]), checked after DNS on the very address that is connected to, so that no
 // name that changes its mind (DNS rebinding), redirect, odd spelling of a number or address inside an address passes; the form
-// that such an address must have ([CheckURL]); and the bounds of a fetch ([Client]). It doesn't own what is fetched, or why.
+// that such an address must have ([Guard.CheckURL]), redirects, which lead to nobody else; and the bounds of time and size. It doesn't
+// own what is fetched, or why.
 //
 // The environment's proxies (HTTP_PROXY) aren't used: behind one the guard would see the proxy's address alone.
 package outbound
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"syscall"
-	"time"
 
 	addresses "github.com/sallyport/sallyport/proto/address"
 )
@@ -61,13 +60,22 @@ func (g Guard) control(_, address string, _ syscall.RawConn) error {
 }
 
 // CheckURL returns what is wrong with an address that a user wrote: it must be https, name a host, and hold no user, password or
-// fragment. Whether its host may be reached is known only when it is connected to.
-func CheckURL(text string) error {
+// fragment. Plain http is for a loopback address that is written as one and lies in a range that the operator allowed, as a provider on the
+// same machine has it: no name is trusted to stay there. Whether another host may be reached is known only when it is connected to.
+func (g Guard) CheckURL(text string) error {
 	u, err := url.Parse(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return errors.New("it can't be read as a URL")
-	case u.Scheme != "https":
+	}
+	secure := u.Scheme == "https"
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && u.Scheme == "http" && ip.IsLoopback() {
+		if err := g.Check(ip); err != nil {
+			return err // says what is missing: by https it would be refused too
+		}
+		secure = true
+	}
+	switch {
+	case !secure:
 		return errors.New("it must begin with https://")
 	case u.Hostname() == "":
 		return errors.New("it names no host")
@@ -77,105 +85,4 @@ func CheckURL(text string) error {
 		return errors.New("it must hold no fragment (#…): nobody is asked for it")
 	}
 	return nil
-}
-
-// Bounds of a fetch.
-const (
-	connectTimeout = 5 * time.Second
-	fetchTimeout   = 15 * time.Second
-	maxRedirects   = 3
-	maxHeaderBytes = 64 << 10
-)
-
-// Client fetches. It is safe for concurrent use.
-type Client struct {
-	http  *http.Client
-	guard Guard
-}
-
-// NewClient returns a client whose every connection the guard checks.
-func NewClient(guard Guard) *Client {
-	dialer := &net.Dialer{Timeout: connectTimeout, Control: guard.control}
-	return &Client{guard: guard, http: &http.Client{
-		Timeout:       fetchTimeout,
-		CheckRedirect: guard.checkRedirect,
-		Transport: &http.Transport{
-			Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: fetchTimeout,
-			MaxResponseHeaderBytes: maxHeaderBytes, MaxConnsPerHost: 4, MaxIdleConns: 16, IdleConnTimeout: 30 * time.Second, ForceAttemptHTTP2: true,
-		},
-	}}
-}
-
-// checkRedirect follows a few, each of which must have the form that the first address must have.
-func (g Guard) checkRedirect(r *http.Request, via []*http.Request) error {
-	if len(via) > maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	}
-	if err := g.CheckURL(r.URL.String()); err != nil {
-		return fmt.Errorf("the address redirects to one that isn't fetched: %w", err)
-	}
-	return nil
-}
-
-// ErrTooLarge is why an answer was given up.
-var ErrTooLarge = errors.New("the answer is larger than it may be")
-
-// Get fetches what an address holds, at most so many bytes of it: a 200, or an error that names no more than the status.
-func (c *Client) Get(ctx context.Context, address string, most int64) ([]byte, error) {
-	if err := c.guard.CheckURL(address); err != nil {
-		return nil, fmt.Errorf("the address isn't fetched: %w", err)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("prepare the fetch: %w", err)
-	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("fetch: %w", err)
-	}
-	defer func() { _ = answer.Body.Close() }() // it was read, or is given up
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch: the status is %d", answer.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, most+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read what was fetched: %w", err)
-	case int64(len(body)) > most:
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
-	}
-	return body, nil
-}
-
-// maxAnswer is how much of a post's answer is read, so that its connection can be used again: nobody wants to know what it says.
-const maxAnswer = 4 << 10
-
-// Post sends a body, and returns the status of the answer. It follows no redirect: what is signed for one address isn't shown to another.
-func (c *Client) Post(ctx context.Context, address string, header http.Header, body []byte) (status int, err error) {
-	if err := c.guard.CheckURL(address); err != nil {
-		return 0, fmt.Errorf("nothing is sent to the address: %w", err)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return 0, fmt.Errorf("prepare the post: %w", err)
-	}
-	request.Header = header
-	straight := *c.http
-	straight.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	answer, err := straight.Do(request)
-	if err != nil {
-		return 0, fmt.Errorf("post: %w", withoutURL(err))
-	}
-	defer func() { _ = answer.Body.Close() }() // its status is what was asked for
-	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
-	return answer.StatusCode, nil
-}
-
-// withoutURL is why a request failed, without its address: that may hold what is nobody's business.
-func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
 }

@@ -2,9 +2,9 @@ package outbound
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,7 +63,7 @@ func TestAnAddressMustHaveOneForm(t *testing.T) {
 		"https://issuer\x00.example/":   "can't be read",
 		"https://issuer.example/\r\nX:": "can't be read",
 	} {
-		err := CheckURL(text)
+		err := NewGuard(nil).CheckURL(text)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
@@ -79,10 +79,10 @@ func TestNoSpellingOfLoopbackIsFetched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := NewClient(NewGuard(nil))
+	client := NewClient(NewGuard(nil)).HTTP(100)
 	for _, host := range []string{"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		_, err := client.Get(ctx, "https://"+host+":"+port+"/", 100)
+		_, err := fetch(ctx, client, "https://"+host+":"+port+"/")
 		cancel()
 		if err == nil {
 			t.Errorf("%s was fetched", host)
@@ -94,54 +94,78 @@ func TestNoSpellingOfLoopbackIsFetched(t *testing.T) {
 }
 
 func TestARedirectIsHeldToTheSame(t *testing.T) {
-	inside := httptest.NewTLSServer(http.NotFoundHandler())
+	asked := make(chan string, 16)
+	inside := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Host }))
 	defer inside.Close()
 	for name, target := range map[string]string{
-		"to plain http": "http://issuer.example/", "to another scheme": "file:///etc/passwd", "with a password": "https://a:b@issuer.example/", "for ever": "/again",
+		"to plain http": "http://issuer.example/", "to another scheme": "file:///etc/passwd", "with a password": "https://a:b@issuer.example/",
+		"to what may not be reached": strings.Replace(inside.URL, "127.0.0.1", "127.0.0.2", 1), "to another port": inside.URL, "for ever": "/again",
 	} {
 		t.Run(name, func(t *testing.T) {
 			outside := httptest.NewTLSServer(http.RedirectHandler(target, http.StatusFound))
 			defer outside.Close()
-			if _, err := trusting(outside, "127.0.0.1/32").Get(t.Context(), outside.URL, 100); err == nil || !strings.Contains(err.Error(), "redirect") {
+			if _, err := fetch(t.Context(), trusting(outside).HTTP(100), outside.URL); err == nil || !strings.Contains(err.Error(), "redirect") {
 				t.Fatalf("got %v", err)
 			}
 		})
 	}
-	t.Run("to what may not be reached", func(t *testing.T) {
-		outside := httptest.NewTLSServer(http.RedirectHandler(strings.Replace(inside.URL, "127.0.0.1", "127.0.0.2", 1), http.StatusFound))
-		defer outside.Close()
-		if _, err := trusting(outside, "127.0.0.1/32").Get(t.Context(), outside.URL, 100); !errors.Is(err, ErrAddressRefused) {
-			t.Fatalf("got %v", err)
-		}
-	})
+	if len(asked) != 0 {
+		t.Errorf("a server was asked that only a redirect names: %s", <-asked)
+	}
 }
 
-func TestAnAnswerIsBounded(t *testing.T) {
+// A post tells one address: what is signed for it goes nowhere else, and an error says nothing of where it went.
+func TestAPostIsToldToOneAddressAlone(t *testing.T) {
+	heard := make(chan string, 4)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/missing" {
-			http.NotFound(w, r)
+		body, _ := io.ReadAll(r.Body)
+		heard <- r.URL.Path + " " + r.Header.Get("X-Signed") + " " + string(body)
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
 			return
 		}
-		_, _ = w.Write(make([]byte, 1000))
+		_, _ = w.Write(make([]byte, 2*maxUnread))
 	}))
 	defer server.Close()
-	client := trusting(server, "127.0.0.0/8")
-	if body, err := client.Get(t.Context(), server.URL, 1000); err != nil || len(body) != 1000 {
-		t.Errorf("%d bytes, %v", len(body), err)
+	client := trusting(server)
+	defer client.transport.CloseIdleConnections()
+	for path, want := range map[string]int{"/": http.StatusOK, "/away": http.StatusTemporaryRedirect} {
+		status, err := client.Post(t.Context(), server.URL+path, http.Header{"X-Signed": {"yes"}}, []byte("told"))
+		if err != nil || status != want {
+			t.Errorf("%s: %d, %v", path, status, err)
+		}
+		if got := <-heard; got != path+" yes told" {
+			t.Errorf("%s: heard %q", path, got)
+		}
 	}
-	if _, err := client.Get(t.Context(), server.URL, 999); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("got %v", err)
+	if len(heard) != 0 {
+		t.Errorf("it was told again: %s", <-heard)
 	}
-	if _, err := client.Get(t.Context(), server.URL+"/missing", 1000); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("got %v", err)
+	for _, address := range []string{"http://hook.example/secret", "https://10.0.0.1/secret", "https://a:secret@hook.example/", "https://hook.example/secret%zz"} {
+		if _, err := client.Post(t.Context(), address, nil, nil); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 
-// trusting returns a client that may reach a range and believes in the server's certificate.
-func trusting(server *httptest.Server, allowed string) *Client {
-	client := NewClient(NewGuard([]netip.Prefix{netip.MustParsePrefix(allowed)}))
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	client.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+// trusting returns a client that may reach 127.0.0.1 and believes in the server's certificate.
+func trusting(server *httptest.Server) *Client {
+	client := NewClient(NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}))
+	client.transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	client.transport.TLSClientConfig.RootCAs.AddCert(server.Certificate())
 	return client
+}
+
+// fetch returns what an address holds.
+func fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return io.ReadAll(answer.Body)
 }

@@ -2,8 +2,6 @@ package signin
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,20 +12,10 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
+	directoryv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/directory/v1"
+	"github.com/sallyport/sallyport/proto/password"
 	"github.com/sallyport/sallyport/proto/problem"
 )
-
-// Parameters of argon2id: those that OWASP's Password Storage Cheat Sheet recommends first.
-const (
-	argonMemory  = 19 * 1024 // KiB
-	argonTime    = 2
-	argonThreads = 1
-	saltSize     = 16
-	hashSize     = 32
-)
-
-// argonPrefix is in front of each digest (PHC string format). Another one is another build's, and not taken.
-var argonPrefix = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, argonMemory, argonTime, argonThreads)
 
 const (
 	leastPassword = 12   // characters
@@ -41,43 +29,41 @@ const (
 
 var errDigest = errors.New("the digest of a password isn't one that this build makes")
 
-// Passwords makes and checks digests of passwords, a few at a time. It is safe for concurrent use.
+// Passwords makes and checks digests of passwords (package password of the contract), a few at a time. It is safe for concurrent use.
 type Passwords struct {
 	slots   chan struct{}
 	waiting atomic.Int64
-	decoy   string
+	decoy   password.Digest
 }
 
 // NewPasswords returns Passwords that nobody waits for.
 func NewPasswords() *Passwords {
-	p := &Passwords{slots: make(chan struct{}, hashesAtOnce)}
-	p.decoy = digestPassword(rand.Text())
-	return p
+	return &Passwords{slots: make(chan struct{}, hashesAtOnce), decoy: password.Nobody()}
 }
 
 // Digest returns what is kept of a password.
-func (p *Passwords) Digest(ctx context.Context, password string) (string, error) {
+func (p *Passwords) Digest(ctx context.Context, chosen string) (string, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	return digestPassword(password), nil
+	return digestText(password.New(chosen)), nil
 }
 
 // Verify tells whether a password is the one of a digest. With no digest it is no password's, and takes as long.
-func (p *Passwords) Verify(ctx context.Context, digest, password string) (bool, error) {
+func (p *Passwords) Verify(ctx context.Context, digest, given string) (bool, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer leave()
-	given := digest
-	if digest == "" || len(password) > mostPassword {
-		given, password = p.decoy, ""
+	if digest == "" || len(given) > mostPassword {
+		p.decoy.Fits("")
+		return false, nil
 	}
-	same, err := verifyPassword(given, password)
-	return same && digest != "", err
+	kept, err := readDigest(digest)
+	return err == nil && kept.Fits(given), err
 }
 
 // enter waits for its turn.
@@ -97,35 +83,44 @@ func (p *Passwords) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-func digestPassword(password string) string {
-	var salt [saltSize]byte
-	rand.Read(salt[:]) // never fails: the runtime ends the process instead
-	hash := argon2.IDKey([]byte(password), salt[:], argonTime, argonMemory, argonThreads, hashSize)
-	return argonPrefix + base64.RawStdEncoding.EncodeToString(salt[:]) + "$" + base64.RawStdEncoding.EncodeToString(hash)
+// digestCost is what the digests of this build cost; digestPrefix says so in front of each. Another one is another build's, and not taken:
+// it would take another time than the decoy.
+var (
+	digestCost   = costOf(password.Nobody())
+	digestPrefix = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$", argon2.Version, digestCost.GetMemoryKib(), digestCost.GetPasses())
+)
+
+func costOf(d password.Digest) *directoryv1.Argon2Id { return d.Message() }
+
+// digestText returns a digest as the database keeps it (PHC string format).
+func digestText(d password.Digest) string {
+	m := d.Message()
+	return digestPrefix + base64.RawStdEncoding.EncodeToString(m.GetSalt()) + "$" + base64.RawStdEncoding.EncodeToString(m.GetHash())
 }
 
-func verifyPassword(digest, password string) (bool, error) {
-	rest, ours := strings.CutPrefix(digest, argonPrefix)
+// readDigest reads what digestText wrote, and nothing else.
+func readDigest(text string) (password.Digest, error) {
+	rest, ours := strings.CutPrefix(text, digestPrefix)
 	saltText, hashText, parted := strings.Cut(rest, "$")
 	salt, saltErr := base64.RawStdEncoding.Strict().DecodeString(saltText)
 	hash, hashErr := base64.RawStdEncoding.Strict().DecodeString(hashText)
-	if !ours || !parted || saltErr != nil || hashErr != nil || len(salt) != saltSize || len(hash) != hashSize {
-		return false, errDigest
+	d, err := password.Of(&directoryv1.Argon2Id{MemoryKib: digestCost.GetMemoryKib(), Passes: digestCost.GetPasses(), Salt: salt, Hash: hash})
+	if !ours || !parted || saltErr != nil || hashErr != nil || err != nil {
+		return password.Digest{}, errDigest
 	}
-	given := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, hashSize)
-	return subtle.ConstantTimeCompare(given, hash) == 1, nil
+	return d, nil
 }
 
 // checkPassword returns what is wrong with a password that somebody chose. It asks for length alone (NIST SP 800-63B-4 section 3.1.1.2),
 // and that it isn't what is known of them.
-func checkPassword(pointer, password string, account *Account) error {
+func checkPassword(pointer, chosen string, account *Account) error {
 	violation := problem.Violation{Pointer: pointer, Code: problem.ViolationInvalidValue, Allowed: "12 characters to 1,024 bytes"}
 	switch {
-	case utf8.RuneCountInString(password) < leastPassword:
+	case utf8.RuneCountInString(chosen) < leastPassword:
 		violation.Code, violation.Detail = problem.ViolationTooShort, "must have at least 12 characters"
-	case len(password) > mostPassword:
+	case len(chosen) > mostPassword:
 		violation.Code, violation.Detail = problem.ViolationTooLong, "must have at most 1,024 bytes"
-	case strings.EqualFold(password, account.Name) || account.Email != "" && strings.EqualFold(password, account.Email):
+	case strings.EqualFold(chosen, account.Name) || account.Email != "" && strings.EqualFold(chosen, account.Email):
 		violation.Detail = "must not be the user's own name or address"
 	default:
 		return nil

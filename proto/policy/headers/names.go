@@ -52,7 +52,7 @@ func Refused(side Side, name string) string {
 
 // KeptOnRejections tells whether a refusal of the gateway keeps its own field of this name.
 func KeptOnRejections(name string) bool {
-	switch fold(name) {
+	switch Fold(name) {
 	case "content-type", "cache-control", "www-authenticate", "retry-after", "allow":
 		return true
 	}
@@ -74,7 +74,8 @@ func FoldByte(c byte) byte {
 // longestName is how long the names of fields mostly are at most.
 const longestName = 64
 
-func fold(name string) string { return string(appendFolded(nil, name)) }
+// Fold returns a name as such a reader may take it: names that are folded alike are twins.
+func Fold(name string) string { return string(appendFolded(nil, name)) }
 
 func appendFolded(dst []byte, name string) []byte {
 	for i := range len(name) {

@@ -45,7 +45,7 @@ func checkField(side Side, field *policyv1.HeaderField) []problem.Violation {
 	if v := checkName(side, field.GetName()); v != nil {
 		v.Pointer = "/name"
 		violations = append(violations, *v)
-	} else if side == Response && fold(field.GetName()) == "set-cookie" {
+	} else if side == Response && Fold(field.GetName()) == "set-cookie" {
 		violations = append(violations, problem.Violation{
 			Pointer: "/name", Code: problem.ViolationInvalidValue, Given: field.GetName(),
 			Detail: "can be removed but not written: a cookie is its service's to give",

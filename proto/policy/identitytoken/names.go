@@ -16,14 +16,14 @@ func Refused(name string) string {
 	if why := headers.Refused(headers.Request, name); why != "" {
 		return why
 	}
-	if slices.Contains(taken, fold(name)) {
+	if slices.Contains(taken, headers.Fold(name)) {
 		return "says something else of a request"
 	}
 	return ""
 }
 
 // IsAuthorization tells whether a field is the one for credentials, in which a token follows the word Bearer.
-func IsAuthorization(name string) bool { return fold(name) == authorization }
+func IsAuthorization(name string) bool { return headers.Fold(name) == authorization }
 
 // Reads tells whether a service may read one name as the other: X_Identity_Token as X-Identity-Token.
 func Reads(name, as string) bool {
@@ -36,12 +36,4 @@ func Reads(name, as string) bool {
 		}
 	}
 	return true
-}
-
-func fold(name string) string {
-	folded := make([]byte, len(name))
-	for i := range len(name) {
-		folded[i] = headers.FoldByte(name[i])
-	}
-	return string(folded)
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	"github.com/sallyport/sallyport/proto/policy/headers"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -122,7 +123,7 @@ func validateHeaders(config *policyv1.IdentityHeaders) []problem.Violation {
 	var violations []problem.Violation
 	first := map[string]int{}
 	for i, f := range config.GetFields() {
-		name := fold(f.GetName())
+		name := headers.Fold(f.GetName())
 		why := Refused(f.GetName())
 		if name == authorization {
 			why = "holds credentials, and a plain field is none"

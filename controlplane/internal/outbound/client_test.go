@@ -38,30 +38,23 @@ func TestWhatALibraryFetchesIsHeldToTheGuardAndToASize(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	fetch := func(guard Guard, path string) (int, error) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := NewClient(guard).HTTP(most).Do(request)
-		if err != nil {
-			return 0, err
-		}
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
+	fetched := func(guard Guard, path string) (int, error) {
+		client := NewClient(guard)
+		defer client.transport.CloseIdleConnections()
+		body, err := fetch(t.Context(), client.HTTP(most), server.URL+path)
 		return len(body), err
 	}
 	allowed := NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
-	if n, err := fetch(allowed, "/fits"); err != nil || n != most {
+	if n, err := fetched(allowed, "/fits"); err != nil || n != most {
 		t.Errorf("what fits: %d, %v", n, err)
 	}
-	if n, err := fetch(allowed, "/large"); !errors.Is(err, ErrTooLarge) || n > most {
+	if n, err := fetched(allowed, "/large"); !errors.Is(err, ErrTooLarge) || n > most {
 		t.Errorf("what is too large: %d, %v", n, err)
 	}
-	if _, err := fetch(allowed, "/away"); err == nil {
+	if _, err := fetched(allowed, "/away"); err == nil {
 		t.Error("a redirect leads to plain http elsewhere")
 	}
-	if _, err := fetch(NewGuard(nil), "/fits"); err == nil {
+	if _, err := fetched(NewGuard(nil), "/fits"); err == nil {
 		t.Error("loopback is reached although nobody allowed it")
 	}
 }
