@@ -17,11 +17,11 @@ func (w *world) forged(t testing.TB, n int) string {
 }
 
 // fails takes n different tokens that nobody signed, and returns how often each verdict came.
-func (w *world) fails(t testing.TB, n int, make func(int) string) map[string]int {
+func (w *world) fails(t testing.TB, n int, nth func(int) string) map[string]int {
 	t.Helper()
 	verdicts := map[string]int{}
 	for i := range n {
-		ex := w.Do(bearer(make(i)))
+		ex := w.Do(bearer(nth(i)))
 		verdicts[string(ex.Verdict)]++
 	}
 	return verdicts
@@ -81,7 +81,7 @@ func TestAKeyThatNobodyKnowsMakesNoTokenWait(t *testing.T) {
 }
 
 func TestAnAddressWithManyFailuresIsToldSoAndItsGoodTokensPass(t *testing.T) {
-	for name, make := range map[string]func(*world, int) string{
+	for name, nth := range map[string]func(*world, int) string{
 		"wrong signatures": func(w *world, n int) string { return w.forged(t, n) },
 		"unknown keys":     func(w *world, n int) string { return newSigner(t, fmt.Sprint("made-up-", n)).token(t, claims()) },
 		"keys without a name": func(w *world, n int) string {
@@ -92,7 +92,7 @@ func TestAnAddressWithManyFailuresIsToldSoAndItsGoodTokensPass(t *testing.T) {
 			w := newWorld(t, `{"issuers": ["login"]}`)
 			remembered := w.key.token(t, claims())
 			w.ask(t, remembered, "allowed")
-			if v := w.fails(t, 60, func(n int) string { return make(w, n) }); v["credential_invalid"] != 51 || v["too_many_failures"] != 9 {
+			if v := w.fails(t, 60, func(n int) string { return nth(w, n) }); v["credential_invalid"] != 51 || v["too_many_failures"] != 9 {
 				t.Fatalf("%v", v)
 			}
 			w.ask(t, remembered, "allowed")
@@ -100,13 +100,13 @@ func TestAnAddressWithManyFailuresIsToldSoAndItsGoodTokensPass(t *testing.T) {
 			// What is wrong in another way guesses nothing, and is told what it is.
 			w.ask(t, "nonsense", "credential_invalid")
 			w.ask(t, w.key.token(t, claims().with(object{"exp": edgetest.Epoch.Add(-time.Hour).Unix()})), "credential_expired")
-			elsewhere := bearer(make(w, 1000))
+			elsewhere := bearer(nth(w, 1000))
 			elsewhere.Address = "198.51.100.7"
 			if ex := w.Do(elsewhere); ex.Verdict != "credential_invalid" {
 				t.Errorf("from elsewhere: %s", ex.Verdict)
 			}
 			w.Advance(30 * time.Second)
-			w.ask(t, make(w, 1001), "credential_invalid")
+			w.ask(t, nth(w, 1001), "credential_invalid")
 		})
 	}
 }
