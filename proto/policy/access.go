@@ -8,7 +8,7 @@ type Part uint8
 // The parts, in the order in which they are told.
 const (
 	Way    Part = iota + 1 // a proof of who calls that is taken; of several ways any one will do
-	Open                   // who shows no proof passes too
+	Open                   // who shows no proof passes too; its values are the ids of the consumers that they are
 	Demand                 // what every request must meet
 	Bound                  // how many and how large requests may be
 	Answer                 // the gateway answers in the service's place
@@ -45,6 +45,8 @@ type Caller struct {
 	Scopes []string
 	// Token says that the credential is one whose scopes and claims only a request shows.
 	Token bool
+	// Guest says that there is no credential: the consumer is the one that whoever shows none is taken for.
+	Guest bool
 }
 
 // Admission is whether a policy lets a caller's requests pass.

@@ -75,3 +75,38 @@ func TestARouteSaysWhoCanCallItAndHow(t *testing.T) {
 	}
 	w.do(http.MethodGet, at("routes", "none", "access"), "").wantProblem(t, problem.NotFound)
 }
+
+// Of several proofs each is told, guests are counted as who they are, and a key that is bound elsewhere lets nobody in here.
+func TestARouteWithSeveralProofsCountsKeysThatAreForItAndGuests(t *testing.T) {
+	w := newWorld(t)
+	service := w.make(http.MethodPost, at("services"), `{"name":"s","upstream":{"targets":[{"address":"127.0.0.1:1"}]}}`).text("id")
+	other := w.make(http.MethodPost, at("services"), `{"name":"t","upstream":{"targets":[{"address":"127.0.0.1:1"}]}}`).text("id")
+	route := w.make(http.MethodPost, at("routes"), `{"name":"r","service":"s","paths":[{"prefix":"/"}],"methods":["GET"],"public":true}`).text("id")
+	for consumer, routes := range map[string]string{"any": ``, "by-route": `"` + route + `"`, "by-service": `"` + other + `","` + service + `"`, "elsewhere": `"` + other + `"`} {
+		w.make(http.MethodPost, at("consumers"), `{"name":"`+consumer+`"}`)
+		w.make(http.MethodPost, at("api-keys"), `{"name":"`+consumer+`","consumer":"`+consumer+`","routes":[`+routes+`]}`)
+	}
+	w.make(http.MethodPost, at("consumers"), `{"name":"guest"}`)
+	w.make(http.MethodPost, at("policies"), `{"name":"keys","kind":"api-key","config":{},"attached_to":[{"environment":true}]}`)
+	told := func() (string, string) {
+		answer := w.do(http.MethodGet, at("routes", "r", "access"), "").want(t, http.StatusOK).object(t)
+		var who []string
+		for _, c := range object(answer["consumers"].(map[string]any)).list("data") {
+			who = append(who, c.text("name")+" "+c.text("verdict"))
+		}
+		return strings.Join(who, ", "), fmt.Sprint(answer["sentences"])
+	}
+	if who, _ := told(); who != "any admits, by-route admits, by-service admits" {
+		t.Errorf("with keys: %s", who)
+	}
+	w.make(http.MethodPost, at("policies"), `{"name":"anybody","kind":"anonymous","config":{"consumer":"guest"},"attached_to":[{"environment":true}]}`)
+	who, said := told()
+	if who != "any admits, by-route admits, by-service admits, guest admits" || !strings.Contains(said, `Who shows no credential calls as "guest". [anybody]`) {
+		t.Errorf("with guests: %s: %s", who, said)
+	}
+	w.make(http.MethodPost, at("policies"), `{"name":"passwords","kind":"basic","config":{},"attached_to":[{"environment":true}]}`)
+	who, said = told()
+	if who != "any admits, by-route admits, by-service admits, elsewhere depends, guest admits" || !strings.Contains(said, `A username and password are taken (HTTP Basic, realm "api"). [passwords]`) {
+		t.Errorf("with passwords: %s: %s", who, said)
+	}
+}

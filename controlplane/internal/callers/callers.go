@@ -31,8 +31,11 @@ type Consumer struct {
 	ID, Name string
 	Labels   map[string]string
 	Out      bool       // suspended or blocked
-	Keys     [][]string // the scopes of each API key that is good now
+	Keys     [][]string // the scopes of each API key that is good now, and for the route
 }
+
+// Place is where keys are to be good: a route and its service, by id.
+type Place struct{ Route, Service string }
 
 // Heads finds configurations; *catalog.Catalog is it.
 type Heads interface {
@@ -41,8 +44,9 @@ type Heads interface {
 
 // Store reads the directory.
 type Store interface {
-	// Callers returns consumers behind a name, in the order of their names.
-	Callers(ctx context.Context, environment, after string, most int) ([]Consumer, error)
+	// Callers returns consumers behind a name, in the order of their names, with the keys that may be used there: those bound to other routes
+	// and services are left out.
+	Callers(ctx context.Context, environment string, there Place, after string, most int) ([]Consumer, error)
 	// ConsumerNames returns the names of the consumers that there are, by id.
 	ConsumerNames(ctx context.Context, environment string, ids []string) (map[string]string, error)
 }
@@ -91,8 +95,9 @@ type answer struct {
 	overlaid  []string          // ids of the consumers with policies of their own that run here, in their order
 	people    map[string]string // names, by id
 	judges    map[*catalog.Object]func(policy.Caller) policy.Admission
-	keys      bool // API keys are taken
-	others    bool // so are other proofs, of which nothing is known without a request
+	keys      bool     // API keys are taken
+	others    bool     // so are other proofs, of which nothing is known without a request
+	guests    []string // ids of the consumers that whoever shows no credential is taken for
 	made      *adminv1.RouteAccess
 }
 
@@ -160,12 +165,8 @@ func (a *answer) describe() {
 	for _, applied := range a.effective {
 		shown := a.shown(applied)
 		a.made.Policies = append(a.made.Policies, shown)
-		for _, s := range shown.GetStatements() {
-			if !applied.Enforced() || s.GetPart() != policy.Way.String() {
-				continue
-			}
-			a.keys = a.keys || applied.Kind.Name == apikey.Kind.Name
-			a.others = a.others || applied.Kind.Name != apikey.Kind.Name
+		if applied.Enforced() {
+			a.takes(applied.Kind.Name, shown.GetStatements())
 		}
 	}
 	public := !a.head.Protected(a.route)
@@ -176,6 +177,19 @@ func (a *answer) describe() {
 			overlay.Policies = append(overlay.Policies, a.shown(applied))
 		}
 		a.made.Overlays = append(a.made.Overlays, overlay)
+	}
+}
+
+// takes notes which proofs an enforced policy takes, and for whom it takes who shows none.
+func (a *answer) takes(kind string, said []*adminv1.AccessStatement) {
+	for _, s := range said {
+		switch s.GetPart() {
+		case policy.Way.String():
+			a.keys = a.keys || kind == apikey.Kind.Name
+			a.others = a.others || kind != apikey.Kind.Name
+		case policy.Open.String():
+			a.guests = append(a.guests, s.GetValues()...)
+		}
 	}
 }
 

@@ -23,11 +23,15 @@ var update = flag.Bool("update", false, "write the sentences anew")
 type world struct {
 	head   *catalog.Head
 	people []callers.Consumer // in the order of their names
+	bound  []callers.Place    // where the keys may be used; nil: anywhere
 }
 
 func (w world) Head(context.Context, string) (*catalog.Head, error) { return w.head, nil }
 
-func (w world) Callers(_ context.Context, _, after string, most int) ([]callers.Consumer, error) {
+func (w world) Callers(_ context.Context, _ string, there callers.Place, after string, most int) ([]callers.Consumer, error) {
+	if w.bound != nil && !slices.Contains(w.bound, there) {
+		return nil, nil
+	}
 	behind := slices.DeleteFunc(slices.Clone(w.people), func(c callers.Consumer) bool { return c.Name <= after })
 	return behind[:min(most, len(behind))], nil
 }
@@ -73,13 +77,19 @@ func people() []callers.Consumer {
 func configuration(t *testing.T, route, policies string) *catalog.Head {
 	t.Helper()
 	return catalogtest.Head(t, catalogtest.Parse(t, `{
-		"services": [{"name": "orders", "upstream": {"targets": [{"address": "orders.test:80"}]}}],
+		"services": [{"name": "orders", "upstream": {"targets": [{"address": "orders.test:80"}]}}], "issuers": [`+issuer("login")+`, `+issuer("shop")+`],
 		"routes": [{"name": "r", "service": "orders", `+route+`}], "policies": [`+policies+`]}`))
 }
 
+func issuer(name string) string {
+	return `{"name": "` + name + `", "issuer": "https://` + name + `.test", "jwks_url": "https://` + name + `.test/jwks", "audiences": ["orders"], "consumer": {"name_claim": "sub"}}`
+}
+
 const (
-	keys = `{"name": "keys", "kind": "api-key", "config": {"locations": [{"header": "X-Api-Key"}, {"cookie": "key"}], "required_scopes": ["read"]}, "attached_to": [{"environment": true}]}`
-	all  = `"paths": [{"prefix": "/orders"}, {"template": "/o/{id}"}, {"exact": "/x"}], "hosts": ["a.test", "b.test"], "methods": ["GET", "POST"], "headers": [{"name": "x-v", "exact": "1"}]`
+	keys   = `{"name": "keys", "kind": "api-key", "config": {"locations": [{"header": "X-Api-Key"}, {"cookie": "key"}], "required_scopes": ["read"]}, "attached_to": [{"environment": true}]}`
+	tokens = `{"name": "tokens", "kind": "jwt", "config": {"issuers": ["login", "shop"], "audiences": ["orders"], "required_scopes": ["read"]}, "attached_to": [{"environment": true}]}`
+	guests = `{"name": "anybody", "kind": "anonymous", "config": {"consumer": "` + keyless + `"}, "attached_to": [{"environment": true}]}`
+	all    = `"paths": [{"prefix": "/orders"}, {"template": "/o/{id}"}, {"exact": "/x"}], "hosts": ["a.test", "b.test"], "methods": ["GET", "POST"], "headers": [{"name": "x-v", "exact": "1"}]`
 )
 
 // A golden file has the sentences, and what becomes of consumers.
@@ -104,11 +114,20 @@ func TestTheSentencesOfARoute(t *testing.T) {
 			{"name": "gold", "kind": "rate-limit", "config": {"by": [{"consumer": true}], "windows": [{"requests": 10, "window": "1s"}]}, "attached_to": [{"consumer": "`+app+`"}]},
 			{"name": "never", "kind": "acl", "config": {}, "attached_to": [{"consumer": "`+partner+`"}]},
 			{"name": "closed", "kind": "respond", "config": {"maintenance": {"exempt": ["10.0.0.0/8"]}}, "attached_to": [{"route": "r"}]}`),
+		"tokens": configuration(t, `"paths": [{"prefix": "/"}], "methods": ["GET", "POST"]`, tokens+`,
+			{"name": "told", "kind": "identity-token", "config": {"token": {"issuer": "https://gw.test"}}, "attached_to": [{"environment": true}]},
+			{"name": "rules", "kind": "acl", "config": {
+				"allow": [{"methods": ["GET"], "every_consumer": true}, {"methods": ["POST"], "any_role": ["clerk"]}], "deny": [{"consumers": ["`+partner+`"]}]}, "attached_to": [{"route": "r"}]}`),
+		"proofs": configuration(t, `"paths": [{"prefix": "/"}], "methods": ["GET", "POST"]`, keys+`,`+tokens+`,
+			{"name": "passwords", "kind": "basic", "config": {"realm": "orders", "required_scopes": ["audit"]}, "attached_to": [{"environment": true}]}`),
+		"guests": configuration(t, `"paths": [{"prefix": "/"}], "methods": ["GET", "POST"]`, keys+`,`+guests+`,
+			{"name": "rules", "kind": "acl", "config": {"allow": [{"methods": ["GET"], "every_consumer": true}, {"methods": ["POST"], "any_scope": ["write"]}]}, "attached_to": [{"route": "r"}]}`),
+		"open": configuration(t, `"paths": [{"prefix": "/"}], "methods": ["GET", "POST"]`, guests),
 		"request": configuration(t, `"paths": [{"prefix": "/"}], "methods": ["GET"]`, keys+`,
 			{"name": "by-day", "kind": "cel", "config": {"expression": "now.getHours('+01:00') > 6"}, "attached_to": [{"environment": true}]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := access(t, world{head, people()}, true)
+			answer := access(t, world{head: head, people: people()}, true)
 			got := strings.Join(answer.GetSentences(), "\n") + "\n"
 			for _, c := range answer.GetConsumers().GetData() {
 				got += fmt.Sprintf("- %s %s %v %v\n", c.GetName(), c.GetVerdict(), c.GetMethods(), c.GetDepending())
@@ -129,7 +148,7 @@ func TestTheSentencesOfARoute(t *testing.T) {
 
 func TestWithoutPeopleNothingIsSaidOfConsumers(t *testing.T) {
 	head := configuration(t, `"paths": [{"prefix": "/"}]`, keys+`,{"name": "rules", "kind": "acl", "config": {"allow": [{"consumers": ["`+shop+`"]}]}, "attached_to": [{"consumer": "`+app+`"}]}`)
-	answer := access(t, world{head, people()}, false)
+	answer := access(t, world{head: head, people: people()}, false)
 	if answer.GetConsumers() != nil || answer.GetOverlays()[0].GetName() != "" {
 		t.Errorf("%v", answer)
 	}
@@ -144,14 +163,24 @@ func TestABoundedNumberOfConsumersIsLookedAtAndListed(t *testing.T) {
 	for i := range 10_500 {
 		many = append(many, callers.Consumer{ID: fmt.Sprint("con_", i), Name: fmt.Sprintf("c%05d", i), Keys: [][]string{{"read"}}})
 	}
-	consumers := access(t, world{head, many}, true).GetConsumers()
+	consumers := access(t, world{head: head, people: many}, true).GetConsumers()
 	if consumers.GetLookedAt() != 10_000 || consumers.GetComplete() || consumers.GetAdmitted() != 10_000 || len(consumers.GetData()) != 100 {
 		t.Errorf("%d of them looked at, complete %v, %d listed", consumers.GetLookedAt(), consumers.GetComplete(), len(consumers.GetData()))
 	}
 	for _, n := range []int{0, 1000, 1001} {
-		if c := access(t, world{head, many[:n]}, true).GetConsumers(); !c.GetComplete() || int(c.GetLookedAt()) != n || int(c.GetAdmitted()) != n {
+		if c := access(t, world{head: head, people: many[:n]}, true).GetConsumers(); !c.GetComplete() || int(c.GetLookedAt()) != n || int(c.GetAdmitted()) != n {
 			t.Errorf("of %d: %v", n, c.GetLookedAt())
 		}
+	}
+}
+
+func TestKeysAreAskedForThatAreGoodForTheRouteOrItsService(t *testing.T) {
+	head := configuration(t, `"paths": [{"prefix": "/"}], "methods": ["GET"]`, keys)
+	route, _ := head.Object(catalog.Routes, "r")
+	service, _ := head.Object(catalog.Services, "orders")
+	w := world{head: head, people: people(), bound: []callers.Place{{Route: route.ID, Service: service.ID}}}
+	if n := access(t, w, true).GetConsumers().GetAdmitted(); n != 2 {
+		t.Errorf("%d pass", n)
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 // count says what becomes of consumers.
 func (a *answer) count(ctx context.Context, store Store, environment string) error {
 	var looked, admitted, depending, refused uint32
-	complete := false
+	complete, there := false, Place{Route: a.route.ID, Service: a.route.Service()}
 	counted := &adminv1.AccessConsumers{LookedAt: &looked, Complete: &complete, Admitted: &admitted, Depending: &depending, Refused: &refused}
 	a.made.Consumers = counted
 	for after := ""; looked < maxLooked && !complete; {
-		found, err := store.Callers(ctx, environment, after, page)
+		found, err := store.Callers(ctx, environment, there, after, page)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (a *answer) judge(c *Consumer) (*adminv1.AccessConsumer, policy.Admission) 
 	return shown, best
 }
 
-// ofMethod is the best that any credential of a consumer gets. Whether it has one that isn't a key nobody knows.
+// ofMethod is the best that any credential of a consumer gets, or none at all if it is a guest. Whether it has one that isn't a key nobody knows.
 func (a *answer) ofMethod(effective []catalog.Applied, c *Consumer, method string) policy.Admission {
 	best := policy.Never
 	caller := policy.Caller{Consumer: c.ID, Labels: c.Labels, Method: method}
@@ -77,6 +77,11 @@ func (a *answer) ofMethod(effective []catalog.Applied, c *Consumer, method strin
 			caller.Scopes = scopes
 			best = max(best, a.admits(effective, caller))
 		}
+	}
+	if slices.Contains(a.guests, c.ID) {
+		caller.Scopes, caller.Guest = nil, true
+		best = max(best, a.admits(effective, caller))
+		caller.Guest = false
 	}
 	if a.others {
 		caller.Scopes, caller.Token = nil, true

@@ -80,6 +80,8 @@ func (a *answer) who() string {
 		return a.anybody()
 	case ways > 0 && open > 0:
 		return "Callers may prove who they are, and needn't."
+	case open > 0:
+		return "Nobody has to prove who they are."
 	case ways > 1:
 		return fmt.Sprintf("Callers prove who they are in one of %d ways: the first proof that a request shows decides.", ways)
 	}
@@ -157,8 +159,17 @@ func (a *answer) tellConsumers() {
 	if !c.GetComplete() {
 		of = "Of the first " + amount(c.GetLookedAt(), "consumer") + " by name"
 	}
-	a.say("%s %d pass with an API key that they have, from where and as often as is said above; for %d it depends on the request, and %d can't call it.",
-		of, c.GetAdmitted(), c.GetDepending(), c.GetRefused())
+	with := "with an API key that they have"
+	switch {
+	case len(a.guests) > 0 && a.keys:
+		with += ", or are who shows no credential"
+	case len(a.guests) > 0:
+		with = "without a credential"
+	case !a.keys:
+		with = "for certain"
+	}
+	a.say("%s %d pass %s, from where and as often as is said above; for %d it depends on the request, and %d can't call it.",
+		of, c.GetAdmitted(), with, c.GetDepending(), c.GetRefused())
 	if a.others {
 		a.say("Which consumers have a credential that isn't an API key only their requests show.")
 	}

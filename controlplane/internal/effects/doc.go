@@ -24,6 +24,7 @@
 //	timeouts_shortened   timeouts_lengthened    the edge waits less, or longer, for a service
 //	upstream_changed                            any other field of a service
 //	forwarding_changed                          the path that the service sees
+//	issuer_changed                              tokens of an issuer are judged otherwise
 //	route_changed                               any other field of a route
 //	settings_changed                            fields of the environment's settings
 //	matches_not_compared                        too many routes match alike to say all that is taken and released

@@ -10,7 +10,7 @@ import (
 )
 
 // Callers implements callers.Store.
-func (db *DB) Callers(ctx context.Context, environment, after string, most int) ([]callers.Consumer, error) {
+func (db *DB) Callers(ctx context.Context, environment string, there callers.Place, after string, most int) ([]callers.Consumer, error) {
 	rows, err := db.q.SelectCallers(ctx, dbsqlc.SelectCallersParams{Environment: environment, After: after, Most: int32(most)})
 	if err != nil {
 		return nil, translate(err)
@@ -23,7 +23,7 @@ func (db *DB) Callers(ctx context.Context, environment, after string, most int) 
 		}
 		places[row.ID], ids[i] = i, row.ID
 	}
-	keys, err := db.q.ListScopesOfCallers(ctx, dbsqlc.ListScopesOfCallersParams{Environment: environment, Consumers: ids})
+	keys, err := db.q.ListScopesOfCallers(ctx, dbsqlc.ListScopesOfCallersParams{Environment: environment, Consumers: ids, Places: []string{there.Route, there.Service}})
 	if err != nil {
 		return nil, translate(err)
 	}

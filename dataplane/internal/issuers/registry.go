@@ -134,7 +134,7 @@ type flight struct {
 }
 
 func newFlight(keyID string) *flight { return &flight{keyID: keyID, done: make(chan struct{})} }
-func (f *flight) land()  { f.once.Do(func() { close(f.done) }) }
+func (f *flight) land()              { f.once.Do(func() { close(f.done) }) }
 
 // Unknown says that a token names a key which isn't there. Somebody is asked, unless somebody just was. It returns what is closed once there is
 // something new or nothing to come; nil: nobody is asked now. It doesn't wait.

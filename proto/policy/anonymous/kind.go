@@ -15,6 +15,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.Anonymous]{
 		"others that authenticate, and a credential that is wrong is still refused.",
 	Phases:     []policy.Phase{policy.Authenticate},
 	Effects:    effects,
+	Access:     access,
 	Traits:     policy.Traits{Decides: true, Fallback: true},
 	Capability: capability,
 })

@@ -33,11 +33,11 @@ func access(config *policyv1.ApiKey, _ policy.Names) []policy.Statement {
 	return said
 }
 
-// admits tells whether a key has the scopes that are demanded. Of credentials that aren't keys it says nothing.
+// admits tells whether a key has the scopes that are demanded. Of who shows another credential, or none, it says nothing.
 func admits(config *policyv1.ApiKey) func(policy.Caller) policy.Admission {
 	return func(caller policy.Caller) policy.Admission {
 		lacks := func(scope string) bool { return !slices.Contains(caller.Scopes, scope) }
-		if !caller.Token && slices.ContainsFunc(config.GetRequiredScopes(), lacks) {
+		if !caller.Token && !caller.Guest && slices.ContainsFunc(config.GetRequiredScopes(), lacks) {
 			return policy.Never
 		}
 		return policy.Admits

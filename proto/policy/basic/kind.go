@@ -18,6 +18,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.Basic]{
 		"the node hasn't checked before waits for its turn: two are checked at a time.",
 	Phases:     []policy.Phase{policy.Authenticate},
 	Effects:    effects,
+	Access:     access,
 	Traits:     policy.Traits{Decides: true, Waits: true},
 	Capability: capability,
 })

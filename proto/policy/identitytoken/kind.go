@@ -13,5 +13,6 @@ var Kind = policy.Define(policy.Contract[*policyv1.IdentityToken]{
 	Phases:     []policy.Phase{policy.Transform},
 	Validate:   validate,
 	Capability: 5,
+	Access:     access,
 	Signs:      func(config *policyv1.IdentityToken) bool { return config.GetToken() != nil },
 })

@@ -13,6 +13,7 @@ var Kind = policy.Define(policy.Contract[*policyv1.Jwt]{
 	Phases:     []policy.Phase{policy.Authenticate},
 	Validate:   validate,
 	Effects:    effects,
+	Access:     access,
 	Traits:     policy.Traits{Decides: true, Waits: true}, // it waits where unknown_key_wait says so
 	Capability: 5,
 })

@@ -631,6 +631,7 @@ const listScopesOfCallers = `-- name: ListScopesOfCallers :many
 SELECT DISTINCT k.consumer, k.scopes
 FROM api_keys k
 WHERE k.environment = $1 AND k.consumer = ANY($2::text[]) AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND (cardinality(k.routes) = 0 OR k.routes && $3::text[])
   AND NOT EXISTS (
       SELECT 1 FROM blocks b
       WHERE b.environment = k.environment AND b.api_key = k.id AND (b.expires_at IS NULL OR b.expires_at > now()))
@@ -640,6 +641,7 @@ ORDER BY k.consumer, k.scopes
 type ListScopesOfCallersParams struct {
 	Environment string
 	Consumers   []string
+	Places      []string
 }
 
 type ListScopesOfCallersRow struct {
@@ -647,9 +649,9 @@ type ListScopesOfCallersRow struct {
 	Scopes   []string
 }
 
-// Of keys that are good now, each set of scopes once.
+// Of keys that are good now, and for one of the places: each set of scopes once.
 func (q *Queries) ListScopesOfCallers(ctx context.Context, arg ListScopesOfCallersParams) ([]ListScopesOfCallersRow, error) {
-	rows, err := q.db.Query(ctx, listScopesOfCallers, arg.Environment, arg.Consumers)
+	rows, err := q.db.Query(ctx, listScopesOfCallers, arg.Environment, arg.Consumers, arg.Places)
 	if err != nil {
 		return nil, err
 	}

@@ -246,10 +246,11 @@ ORDER BY c.name
 LIMIT @most;
 
 -- name: ListScopesOfCallers :many
--- Of keys that are good now, each set of scopes once.
+-- Of keys that are good now, and for one of the places: each set of scopes once.
 SELECT DISTINCT k.consumer, k.scopes
 FROM api_keys k
 WHERE k.environment = @environment AND k.consumer = ANY(@consumers::text[]) AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND (cardinality(k.routes) = 0 OR k.routes && @places::text[])
   AND NOT EXISTS (
       SELECT 1 FROM blocks b
       WHERE b.environment = k.environment AND b.api_key = k.id AND (b.expires_at IS NULL OR b.expires_at > now()))

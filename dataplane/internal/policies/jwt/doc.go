@@ -10,6 +10,11 @@
 // A key that nobody knows is a 401, and somebody is asked for new ones beside the request (package issuers); where the policy lets a request
 // wait for that, it waits here.
 //
+// Wrong signatures and keys that nobody knows are counted against the address that they come from (package backoff). A token whose signature was
+// wrong several times is then refused unseen for a while, unless the issuer's keys change; an address with many of them is answered
+// too_many_failures, and nobody there waits for a key any more. A good token is counted under its own text alone, and verified whatever else comes
+// from its address.
+//
 // In the end the token is taken out of the request, from all places, unless the policy forwards it.
 //
 // It owns where a token is found and what becomes of the request. It doesn't own the grammar and signatures (token), issuers and keys

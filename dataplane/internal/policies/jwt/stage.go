@@ -3,9 +3,11 @@ package jwt
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -24,6 +26,8 @@ type stage struct {
 	directory *directory.Directory
 	registry  *issuers.Registry
 	tokens    *token.Cache
+	failures  *backoff.Table
+	seed      maphash.Seed // of the names by which failures are counted
 	issuers   []id.ID
 	places    []place
 	audiences []string // one of which a token must name; none: its issuer's suffice
@@ -42,7 +46,7 @@ var (
 
 func compile(env pipeline.Env, config *policyv1.Jwt) (pipeline.Stage, error) {
 	s := &stage{
-		directory: env.Directory, registry: env.Issuers, audiences: config.GetAudiences(), scopes: config.GetRequiredScopes(),
+		directory: env.Directory, registry: env.Issuers, failures: env.Failures, seed: maphash.MakeSeed(), audiences: config.GetAudiences(), scopes: config.GetRequiredScopes(),
 		patience: config.GetUnknownKeyWait().AsDuration(), forwards: config.GetForwardToken(),
 	}
 	switch {
@@ -134,11 +138,11 @@ func (s *stage) prove(ex *pipeline.Exchange) (pipeline.Identity, *pipeline.Rejec
 	if refused != nil {
 		return pipeline.Identity{}, refused
 	}
-	issuer, verified, err := s.verify(ex, text)
-	if err == nil {
-		err = s.check(issuer, verified, ex.Now)
+	issuer, verified, refused := s.verify(ex, text)
+	if refused != nil {
+		return pipeline.Identity{}, refused
 	}
-	if err != nil {
+	if err := s.check(issuer, verified, ex.Now); err != nil {
 		return pipeline.Identity{}, s.refuse(ex, err)
 	}
 	return s.admit(ex, issuer, verified)
@@ -167,30 +171,36 @@ var (
 	errNames     = errors.New("its jti or sub is longer than 256 bytes, and no block could name it")
 )
 
-// verify returns the issuer of a token, and what is known once its signature was checked: remembered, or checked now.
-func (s *stage) verify(ex *pipeline.Exchange, text string) (*issuers.Issuer, *token.Verified, error) {
+// verify returns the issuer of a token, and what is known once its signature was checked: remembered, or checked now. Whatever others at the
+// client's address do, a good token is checked and passes; what they lose is the right to wait for a key.
+func (s *stage) verify(ex *pipeline.Exchange, text string) (*issuers.Issuer, *token.Verified, *pipeline.Rejection) {
 	verified, remembered := s.tokens.Get(text)
 	if remembered {
 		if issuer := s.issuerOf(ex, &verified.Token); issuer != nil {
 			return issuer, verified, nil
 		}
-		return nil, nil, errUntrusted
+		return nil, nil, s.refuse(ex, errUntrusted)
 	}
 	parsed, err := token.Parse(text)
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // says what
+		return nil, nil, s.refuse(ex, err)
 	}
 	issuer := s.issuerOf(ex, parsed)
 	if issuer == nil {
-		return nil, nil, errUntrusted
+		return nil, nil, s.refuse(ex, errUntrusted)
 	}
+	attempt := s.attempt(ex, issuer, text)
+	if wait := attempt.Wait(ex.Now); wait > 0 {
+		return nil, nil, ex.TooManyFailures(wait, "the same token with a wrong signature too often from this address")
+	}
+	guessing := attempt.AddressWait(ex.Now)
 	seen := issuer.Keys().Set()
 	verified, err = issuer.Verify(parsed)
-	if errors.Is(err, token.ErrUnknownKey) && s.learned(ex, issuer, seen, parsed.KeyID) {
+	if errors.Is(err, token.ErrUnknownKey) && s.learned(ex, issuer, seen, parsed.KeyID, guessing == 0) {
 		verified, err = issuer.Verify(parsed)
 	}
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // says what
+		return nil, nil, s.unverified(ex, attempt, parsed.KeyID, guessing, err)
 	}
 	s.tokens.Put(text, verified)
 	return issuer, verified, nil

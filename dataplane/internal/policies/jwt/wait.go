@@ -15,12 +15,13 @@ type giveUp context.CancelFunc
 func (g giveUp) Cut() { g() }
 
 // learned has somebody asked for a key that isn't known, and tells whether there is something new to look at. It waits only where the policy
-// lets requests wait; a dry run neither waits nor asks, and one in shadow holds nobody up.
-func (s *stage) learned(ex *pipeline.Exchange, issuer *issuers.Issuer, seen *token.KeySet, keyID string) bool {
+// lets requests wait, and the client's address hasn't shown too many tokens that nobody signed; a dry run neither waits nor asks, and one in shadow
+// holds nobody up.
+func (s *stage) learned(ex *pipeline.Exchange, issuer *issuers.Issuer, seen *token.KeySet, keyID string, mayWait bool) bool {
 	if ex.Dry {
 		return false
 	}
-	if s.patience == 0 || ex.InShadow() {
+	if s.patience == 0 || !mayWait || ex.InShadow() {
 		s.registry.Unknown(issuer.Keys(), keyID)
 		return false
 	}
