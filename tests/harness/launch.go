@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/sallyport/sallyport/deploy/local/process"
 )
 
 // Launch is how to start an edge that is to be watched more closely than a test does.
@@ -62,7 +64,7 @@ func (e *Edge) Operate(ctx context.Context, path string) (Response, error) {
 
 // FreeAddress returns an address on loopback on which nobody listens.
 func FreeAddress() (string, error) {
-	listener, err := listenSomewhere()
+	listener, err := process.ListenSomewhere()
 	if err != nil {
 		return "", err
 	}
