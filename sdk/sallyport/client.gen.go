@@ -700,7 +700,7 @@ type AccessConsumers struct {
 	// Complete All there are.
 	Complete bool `json:"complete,omitempty,omitzero"`
 
-	// Admitted How many have requests that pass for certain with an API key that they have, whatever the path. From where (address-access, a key's own addresses), how often and how large the policies say.
+	// Admitted How many have requests that pass for certain, whatever the path: with an API key that they have and that is for the route, or without a credential if they are who shows none. From where (address-access, a key's own addresses), how often and how large the policies say.
 	Admitted int `json:"admitted,omitempty,omitzero"`
 
 	// Depending How many depend on what only a request shows.

@@ -312,8 +312,8 @@ type AccessConsumers struct {
 	LookedAt *uint32 `protobuf:"varint,1,opt,name=looked_at,json=lookedAt,proto3,oneof" json:"looked_at,omitempty"`
 	// All there are.
 	Complete *bool `protobuf:"varint,2,opt,name=complete,proto3,oneof" json:"complete,omitempty"`
-	// How many have requests that pass for certain with an API key that they have, whatever the path. From where (address-access, a key's
-	// own addresses), how often and how large the policies say.
+	// How many have requests that pass for certain, whatever the path: with an API key that they have and that is for the route, or without a
+	// credential if they are who shows none. From where (address-access, a key's own addresses), how often and how large the policies say.
 	Admitted *uint32 `protobuf:"varint,3,opt,name=admitted,proto3,oneof" json:"admitted,omitempty"`
 	// How many depend on what only a request shows.
 	Depending *uint32 `protobuf:"varint,4,opt,name=depending,proto3,oneof" json:"depending,omitempty"`
