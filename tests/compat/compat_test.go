@@ -47,18 +47,18 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 		t.Skipf("the build before has capability %d: it knows what this story would have it refuse; give the story something newer", nodes[0].Capability)
 	}
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
-	most := 10
-	service := sallyport.Service{Name: s.Name("busy"), Upstream: sallyport.Upstream{
-		Targets: []sallyport.Target{{Address: "busy.test:80"}}, Connections: sallyport.UpstreamConnections{MaxPerTarget: &most},
-	}}
+	policy := sallyport.Policy{
+		Name: s.Name("admins"), Kind: "acl", AttachedTo: []sallyport.Attachment{{Service: p.Service.Name}},
+		Config: map[string]any{"allow": []map[string]any{{"any_role": []string{"admin"}}}},
+	}
 	var refused *sallyport.Problem
-	answer, err := s.API.CreateServiceWithResponse(t.Context(), s.Environment.Name, nil, service)
+	answer, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, nil, policy)
 	if err := sallyport.Check(answer, err); !errors.As(err, &refused) || refused.Code != "capability_missing" {
 		t.Fatalf("what no node understands is answered %v", err)
 	}
 
 	force := true
-	forced, err := s.API.CreateServiceWithResponse(t.Context(), s.Environment.Name, &sallyport.CreateServiceParams{Force: &force}, service)
+	forced, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, &sallyport.CreatePolicyParams{Force: &force}, policy)
 	s.Must(forced, err)
 	revision := int64(s.Head().Revision)
 	harness.Eventually(t, settled, func() error {

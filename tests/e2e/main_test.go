@@ -14,7 +14,7 @@ import (
 var product *harness.Stack
 
 func TestMain(m *testing.M) {
-	os.Exit(harness.Main(m, harness.Config{Edges: 2, ControlArgs: []string{"--outbound-allow", harness.Loopback}}, func(s *harness.Stack) { product = s }))
+	os.Exit(harness.Main(m, harness.Config{Edges: 2}, func(s *harness.Stack) { product = s }))
 }
 
 // refused returns the problem of a call that must not have worked, and fails the test unless it has this code.

@@ -69,6 +69,10 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, failed error) {
 	if err := os.Unsetenv("DATABASE_URL"); err != nil {
 		return nil, fmt.Errorf("harness: %w", err)
 	}
+	// Token issuers and receivers of events are on loopback. A control plane that doesn't know this setting passes it over.
+	if err := os.Setenv("SALLYPORT_OUTBOUND_ALLOW", Loopback); err != nil {
+		return nil, fmt.Errorf("harness: %w", err)
+	}
 	s := &Stack{bin: bin}
 	defer func() {
 		if failed != nil {
@@ -91,7 +95,7 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, failed error) {
 		Replicas: cfg.Replicas, OwnBus: cfg.OwnBus, NATSServer: natsServer, Standby: cfg.Standby,
 		Dir: s.dir, Bin: bin, Environment: sharedEnvironment, Edges: cfg.Edges, Output: s.output,
 		Logger: slog.New(slog.NewTextHandler(s.output, nil)), Throwaway: !cfg.Durable,
-		ControlArgs: append([]string{"--outbound-allow", Loopback}, cfg.ControlArgs...), // where token issuers of tests are
+		ControlArgs: cfg.ControlArgs,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("harness: %w", err)

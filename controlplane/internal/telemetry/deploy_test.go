@@ -9,22 +9,13 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/sallyport/sallyport/controlplane/internal/audit"
-	"github.com/sallyport/sallyport/controlplane/internal/bus"
-	"github.com/sallyport/sallyport/controlplane/internal/epochs"
-	"github.com/sallyport/sallyport/controlplane/internal/events"
-	"github.com/sallyport/sallyport/controlplane/internal/fleet"
-	"github.com/sallyport/sallyport/controlplane/internal/issuers"
-	"github.com/sallyport/sallyport/controlplane/internal/limits"
-	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
 
 const deployed = "../../../deploy/"
 
 func TestDashboardsAndAlertsAskForWhatAControlPlaneShows(t *testing.T) {
 	var names []string
-	for _, m := range (Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats), Limits: new(limits.Stats), Bus: new(bus.Stats), Epochs: new(epochs.Stats), Audit: new(audit.Stats), Events: new(events.Stats), Issuers: new(issuers.Stats)}).list() {
+	for _, m := range NewSources().list() {
 		names = append(names, m.name)
 	}
 	files, err := filepath.Glob(deployed + "*/*.json")

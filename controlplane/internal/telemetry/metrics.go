@@ -34,6 +34,21 @@ type Sources struct {
 	Issuers *issuers.Stats
 }
 
+// NewSources returns sources of which nothing is counted yet.
+func NewSources() Sources {
+	return Sources{
+		Fleet:   new(fleet.Stats),
+		Usage:   new(usage.Stats),
+		Upkeep:  new(usage.UpkeepStats),
+		Limits:  new(limits.Stats),
+		Bus:     new(bus.Stats),
+		Epochs:  new(epochs.Stats),
+		Audit:   new(audit.Stats),
+		Events:  new(events.Stats),
+		Issuers: new(issuers.Stats),
+	}
+}
+
 // metric is one line of the list of metrics.
 type metric struct {
 	name, help string

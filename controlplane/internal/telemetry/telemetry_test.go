@@ -8,19 +8,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/sallyport/sallyport/controlplane/internal/audit"
-	"github.com/sallyport/sallyport/controlplane/internal/bus"
-	"github.com/sallyport/sallyport/controlplane/internal/epochs"
-	"github.com/sallyport/sallyport/controlplane/internal/events"
-	"github.com/sallyport/sallyport/controlplane/internal/fleet"
-	"github.com/sallyport/sallyport/controlplane/internal/issuers"
-	"github.com/sallyport/sallyport/controlplane/internal/limits"
-	"github.com/sallyport/sallyport/controlplane/internal/usage"
 )
 
 func TestEveryMetricIsServedWithItsCount(t *testing.T) {
-	sources := Sources{Fleet: new(fleet.Stats), Usage: new(usage.Stats), Upkeep: new(usage.UpkeepStats), Limits: new(limits.Stats), Bus: new(bus.Stats), Epochs: new(epochs.Stats), Audit: new(audit.Stats), Events: new(events.Stats), Issuers: new(issuers.Stats)}
+	sources := NewSources()
 	sources.Fleet.Nacks.Add(3)
 	sources.Fleet.Sessions.Add(2)
 	metrics, err := NewMetrics(sources)

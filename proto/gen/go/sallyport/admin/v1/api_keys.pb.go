@@ -943,7 +943,7 @@ var File_sallyport_admin_v1_api_keys_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_api_keys_proto_rawDesc = "" +
 	"\n" +
-	"!sallyport/admin/v1/api_keys.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esallyport/admin/v1/admin.proto\x1a\x1esallyport/admin/v1/usage.proto\x1a\"sallyport/options/v1/options.proto\"\xf0\x03\n" +
+	"!sallyport/admin/v1/api_keys.proto\x12\x12sallyport.admin.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esallyport/admin/v1/usage.proto\x1a\"sallyport/options/v1/options.proto\"\xf0\x03\n" +
 	"\tApiKeyUse\x12\x17\n" +
 	"\aapi_key\x18\x01 \x01(\tR\x06apiKey\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12-\n" +
@@ -1091,7 +1091,6 @@ func file_sallyport_admin_v1_api_keys_proto_init() {
 	if File_sallyport_admin_v1_api_keys_proto != nil {
 		return
 	}
-	file_sallyport_admin_v1_admin_proto_init()
 	file_sallyport_admin_v1_usage_proto_init()
 	file_sallyport_admin_v1_api_keys_proto_msgTypes[0].OneofWrappers = []any{}
 	file_sallyport_admin_v1_api_keys_proto_msgTypes[3].OneofWrappers = []any{}
