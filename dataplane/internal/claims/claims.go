@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/sallyport/sallyport/proto/resource/jsontree"
@@ -29,7 +30,12 @@ var (
 )
 
 // Claims are what a token says. They are immutable. A nil *Claims says nothing.
-type Claims struct{ root jsontree.Value }
+type Claims struct {
+	root jsontree.Value
+	// document is how many bytes the payload has, which texts are parts of; own are texts that aren't, since they were written otherwise.
+	document int
+	own      bool
+}
 
 // Parse reads the claims out of a token's payload. It refuses what isn't a JSON object, names given twice at any depth, text that isn't
 // Unicode, nesting beyond [jsontree.MaxDepth], and registered names in other letters ("EXP").
@@ -37,7 +43,7 @@ func Parse(payload []byte) (*Claims, error) {
 	if mostValues(payload) > MaxValues {
 		return nil, errTooMany
 	}
-	root, violations, err := jsontree.Parse(payload)
+	root, violations, err := jsontree.ParseShared(payload)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("claims: %w", err)
@@ -54,7 +60,7 @@ func Parse(payload []byte) (*Claims, error) {
 			}
 		}
 	}
-	return &Claims{root: root}, nil
+	return &Claims{root: root, document: len(payload), own: bytes.ContainsFunc(payload, func(r rune) bool { return r == '\\' || r >= utf8.RuneSelf })}, nil
 }
 
 // mostValues is how many values a document can have: one that is all, one behind each comma, and the first of each list and object. Commas
@@ -92,22 +98,28 @@ func (c *Claims) Size() int {
 	if c == nil {
 		return 0
 	}
-	return int(unsafe.Sizeof(*c)) + sizeBelow(&c.root)
+	return int(unsafe.Sizeof(*c)) + textSize(c.document) + c.sizeBelow(&c.root)
 }
 
-func sizeBelow(v *jsontree.Value) int {
-	size := textSize(v.Text) + cap(v.Items)*int(unsafe.Sizeof(jsontree.Value{})) + cap(v.Members)*int(unsafe.Sizeof(jsontree.Member{}))
+func (c *Claims) sizeBelow(v *jsontree.Value) int {
+	size := cap(v.Items)*int(unsafe.Sizeof(jsontree.Value{})) + cap(v.Members)*int(unsafe.Sizeof(jsontree.Member{}))
+	if c.own {
+		size += textSize(len(v.Text))
+	}
 	for i := range v.Items {
-		size += sizeBelow(&v.Items[i])
+		size += c.sizeBelow(&v.Items[i])
 	}
 	for i := range v.Members {
-		size += textSize(v.Members[i].Name) + sizeBelow(&v.Members[i].Value)
+		if c.own {
+			size += textSize(len(v.Members[i].Name))
+		}
+		size += c.sizeBelow(&v.Members[i].Value)
 	}
 	return size
 }
 
 // textSize is the size of a text as it is allocated: in steps, the first of which suit all.
-func textSize(text string) int { return (len(text) + 15) &^ 15 }
+func textSize(length int) int { return (length + 15) &^ 15 }
 
 // Issuer is the claim "iss"; "": there is none.
 func (c *Claims) Issuer() string { return c.Text("iss") }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -27,8 +28,17 @@ func (e *SyntaxError) Error() string {
 // Parse reads one document. A document that is not JSON gives a *SyntaxError and nothing else. Of one that is, violations
 // tell every duplicate name and every text that is not Unicode; one that is nested too deep is read no further.
 func Parse(data []byte) (Value, []problem.Violation, error) {
-	p := parser{data: data}
-	root, ok := p.value(nil, 0)
+	return parse(&parser{data: data})
+}
+
+// ParseShared is Parse for documents that are small, and all of which may be kept as long as a part of them: its texts are parts of one copy,
+// rather than each a copy of its own.
+func ParseShared(data []byte) (Value, []problem.Violation, error) {
+	return parse(&parser{data: data, shared: string(data)})
+}
+
+func parse(p *parser) (Value, []problem.Violation, error) {
+	root, ok := p.value(0)
 	if ok {
 		p.space()
 		if p.at < len(p.data) {
@@ -48,9 +58,43 @@ func Parse(data []byte) (Value, []problem.Violation, error) {
 // the document is too deep.
 type parser struct {
 	data     []byte
+	shared   string // the same, that texts may be parts of; "": they are copied
 	at       int
+	path     []step // where it is
 	syntax   *SyntaxError
 	findings Findings
+}
+
+// step is a way into a value: the name of a member, or the index of an item.
+type step struct {
+	name  string
+	index int
+	item  bool
+}
+
+// pointer is where it is, as a JSON pointer.
+func (p *parser) pointer() string {
+	var pointer strings.Builder
+	for _, s := range p.path {
+		if s.item {
+			pointer.WriteString(problem.Pointer(s.index))
+		} else {
+			pointer.WriteString(problem.Pointer(s.name))
+		}
+	}
+	return pointer.String()
+}
+
+func (p *parser) enterMember(name string) { p.path = append(p.path, step{name: name}) }
+func (p *parser) enterItem(index int)     { p.path = append(p.path, step{index: index, item: true}) }
+func (p *parser) leave()                  { p.path = p.path[:len(p.path)-1] }
+
+// cut returns a part of the document.
+func (p *parser) cut(from, to int) string {
+	if p.shared != "" {
+		return p.shared[from:to]
+	}
+	return string(p.data[from:to])
 }
 
 func (p *parser) fail(reason string) bool {
@@ -85,17 +129,17 @@ func (p *parser) next() byte {
 	return 0
 }
 
-func (p *parser) value(place *Place, depth int) (Value, bool) {
+func (p *parser) value(depth int) (Value, bool) {
 	p.space()
 	switch c := p.next(); {
 	case c == '{':
-		return p.object(place, depth)
+		return p.object(depth)
 	case c == '[':
-		return p.array(place, depth)
+		return p.array(depth)
 	case c == '"':
 		text, unicode, ok := p.text()
 		if !unicode {
-			p.notUnicode(place)
+			p.notUnicode()
 		}
 		return Value{Kind: String, Text: text}, ok
 	case c == '-' || c >= '0' && c <= '9':
@@ -121,13 +165,13 @@ func (p *parser) word(word string) bool {
 }
 
 // enter tells whether another level may be entered.
-func (p *parser) enter(place *Place, depth int) bool {
+func (p *parser) enter(depth int) bool {
 	p.at++
 	if depth < MaxDepth {
 		return true
 	}
 	p.findings.Add(problem.Violation{
-		Pointer: place.Pointer(),
+		Pointer: p.pointer(),
 		Code:    problem.ViolationInvalidValue,
 		Detail:  "is nested too deep; nothing was read from here on",
 		Allowed: "at most " + strconv.Itoa(MaxDepth) + " levels",
@@ -135,9 +179,9 @@ func (p *parser) enter(place *Place, depth int) bool {
 	return false
 }
 
-func (p *parser) array(place *Place, depth int) (Value, bool) {
+func (p *parser) array(depth int) (Value, bool) {
 	list := Value{Kind: Array}
-	if !p.enter(place, depth) {
+	if !p.enter(depth) {
 		return list, false
 	}
 	if p.space(); p.next() == ']' {
@@ -145,11 +189,12 @@ func (p *parser) array(place *Place, depth int) (Value, bool) {
 		return list, true
 	}
 	for {
-		at := place.Item(len(list.Items))
-		item, ok := p.value(&at, depth+1)
+		p.enterItem(len(list.Items))
+		item, ok := p.value(depth + 1)
 		if !ok {
 			return list, false
 		}
+		p.leave()
 		list.Items = append(list.Items, item)
 		if more, ok := p.more(']'); !more {
 			return list, ok
@@ -157,9 +202,9 @@ func (p *parser) array(place *Place, depth int) (Value, bool) {
 	}
 }
 
-func (p *parser) object(place *Place, depth int) (Value, bool) {
+func (p *parser) object(depth int) (Value, bool) {
 	object := Value{Kind: Object}
-	if !p.enter(place, depth) {
+	if !p.enter(depth) {
 		return object, false
 	}
 	if p.space(); p.next() == '}' {
@@ -168,23 +213,27 @@ func (p *parser) object(place *Place, depth int) (Value, bool) {
 	}
 	var names nameSet
 	for {
-		name, ok := p.name(place)
+		name, ok := p.name()
 		if !ok {
 			return object, false
 		}
-		at := place.Member(name)
-		value, ok := p.value(&at, depth+1)
+		p.enterMember(name)
+		value, ok := p.value(depth + 1)
 		if !ok {
 			return object, false
 		}
 		if names.add(name, object.Members) {
+			if object.Members == nil {
+				object.Members = make([]Member, 0, someMembers)
+			}
 			object.Members = append(object.Members, Member{name, value})
 		} else {
 			// What was given isn't told: nobody knows here whether the field is a secret.
 			p.findings.Add(problem.Violation{
-				Pointer: at.Pointer(), Code: problem.ViolationDuplicateField, Detail: "is given more than once; give it once",
+				Pointer: p.pointer(), Code: problem.ViolationDuplicateField, Detail: "is given more than once; give it once",
 			})
 		}
+		p.leave()
 		if more, ok := p.more('}'); !more {
 			return object, ok
 		}
@@ -192,7 +241,7 @@ func (p *parser) object(place *Place, depth int) (Value, bool) {
 }
 
 // name reads a member's name and the colon behind it.
-func (p *parser) name(object *Place) (string, bool) {
+func (p *parser) name() (string, bool) {
 	p.space()
 	if p.next() != '"' {
 		return "", p.fail("want a member's name in double quotes")
@@ -202,8 +251,9 @@ func (p *parser) name(object *Place) (string, bool) {
 		return "", false
 	}
 	if !unicode {
-		at := object.Member(name)
-		p.notUnicode(&at)
+		p.enterMember(name)
+		p.notUnicode()
+		p.leave()
 	}
 	if p.space(); p.next() != ':' {
 		return "", p.fail("want a colon behind a member's name")
@@ -228,9 +278,9 @@ func (p *parser) more(end byte) (more, ok bool) {
 	return false, p.fail("want a comma or " + string(end))
 }
 
-func (p *parser) notUnicode(place *Place) {
+func (p *parser) notUnicode() {
 	p.findings.Add(problem.Violation{
-		Pointer: place.Pointer(), Code: problem.ViolationInvalidFormat,
+		Pointer: p.pointer(), Code: problem.ViolationInvalidFormat,
 		Detail: "holds bytes or escapes that are no Unicode characters", Allowed: "UTF-8 (RFC 3629), escaped surrogates in pairs",
 	})
 }
@@ -238,7 +288,10 @@ func (p *parser) notUnicode(place *Place) {
 // nameSet finds duplicates: by looking through the few members of a common object, by a map in a large one.
 type nameSet map[string]struct{}
 
-const fewMembers = 16
+const (
+	fewMembers  = 48
+	someMembers = 8 // room for which is made at once
+)
 
 // add tells whether name isn't among the members yet, and remembers it.
 func (s *nameSet) add(name string, members []Member) bool {
@@ -251,7 +304,7 @@ func (s *nameSet) add(name string, members []Member) bool {
 		return true
 	}
 	if *s == nil {
-		*s = make(nameSet, 4*fewMembers)
+		*s = make(nameSet, 2*fewMembers)
 		for i := range members {
 			(*s)[members[i].Name] = struct{}{}
 		}

@@ -31,7 +31,7 @@ func (p *parser) number() (Value, bool) {
 			return Value{}, false
 		}
 	}
-	return Value{Kind: Number, Text: string(p.data[start:p.at])}, true
+	return Value{Kind: Number, Text: p.cut(start, p.at)}, true
 }
 
 func (p *parser) digits() bool {
@@ -52,7 +52,7 @@ func (p *parser) text() (text string, unicode, ok bool) {
 	for p.at < len(p.data) {
 		switch c := p.data[p.at]; {
 		case c == '"':
-			text = string(p.data[start:p.at])
+			text = p.cut(start, p.at)
 			p.at++
 			return text, true, true
 		case c == '\\' || c >= utf8.RuneSelf:
