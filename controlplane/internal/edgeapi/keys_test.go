@@ -92,8 +92,18 @@ func TestAKeyThatANodeAsksForIsOnEveryNodeAtOnce(t *testing.T) {
 		}
 		t.Logf("round %d: on %d nodes %v after it was seen", round, len(nodes), time.Since(<-seen))
 	}
-	if answer, err := nodes[1].Client().RefreshKeys(t.Context(), &edgev1.RefreshKeysRequest{Issuer: issuer[:]}); err != nil || answer.GetFetched() || answer.GetSequence() == 0 {
-		t.Errorf("asked a third time at once: %v %v", answer, err)
+	fetched := 2
+	for range 10 {
+		answer, err := nodes[1].Client().RefreshKeys(t.Context(), &edgev1.RefreshKeysRequest{Issuer: issuer[:]})
+		if err != nil || answer.GetSequence() == 0 {
+			t.Fatalf("asked again at once: %v %v", answer, err)
+		}
+		if answer.GetFetched() {
+			fetched++
+		}
+	}
+	if fetched > 5 {
+		t.Errorf("the issuer was asked %d times at once", fetched)
 	}
 }
 
