@@ -47,6 +47,12 @@ export function fixtures(kind: string, which: "valid" | "invalid"): Fixture[] {
 /** What of each collection is made for a reference of a fixture to name. */
 const makings: Record<string, object> = {
   consumers: {},
+  issuers: {
+    issuer: "https://login.example.com",
+    jwks: JSON.stringify({ keys: [{ kty: "OKP", crv: "Ed25519", kid: "a", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] }), // of RFC 8037
+    audiences: ["https://api.example.com"],
+    consumer: { name_claim: "client_id" },
+  },
   secrets: { value: "not much of a secret" },
   services: { upstream: { targets: [{ address: "127.0.0.1:9" }] } },
 };
