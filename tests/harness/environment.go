@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"path/filepath"
 	"time"
 
@@ -160,17 +162,34 @@ func (e *Environment) startEdgeAt(ctx context.Context, at place, name, joinToken
 
 // freePorts returns two addresses on which nobody listens.
 func freePorts() (one, other string, _ error) {
-	first, err := process.ListenSomewhere()
+	first, err := listenSomewhere()
 	if err != nil {
 		return "", "", err
 	}
 	defer func() { _ = first.Close() }()
-	second, err := process.ListenSomewhere()
+	second, err := listenSomewhere()
 	if err != nil {
 		return "", "", err
 	}
 	defer func() { _ = second.Close() }()
 	return first.Addr().String(), second.Addr().String(), nil
+}
+
+// Ports below those that systems give to outgoing connections: one of these could take a port between its choice and its use.
+const (
+	lowestPort = 10_000
+	portRange  = 22_000
+)
+
+// listenSomewhere listens on a free port.
+func listenSomewhere() (listener net.Listener, err error) {
+	for range 100 {
+		port := lowestPort + rand.N(portRange)                                             // #nosec G404 -- no secret
+		if listener, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil { //nolint:noctx // immediate
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("find a free port: %w", err)
 }
 
 // open allows targets, and returns once every edge is connected and has that.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/sallyport/sallyport/deploy/local/process"
 )
 
 // Launch is how to start an edge that is to be watched more closely than a test does.
@@ -64,7 +62,7 @@ func (e *Edge) Operate(ctx context.Context, path string) (Response, error) {
 
 // FreeAddress returns an address on loopback on which nobody listens.
 func FreeAddress() (string, error) {
-	listener, err := process.ListenSomewhere()
+	listener, err := listenSomewhere()
 	if err != nil {
 		return "", err
 	}

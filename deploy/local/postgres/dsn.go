@@ -12,8 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	child "github.com/sallyport/sallyport/deploy/local/process"
 )
 
 const (
@@ -103,7 +101,7 @@ func choosePort(wanted int) (int, error) {
 	if wanted != 0 {
 		return wanted, nil
 	}
-	listener, err := child.ListenSomewhere()
+	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return 0, fmt.Errorf("look for a free port: %w", err)
 	}

@@ -8,8 +8,6 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
-
-	"github.com/sallyport/sallyport/deploy/local/process"
 )
 
 // Names of the parts.
@@ -109,13 +107,6 @@ type addresses struct {
 	edges, edgeAdmins          []string
 }
 
-func listenOn(port int) (net.Listener, error) {
-	if port == 0 {
-		return process.ListenSomewhere() //nolint:wrapcheck // says what
-	}
-	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx,wrapcheck // immediate; choose says which
-}
-
 // choose makes every 0 a free port, and refuses one that is taken: what answers there would be taken for the part, and be shown
 // the token. All are held until all are known, so that no two are the same.
 func (c *Config) choose() (addresses, error) {
@@ -127,7 +118,7 @@ func (c *Config) choose() (addresses, error) {
 	}()
 	var failed error
 	pick := func(part string, port int) string {
-		listener, err := listenOn(port)
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // immediate
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("stack: the port of the %s: %w; stop what listens there, or choose another", part, err))
 			return ""

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -14,8 +15,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/sallyport/sallyport/deploy/local/process"
 )
 
 // bound is how long the provider may take for anything, on a machine that does much else.
@@ -122,14 +121,24 @@ func Start(t *testing.T, cfg Config) *Provider {
 	return p
 }
 
+// The provider listens below the ports that the system gives away, so that nobody has its own while it is down.
+const (
+	lowestPort = 10_000
+	portRange  = 20_000
+)
+
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := process.ListenSomewhere()
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := lowestPort + rand.N(portRange) // #nosec G404 -- no secret
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port")
+	return 0
 }
 
 // Rotate has the provider sign with new keys from now on, and returns the ids of all that it shows: those before too, if keep says so.
