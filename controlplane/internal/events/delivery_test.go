@@ -32,6 +32,7 @@ import (
 	"github.com/sallyport/sallyport/deploy/local/postgres/postgrestest"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
+	"github.com/sallyport/sallyport/proto/resource"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -222,6 +223,18 @@ func TestAWriteAndItsEventComeTogether(t *testing.T) {
 	}
 	if _, err := w.feed.Read(t.Context(), w.env, 0, []string{"api-key.gone"}, 10); problem.CodeOf(err) != problem.InvalidRequest {
 		t.Errorf("an unknown type: %v", err)
+	}
+}
+
+// Who asks goes on from what the answer says, also where there is nothing yet.
+func TestAnEmptyFeedSaysWhereToGoOn(t *testing.T) {
+	w := newWorld(t)
+	page, err := w.feed.Read(t.Context(), w.env, 7, nil, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := resource.Append(nil, page); err != nil || string(text) != `{"next":7,"oldest":0}` {
+		t.Errorf("an empty feed is %s, %v", text, err)
 	}
 }
 

@@ -24,11 +24,11 @@ func (f *Feed) Read(ctx context.Context, environment string, after uint64, types
 	if err != nil {
 		return nil, err
 	}
-	page := &adminv1.EventPage{Data: found, Next: after, Oldest: oldest}
+	next := after
 	if len(found) > 0 {
-		page.Next = found[len(found)-1].GetNumber()
+		next = found[len(found)-1].GetNumber()
 	}
-	return page, nil
+	return &adminv1.EventPage{Data: found, Next: &next, Oldest: &oldest}, nil
 }
 
 // unknownTypes tells of types that no event has. A whole family ("api-key.*") is known where one of it is.

@@ -167,9 +167,9 @@ type EventPage struct {
 	// The events.
 	Data []*Event `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
 	// What to ask for `after` next: the number of the last one, or what was asked for when there is none.
-	Next uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	Next *uint64 `protobuf:"varint,2,opt,name=next,proto3,oneof" json:"next,omitempty"`
 	// Number of the oldest event that is kept; 0: none is. Who asks for what lies before has missed some.
-	Oldest        uint64 `protobuf:"varint,3,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	Oldest        *uint64 `protobuf:"varint,3,opt,name=oldest,proto3,oneof" json:"oldest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -212,15 +212,15 @@ func (x *EventPage) GetData() []*Event {
 }
 
 func (x *EventPage) GetNext() uint64 {
-	if x != nil {
-		return x.Next
+	if x != nil && x.Next != nil {
+		return *x.Next
 	}
 	return 0
 }
 
 func (x *EventPage) GetOldest() uint64 {
-	if x != nil {
-		return x.Oldest
+	if x != nil && x.Oldest != nil {
+		return *x.Oldest
 	}
 	return 0
 }
@@ -484,11 +484,13 @@ const file_sallyport_admin_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"FactsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"f\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x84\x01\n" +
 	"\tEventPage\x12-\n" +
-	"\x04data\x18\x01 \x03(\v2\x19.sallyport.admin.v1.EventR\x04data\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\x04R\x04next\x12\x16\n" +
-	"\x06oldest\x18\x03 \x01(\x04R\x06oldest\"\xc8\x03\n" +
+	"\x04data\x18\x01 \x03(\v2\x19.sallyport.admin.v1.EventR\x04data\x12\x17\n" +
+	"\x04next\x18\x02 \x01(\x04H\x00R\x04next\x88\x01\x01\x12\x1b\n" +
+	"\x06oldest\x18\x03 \x01(\x04H\x01R\x06oldest\x88\x01\x01B\a\n" +
+	"\x05_nextB\t\n" +
+	"\a_oldest\"\xc8\x03\n" +
 	"\aWebhook\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x1b\n" +
 	"\x04name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\x04name\x12*\n" +
@@ -558,6 +560,7 @@ func file_sallyport_admin_v1_events_proto_init() {
 		return
 	}
 	file_sallyport_admin_v1_audit_proto_init()
+	file_sallyport_admin_v1_events_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
