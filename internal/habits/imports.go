@@ -83,9 +83,10 @@ var layers = []rule{
 		of: []string{"dataplane/internal/policies"}, except: policyLists,
 		ours: []string{
 			"dataplane/internal/pipeline", "dataplane/internal/directory", "dataplane/internal/limiter", "dataplane/internal/policies",
-			"dataplane/internal/claims", "dataplane/internal/token", "dataplane/internal/issuers", "dataplane/internal/backoff", "proto",
+			"dataplane/internal/claims", "dataplane/internal/token", "dataplane/internal/issuers", "dataplane/internal/backoff",
+			"dataplane/internal/payload", "dataplane/internal/effort", "dataplane/internal/waf", "dataplane/internal/exclusions", "dataplane/internal/descriptions", "proto",
 		},
-		reason: "a policy knows the pipeline, its own contract, and what it decides by: the directory, limits, tokens and who issues them",
+		reason: "a policy knows the pipeline, its own contract, and what it decides by: the directory, limits, tokens and who issues them, bodies and engines",
 	},
 	{
 		of: []string{

@@ -26,6 +26,9 @@ type Traits struct {
 	Preflights bool
 	// Fallback says that it decides about whom nobody else knows: it runs last in its phase, whatever its level and position.
 	Fallback bool
+	// Dear says that it costs much more than others: it runs behind them in its phase, whatever its level and position, so that what they refuse
+	// costs nothing.
+	Dear bool
 }
 
 // Kind is a type of policy: what control plane and edge have to know of it. Make one by Define.

@@ -23,8 +23,8 @@ type Place struct {
 	Final    bool
 }
 
-// Running returns those of a route's policies that run, in the order in which they do: by phase; in it kinds that answer preflights first and
-// fallbacks last; by level, position, name. Which ones run says [Kind.Applies]; those that are off don't, and keep others from it all the same. The edge
+// Running returns those of a route's policies that run, in the order in which they do: by phase; in it kinds that answer preflights first,
+// fallbacks and dear ones last; by level, position, name. Which ones run says [Kind.Applies]; those that are off don't, and keep others from it all the same. The edge
 // runs policies by this order, and the control plane shows it.
 //
 // A policy that is attached on several levels of a route is in it once for each that counts; see [Once].
@@ -72,6 +72,7 @@ func compare(a, b Place) int {
 		cmp.Compare(a.Phase, b.Phase),
 		compareFirst(a.Kind.Traits.Preflights, b.Kind.Traits.Preflights),
 		compareFirst(b.Kind.Traits.Fallback, a.Kind.Traits.Fallback),
+		compareFirst(b.Kind.Traits.Dear, a.Kind.Traits.Dear),
 		cmp.Compare(a.Level, b.Level),
 		cmp.Compare(a.Position, b.Position),
 		cmp.Compare(a.Name, b.Name),

@@ -46,6 +46,18 @@ func TestAFallbackRunsLastInItsPhaseWhereverItIsAttached(t *testing.T) {
 	}
 }
 
+func TestWhatIsDearRunsBehindAllOthersOfItsPhase(t *testing.T) {
+	plain, dear := Kind{Name: "plain", Merges: true}, Kind{Name: "dear", Traits: Traits{Decides: true, Dear: true}}
+	all := []placed{
+		{Kind: dear, Phase: Inspect, Position: -5, Name: "engine"},
+		{Kind: plain, Phase: Inspect, Level: Route, Position: 5, Name: "cheap"},
+		{Kind: plain, Phase: Transform, Name: "later"},
+	}
+	if got := names(Running(all)); !slices.Equal(got, []string{"cheap", "engine", "later"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestWhatIsOffKeepsOthersFromRunning(t *testing.T) {
 	kind := Kind{Name: "one", Traits: Traits{Decides: true}}
 	all := []placed{{Kind: kind, Phase: Guard, Name: "everywhere"}, {Kind: kind, Phase: Guard, Level: Route, Name: "not here", Off: true}}

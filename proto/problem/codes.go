@@ -90,6 +90,20 @@ const (
 	Maintenance             Code = "maintenance"
 )
 
+// Codes of inspection.
+const (
+	WafBlocked           Code = "waf_blocked"
+	WafAnswerBlocked     Code = "waf_answer_blocked"
+	InspectionOverBudget Code = "inspection_over_budget"
+	InspectionBusy       Code = "inspection_busy"
+	NodeBusy             Code = "node_busy"
+	BodyRefused          Code = "body_refused"
+	JSONRefused          Code = "json_refused"
+	SchemaBroken         Code = "schema_broken"
+	AnswerSchemaBroken   Code = "answer_schema_broken"
+	EndpointUndocumented Code = "endpoint_undocumented"
+)
+
 var definitions = [...]Definition{
 	{MethodNotAllowed, 405, "Method not allowed", "The path exists, but not for this method. The Allow header lists the methods that it takes."},
 	{UnsupportedMediaType, 415, "Unsupported media type", "The Content-Type isn't one that is read here, or is missing; the detail names what is."},
@@ -165,4 +179,15 @@ var definitions = [...]Definition{
 	{ClientGone, 408, "Client gone", "The client closed the connection before it was answered. Nobody sees this but the usage and the access log."},
 	{OriginNotAllowed, 403, "Origin not allowed", "The request comes from a web page of an origin that this route doesn't serve."},
 	{Maintenance, 503, "Maintenance", "The service behind this route is down on purpose. Retry-After tells, in seconds, when to come back."},
+
+	{WafBlocked, 403, "Request blocked", "The request looks like an attack by the rules that this route is protected by. The request id finds which rules they are."},
+	{WafAnswerBlocked, 502, "Answer withheld", "The service's answer looks by the rules of this route as if it gave something away. The request id finds which rules they are."},
+	{InspectionOverBudget, 429, "Inspection budget used up", "Inspecting this caller's requests has cost as much as it may for now. Retry-After tells, in seconds, when the next one is looked at."},
+	{InspectionBusy, 503, "Inspection busy", "The node inspects as many requests as it may at a time, and as many more wait. Retry-After tells, in seconds, when to come back."},
+	{NodeBusy, 503, "Node busy", "The node holds as many request bodies in memory as it may. Retry-After tells, in seconds, when to come back."},
+	{BodyRefused, 400, "Body refused", "The body isn't what its Content-Type says, can't be read, or can be read in two ways; the detail tells which."},
+	{JSONRefused, 400, "JSON refused", "The body isn't JSON that has one reading, or goes beyond a bound; errors names the place."},
+	{SchemaBroken, 400, "Request breaks its schema", "The request isn't as the description of this API says; errors lists every place."},
+	{AnswerSchemaBroken, 502, "Answer breaks its schema", "The service's answer isn't as the description of its API says."},
+	{EndpointUndocumented, 404, "Endpoint not described", "The description of this API knows no such path, or not this method on it."},
 }

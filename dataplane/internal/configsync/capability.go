@@ -15,4 +15,5 @@ package configsync
 //	               settings: paths, connections, tls
 //	5  2026-11-22  identity: issuers and their key sets, jwt, basic, anonymous, cel, identity-token, acl by roles, claims and paths;
 //	               passwords and signing keys in the directory; blocks on tokens and subjects; RefreshKeys
-const Capability uint32 = 5
+//	6  2026-11-22  inspection: waf and its exclusions, json-guard, content, openapi and API descriptions; TryExclusion
+const Capability uint32 = 6

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/effort"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/proto/id"
@@ -28,6 +29,8 @@ type Env struct {
 	Failures *backoff.Table
 	// Issuers looks for keys of tokens that nobody knows, and remembers which were verified; nil: the node knows no tokens.
 	Issuers *issuers.Registry
+	// Effort bounds what inspections cost; nil: nothing does.
+	Effort *effort.Meter
 	// PolicyID and PolicyName are those of the policy that is compiled.
 	PolicyID   id.ID
 	PolicyName string

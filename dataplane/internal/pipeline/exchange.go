@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/claims"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
+	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/dataplane/internal/streams"
 	"github.com/sallyport/sallyport/dataplane/internal/tracing"
@@ -84,6 +85,8 @@ type Exchange struct {
 	Verdict problem.Code
 	// ShadowVerdict is the code with which the first shadow stage would have refused; "" if none would have.
 	ShadowVerdict problem.Code
+	// Findings are what inspecting stages found, for operators; the first MaxFindings.
+	Findings []Finding
 	// Rejection is set when the edge itself answers with a refusal.
 	Rejection *Rejection
 	// AnsweredBy is the policy that answered in the upstream's place without refusing; zero: none did.
@@ -112,7 +115,9 @@ type Exchange struct {
 	unclaimed     bool   // whether any found none
 
 	stripe uint32
-	watch  watch // of the body
+	watch  watch           // of the body
+	memory *payload.Memory // that bodies take theirs from
+	body   *payload.Body   // nil: nobody has asked for it
 
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on

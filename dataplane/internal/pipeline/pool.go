@@ -37,11 +37,12 @@ func (ex *Exchange) Reset() {
 	if ex.Abort == nil {
 		ex.Abort = newAbort()
 	}
+	ex.releaseBody()
 	kept := Exchange{
 		Abort:    ex.Abort,
 		Request:  Request{Header: ex.Request.Header, Trailer: ex.Request.Trailer},
 		Response: Response{Header: ex.Response.Header, Trailer: ex.Response.Trailer, Withheld: ex.Response.Withheld},
-		Params:   ex.Params, Quotas: ex.Quotas,
+		Params:   ex.Params, Quotas: ex.Quotas, Findings: ex.Findings,
 		stripe:     ex.stripe,
 		draft:      Rejection{Header: ex.draft.Header},
 		final:      Rejection{Header: ex.final.Header},
@@ -59,7 +60,8 @@ func (ex *Exchange) Reset() {
 	kept.Response.Withheld = kept.Response.Withheld[:0]
 	clear(kept.Params)
 	clear(kept.Quotas)
-	kept.Params, kept.Quotas = kept.Params[:0], kept.Quotas[:0]
+	clear(kept.Findings)
+	kept.Params, kept.Quotas, kept.Findings = kept.Params[:0], kept.Quotas[:0], kept.Findings[:0]
 	kept.answer.rest = nil
 	kept.text = kept.text[:0]
 	if cap(kept.text) > maxText {

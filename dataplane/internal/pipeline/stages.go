@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -22,6 +23,8 @@ type Runner struct {
 	Metrics *Metrics
 	// Clock tells the time, wall clock and monotonic; time.Now outside of tests.
 	Clock func() time.Time
+	// Memory bounds the bodies that stages want whole; nil: nothing does.
+	Memory *payload.Memory
 }
 
 // Stages is what a route's requests pass through: one flat list, immutable, safe for concurrent use.
@@ -93,7 +96,7 @@ func (s *Stages) Run(ex *Exchange) *Rejection {
 	if ex.Now.IsZero() {
 		ex.Now = s.runner.Clock()
 	}
-	ex.ran, ex.overlaid = 0, nil
+	ex.ran, ex.overlaid, ex.memory = 0, nil, s.runner.Memory
 	ex.decider, ex.shadowDecider, ex.unclaimed = 0, 0, false
 	if ex.Overlays != nil {
 		s.runTo(ex, s.behind)

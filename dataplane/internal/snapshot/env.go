@@ -6,8 +6,10 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/effort"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
+	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
 	"github.com/sallyport/sallyport/proto/id"
@@ -23,6 +25,10 @@ type Config struct {
 	Failures *backoff.Table
 	// Issuers looks for issuers' keys; nil: nobody does, and no issuer has one.
 	Issuers *issuers.Registry
+	// Memory bounds the bodies that stages want whole; nil: nothing does.
+	Memory *payload.Memory
+	// Effort bounds what inspections cost; nil: nothing does.
+	Effort *effort.Meter
 	// Kinds are those that this build enforces.
 	Kinds []pipeline.Binding
 	// Logger hears of stages that fail.
@@ -53,7 +59,7 @@ func NewEnv(config Config) *Env {
 	e := &Env{
 		config:   config,
 		bindings: make(map[string]pipeline.Binding, len(config.Kinds)),
-		runner:   &pipeline.Runner{Logger: config.Logger, Metrics: config.Metrics, Clock: config.Clock},
+		runner:   &pipeline.Runner{Logger: config.Logger, Metrics: config.Metrics, Clock: config.Clock, Memory: config.Memory},
 		parts:    new(pipeline.Parts),
 	}
 	for _, b := range config.Kinds {
@@ -71,6 +77,6 @@ func (e *Env) Parts() int { return e.parts.Len() }
 func (e *Env) pipelineEnv(policy id.ID, name string) pipeline.Env {
 	return pipeline.Env{
 		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares, Failures: e.config.Failures, Issuers: e.config.Issuers,
-		PolicyID: policy, PolicyName: name,
+		Effort: e.config.Effort, PolicyID: policy, PolicyName: name,
 	}
 }

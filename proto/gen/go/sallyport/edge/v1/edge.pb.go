@@ -2726,6 +2726,7 @@ type Question struct {
 	//
 	//	*Question_Health
 	//	*Question_Explain
+	//	*Question_TryExclusion
 	Question      isQuestion_Question `protobuf_oneof:"question"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2800,6 +2801,15 @@ func (x *Question) GetExplain() *ExplainQuestion {
 	return nil
 }
 
+func (x *Question) GetTryExclusion() *TryExclusionQuestion {
+	if x != nil {
+		if x, ok := x.Question.(*Question_TryExclusion); ok {
+			return x.TryExclusion
+		}
+	}
+	return nil
+}
+
 type isQuestion_Question interface {
 	isQuestion_Question()
 }
@@ -2814,9 +2824,16 @@ type Question_Explain struct {
 	Explain *ExplainQuestion `protobuf:"bytes,4,opt,name=explain,proto3,oneof"`
 }
 
+type Question_TryExclusion struct {
+	// What an exclusion of the WAF's would open.
+	TryExclusion *TryExclusionQuestion `protobuf:"bytes,5,opt,name=try_exclusion,json=tryExclusion,proto3,oneof"`
+}
+
 func (*Question_Health) isQuestion_Question() {}
 
 func (*Question_Explain) isQuestion_Question() {}
+
+func (*Question_TryExclusion) isQuestion_Question() {}
 
 // HealthQuestion asks how a node is.
 type HealthQuestion struct {
@@ -2867,6 +2884,7 @@ type Answer struct {
 	//	*Answer_Health
 	//	*Answer_Refusal
 	//	*Answer_Explanation
+	//	*Answer_ExclusionTrial
 	Answer        isAnswer_Answer `protobuf_oneof:"answer"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2943,6 +2961,15 @@ func (x *Answer) GetExplanation() *Explanation {
 	return nil
 }
 
+func (x *Answer) GetExclusionTrial() *ExclusionTrial {
+	if x != nil {
+		if x, ok := x.Answer.(*Answer_ExclusionTrial); ok {
+			return x.ExclusionTrial
+		}
+	}
+	return nil
+}
+
 type isAnswer_Answer interface {
 	isAnswer_Answer()
 }
@@ -2962,11 +2989,18 @@ type Answer_Explanation struct {
 	Explanation *Explanation `protobuf:"bytes,4,opt,name=explanation,proto3,oneof"`
 }
 
+type Answer_ExclusionTrial struct {
+	// What the exclusion would open.
+	ExclusionTrial *ExclusionTrial `protobuf:"bytes,5,opt,name=exclusion_trial,json=exclusionTrial,proto3,oneof"`
+}
+
 func (*Answer_Health) isAnswer_Answer() {}
 
 func (*Answer_Refusal) isAnswer_Answer() {}
 
 func (*Answer_Explanation) isAnswer_Answer() {}
+
+func (*Answer_ExclusionTrial) isAnswer_Answer() {}
 
 // Refusal is why a node doesn't answer a question.
 type Refusal struct {
@@ -3409,7 +3443,7 @@ var File_sallyport_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
-	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsallyport/edge/v1/audit.proto\x1a\x1fsallyport/edge/v1/explain.proto\"C\n" +
+	"\x1csallyport/edge/v1/edge.proto\x12\x11sallyport.edge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsallyport/edge/v1/audit.proto\x1a!sallyport/edge/v1/exclusion.proto\x1a\x1fsallyport/edge/v1/explain.proto\"C\n" +
 	"\x12RefreshKeysRequest\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\fR\x06issuer\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\"K\n" +
@@ -3580,20 +3614,22 @@ const file_sallyport_edge_v1_edge_proto_rawDesc = "" +
 	"\amessage\"W\n" +
 	"\x0fInquireResponse\x129\n" +
 	"\bquestion\x18\x01 \x01(\v2\x1b.sallyport.edge.v1.QuestionH\x00R\bquestionB\t\n" +
-	"\amessage\"\xd6\x01\n" +
+	"\amessage\"\xa6\x02\n" +
 	"\bQuestion\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06within\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06within\x12;\n" +
 	"\x06health\x18\x03 \x01(\v2!.sallyport.edge.v1.HealthQuestionH\x00R\x06health\x12>\n" +
-	"\aexplain\x18\x04 \x01(\v2\".sallyport.edge.v1.ExplainQuestionH\x00R\aexplainB\n" +
+	"\aexplain\x18\x04 \x01(\v2\".sallyport.edge.v1.ExplainQuestionH\x00R\aexplain\x12N\n" +
+	"\rtry_exclusion\x18\x05 \x01(\v2'.sallyport.edge.v1.TryExclusionQuestionH\x00R\ftryExclusionB\n" +
 	"\n" +
 	"\bquestion\"\x10\n" +
-	"\x0eHealthQuestion\"\xd3\x01\n" +
+	"\x0eHealthQuestion\"\xa1\x02\n" +
 	"\x06Answer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x123\n" +
 	"\x06health\x18\x02 \x01(\v2\x19.sallyport.edge.v1.HealthH\x00R\x06health\x126\n" +
 	"\arefusal\x18\x03 \x01(\v2\x1a.sallyport.edge.v1.RefusalH\x00R\arefusal\x12B\n" +
-	"\vexplanation\x18\x04 \x01(\v2\x1e.sallyport.edge.v1.ExplanationH\x00R\vexplanationB\b\n" +
+	"\vexplanation\x18\x04 \x01(\v2\x1e.sallyport.edge.v1.ExplanationH\x00R\vexplanation\x12L\n" +
+	"\x0fexclusion_trial\x18\x05 \x01(\v2!.sallyport.edge.v1.ExclusionTrialH\x00R\x0eexclusionTrialB\b\n" +
 	"\x06answer\"7\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
@@ -3712,7 +3748,9 @@ var file_sallyport_edge_v1_edge_proto_goTypes = []any{
 	(*SignedAuditHead)(nil),           // 46: sallyport.edge.v1.SignedAuditHead
 	(*durationpb.Duration)(nil),       // 47: google.protobuf.Duration
 	(*ExplainQuestion)(nil),           // 48: sallyport.edge.v1.ExplainQuestion
-	(*Explanation)(nil),               // 49: sallyport.edge.v1.Explanation
+	(*TryExclusionQuestion)(nil),      // 49: sallyport.edge.v1.TryExclusionQuestion
+	(*Explanation)(nil),               // 50: sallyport.edge.v1.Explanation
+	(*ExclusionTrial)(nil),            // 51: sallyport.edge.v1.ExclusionTrial
 }
 var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	0,  // 0: sallyport.edge.v1.Head.lane:type_name -> sallyport.edge.v1.Lane
@@ -3762,35 +3800,37 @@ var file_sallyport_edge_v1_edge_proto_depIdxs = []int32{
 	47, // 44: sallyport.edge.v1.Question.within:type_name -> google.protobuf.Duration
 	38, // 45: sallyport.edge.v1.Question.health:type_name -> sallyport.edge.v1.HealthQuestion
 	48, // 46: sallyport.edge.v1.Question.explain:type_name -> sallyport.edge.v1.ExplainQuestion
-	42, // 47: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
-	40, // 48: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
-	49, // 49: sallyport.edge.v1.Answer.explanation:type_name -> sallyport.edge.v1.Explanation
-	45, // 50: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
-	43, // 51: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
-	43, // 52: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
-	45, // 53: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	44, // 54: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
-	45, // 55: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
-	45, // 56: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
-	10, // 57: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
-	12, // 58: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
-	14, // 59: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
-	21, // 60: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
-	27, // 61: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
-	35, // 62: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
-	1,  // 63: sallyport.edge.v1.EdgeService.RefreshKeys:input_type -> sallyport.edge.v1.RefreshKeysRequest
-	11, // 64: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
-	13, // 65: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
-	16, // 66: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
-	22, // 67: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
-	28, // 68: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
-	36, // 69: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
-	2,  // 70: sallyport.edge.v1.EdgeService.RefreshKeys:output_type -> sallyport.edge.v1.RefreshKeysResponse
-	64, // [64:71] is the sub-list for method output_type
-	57, // [57:64] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	49, // 47: sallyport.edge.v1.Question.try_exclusion:type_name -> sallyport.edge.v1.TryExclusionQuestion
+	42, // 48: sallyport.edge.v1.Answer.health:type_name -> sallyport.edge.v1.Health
+	40, // 49: sallyport.edge.v1.Answer.refusal:type_name -> sallyport.edge.v1.Refusal
+	50, // 50: sallyport.edge.v1.Answer.explanation:type_name -> sallyport.edge.v1.Explanation
+	51, // 51: sallyport.edge.v1.Answer.exclusion_trial:type_name -> sallyport.edge.v1.ExclusionTrial
+	45, // 52: sallyport.edge.v1.Health.started_at:type_name -> google.protobuf.Timestamp
+	43, // 53: sallyport.edge.v1.Health.configuration:type_name -> sallyport.edge.v1.LaneHealth
+	43, // 54: sallyport.edge.v1.Health.directory:type_name -> sallyport.edge.v1.LaneHealth
+	45, // 55: sallyport.edge.v1.Health.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	44, // 56: sallyport.edge.v1.Health.troubles:type_name -> sallyport.edge.v1.NodeTrouble
+	45, // 57: sallyport.edge.v1.LaneHealth.confirmed_at:type_name -> google.protobuf.Timestamp
+	45, // 58: sallyport.edge.v1.NodeTrouble.time:type_name -> google.protobuf.Timestamp
+	10, // 59: sallyport.edge.v1.EdgeService.Enroll:input_type -> sallyport.edge.v1.EnrollRequest
+	12, // 60: sallyport.edge.v1.EdgeService.Challenge:input_type -> sallyport.edge.v1.ChallengeRequest
+	14, // 61: sallyport.edge.v1.EdgeService.Renew:input_type -> sallyport.edge.v1.RenewRequest
+	21, // 62: sallyport.edge.v1.EdgeService.SyncConfiguration:input_type -> sallyport.edge.v1.SyncConfigurationRequest
+	27, // 63: sallyport.edge.v1.EdgeService.SyncDirectory:input_type -> sallyport.edge.v1.SyncDirectoryRequest
+	35, // 64: sallyport.edge.v1.EdgeService.Inquire:input_type -> sallyport.edge.v1.InquireRequest
+	1,  // 65: sallyport.edge.v1.EdgeService.RefreshKeys:input_type -> sallyport.edge.v1.RefreshKeysRequest
+	11, // 66: sallyport.edge.v1.EdgeService.Enroll:output_type -> sallyport.edge.v1.EnrollResponse
+	13, // 67: sallyport.edge.v1.EdgeService.Challenge:output_type -> sallyport.edge.v1.ChallengeResponse
+	16, // 68: sallyport.edge.v1.EdgeService.Renew:output_type -> sallyport.edge.v1.RenewResponse
+	22, // 69: sallyport.edge.v1.EdgeService.SyncConfiguration:output_type -> sallyport.edge.v1.SyncConfigurationResponse
+	28, // 70: sallyport.edge.v1.EdgeService.SyncDirectory:output_type -> sallyport.edge.v1.SyncDirectoryResponse
+	36, // 71: sallyport.edge.v1.EdgeService.Inquire:output_type -> sallyport.edge.v1.InquireResponse
+	2,  // 72: sallyport.edge.v1.EdgeService.RefreshKeys:output_type -> sallyport.edge.v1.RefreshKeysResponse
+	66, // [66:73] is the sub-list for method output_type
+	59, // [59:66] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_edge_proto_init() }
@@ -3799,6 +3839,7 @@ func file_sallyport_edge_v1_edge_proto_init() {
 		return
 	}
 	file_sallyport_edge_v1_audit_proto_init()
+	file_sallyport_edge_v1_exclusion_proto_init()
 	file_sallyport_edge_v1_explain_proto_init()
 	file_sallyport_edge_v1_edge_proto_msgTypes[20].OneofWrappers = []any{
 		(*SyncConfigurationRequest_Hello)(nil),
@@ -3836,11 +3877,13 @@ func file_sallyport_edge_v1_edge_proto_init() {
 	file_sallyport_edge_v1_edge_proto_msgTypes[36].OneofWrappers = []any{
 		(*Question_Health)(nil),
 		(*Question_Explain)(nil),
+		(*Question_TryExclusion)(nil),
 	}
 	file_sallyport_edge_v1_edge_proto_msgTypes[38].OneofWrappers = []any{
 		(*Answer_Health)(nil),
 		(*Answer_Refusal)(nil),
 		(*Answer_Explanation)(nil),
+		(*Answer_ExclusionTrial)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

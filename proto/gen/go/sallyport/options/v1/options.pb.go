@@ -47,7 +47,9 @@ type FieldOptions struct {
 	// How forms render the field.
 	Form *Form `protobuf:"bytes,8,opt,name=form,proto3" json:"form,omitempty"`
 	// Least capability of a node that understands the field; 0 or 1: every node does. Asked for only where the field is set.
-	Capability    uint32 `protobuf:"varint,9,opt,name=capability,proto3" json:"capability,omitempty"`
+	Capability uint32 `protobuf:"varint,9,opt,name=capability,proto3" json:"capability,omitempty"`
+	// Permission that a writer needs, besides that of the object, to give the field a value, change it or take it away.
+	Permission    string `protobuf:"bytes,10,opt,name=permission,proto3" json:"permission,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,6 +145,13 @@ func (x *FieldOptions) GetCapability() uint32 {
 		return x.Capability
 	}
 	return 0
+}
+
+func (x *FieldOptions) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
 }
 
 // ValueOptions says what one value of an enum means beyond its name.
@@ -321,7 +330,7 @@ var File_sallyport_options_v1_options_proto protoreflect.FileDescriptor
 
 const file_sallyport_options_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\"sallyport/options/v1/options.proto\x12\x14sallyport.options.v1\x1a google/protobuf/descriptor.proto\"\x9a\x02\n" +
+	"\"sallyport/options/v1/options.proto\x12\x14sallyport.options.v1\x1a google/protobuf/descriptor.proto\"\xba\x02\n" +
 	"\fFieldOptions\x12\x1c\n" +
 	"\treference\x18\x01 \x01(\tR\treference\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\bR\x06secret\x12\x12\n" +
@@ -334,7 +343,11 @@ const file_sallyport_options_v1_options_proto_rawDesc = "" +
 	"\x04form\x18\b \x01(\v2\x1a.sallyport.options.v1.FormR\x04form\x12\x1e\n" +
 	"\n" +
 	"capability\x18\t \x01(\rR\n" +
-	"capability\".\n" +
+	"capability\x12\x1e\n" +
+	"\n" +
+	"permission\x18\n" +
+	" \x01(\tR\n" +
+	"permission\".\n" +
 	"\fValueOptions\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\rR\n" +

@@ -76,7 +76,7 @@ func (x Step_Level) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Level.Descriptor instead.
 func (Step_Level) EnumDescriptor() ([]byte, []int) {
-	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{5, 0}
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // Verdict is what a stage did with a request.
@@ -140,7 +140,7 @@ func (x Step_Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Verdict.Descriptor instead.
 func (Step_Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{5, 1}
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{6, 1}
 }
 
 // Batch is one message on the usage stream. (node, boot, number) names it for ever, so that it counts once.
@@ -687,7 +687,9 @@ type Decision struct {
 	// "http" or "https", of the client's connection.
 	Scheme string `protobuf:"bytes,11,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	// Fields of its header, as they were when it was refused or the service asked; the first 32.
-	Header        []*Field `protobuf:"bytes,12,rep,name=header,proto3" json:"header,omitempty"`
+	Header []*Field `protobuf:"bytes,12,rep,name=header,proto3" json:"header,omitempty"`
+	// What its inspection found: rules that matched, places that break a schema; the first 16.
+	Findings      []*Finding `protobuf:"bytes,13,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -806,6 +808,122 @@ func (x *Decision) GetHeader() []*Field {
 	return nil
 }
 
+func (x *Decision) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// Finding is one thing that an inspection found in a request or an answer.
+type Finding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Policy that found it, by id, 16 bytes.
+	Policy []byte `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Number or name of the rule: "942100", "max_depth".
+	Rule string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What the rule says, cut to 200 bytes.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Where: "argument:comment", "header:User-Agent", "/items/0/price"; cut to 128 bytes.
+	Target string `protobuf:"bytes,4,opt,name=target,proto3" json:"target,omitempty"`
+	// What matched, with all letters and digits masked but those of its structure, cut to 64 bytes.
+	Part string `protobuf:"bytes,5,opt,name=part,proto3" json:"part,omitempty"`
+	// What it added to the score.
+	Score uint32 `protobuf:"varint,6,opt,name=score,proto3" json:"score,omitempty"`
+	// It was found in the answer.
+	InAnswer bool `protobuf:"varint,7,opt,name=in_answer,json=inAnswer,proto3" json:"in_answer,omitempty"`
+	// Exclusion in shadow that would have kept the rule from it, by id, 16 bytes; empty: none would have.
+	Exclusion     []byte `protobuf:"bytes,8,opt,name=exclusion,proto3" json:"exclusion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Finding) GetPolicy() []byte {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *Finding) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Finding) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Finding) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Finding) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *Finding) GetScore() uint32 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *Finding) GetInAnswer() bool {
+	if x != nil {
+		return x.InAnswer
+	}
+	return false
+}
+
+func (x *Finding) GetExclusion() []byte {
+	if x != nil {
+		return x.Exclusion
+	}
+	return nil
+}
+
 // Step is what one stage said.
 type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -829,7 +947,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[5]
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +959,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[5]
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +972,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Step) GetPolicy() []byte {
@@ -921,7 +1039,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[6]
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1051,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[6]
+	mi := &file_sallyport_usage_v1_usage_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1064,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_usage_v1_usage_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Field) GetName() string {
@@ -1029,7 +1147,7 @@ const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\rrequest_bytes\x18\x10 \x01(\x04R\frequestBytes\x12%\n" +
 	"\x0eresponse_bytes\x18\x11 \x01(\x04R\rresponseBytes\x128\n" +
 	"\bdecision\x18\x12 \x01(\v2\x1c.sallyport.usage.v1.DecisionR\bdecision\x12%\n" +
-	"\x0eshadow_verdict\x18\x13 \x01(\tR\rshadowVerdict\"\x90\x03\n" +
+	"\x0eshadow_verdict\x18\x13 \x01(\tR\rshadowVerdict\"\xc9\x03\n" +
 	"\bDecision\x12.\n" +
 	"\x05steps\x18\x01 \x03(\v2\x18.sallyport.usage.v1.StepR\x05steps\x12!\n" +
 	"\fsteps_missed\x18\x02 \x01(\rR\vstepsMissed\x12\x14\n" +
@@ -1044,7 +1162,17 @@ const file_sallyport_usage_v1_usage_proto_rawDesc = "" +
 	"\btrace_id\x18\n" +
 	" \x01(\fR\atraceId\x12\x16\n" +
 	"\x06scheme\x18\v \x01(\tR\x06scheme\x121\n" +
-	"\x06header\x18\f \x03(\v2\x19.sallyport.usage.v1.FieldR\x06header\"\xf1\x03\n" +
+	"\x06header\x18\f \x03(\v2\x19.sallyport.usage.v1.FieldR\x06header\x127\n" +
+	"\bfindings\x18\r \x03(\v2\x1b.sallyport.usage.v1.FindingR\bfindings\"\xcc\x01\n" +
+	"\aFinding\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\fR\x06policy\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x16\n" +
+	"\x06target\x18\x04 \x01(\tR\x06target\x12\x12\n" +
+	"\x04part\x18\x05 \x01(\tR\x04part\x12\x14\n" +
+	"\x05score\x18\x06 \x01(\rR\x05score\x12\x1b\n" +
+	"\tin_answer\x18\a \x01(\bR\binAnswer\x12\x1c\n" +
+	"\texclusion\x18\b \x01(\fR\texclusion\"\xf1\x03\n" +
 	"\x04Step\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\fR\x06policy\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x124\n" +
@@ -1084,7 +1212,7 @@ func file_sallyport_usage_v1_usage_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_usage_v1_usage_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sallyport_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_sallyport_usage_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_sallyport_usage_v1_usage_proto_goTypes = []any{
 	(Step_Level)(0),         // 0: sallyport.usage.v1.Step.Level
 	(Step_Verdict)(0),       // 1: sallyport.usage.v1.Step.Verdict
@@ -1093,23 +1221,25 @@ var file_sallyport_usage_v1_usage_proto_goTypes = []any{
 	(*CredentialCount)(nil), // 4: sallyport.usage.v1.CredentialCount
 	(*Event)(nil),           // 5: sallyport.usage.v1.Event
 	(*Decision)(nil),        // 6: sallyport.usage.v1.Decision
-	(*Step)(nil),            // 7: sallyport.usage.v1.Step
-	(*Field)(nil),           // 8: sallyport.usage.v1.Field
+	(*Finding)(nil),         // 7: sallyport.usage.v1.Finding
+	(*Step)(nil),            // 8: sallyport.usage.v1.Step
+	(*Field)(nil),           // 9: sallyport.usage.v1.Field
 }
 var file_sallyport_usage_v1_usage_proto_depIdxs = []int32{
 	3, // 0: sallyport.usage.v1.Batch.counters:type_name -> sallyport.usage.v1.Counter
 	4, // 1: sallyport.usage.v1.Batch.credentials:type_name -> sallyport.usage.v1.CredentialCount
 	5, // 2: sallyport.usage.v1.Batch.events:type_name -> sallyport.usage.v1.Event
 	6, // 3: sallyport.usage.v1.Event.decision:type_name -> sallyport.usage.v1.Decision
-	7, // 4: sallyport.usage.v1.Decision.steps:type_name -> sallyport.usage.v1.Step
-	8, // 5: sallyport.usage.v1.Decision.header:type_name -> sallyport.usage.v1.Field
-	0, // 6: sallyport.usage.v1.Step.level:type_name -> sallyport.usage.v1.Step.Level
-	1, // 7: sallyport.usage.v1.Step.verdict:type_name -> sallyport.usage.v1.Step.Verdict
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	8, // 4: sallyport.usage.v1.Decision.steps:type_name -> sallyport.usage.v1.Step
+	9, // 5: sallyport.usage.v1.Decision.header:type_name -> sallyport.usage.v1.Field
+	7, // 6: sallyport.usage.v1.Decision.findings:type_name -> sallyport.usage.v1.Finding
+	0, // 7: sallyport.usage.v1.Step.level:type_name -> sallyport.usage.v1.Step.Level
+	1, // 8: sallyport.usage.v1.Step.verdict:type_name -> sallyport.usage.v1.Step.Verdict
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_usage_v1_usage_proto_init() }
@@ -1123,7 +1253,7 @@ func file_sallyport_usage_v1_usage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_usage_v1_usage_proto_rawDesc), len(file_sallyport_usage_v1_usage_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,137 @@
+package payload
+
+import (
+	"errors"
+	"io"
+)
+
+// ErrNoMemory says that the bodies of the node's other requests leave no room.
+var ErrNoMemory = errors.New("bodies in memory are as large as the node lets them be")
+
+// leastRead is what a body of unknown length is read by, in bytes, to begin with.
+const leastRead = 4 << 10
+
+// Body is what was read of a request's body. It belongs to the request's goroutine. Its bytes are never written again: a transport may still send them
+// when the request is over.
+type Body struct {
+	memory *Memory
+	rest   io.Reader
+	stated int64 // bytes; -1: unknown
+	raw    []byte
+	taken  int64 // of memory
+	whole  bool
+	failed error
+}
+
+// New returns the body that source holds, of a stated length or -1, nothing of it read.
+func New(memory *Memory, source io.Reader, stated int64) *Body {
+	return &Body{memory: memory, rest: source, stated: stated, whole: stated == 0}
+}
+
+// Read reads on until most bytes are there or the body is at its end: Whole tells which. Of a body whose stated length is beyond most nothing is read. An
+// error is the source's, or ErrNoMemory; it stays.
+func (b *Body) Read(most int64) error {
+	if b.stated > most {
+		return nil
+	}
+	for !b.whole && b.failed == nil && int64(len(b.raw)) <= most {
+		b.more(most)
+	}
+	return b.failed
+}
+
+// more reads once. One byte more than most is asked for, to know whether there is any.
+func (b *Body) more(most int64) {
+	if len(b.raw) == cap(b.raw) && !b.grow(most) {
+		b.failed = ErrNoMemory
+		return
+	}
+	room := b.raw[len(b.raw):min(int64(cap(b.raw)), most+1)]
+	n, err := b.rest.Read(room)
+	b.raw = b.raw[:len(b.raw)+n]
+	switch {
+	case errors.Is(err, io.EOF):
+		b.whole = true
+	case err != nil:
+		b.failed = err
+	}
+}
+
+// grow makes room, in steps: a client that states much and sends little holds little.
+func (b *Body) grow(most int64) bool {
+	room := max(2*int64(cap(b.raw)), leastRead)
+	if b.stated > 0 {
+		room = min(room, b.stated+1)
+	}
+	room = min(room, most+1)
+	if !b.memory.Take(room) { // beside what is there, until that has moved
+		return false
+	}
+	grown := make([]byte, len(b.raw), room)
+	copy(grown, b.raw)
+	b.raw = grown
+	b.memory.Give(b.taken)
+	b.taken = room
+	return true
+}
+
+// Raw returns the bytes that were read, as they came.
+func (b *Body) Raw() []byte { return b.raw }
+
+// Whole tells whether they are all there are.
+func (b *Body) Whole() bool { return b.whole }
+
+// Within tells whether the body is whole and has at most so many bytes.
+func (b *Body) Within(most int64) bool { return b.whole && int64(len(b.raw)) <= most }
+
+// Release gives the body's memory back to the node's bound. The bytes themselves are the garbage collector's.
+func (b *Body) Release() {
+	b.memory.Give(b.taken)
+	b.taken = 0
+}
+
+// Forward returns a reader of the whole body for the service: what was read, then the rest.
+func (b *Body) Forward() io.Reader {
+	if b.whole {
+		return &read{front: b.raw}
+	}
+	return &unread{front: b.raw, body: b}
+}
+
+// read is a body that is in memory whole.
+type read struct{ front []byte }
+
+// Read implements io.Reader.
+func (r *read) Read(p []byte) (int, error) {
+	if len(r.front) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.front)
+	r.front = r.front[n:]
+	return n, nil
+}
+
+// Front returns what is left.
+func (r *read) Front() []byte { return r.front }
+
+// Discard takes n bytes of Front as read.
+func (r *read) Discard(n int) { r.front = r.front[n:] }
+
+// unread is a body of which the end hasn't been read.
+type unread struct {
+	front []byte
+	body  *Body
+}
+
+// Read implements io.Reader.
+func (u *unread) Read(p []byte) (int, error) {
+	if len(u.front) > 0 {
+		n := copy(p, u.front)
+		u.front = u.front[n:]
+		return n, nil
+	}
+	if u.body.failed != nil {
+		return 0, u.body.failed
+	}
+	return u.body.rest.Read(p) //nolint:wrapcheck // io.EOF must stay what it is
+}
