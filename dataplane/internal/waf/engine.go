@@ -3,6 +3,7 @@ package waf
 import (
 	"net/netip"
 
+	"github.com/sallyport/sallyport/dataplane/internal/exclusions"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 )
 
@@ -27,21 +28,11 @@ type Inspection interface {
 	Close()
 }
 
-// Skip keeps rules from something.
-type Skip struct {
-	// Rules by number, sorted.
-	Rules []int
-	// Target that they don't look at; the zero one: anything.
-	Target Target
-}
+// Skip keeps rules from something. What routes leave out is made before there is an engine, so the type is package exclusions'.
+type Skip = exclusions.Skip
 
-// Target is a part of a request that rules look at. The text form is that of policies: "argument:comment".
-type Target struct {
-	// Part is "argument", "argument-name", "cookie", "cookie-name", "header", "header-name", "body", "path"; "": none.
-	Part string
-	// Name within it; "" or "*": all.
-	Name string
-}
+// Target is a part of a request that rules look at.
+type Target = exclusions.Target
 
 // Head is the head of a request as it came.
 type Head struct {
