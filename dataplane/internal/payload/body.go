@@ -32,24 +32,42 @@ func New(memory *Memory, source io.Reader, stated int64) *Body {
 }
 
 // Read reads on until most bytes are there or the body is at its end: Whole tells which. Of a body whose stated length is beyond most nothing is read. An
-// error is the source's, which stays, ErrSlow, which stays too, or ErrNoMemory, in spite of which the body can be forwarded.
-func (b *Body) Read(most int64) error {
+// error is the source's, which stays, or ErrNoMemory, in spite of which the body can be forwarded.
+func (b *Body) Read(most int64) error { return b.read(most, nil) }
+
+// ReadInTime is Read of a body that mustn't take longer than a body may that is held in memory meanwhile: the error is ErrSlow then. A body that is stopped by it fails for good; of others what
+// was read and the rest can still be forwarded.
+func (b *Body) ReadInTime(most int64, stops bool) error {
+	if b.whole || b.failed != nil || b.stated > most {
+		return b.failed
+	}
+	b.pace.begin(stops)
+	err := b.read(most, &b.pace)
+	slow := b.pace.end()
+	switch {
+	case b.whole:
+	case slow != nil:
+		b.failed = slow // the source was stopped
+		return slow
+	case errors.Is(err, ErrSlow) && stops:
+		b.failed = err
+	}
+	return err
+}
+
+func (b *Body) read(most int64, pace *pace) error {
 	if b.stated > most {
 		return nil
 	}
-	if b.whole || b.failed != nil {
-		return b.failed
-	}
-	b.pace.begin()
-	room := true
-	for room && !b.whole && b.failed == nil && int64(len(b.raw)) <= most {
-		room = b.more(most)
-	}
-	if slow := b.pace.end(); slow != nil && !b.whole {
-		b.failed = slow
-	}
-	if !room && b.failed == nil {
-		return ErrNoMemory
+	for !b.whole && b.failed == nil && int64(len(b.raw)) <= most {
+		if !b.more(most) {
+			return ErrNoMemory
+		}
+		if pace != nil && !b.whole && b.failed == nil {
+			if err := pace.judge(len(b.raw), b.share.memory, b.rest); err != nil {
+				return err
+			}
+		}
 	}
 	return b.failed
 }
@@ -67,8 +85,6 @@ func (b *Body) more(most int64) bool {
 		b.whole = true
 	case err != nil:
 		b.failed = err
-	default:
-		b.failed = b.pace.judge(len(b.raw), b.share.memory, b.rest)
 	}
 	return true
 }

@@ -21,6 +21,7 @@ const (
 type pace struct {
 	waited time.Duration // in Reads before
 	since  time.Time
+	stops  bool // a read that takes too long is ended
 	timer  *time.Timer
 
 	mu      sync.Mutex
@@ -28,8 +29,8 @@ type pace struct {
 	late    bool
 }
 
-func (p *pace) begin() {
-	p.since = time.Now()
+func (p *pace) begin(stops bool) {
+	p.since, p.stops = time.Now(), stops
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting = true
@@ -71,10 +72,12 @@ func (p *pace) judge(length int, memory *Memory, source io.Reader) error {
 	if left <= 0 {
 		return ErrSlow
 	}
-	if p.timer == nil {
+	switch {
+	case !p.stops:
+	case p.timer == nil:
 		p.timer = time.AfterFunc(left, func() { p.stop(source) })
-		return nil
+	default:
+		p.timer.Reset(left)
 	}
-	p.timer.Reset(left)
 	return nil
 }
