@@ -30,5 +30,6 @@ const (
 	SignInProvider = "idp"
 	Team           = "team"
 	User           = "usr"
+	WafExclusion   = "wfx"
 	Webhook        = "wh"
 )

@@ -1893,6 +1893,27 @@ type ExplanationDifference struct {
 	Sides []ExplanationSide `json:"sides,omitempty,omitzero"`
 }
 
+// ExplanationFinding ExplanationFinding is one thing that an inspection found.
+type ExplanationFinding struct {
+	// Rule Number or name of the rule: "942100", "max_depth".
+	Rule string `json:"rule,omitempty,omitzero"`
+
+	// Message What the rule says.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Target Where: "argument:comment", "header:User-Agent", "/items/0/price". What looks like a secret in it is masked; what is masked or cut ends in "…".
+	Target string `json:"target,omitempty,omitzero"`
+
+	// Part What matched, with its structure alone: words of attacks and punctuation stay, of all else each letter is "a", each digit "0".
+	Part string `json:"part,omitempty,omitzero"`
+
+	// Score What it added to the score.
+	Score int `json:"score,omitempty,omitzero"`
+
+	// Exclusion Exclusion in shadow that would have kept the rule from it, by id; "": none would have.
+	Exclusion string `json:"exclusion,omitempty,omitzero"`
+}
+
 // ExplanationForward ExplanationForward is what a service would be asked.
 type ExplanationForward struct {
 	// Service Service, by id.
@@ -2011,6 +2032,9 @@ type ExplanationStage struct {
 
 	// TookNs How long it was at work, in nanoseconds.
 	TookNs int `json:"took_ns,omitempty,omitzero"`
+
+	// Findings What it found in the request; at most 16 of all policies.
+	Findings []ExplanationFinding `json:"findings,omitempty,omitzero"`
 }
 
 // Explanations Explanations are what nodes would do with a request.
@@ -3321,6 +3345,9 @@ type RequestDecision struct {
 
 	// Headers Fields of its header, as they were when it was rejected or the service asked.
 	Headers []RequestField `json:"headers,omitempty,omitzero"`
+
+	// Findings What its inspection found; the first 16.
+	Findings []RequestFinding `json:"findings,omitempty,omitzero"`
 }
 
 // RequestField RequestField is a field of a header.
@@ -3363,6 +3390,39 @@ type RequestFilter struct {
 
 	// Verdict "allowed", or codes of rejections.
 	Verdict string `json:"verdict,omitempty,omitzero"`
+}
+
+// RequestFinding RequestFinding is one thing that an inspection found in a request or its answer.
+type RequestFinding struct {
+	// Policy Policy that found it, by id.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// PolicyName Its name, or the one it had last.
+	PolicyName string `json:"policy_name,omitempty,omitzero"`
+
+	// Rule Number or name of the rule: "942100", "max_depth".
+	Rule string `json:"rule,omitempty,omitzero"`
+
+	// Message What the rule says.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Target Where: "argument:comment", "header:User-Agent", "/items/0/price". What looks like a secret in it is masked; what is masked or cut ends in "…".
+	Target string `json:"target,omitempty,omitzero"`
+
+	// Part What matched, with its structure alone: words of attacks and punctuation stay, of all else each letter is "a", each digit "0".
+	Part string `json:"part,omitempty,omitzero"`
+
+	// Score What it added to the score.
+	Score int `json:"score,omitempty,omitzero"`
+
+	// InAnswer It was found in the answer.
+	InAnswer bool `json:"in_answer,omitempty,omitzero"`
+
+	// Exclusion Exclusion in shadow that would have kept the rule from it, by id; "" when none would have.
+	Exclusion string `json:"exclusion,omitempty,omitzero"`
+
+	// ExclusionName Its name, or the one it had last.
+	ExclusionName string `json:"exclusion_name,omitempty,omitzero"`
 }
 
 // RequestStage RequestStage is what one policy said.
@@ -4192,6 +4252,12 @@ type UsageCoverage struct {
 
 	// Nodes The nodes, those with something missing first; at most 200.
 	Nodes []UsageNode `json:"nodes,omitempty,omitzero"`
+
+	// FindingsFrom Of a report on findings that there are too many of: only those from this time on are counted.
+	FindingsFrom time.Time `json:"findings_from,omitempty,omitzero"`
+
+	// RowsLeftOut Of a report: rows that it leaves out, behind its last one.
+	RowsLeftOut int `json:"rows_left_out,omitempty,omitzero"`
 }
 
 // UsageCredentialFilter Only credentials of which a field has one of these values, comma-separated.

@@ -26,7 +26,7 @@ func explanationOf(node *fleet.Node, m *edgev1.Explanation) *adminv1.Explanation
 	for _, s := range m.GetStages() {
 		explanation.Stages = append(explanation.Stages, &adminv1.ExplanationStage{
 			Policy: s.GetId(), Name: s.GetName(), Kind: s.GetKind(), Level: s.GetLevel(), Phase: s.GetPhase(), Mode: s.GetMode(),
-			Verdict: s.GetVerdict(), Code: s.GetCode(), Reason: s.GetReason(), TookNs: s.GetTookNs(),
+			Verdict: s.GetVerdict(), Code: s.GetCode(), Reason: s.GetReason(), TookNs: s.GetTookNs(), Findings: findingsOf(s.GetFindings()),
 		})
 	}
 	if c := m.GetCaller(); c != nil {
@@ -43,6 +43,16 @@ func explanationOf(node *fleet.Node, m *edgev1.Explanation) *adminv1.Explanation
 		}
 	}
 	return explanation
+}
+
+func findingsOf(all []*edgev1.ExplainedFinding) []*adminv1.ExplanationFinding {
+	var findings []*adminv1.ExplanationFinding
+	for _, f := range all {
+		findings = append(findings, &adminv1.ExplanationFinding{
+			Rule: f.GetRule(), Message: f.GetMessage(), Target: f.GetTarget(), Part: f.GetPart(), Score: f.GetScore(), Exclusion: f.GetExclusion(),
+		})
+	}
+	return findings
 }
 
 func routeOf(r *edgev1.ExplainedRoute) *adminv1.ExplanationRoute {

@@ -53,7 +53,11 @@ type edge struct {
 
 func newEdge(t testing.TB, configuration string) *edge {
 	t.Helper()
-	kinds := policies.All()
+	return newEdgeOf(t, policies.All(), configuration)
+}
+
+func newEdgeOf(t testing.TB, kinds []pipeline.Binding, configuration string) *edge {
+	t.Helper()
 	e := &edge{Edge: edgetest.New(t, kinds...)}
 	e.usage = usage.Open(usage.Config{Log: slog.New(slog.DiscardHandler)})
 	e.log = proxy.NewAccessLog(&e.accessLog)

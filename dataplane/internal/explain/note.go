@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/router"
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
+	"github.com/sallyport/sallyport/dataplane/internal/waf"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 	"github.com/sallyport/sallyport/proto/id"
 )
@@ -61,6 +62,7 @@ func stagesOf(ex *pipeline.Exchange) (stages []*edgev1.ExplainedStage, missed ui
 		ended = ended || s.Verdict == pipeline.StepRefused || s.Verdict == pipeline.StepAnswered
 		shown := stageOf(pipeline.Attached{Policy: s.Policy, Level: s.Level}, s.Verdict)
 		shown.Code, shown.Reason, shown.TookNs = string(s.Code), text(s.Reason), uint64(max(s.Took, 0))
+		shown.Findings = findingsOf(ex, s.Policy.ID)
 		stages = append(stages, shown)
 	}
 	if !ended {
@@ -77,6 +79,24 @@ func stagesOf(ex *pipeline.Exchange) (stages []*edgev1.ExplainedStage, missed ui
 		stages = append(stages, stageOf(a, pipeline.StepNotReached))
 	}
 	return stages, missed
+}
+
+// findingsOf tells what a policy's stage found.
+func findingsOf(ex *pipeline.Exchange, of id.ID) []*edgev1.ExplainedFinding {
+	var findings []*edgev1.ExplainedFinding
+	for _, f := range ex.Findings {
+		if f.Policy != of {
+			continue
+		}
+		shown := &edgev1.ExplainedFinding{
+			Rule: clip(f.Rule, maxRule), Message: clip(f.Message, maxMessage), Target: waf.MaskTarget(f.Target), Part: waf.Mask(f.Part), Score: f.Score,
+		}
+		if !f.Exclusion.IsZero() {
+			shown.Exclusion = id.Text(id.WafExclusion, f.Exclusion)
+		}
+		findings = append(findings, shown)
+	}
+	return findings
 }
 
 func stageOf(a pipeline.Attached, verdict pipeline.StepVerdict) *edgev1.ExplainedStage {

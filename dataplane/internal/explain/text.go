@@ -18,6 +18,8 @@ const (
 	maxTargets = 64
 	maxFields  = 128
 	maxText    = 2 << 10 // bytes of one text
+	maxRule    = 64
+	maxMessage = 200
 	maxBody    = 4 << 10
 	// maxHeaderText bounds what all values of a header have together, in bytes.
 	maxHeaderText = 32 << 10

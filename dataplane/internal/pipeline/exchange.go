@@ -107,6 +107,7 @@ type Exchange struct {
 	Span *tracing.Span
 
 	ran      int     // stages whose Request ran, for Responders and Finishers
+	finished int     // of which Finish has been called; 0: not yet
 	replied  bool    // a stage has answered in the upstream's place
 	inShadow bool    // the stage at work is one in shadow
 	shadowBy id.ID   // policy that ShadowVerdict is of

@@ -17,9 +17,11 @@ func TestWhichStagesRanAndWhoRefusedIsKnownWithoutATrace(t *testing.T) {
 	late := func(d *double) {
 		d.respond = func(ex *Exchange) error { return ex.Reject(problem.TooLarge, "", "an answer too large") }
 	}
+	notes := func(d *double) { d.finish = func(ex *Exchange) { ex.Note([16]byte{2}, problem.WafAnswerBlocked) } }
 	for want, list := range map[string][]Attached{
-		"one passed; two refused scope_missing no scope": {w.stage("one", Enforce, nil), w.stage("two", Enforce, refuses), w.stage("three", Enforce, nil)},
-		"one shadow_refused scope_missing; two passed":   {w.stage("one", Shadow, refuses), w.stage("two", Enforce, nil)},
+		"one passed; two refused scope_missing no scope":    {w.stage("one", Enforce, nil), w.stage("two", Enforce, refuses), w.stage("three", Enforce, nil)},
+		"one shadow_refused scope_missing; two passed":      {w.stage("one", Shadow, refuses), w.stage("two", Enforce, nil)},
+		"one passed; two shadow_refused waf_answer_blocked": {w.stage("one", Enforce, nil), w.stage("two", Enforce, notes)},
 		"one answered": {w.stage("one", Enforce, answers), w.stage("two", Enforce, nil)},
 		"one refused too_large an answer too large; two passed": {w.stage("one", Enforce, late), w.stage("two", Enforce, nil)},
 	} {
@@ -30,6 +32,7 @@ func TestWhichStagesRanAndWhoRefusedIsKnownWithoutATrace(t *testing.T) {
 		if stages.Run(ex) == nil {
 			_ = stages.Respond(ex)
 		}
+		stages.Finish(ex)
 		stages.Retrace(ex, trace)
 		var said []string
 		for _, s := range trace.Steps() {
@@ -44,7 +47,6 @@ func TestWhichStagesRanAndWhoRefusedIsKnownWithoutATrace(t *testing.T) {
 				t.Errorf("of %s more is kept than tells of it, or less", s.Policy.Name)
 			}
 		}
-		stages.Finish(ex)
 		trace.Free()
 		w.pool.Put(ex)
 	}

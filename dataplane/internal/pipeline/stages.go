@@ -94,7 +94,7 @@ func (s *Stages) Run(ex *Exchange) *Rejection {
 	if ex.Now.IsZero() {
 		ex.Now = s.runner.Clock()
 	}
-	ex.ran, ex.overlaid, ex.memory = 0, nil, s.runner.Memory
+	ex.ran, ex.finished, ex.overlaid, ex.memory = 0, 0, nil, s.runner.Memory
 	ex.decider, ex.shadowDecider, ex.unclaimed = 0, 0, false
 	if ex.Overlays != nil {
 		s.runTo(ex, s.behind)
@@ -231,7 +231,9 @@ func (s *Stages) respond(ex *Exchange, i int) (next int) {
 func (s *Stages) Finish(ex *Exchange) {
 	s = s.For(ex)
 	ran := ex.ran
-	ex.ran = 0
+	if ran > 0 {
+		ex.ran, ex.finished = 0, ran
+	}
 	for i := ran - 1; i >= 0; i-- {
 		if st := &s.list[i]; st.finisher != nil && s.asks(ex, i) {
 			s.finish(ex, st)

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -113,12 +114,12 @@ func (t *Trace) LetGo() {
 }
 
 // Retrace notes of an exchange that had no trace which of the stages ran, and the verdicts that are known without one: the refusal,
-// the first one in shadow, the answer. How long they were at work nobody knows any more. It is to be called before Finish.
+// the first one in shadow, the answer. How long they were at work nobody knows any more. Finish may have been called: a Finisher's verdict counts too.
 func (s *Stages) Retrace(ex *Exchange, t *Trace) {
 	s = s.For(ex)
-	for i := range s.list[:ex.ran] {
+	for i := range s.list[:max(ex.ran, ex.finished)] {
 		if t.n == len(t.steps) {
-			t.missed = ex.ran - i
+			t.missed = max(ex.ran, ex.finished) - i
 			return
 		}
 		st := &s.list[i]
@@ -187,6 +188,18 @@ func (t *Trace) refused(st *step, r *Rejection) {
 			s.Verdict, s.Code, s.Reason = StepRefused, r.Code, r.Reason
 			if st.shadow {
 				s.Verdict = StepShadowRefused
+			}
+			return
+		}
+	}
+}
+
+// noted notes that a stage would have refused, unless it said more than that it passes.
+func (t *Trace) noted(of id.ID, code problem.Code) {
+	for i := t.n - 1; i >= 0; i-- {
+		if s := &t.steps[i]; s.Policy.ID == of {
+			if s.Verdict == 0 || s.Verdict == StepPassed {
+				s.Verdict, s.Code = StepShadowRefused, code
 			}
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -92,6 +93,9 @@ func (l *AccessLog) write(ex *pipeline.Exchange, now time.Time) {
 		at.text("policy", ex.Rejection.Policy)
 		at.text("reason", ex.Rejection.Reason)
 	}
+	if len(ex.Findings) > 0 {
+		at.rules(ex.Findings)
+	}
 	if ex.Replied() {
 		at.text("answered_by", ex.AnsweredBy.Policy)
 	}
@@ -158,6 +162,22 @@ func (l *line) text(name, value string) {
 func (l *line) number(name string, value int64) {
 	l.name(name)
 	l.json = strconv.AppendInt(l.json, value, 10)
+}
+
+// rules adds the rules that found something, each once: what they found may be a secret.
+func (l *line) rules(findings []pipeline.Finding) {
+	l.name("rules")
+	l.json = append(l.json, '[')
+	for i := range findings {
+		if slices.ContainsFunc(findings[:i], func(f pipeline.Finding) bool { return f.Rule == findings[i].Rule }) {
+			continue
+		}
+		if i > 0 {
+			l.json = append(l.json, ',')
+		}
+		l.json = problem.AppendString(l.json, findings[i].Rule)
+	}
+	l.json = append(l.json, ']')
 }
 
 func (l *line) address(name string, value netip.Addr) {

@@ -67,7 +67,11 @@ type edge struct {
 
 func newEdge(t testing.TB, upstream snapshot.Sender) *edge {
 	t.Helper()
-	kinds := policies.All()
+	return newEdgeOf(t, upstream, policies.All(), protected)
+}
+
+func newEdgeOf(t testing.TB, upstream snapshot.Sender, kinds []pipeline.Binding, configuration string) *edge {
+	t.Helper()
 	e := &edge{Edge: edgetest.New(t, kinds...), metrics: pipeline.NewMetrics(kinds)}
 	e.env = snapshot.NewEnv(snapshot.Config{
 		Directory: e.Directory, Kinds: kinds, Logger: slog.New(slog.DiscardHandler), Metrics: e.metrics,
@@ -82,7 +86,7 @@ func newEdge(t testing.TB, upstream snapshot.Sender) *edge {
 		Usage: e.ledger.Recorder(),
 	})
 	e.key = e.Key(t, "alice", edgetest.Key{})
-	e.configure(t, protected)
+	e.configure(t, configuration)
 	return e
 }
 

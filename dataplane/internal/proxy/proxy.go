@@ -220,8 +220,8 @@ func (p *Proxy) Finish(ex *pipeline.Exchange) {
 		ex.Refuse(ex.Reject(problem.StreamEnded, "", string(reason)))
 	}
 	if ex.Stages != nil {
-		p.retrace(ex, ex.Stages) // else Serve has done it
 		ex.Stages.Finish(ex)
+		p.retrace(ex, ex.Stages) // behind finishers, who may have noted something; else Serve has done it
 	}
 	ex.Settle()
 	if ex.Dry {

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/snapshot"
 	"github.com/sallyport/sallyport/dataplane/internal/tracing"
 	"github.com/sallyport/sallyport/dataplane/internal/usage"
+	"github.com/sallyport/sallyport/dataplane/internal/waf"
 	usagev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/usage/v1"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
@@ -107,7 +108,20 @@ func (t *told) Decision() *usagev1.Decision {
 	if t.Trace != nil {
 		d.Steps, d.StepsMissed = stepsOf(t.Trace), uint32(t.Trace.Missed()) // #nosec G115 -- as many as a route's stages
 	}
+	d.Findings = findingsOf(t.Findings)
 	return d
+}
+
+// findingsOf tells what was found. Where it was found callers have named, with secrets too.
+func findingsOf(all []pipeline.Finding) []*usagev1.Finding {
+	findings := make([]*usagev1.Finding, len(all))
+	for i, f := range all {
+		findings[i] = &usagev1.Finding{
+			Policy: bytesOf(f.Policy), Rule: usage.Cut(f.Rule, maxName), Message: usage.Cut(f.Message, maxReason),
+			Target: waf.MaskTarget(f.Target), Part: waf.Mask(f.Part), Score: f.Score, InAnswer: f.InAnswer, Exclusion: bytesOf(f.Exclusion),
+		}
+	}
+	return findings
 }
 
 func stepsOf(trace *pipeline.Trace) []*usagev1.Step {

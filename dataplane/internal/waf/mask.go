@@ -21,6 +21,7 @@ const (
 
 // Mask returns what matched with its structure alone: punctuation, and words of attacks (a fixed list). Of all else each letter becomes "a" or "A", each
 // digit "0", what isn't ASCII "·". A word counts as a whole: "select" in "preselected" or in a password isn't on the list.
+// What is masked already stays as it is.
 func Mask(part string) string {
 	m := masker{most: MaxPart}
 	for len(part) > 0 && !m.full {
@@ -101,12 +102,14 @@ func (m *masker) cut() {
 // sign adds a character that belongs to no word.
 func (m *masker) sign(r rune) {
 	switch {
+	case r == '…', '␀' <= r && r <= '␡': // of a text that was masked before
+		m.write(string(r))
 	case r >= utf8.RuneSelf:
 		m.repeat('·')
 	case r < ' ':
-		m.repeat('␀' + r) // the picture of a control character: line ends are the structure of some attacks
+		m.write(string('␀' + r)) // the picture of a control character: line ends are the structure of some attacks
 	case r == 0x7f:
-		m.repeat('␡')
+		m.write(string('␡'))
 	default:
 		m.write(string(r))
 	}

@@ -66,6 +66,9 @@ func FuzzMask(f *testing.F) {
 				t.Fatalf("Mask(%q) = %q tells %q", part, masked, word)
 			}
 		}
+		if again := Mask(masked); again != masked {
+			t.Fatalf("Mask(%q) = %q, masked again %q", part, masked, again)
+		}
 		if again := Mask(redrawn(part)); again != masked {
 			t.Fatalf("Mask(%q) = %q, of the same structure %q", part, masked, again)
 		}

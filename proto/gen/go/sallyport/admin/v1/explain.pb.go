@@ -884,7 +884,9 @@ type ExplanationStage struct {
 	// Why, in words for operators.
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	// How long it was at work, in nanoseconds.
-	TookNs        uint64 `protobuf:"varint,10,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	TookNs uint64 `protobuf:"varint,10,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	// What it found in the request; at most 16 of all policies.
+	Findings      []*ExplanationFinding `protobuf:"bytes,11,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -989,6 +991,104 @@ func (x *ExplanationStage) GetTookNs() uint64 {
 	return 0
 }
 
+func (x *ExplanationStage) GetFindings() []*ExplanationFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// ExplanationFinding is one thing that an inspection found.
+type ExplanationFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number or name of the rule: "942100", "max_depth".
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What the rule says.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Where: "argument:comment", "header:User-Agent", "/items/0/price". What looks like a secret in it is masked; what is masked or cut ends in "…".
+	Target string `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	// What matched, with its structure alone: words of attacks and punctuation stay, of all else each letter is "a", each digit "0".
+	Part string `protobuf:"bytes,4,opt,name=part,proto3" json:"part,omitempty"`
+	// What it added to the score.
+	Score uint32 `protobuf:"varint,5,opt,name=score,proto3" json:"score,omitempty"`
+	// Exclusion in shadow that would have kept the rule from it, by id; "": none would have.
+	Exclusion     string `protobuf:"bytes,6,opt,name=exclusion,proto3" json:"exclusion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplanationFinding) Reset() {
+	*x = ExplanationFinding{}
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplanationFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplanationFinding) ProtoMessage() {}
+
+func (x *ExplanationFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplanationFinding.ProtoReflect.Descriptor instead.
+func (*ExplanationFinding) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExplanationFinding) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *ExplanationFinding) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ExplanationFinding) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *ExplanationFinding) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *ExplanationFinding) GetScore() uint32 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *ExplanationFinding) GetExclusion() string {
+	if x != nil {
+		return x.Exclusion
+	}
+	return ""
+}
+
 // ExplanationCaller is who calls.
 type ExplanationCaller struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1006,7 +1106,7 @@ type ExplanationCaller struct {
 
 func (x *ExplanationCaller) Reset() {
 	*x = ExplanationCaller{}
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[10]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1118,7 @@ func (x *ExplanationCaller) String() string {
 func (*ExplanationCaller) ProtoMessage() {}
 
 func (x *ExplanationCaller) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[10]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1131,7 @@ func (x *ExplanationCaller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplanationCaller.ProtoReflect.Descriptor instead.
 func (*ExplanationCaller) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ExplanationCaller) GetConsumer() string {
@@ -1079,7 +1179,7 @@ type ExplanationQuota struct {
 
 func (x *ExplanationQuota) Reset() {
 	*x = ExplanationQuota{}
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[11]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1191,7 @@ func (x *ExplanationQuota) String() string {
 func (*ExplanationQuota) ProtoMessage() {}
 
 func (x *ExplanationQuota) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[11]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1204,7 @@ func (x *ExplanationQuota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplanationQuota.ProtoReflect.Descriptor instead.
 func (*ExplanationQuota) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExplanationQuota) GetPolicy() string {
@@ -1148,7 +1248,7 @@ type ExplanationAnswer struct {
 
 func (x *ExplanationAnswer) Reset() {
 	*x = ExplanationAnswer{}
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[12]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1160,7 +1260,7 @@ func (x *ExplanationAnswer) String() string {
 func (*ExplanationAnswer) ProtoMessage() {}
 
 func (x *ExplanationAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[12]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1173,7 +1273,7 @@ func (x *ExplanationAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplanationAnswer.ProtoReflect.Descriptor instead.
 func (*ExplanationAnswer) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExplanationAnswer) GetHeaders() []*HypotheticalHeader {
@@ -1209,7 +1309,7 @@ type ExplanationForward struct {
 
 func (x *ExplanationForward) Reset() {
 	*x = ExplanationForward{}
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[13]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1321,7 @@ func (x *ExplanationForward) String() string {
 func (*ExplanationForward) ProtoMessage() {}
 
 func (x *ExplanationForward) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[13]
+	mi := &file_sallyport_admin_v1_explain_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1334,7 @@ func (x *ExplanationForward) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplanationForward.ProtoReflect.Descriptor instead.
 func (*ExplanationForward) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_admin_v1_explain_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExplanationForward) GetService() string {
@@ -1348,7 +1448,7 @@ const file_sallyport_admin_v1_explain_proto_rawDesc = "" +
 	"\tcondition\x18\x04 \x01(\tR\tcondition\x12\x16\n" +
 	"\x06wanted\x18\x05 \x01(\tR\x06wanted\x12\x14\n" +
 	"\x05given\x18\x06 \x01(\tR\x05given\x12\x16\n" +
-	"\x06others\x18\a \x01(\rR\x06others\"\xf1\x01\n" +
+	"\x06others\x18\a \x01(\rR\x06others\"\xb5\x02\n" +
 	"\x10ExplanationStage\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1360,7 +1460,15 @@ const file_sallyport_admin_v1_explain_proto_rawDesc = "" +
 	"\x04code\x18\b \x01(\tR\x04code\x12\x16\n" +
 	"\x06reason\x18\t \x01(\tR\x06reason\x12\x17\n" +
 	"\atook_ns\x18\n" +
-	" \x01(\x04R\x06tookNs\"t\n" +
+	" \x01(\x04R\x06tookNs\x12B\n" +
+	"\bfindings\x18\v \x03(\v2&.sallyport.admin.v1.ExplanationFindingR\bfindings\"\xa2\x01\n" +
+	"\x12ExplanationFinding\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\tR\x04part\x12\x14\n" +
+	"\x05score\x18\x05 \x01(\rR\x05score\x12\x1c\n" +
+	"\texclusion\x18\x06 \x01(\tR\texclusion\"t\n" +
 	"\x11ExplanationCaller\x12\x1a\n" +
 	"\bconsumer\x18\x01 \x01(\tR\bconsumer\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
@@ -1393,7 +1501,7 @@ func file_sallyport_admin_v1_explain_proto_rawDescGZIP() []byte {
 	return file_sallyport_admin_v1_explain_proto_rawDescData
 }
 
-var file_sallyport_admin_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_sallyport_admin_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_sallyport_admin_v1_explain_proto_goTypes = []any{
 	(*HypotheticalRequest)(nil),   // 0: sallyport.admin.v1.HypotheticalRequest
 	(*HypotheticalHeader)(nil),    // 1: sallyport.admin.v1.HypotheticalHeader
@@ -1405,11 +1513,12 @@ var file_sallyport_admin_v1_explain_proto_goTypes = []any{
 	(*ExplanationRoute)(nil),      // 7: sallyport.admin.v1.ExplanationRoute
 	(*ExplanationMiss)(nil),       // 8: sallyport.admin.v1.ExplanationMiss
 	(*ExplanationStage)(nil),      // 9: sallyport.admin.v1.ExplanationStage
-	(*ExplanationCaller)(nil),     // 10: sallyport.admin.v1.ExplanationCaller
-	(*ExplanationQuota)(nil),      // 11: sallyport.admin.v1.ExplanationQuota
-	(*ExplanationAnswer)(nil),     // 12: sallyport.admin.v1.ExplanationAnswer
-	(*ExplanationForward)(nil),    // 13: sallyport.admin.v1.ExplanationForward
-	nil,                           // 14: sallyport.admin.v1.ExplanationRoute.ParamsEntry
+	(*ExplanationFinding)(nil),    // 10: sallyport.admin.v1.ExplanationFinding
+	(*ExplanationCaller)(nil),     // 11: sallyport.admin.v1.ExplanationCaller
+	(*ExplanationQuota)(nil),      // 12: sallyport.admin.v1.ExplanationQuota
+	(*ExplanationAnswer)(nil),     // 13: sallyport.admin.v1.ExplanationAnswer
+	(*ExplanationForward)(nil),    // 14: sallyport.admin.v1.ExplanationForward
+	nil,                           // 15: sallyport.admin.v1.ExplanationRoute.ParamsEntry
 }
 var file_sallyport_admin_v1_explain_proto_depIdxs = []int32{
 	1,  // 0: sallyport.admin.v1.HypotheticalRequest.headers:type_name -> sallyport.admin.v1.HypotheticalHeader
@@ -1420,18 +1529,19 @@ var file_sallyport_admin_v1_explain_proto_depIdxs = []int32{
 	7,  // 5: sallyport.admin.v1.Explanation.route:type_name -> sallyport.admin.v1.ExplanationRoute
 	8,  // 6: sallyport.admin.v1.Explanation.near_misses:type_name -> sallyport.admin.v1.ExplanationMiss
 	9,  // 7: sallyport.admin.v1.Explanation.stages:type_name -> sallyport.admin.v1.ExplanationStage
-	10, // 8: sallyport.admin.v1.Explanation.caller:type_name -> sallyport.admin.v1.ExplanationCaller
-	11, // 9: sallyport.admin.v1.Explanation.quotas:type_name -> sallyport.admin.v1.ExplanationQuota
-	12, // 10: sallyport.admin.v1.Explanation.answer:type_name -> sallyport.admin.v1.ExplanationAnswer
-	13, // 11: sallyport.admin.v1.Explanation.forward:type_name -> sallyport.admin.v1.ExplanationForward
-	14, // 12: sallyport.admin.v1.ExplanationRoute.params:type_name -> sallyport.admin.v1.ExplanationRoute.ParamsEntry
-	1,  // 13: sallyport.admin.v1.ExplanationAnswer.headers:type_name -> sallyport.admin.v1.HypotheticalHeader
-	1,  // 14: sallyport.admin.v1.ExplanationForward.headers:type_name -> sallyport.admin.v1.HypotheticalHeader
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	11, // 8: sallyport.admin.v1.Explanation.caller:type_name -> sallyport.admin.v1.ExplanationCaller
+	12, // 9: sallyport.admin.v1.Explanation.quotas:type_name -> sallyport.admin.v1.ExplanationQuota
+	13, // 10: sallyport.admin.v1.Explanation.answer:type_name -> sallyport.admin.v1.ExplanationAnswer
+	14, // 11: sallyport.admin.v1.Explanation.forward:type_name -> sallyport.admin.v1.ExplanationForward
+	15, // 12: sallyport.admin.v1.ExplanationRoute.params:type_name -> sallyport.admin.v1.ExplanationRoute.ParamsEntry
+	10, // 13: sallyport.admin.v1.ExplanationStage.findings:type_name -> sallyport.admin.v1.ExplanationFinding
+	1,  // 14: sallyport.admin.v1.ExplanationAnswer.headers:type_name -> sallyport.admin.v1.HypotheticalHeader
+	1,  // 15: sallyport.admin.v1.ExplanationForward.headers:type_name -> sallyport.admin.v1.HypotheticalHeader
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_explain_proto_init() }
@@ -1445,7 +1555,7 @@ func file_sallyport_admin_v1_explain_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_admin_v1_explain_proto_rawDesc), len(file_sallyport_admin_v1_explain_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

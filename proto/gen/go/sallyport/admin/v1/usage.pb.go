@@ -38,7 +38,11 @@ type UsageCoverage struct {
 	// Rejected requests that were counted and that nodes had no room to list.
 	DroppedRequests *uint64 `protobuf:"varint,6,opt,name=dropped_requests,json=droppedRequests,proto3,oneof" json:"dropped_requests,omitempty"`
 	// The nodes, those with something missing first; at most 200.
-	Nodes         []*UsageNode `protobuf:"bytes,7,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Nodes []*UsageNode `protobuf:"bytes,7,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// Of a report on findings that there are too many of: only those from this time on are counted.
+	FindingsFrom *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=findings_from,json=findingsFrom,proto3" json:"findings_from,omitempty"`
+	// Of a report: rows that it leaves out, behind its last one.
+	RowsLeftOut   *uint32 `protobuf:"varint,9,opt,name=rows_left_out,json=rowsLeftOut,proto3,oneof" json:"rows_left_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -122,6 +126,246 @@ func (x *UsageCoverage) GetNodes() []*UsageNode {
 	return nil
 }
 
+func (x *UsageCoverage) GetFindingsFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FindingsFrom
+	}
+	return nil
+}
+
+func (x *UsageCoverage) GetRowsLeftOut() uint32 {
+	if x != nil && x.RowsLeftOut != nil {
+		return *x.RowsLeftOut
+	}
+	return 0
+}
+
+// UsageFindingRow is what one rule found on one route.
+type UsageFindingRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Route, by id; "" when none matched.
+	Route string `protobuf:"bytes,1,opt,name=route,proto3" json:"route,omitempty"`
+	// Its name, or the one it had last.
+	RouteName string `protobuf:"bytes,2,opt,name=route_name,json=routeName,proto3" json:"route_name,omitempty"`
+	// Policy that the rule is of, by id.
+	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its name, or the one it had last.
+	PolicyName string `protobuf:"bytes,4,opt,name=policy_name,json=policyName,proto3" json:"policy_name,omitempty"`
+	// Number or name of the rule: "942100", "max_depth".
+	Rule string `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What the rule says.
+	Message string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	// Requests that it found something in.
+	Requests uint64 `protobuf:"varint,7,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Of which the policy refused.
+	Refused uint64 `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Of which it would have refused, were it not in shadow.
+	ShadowRefused uint64 `protobuf:"varint,9,opt,name=shadow_refused,json=shadowRefused,proto3" json:"shadow_refused,omitempty"`
+	// Of which an exclusion in shadow would have kept the rule from what it found.
+	Excluded uint64 `protobuf:"varint,10,opt,name=excluded,proto3" json:"excluded,omitempty"`
+	// Consumers whose requests they are.
+	Consumers uint64 `protobuf:"varint,11,opt,name=consumers,proto3" json:"consumers,omitempty"`
+	// Of which had other requests let pass and answered well (2xx, 3xx) on the same route, within ten minutes after one of those: their calls are normal otherwise.
+	ConsumersSucceeded uint64 `protobuf:"varint,12,opt,name=consumers_succeeded,json=consumersSucceeded,proto3" json:"consumers_succeeded,omitempty"`
+	// Of which had none.
+	ConsumersFailed uint64 `protobuf:"varint,13,opt,name=consumers_failed,json=consumersFailed,proto3" json:"consumers_failed,omitempty"`
+	// Addresses whose requests they are, of requests of no known consumer.
+	Addresses uint64 `protobuf:"varint,14,opt,name=addresses,proto3" json:"addresses,omitempty"`
+	// Where it was found most often: "argument:comment"; what ends in "…" is masked or cut.
+	Target string `protobuf:"bytes,15,opt,name=target,proto3" json:"target,omitempty"`
+	// Requests that it was found there in.
+	TargetRequests uint64 `protobuf:"varint,16,opt,name=target_requests,json=targetRequests,proto3" json:"target_requests,omitempty"`
+	// Rules that found something in such a request, on average.
+	RulesPerRequest float64 `protobuf:"fixed64,17,opt,name=rules_per_request,json=rulesPerRequest,proto3" json:"rules_per_request,omitempty"`
+	// When it last found something.
+	LastAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
+	// Id of that request.
+	LastRequest string `protobuf:"bytes,19,opt,name=last_request,json=lastRequest,proto3" json:"last_request,omitempty"`
+	// The rule is likely to call normal requests bad here.
+	LikelyNoise bool `protobuf:"varint,20,opt,name=likely_noise,json=likelyNoise,proto3" json:"likely_noise,omitempty"`
+	// Why, or why not, in words.
+	Reason        string `protobuf:"bytes,21,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageFindingRow) Reset() {
+	*x = UsageFindingRow{}
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageFindingRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageFindingRow) ProtoMessage() {}
+
+func (x *UsageFindingRow) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageFindingRow.ProtoReflect.Descriptor instead.
+func (*UsageFindingRow) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *UsageFindingRow) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetRouteName() string {
+	if x != nil {
+		return x.RouteName
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetPolicyName() string {
+	if x != nil {
+		return x.PolicyName
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetRequests() uint64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetShadowRefused() uint64 {
+	if x != nil {
+		return x.ShadowRefused
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetExcluded() uint64 {
+	if x != nil {
+		return x.Excluded
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetConsumers() uint64 {
+	if x != nil {
+		return x.Consumers
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetConsumersSucceeded() uint64 {
+	if x != nil {
+		return x.ConsumersSucceeded
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetConsumersFailed() uint64 {
+	if x != nil {
+		return x.ConsumersFailed
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetAddresses() uint64 {
+	if x != nil {
+		return x.Addresses
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetTargetRequests() uint64 {
+	if x != nil {
+		return x.TargetRequests
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetRulesPerRequest() float64 {
+	if x != nil {
+		return x.RulesPerRequest
+	}
+	return 0
+}
+
+func (x *UsageFindingRow) GetLastAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastAt
+	}
+	return nil
+}
+
+func (x *UsageFindingRow) GetLastRequest() string {
+	if x != nil {
+		return x.LastRequest
+	}
+	return ""
+}
+
+func (x *UsageFindingRow) GetLikelyNoise() bool {
+	if x != nil {
+		return x.LikelyNoise
+	}
+	return false
+}
+
+func (x *UsageFindingRow) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // UsageNode is what is known of one node's usage in the time that an answer covers.
 type UsageNode struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -145,7 +389,7 @@ type UsageNode struct {
 
 func (x *UsageNode) Reset() {
 	*x = UsageNode{}
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[1]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -157,7 +401,7 @@ func (x *UsageNode) String() string {
 func (*UsageNode) ProtoMessage() {}
 
 func (x *UsageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[1]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -170,7 +414,7 @@ func (x *UsageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageNode.ProtoReflect.Descriptor instead.
 func (*UsageNode) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *UsageNode) GetNode() string {
@@ -245,7 +489,7 @@ type UsageCredentialRow struct {
 
 func (x *UsageCredentialRow) Reset() {
 	*x = UsageCredentialRow{}
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[2]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -257,7 +501,7 @@ func (x *UsageCredentialRow) String() string {
 func (*UsageCredentialRow) ProtoMessage() {}
 
 func (x *UsageCredentialRow) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[2]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -270,7 +514,7 @@ func (x *UsageCredentialRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageCredentialRow.ProtoReflect.Descriptor instead.
 func (*UsageCredentialRow) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *UsageCredentialRow) GetTime() *timestamppb.Timestamp {
@@ -379,7 +623,7 @@ type AnsweredRequest struct {
 
 func (x *AnsweredRequest) Reset() {
 	*x = AnsweredRequest{}
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[3]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -391,7 +635,7 @@ func (x *AnsweredRequest) String() string {
 func (*AnsweredRequest) ProtoMessage() {}
 
 func (x *AnsweredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[3]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -404,7 +648,7 @@ func (x *AnsweredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnsweredRequest.ProtoReflect.Descriptor instead.
 func (*AnsweredRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AnsweredRequest) GetRequestId() string {
@@ -605,14 +849,16 @@ type RequestDecision struct {
 	// "http" or "https", of the client's connection.
 	Scheme string `protobuf:"bytes,13,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	// Fields of its header, as they were when it was rejected or the service asked.
-	Headers       []*RequestField `protobuf:"bytes,14,rep,name=headers,proto3" json:"headers,omitempty"`
+	Headers []*RequestField `protobuf:"bytes,14,rep,name=headers,proto3" json:"headers,omitempty"`
+	// What its inspection found; the first 16.
+	Findings      []*RequestFinding `protobuf:"bytes,15,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RequestDecision) Reset() {
 	*x = RequestDecision{}
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[4]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -624,7 +870,7 @@ func (x *RequestDecision) String() string {
 func (*RequestDecision) ProtoMessage() {}
 
 func (x *RequestDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[4]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -637,7 +883,7 @@ func (x *RequestDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestDecision.ProtoReflect.Descriptor instead.
 func (*RequestDecision) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RequestDecision) GetStages() []*RequestStage {
@@ -738,6 +984,140 @@ func (x *RequestDecision) GetHeaders() []*RequestField {
 	return nil
 }
 
+func (x *RequestDecision) GetFindings() []*RequestFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// RequestFinding is one thing that an inspection found in a request or its answer.
+type RequestFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Policy that found it, by id.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its name, or the one it had last.
+	PolicyName string `protobuf:"bytes,2,opt,name=policy_name,json=policyName,proto3" json:"policy_name,omitempty"`
+	// Number or name of the rule: "942100", "max_depth".
+	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What the rule says.
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// Where: "argument:comment", "header:User-Agent", "/items/0/price". What looks like a secret in it is masked; what is masked or cut ends in "…".
+	Target string `protobuf:"bytes,5,opt,name=target,proto3" json:"target,omitempty"`
+	// What matched, with its structure alone: words of attacks and punctuation stay, of all else each letter is "a", each digit "0".
+	Part string `protobuf:"bytes,6,opt,name=part,proto3" json:"part,omitempty"`
+	// What it added to the score.
+	Score uint32 `protobuf:"varint,7,opt,name=score,proto3" json:"score,omitempty"`
+	// It was found in the answer.
+	InAnswer bool `protobuf:"varint,8,opt,name=in_answer,json=inAnswer,proto3" json:"in_answer,omitempty"`
+	// Exclusion in shadow that would have kept the rule from it, by id; "" when none would have.
+	Exclusion string `protobuf:"bytes,9,opt,name=exclusion,proto3" json:"exclusion,omitempty"`
+	// Its name, or the one it had last.
+	ExclusionName string `protobuf:"bytes,10,opt,name=exclusion_name,json=exclusionName,proto3" json:"exclusion_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestFinding) Reset() {
+	*x = RequestFinding{}
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestFinding) ProtoMessage() {}
+
+func (x *RequestFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestFinding.ProtoReflect.Descriptor instead.
+func (*RequestFinding) Descriptor() ([]byte, []int) {
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RequestFinding) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *RequestFinding) GetPolicyName() string {
+	if x != nil {
+		return x.PolicyName
+	}
+	return ""
+}
+
+func (x *RequestFinding) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *RequestFinding) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *RequestFinding) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *RequestFinding) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *RequestFinding) GetScore() uint32 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *RequestFinding) GetInAnswer() bool {
+	if x != nil {
+		return x.InAnswer
+	}
+	return false
+}
+
+func (x *RequestFinding) GetExclusion() string {
+	if x != nil {
+		return x.Exclusion
+	}
+	return ""
+}
+
+func (x *RequestFinding) GetExclusionName() string {
+	if x != nil {
+		return x.ExclusionName
+	}
+	return ""
+}
+
 // RequestStage is what one policy said.
 type RequestStage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -764,7 +1144,7 @@ type RequestStage struct {
 
 func (x *RequestStage) Reset() {
 	*x = RequestStage{}
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[5]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +1156,7 @@ func (x *RequestStage) String() string {
 func (*RequestStage) ProtoMessage() {}
 
 func (x *RequestStage) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[5]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +1169,7 @@ func (x *RequestStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestStage.ProtoReflect.Descriptor instead.
 func (*RequestStage) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RequestStage) GetPolicy() string {
@@ -863,7 +1243,7 @@ type RequestField struct {
 
 func (x *RequestField) Reset() {
 	*x = RequestField{}
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[6]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +1255,7 @@ func (x *RequestField) String() string {
 func (*RequestField) ProtoMessage() {}
 
 func (x *RequestField) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[6]
+	mi := &file_sallyport_admin_v1_usage_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +1268,7 @@ func (x *RequestField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestField.ProtoReflect.Descriptor instead.
 func (*RequestField) Descriptor() ([]byte, []int) {
-	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_admin_v1_usage_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RequestField) GetName() string {
@@ -916,7 +1296,7 @@ var File_sallyport_admin_v1_usage_proto protoreflect.FileDescriptor
 
 const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/admin/v1/usage.proto\x12\x12sallyport.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x03\n" +
+	"\x1esallyport/admin/v1/usage.proto\x12\x12sallyport.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x04\n" +
 	"\rUsageCoverage\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1f\n" +
@@ -924,11 +1304,39 @@ const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\x0fmissing_batches\x18\x04 \x01(\x04H\x01R\x0emissingBatches\x88\x01\x01\x12&\n" +
 	"\fsilent_nodes\x18\x05 \x01(\rH\x02R\vsilentNodes\x88\x01\x01\x12.\n" +
 	"\x10dropped_requests\x18\x06 \x01(\x04H\x03R\x0fdroppedRequests\x88\x01\x01\x123\n" +
-	"\x05nodes\x18\a \x03(\v2\x1d.sallyport.admin.v1.UsageNodeR\x05nodesB\v\n" +
+	"\x05nodes\x18\a \x03(\v2\x1d.sallyport.admin.v1.UsageNodeR\x05nodes\x12?\n" +
+	"\rfindings_from\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\ffindingsFrom\x12'\n" +
+	"\rrows_left_out\x18\t \x01(\rH\x04R\vrowsLeftOut\x88\x01\x01B\v\n" +
 	"\t_completeB\x12\n" +
 	"\x10_missing_batchesB\x0f\n" +
 	"\r_silent_nodesB\x13\n" +
-	"\x11_dropped_requests\"\xa0\x02\n" +
+	"\x11_dropped_requestsB\x10\n" +
+	"\x0e_rows_left_out\"\xbe\x05\n" +
+	"\x0fUsageFindingRow\x12\x14\n" +
+	"\x05route\x18\x01 \x01(\tR\x05route\x12\x1d\n" +
+	"\n" +
+	"route_name\x18\x02 \x01(\tR\trouteName\x12\x16\n" +
+	"\x06policy\x18\x03 \x01(\tR\x06policy\x12\x1f\n" +
+	"\vpolicy_name\x18\x04 \x01(\tR\n" +
+	"policyName\x12\x12\n" +
+	"\x04rule\x18\x05 \x01(\tR\x04rule\x12\x18\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\x12\x1a\n" +
+	"\brequests\x18\a \x01(\x04R\brequests\x12\x18\n" +
+	"\arefused\x18\b \x01(\x04R\arefused\x12%\n" +
+	"\x0eshadow_refused\x18\t \x01(\x04R\rshadowRefused\x12\x1a\n" +
+	"\bexcluded\x18\n" +
+	" \x01(\x04R\bexcluded\x12\x1c\n" +
+	"\tconsumers\x18\v \x01(\x04R\tconsumers\x12/\n" +
+	"\x13consumers_succeeded\x18\f \x01(\x04R\x12consumersSucceeded\x12)\n" +
+	"\x10consumers_failed\x18\r \x01(\x04R\x0fconsumersFailed\x12\x1c\n" +
+	"\taddresses\x18\x0e \x01(\x04R\taddresses\x12\x16\n" +
+	"\x06target\x18\x0f \x01(\tR\x06target\x12'\n" +
+	"\x0ftarget_requests\x18\x10 \x01(\x04R\x0etargetRequests\x12*\n" +
+	"\x11rules_per_request\x18\x11 \x01(\x01R\x0frulesPerRequest\x123\n" +
+	"\alast_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\x12!\n" +
+	"\flast_request\x18\x13 \x01(\tR\vlastRequest\x12!\n" +
+	"\flikely_noise\x18\x14 \x01(\bR\vlikelyNoise\x12\x16\n" +
+	"\x06reason\x18\x15 \x01(\tR\x06reason\"\xa0\x02\n" +
 	"\tUsageNode\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -980,7 +1388,7 @@ const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\rrequest_bytes\x18\x15 \x01(\x04R\frequestBytes\x12%\n" +
 	"\x0eresponse_bytes\x18\x16 \x01(\x04R\rresponseBytes\x12%\n" +
 	"\x0eshadow_verdict\x18\x17 \x01(\tR\rshadowVerdict\x12?\n" +
-	"\bdecision\x18\x18 \x01(\v2#.sallyport.admin.v1.RequestDecisionR\bdecision\"\xf9\x03\n" +
+	"\bdecision\x18\x18 \x01(\v2#.sallyport.admin.v1.RequestDecisionR\bdecision\"\xb9\x04\n" +
 	"\x0fRequestDecision\x128\n" +
 	"\x06stages\x18\x01 \x03(\v2 .sallyport.admin.v1.RequestStageR\x06stages\x12#\n" +
 	"\rstages_missed\x18\x02 \x01(\rR\fstagesMissed\x12\x14\n" +
@@ -997,7 +1405,21 @@ const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\x0fupstream_status\x18\v \x01(\rR\x0eupstreamStatus\x12\x19\n" +
 	"\btrace_id\x18\f \x01(\tR\atraceId\x12\x16\n" +
 	"\x06scheme\x18\r \x01(\tR\x06scheme\x12:\n" +
-	"\aheaders\x18\x0e \x03(\v2 .sallyport.admin.v1.RequestFieldR\aheaders\"\xc3\x01\n" +
+	"\aheaders\x18\x0e \x03(\v2 .sallyport.admin.v1.RequestFieldR\aheaders\x12>\n" +
+	"\bfindings\x18\x0f \x03(\v2\".sallyport.admin.v1.RequestFindingR\bfindings\"\x9b\x02\n" +
+	"\x0eRequestFinding\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x1f\n" +
+	"\vpolicy_name\x18\x02 \x01(\tR\n" +
+	"policyName\x12\x12\n" +
+	"\x04rule\x18\x03 \x01(\tR\x04rule\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\x12\x16\n" +
+	"\x06target\x18\x05 \x01(\tR\x06target\x12\x12\n" +
+	"\x04part\x18\x06 \x01(\tR\x04part\x12\x14\n" +
+	"\x05score\x18\a \x01(\rR\x05score\x12\x1b\n" +
+	"\tin_answer\x18\b \x01(\bR\binAnswer\x12\x1c\n" +
+	"\texclusion\x18\t \x01(\tR\texclusion\x12%\n" +
+	"\x0eexclusion_name\x18\n" +
+	" \x01(\tR\rexclusionName\"\xc3\x01\n" +
 	"\fRequestStage\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1024,34 +1446,39 @@ func file_sallyport_admin_v1_usage_proto_rawDescGZIP() []byte {
 	return file_sallyport_admin_v1_usage_proto_rawDescData
 }
 
-var file_sallyport_admin_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_sallyport_admin_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_sallyport_admin_v1_usage_proto_goTypes = []any{
 	(*UsageCoverage)(nil),         // 0: sallyport.admin.v1.UsageCoverage
-	(*UsageNode)(nil),             // 1: sallyport.admin.v1.UsageNode
-	(*UsageCredentialRow)(nil),    // 2: sallyport.admin.v1.UsageCredentialRow
-	(*AnsweredRequest)(nil),       // 3: sallyport.admin.v1.AnsweredRequest
-	(*RequestDecision)(nil),       // 4: sallyport.admin.v1.RequestDecision
-	(*RequestStage)(nil),          // 5: sallyport.admin.v1.RequestStage
-	(*RequestField)(nil),          // 6: sallyport.admin.v1.RequestField
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*UsageFindingRow)(nil),       // 1: sallyport.admin.v1.UsageFindingRow
+	(*UsageNode)(nil),             // 2: sallyport.admin.v1.UsageNode
+	(*UsageCredentialRow)(nil),    // 3: sallyport.admin.v1.UsageCredentialRow
+	(*AnsweredRequest)(nil),       // 4: sallyport.admin.v1.AnsweredRequest
+	(*RequestDecision)(nil),       // 5: sallyport.admin.v1.RequestDecision
+	(*RequestFinding)(nil),        // 6: sallyport.admin.v1.RequestFinding
+	(*RequestStage)(nil),          // 7: sallyport.admin.v1.RequestStage
+	(*RequestField)(nil),          // 8: sallyport.admin.v1.RequestField
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_sallyport_admin_v1_usage_proto_depIdxs = []int32{
-	7,  // 0: sallyport.admin.v1.UsageCoverage.from:type_name -> google.protobuf.Timestamp
-	7,  // 1: sallyport.admin.v1.UsageCoverage.to:type_name -> google.protobuf.Timestamp
-	1,  // 2: sallyport.admin.v1.UsageCoverage.nodes:type_name -> sallyport.admin.v1.UsageNode
-	7,  // 3: sallyport.admin.v1.UsageNode.last_batch_at:type_name -> google.protobuf.Timestamp
-	7,  // 4: sallyport.admin.v1.UsageNode.silent_since:type_name -> google.protobuf.Timestamp
-	7,  // 5: sallyport.admin.v1.UsageCredentialRow.time:type_name -> google.protobuf.Timestamp
-	7,  // 6: sallyport.admin.v1.UsageCredentialRow.last_used_at:type_name -> google.protobuf.Timestamp
-	7,  // 7: sallyport.admin.v1.AnsweredRequest.time:type_name -> google.protobuf.Timestamp
-	4,  // 8: sallyport.admin.v1.AnsweredRequest.decision:type_name -> sallyport.admin.v1.RequestDecision
-	5,  // 9: sallyport.admin.v1.RequestDecision.stages:type_name -> sallyport.admin.v1.RequestStage
-	6,  // 10: sallyport.admin.v1.RequestDecision.headers:type_name -> sallyport.admin.v1.RequestField
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	9,  // 0: sallyport.admin.v1.UsageCoverage.from:type_name -> google.protobuf.Timestamp
+	9,  // 1: sallyport.admin.v1.UsageCoverage.to:type_name -> google.protobuf.Timestamp
+	2,  // 2: sallyport.admin.v1.UsageCoverage.nodes:type_name -> sallyport.admin.v1.UsageNode
+	9,  // 3: sallyport.admin.v1.UsageCoverage.findings_from:type_name -> google.protobuf.Timestamp
+	9,  // 4: sallyport.admin.v1.UsageFindingRow.last_at:type_name -> google.protobuf.Timestamp
+	9,  // 5: sallyport.admin.v1.UsageNode.last_batch_at:type_name -> google.protobuf.Timestamp
+	9,  // 6: sallyport.admin.v1.UsageNode.silent_since:type_name -> google.protobuf.Timestamp
+	9,  // 7: sallyport.admin.v1.UsageCredentialRow.time:type_name -> google.protobuf.Timestamp
+	9,  // 8: sallyport.admin.v1.UsageCredentialRow.last_used_at:type_name -> google.protobuf.Timestamp
+	9,  // 9: sallyport.admin.v1.AnsweredRequest.time:type_name -> google.protobuf.Timestamp
+	5,  // 10: sallyport.admin.v1.AnsweredRequest.decision:type_name -> sallyport.admin.v1.RequestDecision
+	7,  // 11: sallyport.admin.v1.RequestDecision.stages:type_name -> sallyport.admin.v1.RequestStage
+	8,  // 12: sallyport.admin.v1.RequestDecision.headers:type_name -> sallyport.admin.v1.RequestField
+	6,  // 13: sallyport.admin.v1.RequestDecision.findings:type_name -> sallyport.admin.v1.RequestFinding
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_admin_v1_usage_proto_init() }
@@ -1066,7 +1493,7 @@ func file_sallyport_admin_v1_usage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_admin_v1_usage_proto_rawDesc), len(file_sallyport_admin_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

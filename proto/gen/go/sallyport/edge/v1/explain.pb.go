@@ -651,7 +651,9 @@ type ExplainedStage struct {
 	// Why, in words for operators.
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	// How long it was at work, in nanoseconds.
-	TookNs        uint64 `protobuf:"varint,10,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	TookNs uint64 `protobuf:"varint,10,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	// What it found in the request; at most 16 of all stages.
+	Findings      []*ExplainedFinding `protobuf:"bytes,11,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -756,6 +758,104 @@ func (x *ExplainedStage) GetTookNs() uint64 {
 	return 0
 }
 
+func (x *ExplainedStage) GetFindings() []*ExplainedFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// ExplainedFinding is one thing that an inspection found.
+type ExplainedFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number or name of the rule: "942100", "max_depth".
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What the rule says.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Where: "argument:comment", "header:User-Agent", "/items/0/price".
+	Target string `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	// What matched, masked so that its structure alone is told.
+	Part string `protobuf:"bytes,4,opt,name=part,proto3" json:"part,omitempty"`
+	// What it added to the score.
+	Score uint32 `protobuf:"varint,5,opt,name=score,proto3" json:"score,omitempty"`
+	// Exclusion in shadow that would have kept the rule from it, by id; "": none would have.
+	Exclusion     string `protobuf:"bytes,6,opt,name=exclusion,proto3" json:"exclusion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainedFinding) Reset() {
+	*x = ExplainedFinding{}
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainedFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainedFinding) ProtoMessage() {}
+
+func (x *ExplainedFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainedFinding.ProtoReflect.Descriptor instead.
+func (*ExplainedFinding) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_explain_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ExplainedFinding) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *ExplainedFinding) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ExplainedFinding) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *ExplainedFinding) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *ExplainedFinding) GetScore() uint32 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *ExplainedFinding) GetExclusion() string {
+	if x != nil {
+		return x.Exclusion
+	}
+	return ""
+}
+
 // ExplainedCaller is who calls.
 type ExplainedCaller struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -773,7 +873,7 @@ type ExplainedCaller struct {
 
 func (x *ExplainedCaller) Reset() {
 	*x = ExplainedCaller{}
-	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +885,7 @@ func (x *ExplainedCaller) String() string {
 func (*ExplainedCaller) ProtoMessage() {}
 
 func (x *ExplainedCaller) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +898,7 @@ func (x *ExplainedCaller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainedCaller.ProtoReflect.Descriptor instead.
 func (*ExplainedCaller) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_explain_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_edge_v1_explain_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExplainedCaller) GetConsumer() string {
@@ -846,7 +946,7 @@ type ExplainedQuota struct {
 
 func (x *ExplainedQuota) Reset() {
 	*x = ExplainedQuota{}
-	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +958,7 @@ func (x *ExplainedQuota) String() string {
 func (*ExplainedQuota) ProtoMessage() {}
 
 func (x *ExplainedQuota) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[7]
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +971,7 @@ func (x *ExplainedQuota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainedQuota.ProtoReflect.Descriptor instead.
 func (*ExplainedQuota) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_explain_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_edge_v1_explain_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ExplainedQuota) GetPolicy() string {
@@ -921,7 +1021,7 @@ type ExplainedForward struct {
 
 func (x *ExplainedForward) Reset() {
 	*x = ExplainedForward{}
-	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1033,7 @@ func (x *ExplainedForward) String() string {
 func (*ExplainedForward) ProtoMessage() {}
 
 func (x *ExplainedForward) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[8]
+	mi := &file_sallyport_edge_v1_explain_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1046,7 @@ func (x *ExplainedForward) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainedForward.ProtoReflect.Descriptor instead.
 func (*ExplainedForward) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_explain_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_edge_v1_explain_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ExplainedForward) GetService() string {
@@ -1044,7 +1144,7 @@ const file_sallyport_edge_v1_explain_proto_rawDesc = "" +
 	"\tcondition\x18\x04 \x01(\tR\tcondition\x12\x16\n" +
 	"\x06wanted\x18\x05 \x01(\tR\x06wanted\x12\x14\n" +
 	"\x05given\x18\x06 \x01(\tR\x05given\x12\x16\n" +
-	"\x06others\x18\a \x01(\rR\x06others\"\xe7\x01\n" +
+	"\x06others\x18\a \x01(\rR\x06others\"\xa8\x02\n" +
 	"\x0eExplainedStage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1056,7 +1156,15 @@ const file_sallyport_edge_v1_explain_proto_rawDesc = "" +
 	"\x04code\x18\b \x01(\tR\x04code\x12\x16\n" +
 	"\x06reason\x18\t \x01(\tR\x06reason\x12\x17\n" +
 	"\atook_ns\x18\n" +
-	" \x01(\x04R\x06tookNs\"y\n" +
+	" \x01(\x04R\x06tookNs\x12?\n" +
+	"\bfindings\x18\v \x03(\v2#.sallyport.edge.v1.ExplainedFindingR\bfindings\"\xa0\x01\n" +
+	"\x10ExplainedFinding\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\tR\x04part\x12\x14\n" +
+	"\x05score\x18\x05 \x01(\rR\x05score\x12\x1c\n" +
+	"\texclusion\x18\x06 \x01(\tR\texclusion\"y\n" +
 	"\x0fExplainedCaller\x12\x1a\n" +
 	"\bconsumer\x18\x01 \x01(\tR\bconsumer\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1e\n" +
@@ -1088,7 +1196,7 @@ func file_sallyport_edge_v1_explain_proto_rawDescGZIP() []byte {
 	return file_sallyport_edge_v1_explain_proto_rawDescData
 }
 
-var file_sallyport_edge_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_sallyport_edge_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_sallyport_edge_v1_explain_proto_goTypes = []any{
 	(*ExplainQuestion)(nil),  // 0: sallyport.edge.v1.ExplainQuestion
 	(*HeaderField)(nil),      // 1: sallyport.edge.v1.HeaderField
@@ -1096,26 +1204,28 @@ var file_sallyport_edge_v1_explain_proto_goTypes = []any{
 	(*ExplainedRoute)(nil),   // 3: sallyport.edge.v1.ExplainedRoute
 	(*ExplainedMiss)(nil),    // 4: sallyport.edge.v1.ExplainedMiss
 	(*ExplainedStage)(nil),   // 5: sallyport.edge.v1.ExplainedStage
-	(*ExplainedCaller)(nil),  // 6: sallyport.edge.v1.ExplainedCaller
-	(*ExplainedQuota)(nil),   // 7: sallyport.edge.v1.ExplainedQuota
-	(*ExplainedForward)(nil), // 8: sallyport.edge.v1.ExplainedForward
+	(*ExplainedFinding)(nil), // 6: sallyport.edge.v1.ExplainedFinding
+	(*ExplainedCaller)(nil),  // 7: sallyport.edge.v1.ExplainedCaller
+	(*ExplainedQuota)(nil),   // 8: sallyport.edge.v1.ExplainedQuota
+	(*ExplainedForward)(nil), // 9: sallyport.edge.v1.ExplainedForward
 }
 var file_sallyport_edge_v1_explain_proto_depIdxs = []int32{
 	1,  // 0: sallyport.edge.v1.ExplainQuestion.headers:type_name -> sallyport.edge.v1.HeaderField
 	3,  // 1: sallyport.edge.v1.Explanation.route:type_name -> sallyport.edge.v1.ExplainedRoute
 	4,  // 2: sallyport.edge.v1.Explanation.misses:type_name -> sallyport.edge.v1.ExplainedMiss
 	5,  // 3: sallyport.edge.v1.Explanation.stages:type_name -> sallyport.edge.v1.ExplainedStage
-	6,  // 4: sallyport.edge.v1.Explanation.caller:type_name -> sallyport.edge.v1.ExplainedCaller
+	7,  // 4: sallyport.edge.v1.Explanation.caller:type_name -> sallyport.edge.v1.ExplainedCaller
 	1,  // 5: sallyport.edge.v1.Explanation.answer_header:type_name -> sallyport.edge.v1.HeaderField
-	7,  // 6: sallyport.edge.v1.Explanation.quotas:type_name -> sallyport.edge.v1.ExplainedQuota
-	8,  // 7: sallyport.edge.v1.Explanation.forward:type_name -> sallyport.edge.v1.ExplainedForward
+	8,  // 6: sallyport.edge.v1.Explanation.quotas:type_name -> sallyport.edge.v1.ExplainedQuota
+	9,  // 7: sallyport.edge.v1.Explanation.forward:type_name -> sallyport.edge.v1.ExplainedForward
 	1,  // 8: sallyport.edge.v1.ExplainedRoute.params:type_name -> sallyport.edge.v1.HeaderField
-	1,  // 9: sallyport.edge.v1.ExplainedForward.header:type_name -> sallyport.edge.v1.HeaderField
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 9: sallyport.edge.v1.ExplainedStage.findings:type_name -> sallyport.edge.v1.ExplainedFinding
+	1,  // 10: sallyport.edge.v1.ExplainedForward.header:type_name -> sallyport.edge.v1.HeaderField
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_explain_proto_init() }
@@ -1129,7 +1239,7 @@ func file_sallyport_edge_v1_explain_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_explain_proto_rawDesc), len(file_sallyport_edge_v1_explain_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
