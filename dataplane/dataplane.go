@@ -132,6 +132,7 @@ type node struct {
 	gate      *proxyprotocol.Gate
 
 	certificates *certificates.Keeper
+	exclusions   exclusionParts
 
 	clients   atomic.Int64 // connections that are open
 	wire      listener.Counters
@@ -161,11 +162,15 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.shares = shares.NewEven(n.directory)
 	n.openTLS()
 	n.openIssuers(own)
+	if err := n.openExclusions(); err != nil {
+		return n, err
+	}
 	n.upstreams = upstream.NewRegistry(upstream.Config{
 		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
 	})
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
+		Samples: n.exclusions.samples, Exclusions: &n.exclusions.counters,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
 	if cfg.AccessLog != nil {
@@ -261,6 +266,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return n.sweeper.Run(background) })
 	group.Go(func() error { return n.upstreams.Run(background) })
 	group.Go(func() error { return n.issuers.Run(background) })
+	group.Go(func() error { return n.exclusions.samples.Run(background) })
 	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })

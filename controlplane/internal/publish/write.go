@@ -219,7 +219,7 @@ func (w *writing) refuseCollection(i int, op Operation) {
 	w.refusals.Add(catalog.Refusal{Code: problem.InvalidRequest, Violation: problem.Violation{
 		Pointer: w.batch.origin(i).Operation + "/collection", Code: problem.ViolationInvalidValue,
 		Detail: "there is no such collection to write to", Given: op.Collection,
-		Allowed: "services, routes, policies, settings, certificates, issuers, guardrails, consumers, api-keys, secrets, blocks",
+		Allowed: "services, routes, policies, settings, certificates, issuers, waf-exclusions, guardrails, consumers, api-keys, secrets, blocks",
 	}})
 }
 

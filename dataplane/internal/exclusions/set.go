@@ -3,32 +3,11 @@ package exclusions
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/proto/id"
 )
-
-// Target is a part of a request that rules look at. The text form is that of policies: "argument:comment".
-type Target struct {
-	// Part is "argument", "argument-name", "cookie", "cookie-name", "header", "header-name", "body", "path"; "": none.
-	Part string
-	// Name within it; "" or "*": all.
-	Name string
-}
-
-// Covers tells whether another target lies within this one. The zero target covers everything. Names are compared as the engine does: without
-// regard to case.
-func (t Target) Covers(other Target) bool {
-	switch {
-	case t.Part == "":
-		return true
-	case t.Part != other.Part:
-		return false
-	}
-	return t.Name == "" || t.Name == "*" || strings.EqualFold(t.Name, other.Name)
-}
 
 // Skip keeps rules from something.
 type Skip struct {

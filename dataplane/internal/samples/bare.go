@@ -68,7 +68,7 @@ func bareCookies(text string) string {
 	pairs := strings.Split(text, ";")
 	for i, pair := range pairs {
 		name, value, found := strings.Cut(pair, "=")
-		if found && (secret(strings.ToLower(name)) || opaque(value)) {
+		if found && (secret(strings.ToLower(strings.TrimSpace(name))) || opaque(value)) {
 			pairs[i] = name + "=" + standIn(len(value))
 		}
 	}

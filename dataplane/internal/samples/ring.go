@@ -145,7 +145,7 @@ func (s *shelf) sweep(now time.Time) {
 func (r *Ring) keep(route, policy id.ID, s *Sample, keep time.Duration) {
 	now := r.clock()
 	plain := s.append(make([]byte, 0, s.size()))
-	e := entry{sealed: r.seal.Seal(nil, nil, plain, route[:]), policy: policy, taken: now, ends: now.Add(min(keep, MaxAge))}
+	e := entry{sealed: r.seal.Seal(nil, nil, plain, route[:]), policy: policy, taken: now, ends: now.Add(min(keep, MaxAge))} // #nosec G407 -- the AEAD draws its nonces itself, and takes none
 	clear(plain)
 	r.guarded.Lock()
 	defer r.guarded.Unlock()

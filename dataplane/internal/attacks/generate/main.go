@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path"
 	"slices"
@@ -31,7 +30,7 @@ func main() {
 	out := flag.String("o", "attacks.gz", "file to write")
 	flag.Parse()
 	if err := write(*out); err != nil {
-		slog.Error("the attacks can't be generated", "error", err)
+		fmt.Fprintln(os.Stderr, "the attacks can't be generated:", err)
 		os.Exit(1)
 	}
 }
