@@ -1113,6 +1113,18 @@ type Attachment struct {
 	Consumer string `json:"consumer,omitempty,omitzero"`
 }
 
+// AttackOpened AttackOpened is an attack that would pass.
+type AttackOpened struct {
+	// Test Test of the Core Rule Set that it is from: "942100-1".
+	Test string `json:"test,omitempty,omitzero"`
+
+	// Title What the test says that it is.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Payload The attack itself, cut to 200 bytes.
+	Payload string `json:"payload,omitempty,omitzero"`
+}
+
 // AuditActor AuditActor is who did something.
 type AuditActor struct {
 	// ID The access token's id; a node's; "system" for the control plane itself; "command" for a command at its machine.
@@ -1825,6 +1837,66 @@ type EventPage struct {
 
 	// Oldest Number of the oldest event that is kept; 0: none is. Who asks for what lies before has missed some.
 	Oldest int `json:"oldest,omitempty,omitzero"`
+}
+
+// ExclusionWish ExclusionWish names a request in which rules of the WAF found something that is none.
+type ExclusionWish struct {
+	// Request The request, by the id that its client was given.
+	Request string `json:"request"`
+
+	// Rule Rule that is wrong, by number. Absent: the fewest that must be kept from what they found for the request to pass.
+	Rule int `json:"rule,omitempty,omitzero"`
+
+	// ExpiresAt When the exclusions end; absent: in 30 days.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Publish Make the exclusions too, in shadow.
+	Publish bool `json:"publish,omitempty,omitzero"`
+}
+
+// ExclusionsTried ExclusionsTried is what a node found when it tried exclusions.
+type ExclusionsTried struct {
+	// Node Node that tried them, by id; "" when none is connected.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// NodeName Its name.
+	NodeName string `json:"node_name,omitempty,omitzero"`
+
+	// Code Why there is no answer; "" when there is one.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail The same in words.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Revision Revision that it tried them by.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Samples Samples of requests on the route that were tried. Nodes keep some where the policy asks for it.
+	Samples int `json:"samples,omitempty,omitzero"`
+
+	// SamplesRefused Of those, how many are refused without the exclusions.
+	SamplesRefused int `json:"samples_refused,omitempty,omitzero"`
+
+	// SamplesOpened Of those, how many would pass with them.
+	SamplesOpened int `json:"samples_opened,omitempty,omitzero"`
+
+	// SamplesSince When the oldest of them was taken; absent without any.
+	SamplesSince time.Time `json:"samples_since,omitempty,omitzero"`
+
+	// Attacks Attacks of the Core Rule Set's own tests that were put into the targets.
+	Attacks int `json:"attacks,omitempty,omitzero"`
+
+	// AttacksRefused Of those, how many are refused without the exclusions.
+	AttacksRefused int `json:"attacks_refused,omitempty,omitzero"`
+
+	// AttacksOpened Of those, how many would pass with them.
+	AttacksOpened int `json:"attacks_opened,omitempty,omitzero"`
+
+	// Opened The first 20 of those.
+	Opened []AttackOpened `json:"opened,omitempty,omitzero"`
+
+	// CutShort There was more to try than there was time for.
+	CutShort bool `json:"cut_short,omitempty,omitzero"`
 }
 
 // Explanation Explanation is what one node would do with a request, and why. Nothing was counted or spent, and no service was asked.
@@ -4136,6 +4208,48 @@ type SignInSettings struct {
 //
 // Examples: optional, required
 type SignInSettingsSecondFactor string
+
+// SuggestedExclusions SuggestedExclusions is the narrowest that lets such a request pass, and what else it would open.
+type SuggestedExclusions struct {
+	// Request The request.
+	Request string `json:"request,omitempty,omitzero"`
+
+	// Route Its route, by id.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// RouteName The route's name.
+	RouteName string `json:"route_name,omitempty,omitzero"`
+
+	// Policy Policy whose rules found something, by id.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// PolicyName The policy's name.
+	PolicyName string `json:"policy_name,omitempty,omitzero"`
+
+	// Score What the rules that found something added up to, as far as it is kept.
+	Score int `json:"score,omitempty,omitzero"`
+
+	// Threshold From which score the policy refuses.
+	Threshold int `json:"threshold,omitempty,omitzero"`
+
+	// Proposals The exclusions, as they can be posted to waf-exclusions; made already, if that was wished.
+	Proposals []WafExclusion `json:"proposals,omitempty,omitzero"`
+
+	// Suffices The request would pass if they were enforced, as far as its findings tell.
+	Suffices bool `json:"suffices,omitempty,omitzero"`
+
+	// Verdict "narrow": of what was tried no attack passes that is refused now; "opens_attacks": some do; "untried": no node tried them, or had anything to try.
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Sentences What it would open, in words.
+	Sentences []string `json:"sentences,omitempty,omitzero"`
+
+	// Trial ExclusionsTried is what a node found when it tried exclusions.
+	Trial ExclusionsTried `json:"trial,omitempty,omitzero"`
+
+	// Published They were made, in shadow.
+	Published bool `json:"published,omitempty,omitzero"`
+}
 
 // Target Target is one address of a service's upstream.
 type Target struct {
@@ -6622,6 +6736,9 @@ type PutTeamJSONRequestBody = Team
 // CreateWafExclusionJSONRequestBody defines body for CreateWafExclusion for application/json ContentType.
 type CreateWafExclusionJSONRequestBody = WafExclusion
 
+// SuggestWafExclusionsJSONRequestBody defines body for SuggestWafExclusions for application/json ContentType.
+type SuggestWafExclusionsJSONRequestBody = ExclusionWish
+
 // PatchWafExclusionApplicationMergePatchPlusJSONRequestBody defines body for PatchWafExclusion for application/merge-patch+json ContentType.
 type PatchWafExclusionApplicationMergePatchPlusJSONRequestBody = PatchWafExclusionApplicationMergePatchPlusJSONBody
 
@@ -8292,6 +8409,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
 	CreateWafExclusion(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuggestWafExclusionsWithBody Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuggestWafExclusions Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteWafExclusion Delete a waf exclusion
 	//
@@ -12479,6 +12622,52 @@ func (c *Client) CreateWafExclusionWithBody(ctx context.Context, environment Env
 // Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
 func (c *Client) CreateWafExclusion(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateWafExclusionRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuggestWafExclusionsWithBody Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *Client) SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuggestWafExclusionsRequestWithBody(c.Server, environment, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuggestWafExclusions Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *Client) SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuggestWafExclusionsRequest(c.Server, environment, body)
 	if err != nil {
 		return nil, err
 	}
@@ -25475,6 +25664,53 @@ func NewCreateWafExclusionRequestWithBody(server string, environment Environment
 	return req, nil
 }
 
+// NewSuggestWafExclusionsRequest calls the generic SuggestWafExclusions builder with application/json body
+func NewSuggestWafExclusionsRequest(server string, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSuggestWafExclusionsRequestWithBody(server, environment, "application/json", bodyReader)
+}
+
+// NewSuggestWafExclusionsRequestWithBody constructs an http.Request for the SuggestWafExclusions method, with any body, and a specified content type
+func NewSuggestWafExclusionsRequestWithBody(server string, environment EnvironmentKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions/suggest", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDeleteWafExclusionRequest constructs an http.Request for the DeleteWafExclusion method
 func NewDeleteWafExclusionRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteWafExclusionParams) (*http.Request, error) {
 	var err error
@@ -30523,6 +30759,32 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
 	CreateWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWafExclusionResponse, error)
+
+	// SuggestWafExclusionsWithBodyWithResponse Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
+
+	// SuggestWafExclusionsWithResponse Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
 
 	// DeleteWafExclusionWithResponse Delete a waf exclusion
 	//
@@ -39459,6 +39721,61 @@ func (r CreateWafExclusionResponse) ContentType() string {
 	return ""
 }
 
+// SuggestWafExclusionsResponse200Headers the declared response headers of an HTTP 200 response for SuggestWafExclusions
+type SuggestWafExclusionsResponse200Headers struct {
+	SallyportRevision string
+}
+
+type SuggestWafExclusionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SuggestedExclusions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SuggestWafExclusionsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SuggestWafExclusionsResponse) GetJSON200() *SuggestedExclusions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SuggestWafExclusionsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SuggestWafExclusionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SuggestWafExclusionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SuggestWafExclusionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SuggestWafExclusionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DeleteWafExclusionResponse204Headers the declared response headers of an HTTP 204 response for DeleteWafExclusion
 type DeleteWafExclusionResponse204Headers struct {
 	SallyportApplied  string
@@ -45690,6 +46007,44 @@ func (c *ClientWithResponses) CreateWafExclusionWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseCreateWafExclusionResponse(rsp)
+}
+
+// SuggestWafExclusionsWithBodyWithResponse Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *ClientWithResponses) SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
+	rsp, err := c.SuggestWafExclusionsWithBody(ctx, environment, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuggestWafExclusionsResponse(rsp)
+}
+
+// SuggestWafExclusionsWithResponse Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *ClientWithResponses) SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
+	rsp, err := c.SuggestWafExclusions(ctx, environment, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuggestWafExclusionsResponse(rsp)
 }
 
 // DeleteWafExclusionWithResponse Delete a waf exclusion
@@ -54697,6 +55052,52 @@ func ParseCreateWafExclusionResponse(rsp *http.Response) (*CreateWafExclusionRes
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSuggestWafExclusionsResponse parses an HTTP response from a SuggestWafExclusionsWithResponse call
+func ParseSuggestWafExclusionsResponse(rsp *http.Response) (*SuggestWafExclusionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SuggestWafExclusionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SuggestedExclusions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SuggestWafExclusionsResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
