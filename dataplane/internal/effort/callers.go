@@ -62,10 +62,20 @@ func (c *callers) of(caller Caller, allowance Allowance) (a account) {
 	if caller.Address.IsValid() {
 		a.of[0] = hold("address", maphash.Comparable(c.seed, network(caller.Address)), allowance.PerAddress, allowance.Refill)
 	}
-	if caller.Credential != (id.ID{}) {
+	switch {
+	case !caller.Credential.IsZero():
 		a.of[1] = hold("credential", maphash.Comparable(c.seed, caller.Credential), allowance.PerCredential, allowance.Refill)
+	case !caller.Issuer.IsZero():
+		bearer := bearer{caller.Issuer, caller.Subject}
+		a.of[1] = hold("credential", maphash.Comparable(c.seed, bearer), allowance.PerCredential, allowance.Refill)
 	}
 	return a
+}
+
+// bearer is whom tokens are about.
+type bearer struct {
+	issuer  id.ID
+	subject string
 }
 
 func hold(by string, key uint64, most, refill time.Duration) holder {

@@ -65,8 +65,11 @@ func (c *Config) complete() {
 type Caller struct {
 	// Address of the client. Those of an IPv6 /64 are one.
 	Address netip.Addr
-	// Credential that proved the caller; zero: none did.
+	// Credential that proved the caller; zero: none did, or a token of an issuer.
 	Credential id.ID
+	// Issuer of the token that proved the caller, and whom it is about: who has many tokens pays once. Zero: none did.
+	Issuer  id.ID
+	Subject string
 	// Watch has cut called once nobody waits for the inspection any more, until it is released; an error says that nobody does already. nil: somebody
 	// always does.
 	Watch func(cut func()) (release func(), err error)

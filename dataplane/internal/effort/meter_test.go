@@ -103,6 +103,23 @@ func TestACredentialPaysWhereverItComesFromAndAnAddressWhateverItShows(t *testin
 	})
 }
 
+func TestWhoHasManyTokensOfOneSubjectPaysOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fixed(effort.Config{})
+		issuer, another := id.New(time.Now()), id.New(time.Now())
+		done(t, m.Do(effort.Caller{Issuer: issuer, Subject: "alice"}, usual, long, costs(5*time.Second)))
+		for _, tt := range []struct {
+			issuer  id.ID
+			subject string
+			want    string
+		}{{issuer, "alice", "credential"}, {issuer, "bob", ""}, {another, "alice", ""}} {
+			if got := refusedBy(m.Spent(effort.Caller{Issuer: tt.issuer, Subject: tt.subject}, usual)); got != tt.want {
+				t.Errorf("%s is refused by %q, want %q", tt.subject, got, tt.want)
+			}
+		}
+	})
+}
+
 func TestADebtIsTenAllowancesAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fixed(effort.Config{})
