@@ -37,7 +37,7 @@ func at(n int) effort.Caller {
 	return effort.Caller{Address: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})}
 }
 
-func costs(d time.Duration) func() { return func() { time.Sleep(d) } }
+func costs(d time.Duration) func() { return func() { <-time.After(d) } }
 
 func refusedBy(err error) string {
 	var spent *effort.SpentError

@@ -13,9 +13,9 @@ import (
 // inspectionRetry is what a caller is told to wait, in seconds, whose inspection had no turn.
 const inspectionRetry = "1"
 
-// Inspect does one piece of work on the exchange once it is its turn, and books on its caller what it cost; weight is how many bytes are looked at. A rejection says
-// that it wasn't done. The work of a dry run is done at once, and nobody pays for it.
-func (ex *Exchange) Inspect(meter *effort.Meter, allowance effort.Allowance, weight int, work func()) *Rejection {
+// Inspect does one piece of work on the exchange once it is its turn, and books on its caller what it cost; weight is how many bytes are looked at. An error, which is a
+// *Rejection, says that it wasn't done. The work of a dry run is done at once, and nobody pays for it.
+func (ex *Exchange) Inspect(meter *effort.Meter, allowance effort.Allowance, weight int, work func()) error {
 	if ex.Dry {
 		work()
 		return nil
@@ -25,8 +25,8 @@ func (ex *Exchange) Inspect(meter *effort.Meter, allowance effort.Allowance, wei
 	return ex.uninspected(meter.Do(caller, allowance, weight, work))
 }
 
-// MayInspect refuses whose inspections have cost too much already: to be asked before the body is read.
-func (ex *Exchange) MayInspect(meter *effort.Meter, allowance effort.Allowance) *Rejection {
+// MayInspect refuses, by a *Rejection, whose inspections have cost too much already: to be asked before the body is read.
+func (ex *Exchange) MayInspect(meter *effort.Meter, allowance effort.Allowance) error {
 	if ex.Dry || meter == nil {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (ex *Exchange) inspected() effort.Caller {
 }
 
 // uninspected is the refusal of who wasn't inspected for an error of the meter; nil: there is none.
-func (ex *Exchange) uninspected(err error) *Rejection {
+func (ex *Exchange) uninspected(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -29,6 +29,15 @@ func exchangeFrom(address string, who pipeline.Identity) *pipeline.Exchange {
 	return ex
 }
 
+func refusal(t *testing.T, err error) *pipeline.Rejection {
+	t.Helper()
+	var r *pipeline.Rejection
+	if !errors.As(err, &r) {
+		t.Fatalf("%v is no refusal", err)
+	}
+	return r
+}
+
 func TestWhoseInspectionsCostTooMuchIsRefusedWithTheTimeToComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		meter, key, issuer := meterOf(), id.New(time.Now()), id.New(time.Now())
@@ -50,17 +59,14 @@ func TestWhoseInspectionsCostTooMuchIsRefusedWithTheTimeToComeBack(t *testing.T)
 			"another subject":         {exchangeFrom("192.0.2.9", token("bob")), false},
 			"somebody else elsewhere": {exchangeFrom("192.0.2.9", pipeline.Identity{}), false},
 		} {
-			for _, r := range []*pipeline.Rejection{
-				tt.ex.MayInspect(meter, aSecond),
-				tt.ex.Inspect(meter, aSecond, 10, func() {}),
-			} {
-				if !tt.refused && r != nil || tt.refused && (r == nil || r.Code != problem.InspectionOverBudget || r.Header.Get("Retry-After") == "") {
-					t.Errorf("%s: %+v", name, r)
+			for _, err := range []error{tt.ex.MayInspect(meter, aSecond), tt.ex.Inspect(meter, aSecond, 10, func() {})} {
+				if (err != nil) != tt.refused || tt.refused && refusal(t, err).Code != problem.InspectionOverBudget {
+					t.Errorf("%s: %v", name, err)
 				}
 			}
 		}
-		last := exchangeFrom("192.0.2.2", pipeline.Identity{}).MayInspect(meter, aSecond)
-		if last == nil || last.Header.Get("Retry-After") != "2" { // 150 ms at a tenth of a processor
+		last := refusal(t, exchangeFrom("192.0.2.2", pipeline.Identity{}).MayInspect(meter, aSecond))
+		if last.Header.Get("Retry-After") != "2" { // 150 ms at a tenth of a processor
 			t.Errorf("%+v", last)
 		}
 		dry := exchangeFrom("192.0.2.2", pipeline.Identity{})
@@ -84,8 +90,8 @@ func TestAClientThatIsGoneLeavesTheLineOfInspections(t *testing.T) {
 		synctest.Wait()
 		ex, began := exchangeFrom("192.0.2.2", pipeline.Identity{}), time.Now()
 		time.AfterFunc(time.Second, func() { ex.Abort.Because(errors.New("gone")) })
-		r := ex.Inspect(meter, aSecond, 10, func() { t.Error("inspected for nobody") })
-		if r == nil || r.Code != problem.InspectionBusy || r.Header.Get("Retry-After") != "1" || time.Since(began) != time.Second {
+		r := refusal(t, ex.Inspect(meter, aSecond, 10, func() { t.Error("inspected for nobody") }))
+		if r.Code != problem.InspectionBusy || r.Header.Get("Retry-After") != "1" || time.Since(began) != time.Second {
 			t.Errorf("%+v after %s", r, time.Since(began))
 		}
 		if meter.Stats().Refused["client_gone"] != 1 {
