@@ -93,7 +93,7 @@ const (
 
 // Metrics is the one list of what the edge measures.
 func Metrics() []Metric {
-	return []Metric{
+	return append(inspectionMetrics(), []Metric{
 		{Name: Requests, Help: "Requests, by the service of their route, the class of the status and whether the gateway refused them.", Labels: []string{"service", "status_class", "refused"}},
 		{Name: RequestSeconds, Help: "From first byte in to last byte out.", Labels: []string{"service"}, Histogram: true},
 		{Name: UpstreamSeconds, Help: "Until the service's answer began; of requests that reached it.", Labels: []string{"service"}, Histogram: true},
@@ -159,7 +159,7 @@ func Metrics() []Metric {
 		{Name: SamplesBytes, Help: "What they take in memory; at most 16 MiB.", Gauge: true},
 		{Name: SamplesDropped, Help: "Of those, dropped early for want of room, or never kept since one would have taken too much."},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
-	}
+	}...)
 }
 
 // Sample is one value of a metric.

@@ -55,7 +55,7 @@ func (ex *Exchange) ReadAnswer(most int64) (*payload.Body, error) {
 		ex.held = &heldAnswer{body: payload.New(ex.memory, source, ex.Response.ContentLength), source: source}
 	}
 	err := ex.held.body.Read(most)
-	if errors.Is(err, errLingers) {
+	if errors.Is(err, errLingers) || errors.Is(err, payload.ErrSlow) {
 		err = nil
 	}
 	ex.Response.Body = ex.held
@@ -63,9 +63,7 @@ func (ex *Exchange) ReadAnswer(most int64) (*payload.Body, error) {
 	case err == nil:
 		return ex.held.body, nil
 	case errors.Is(err, payload.ErrNoMemory):
-		r := ex.Reject(problem.NodeBusy, "", err.Error())
-		r.Header.Add("Retry-After", memoryRetry)
-		return nil, r
+		return nil, ex.noRoom()
 	}
 	if refused := rejectionOf(err); refused != nil {
 		return nil, refused

@@ -11,7 +11,7 @@ import (
 
 // others are parts of an exchange that policies have no name for: nothing is kept from them but a whole rule.
 var others = map[string]string{
-	"ARGS_PATH": "argument", "REQUEST_METHOD": "method", "REQUEST_PROTOCOL": "protocol", "REMOTE_ADDR": "address", "MULTIPART_FILENAME": "body",
+	"ARGS_PATH": "argument", "REQUEST_XML": "body", "REQUEST_METHOD": "method", "REQUEST_PROTOCOL": "protocol", "REMOTE_ADDR": "address", "MULTIPART_FILENAME": "body",
 	"RESPONSE_BODY": "answer-body", "RESPONSE_STATUS": "answer-status", "RESPONSE_HEADERS": "answer-header",
 }
 
