@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource"
 )
 
@@ -33,7 +34,14 @@ func (c *Candidate) forbidsFields(s *staged) bool {
 			continue
 		}
 		refused = true
-		c.refusals.Forbidden(s.origin, field.Pointer, fmt.Sprintf("needs the permission %s to be given, changed or taken away", field.Permission))
+		detail := fmt.Sprintf("to give %s, change it or take it away needs the permission %s", field.Pointer, field.Permission)
+		if after == nil { // there is no body that the field would be in
+			c.refusals.Add(Refusal{Code: problem.Forbidden, Violation: problem.Violation{
+				Pointer: s.origin.Operation, Code: string(problem.Forbidden), Detail: detail,
+			}})
+			continue
+		}
+		c.refusals.Forbidden(s.origin, field.Pointer, detail)
 	}
 	return refused
 }
