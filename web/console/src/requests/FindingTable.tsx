@@ -1,4 +1,4 @@
-import { Table, Text } from "@mantine/core";
+import { Table, Text, VisuallyHidden } from "@mantine/core";
 import type { Schemas } from "@sallyport/client";
 import { Tag } from "@sallyport/ui";
 import type { ReactNode } from "react";
@@ -13,7 +13,7 @@ export function FindingTable<F extends Found>({ findings, action }: { findings: 
     <Table.ScrollContainer minWidth={620} scrollAreaProps={{ offsetScrollbars: "present" }}>
       <Table aria-label="What was found" verticalSpacing="sm" className={classes.findings}>
         <Table.Thead>
-          <Table.Tr><Table.Th>Rule</Table.Th><Table.Th>Where, and what matched</Table.Th><Table.Th>Score</Table.Th>{action !== undefined && <Table.Th aria-label="What can be done" />}</Table.Tr>
+          <Table.Tr><Table.Th>Rule</Table.Th><Table.Th>Where, and what matched</Table.Th><Table.Th>Score</Table.Th>{action !== undefined && <Table.Th><VisuallyHidden>What can be done</VisuallyHidden></Table.Th>}</Table.Tr>
         </Table.Thead>
         <Table.Tbody>
           {findings.map((finding, i) => (
