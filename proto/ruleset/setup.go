@@ -12,8 +12,10 @@ import (
 )
 
 // engine is what the engine itself is told, after Coraza's own recommendation. How much of a body is inspected is decided before an engine gets it, so the
-// limits are above the largest that there may be, and nothing is ever written to a disk.
-const engine = `SecRuleEngine On
+// limits are above the largest that there may be, and nothing is ever written to a disk. The filter in front of regular expressions, which a build tag
+// could turn on, stays off: it misses attacks (see dataplane/internal/waf/differential).
+const engine = `SecRxPreFilter Off
+SecRuleEngine On
 SecRequestBodyAccess On
 SecRequestBodyLimit 33554432
 SecRequestBodyInMemoryLimit 33554432
