@@ -63,6 +63,15 @@ var places = []place{
 	{"text", func(d dice, text string) Request { return post(d, "/form", "text/plain", []byte(text)) }},
 }
 
+// Put returns a request with a text in a place that its name decides.
+func Put(name, text string) Request {
+	d := roll(name, 0)
+	where := one(d, places)
+	r := where.put(d, text)
+	r.Name = name + "/" + where.name
+	return r
+}
+
 // Media types of bodies.
 const (
 	form   = "application/x-www-form-urlencoded"

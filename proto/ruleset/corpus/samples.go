@@ -93,13 +93,9 @@ func (p *Pattern) Samples(n int) []string {
 	return all
 }
 
-// Sample returns the n-th request that has a text in it that the pattern matches. There is none for n beyond what Samples returns.
+// Sample returns a request with a text in it that the pattern matches, the n-th of those that Samples returns.
 func (p *Pattern) Sample(n int, text string) Request {
-	d := roll(p.Text, n+1)
-	where := one(d, places)
-	r := where.put(d, text)
-	r.Name = fmt.Sprintf("sample/%d/%d/%s", p.Rule, n, where.name)
-	return r
+	return Put(fmt.Sprintf("sample/%d/%d", p.Rule, n), text)
 }
 
 // grow writes a text that the expression matches, save where borders forbid it.

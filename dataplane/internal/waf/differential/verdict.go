@@ -34,17 +34,50 @@ var client = netip.MustParseAddr("192.0.2.1")
 func Judge(engine waf.Engine, request *corpus.Request) Verdict {
 	inspection := engine.Begin(nil)
 	defer inspection.Close()
+	return verdictOn(request, ask(inspection, request))
+}
+
+// JudgeTest asks an engine about a regression test's request, and about the answer to it unless the request is refused, and says what isn't as the test wants it.
+func JudgeTest(engine waf.Engine, test *corpus.Test) (wrong string) {
+	inspection := engine.Begin(nil)
+	defer inspection.Close()
+	decision := ask(inspection, &test.Request)
+	verdict := verdictOn(&test.Request, decision)
+	if decision.Block {
+		return test.Judge(verdict.Rules, verdict.Score, 0)
+	}
+	answer := test.Answer()
+	header := new(pipeline.Header)
+	header.Add("Content-Type", answer.Type)
+	said := inspection.AnswerHead(&waf.AnswerHead{Status: answer.Status, Proto: "HTTP/1.1", Header: header})
+	if !said.Block {
+		said = said.Then(inspection.AnswerBody(answer.Body))
+	}
+	verdict.note(said.Findings)
+	return test.Judge(verdict.Rules, verdict.Score, said.Score)
+}
+
+func ask(inspection waf.Inspection, request *corpus.Request) waf.Decision {
 	decision := inspection.Head(HeadOf(request))
 	if !decision.Block {
 		decision = decision.Then(inspection.Body(request.Body))
 	}
+	return decision
+}
+
+func verdictOn(request *corpus.Request, decision waf.Decision) Verdict {
 	verdict := Verdict{Request: request.Name, Block: decision.Block, Denied: decision.Denied, Score: decision.Score, Rules: []int{}}
-	for _, f := range decision.Findings {
-		if !slices.Contains(verdict.Rules, f.Rule) {
-			verdict.Rules = append(verdict.Rules, f.Rule)
+	verdict.note(decision.Findings)
+	return verdict
+}
+
+// note adds the rules of findings.
+func (v *Verdict) note(findings []waf.Finding) {
+	for i := range findings {
+		if !slices.Contains(v.Rules, findings[i].Rule) {
+			v.Rules = append(v.Rules, findings[i].Rule)
 		}
 	}
-	return verdict
 }
 
 // Verdicts has an engine judge requests, in order.
