@@ -45,18 +45,18 @@ func (c *changes) target(rule int, variables ...string) {
 	c.targets[rule] = append(c.targets[rule], variables...)
 }
 
-// String writes them in SecLang, in one order, each once. Targets come first, since a rule that is gone has none.
+// String writes them in SecLang, in one order. Targets come first, since a rule that is gone has none.
 func (c *changes) String() string {
 	removed := slices.Clone(c.removed)
 	slices.Sort(removed)
 	var text strings.Builder
-	for _, id := range slices.Sorted(maps.Keys(c.targets)) {
-		if _, gone := slices.BinarySearch(removed, id); gone {
+	for _, rule := range known() {
+		if _, gone := slices.BinarySearch(removed, rule.ID); gone {
 			continue
 		}
-		variables := slices.Sorted(slices.Values(c.targets[id]))
-		for _, variable := range slices.Compact(variables) {
-			fmt.Fprintf(&text, "SecRuleUpdateTargetById %d \"%s\"\n", id, variable)
+		variables := slices.Sorted(slices.Values(c.targets[rule.ID]))
+		for _, variable := range looksAt()[rule.ID].filled(slices.Compact(variables)) {
+			fmt.Fprintf(&text, "SecRuleUpdateTargetById %d \"%s\"\n", rule.ID, variable)
 		}
 	}
 	for _, id := range slices.Compact(removed) {

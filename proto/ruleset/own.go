@@ -203,12 +203,25 @@ func inRanges(ranges []string, part *part) (string, error) {
 	}
 	var all []string
 	for i, text := range ranges {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
+		if err := ParseRange(text); err != nil {
 			return "", fmt.Errorf("within: ranges[%d]: %w", i, err)
 		}
-		all = append(all, prefix.Masked().String())
+		all = append(all, netip.MustParsePrefix(text).Masked().String())
 	}
 	slices.Sort(all)
 	return "@ipMatch " + strings.Join(slices.Compact(all), ","), nil
+}
+
+// ParseRange refuses what isn't a range of addresses, such as one of IPv4 written as IPv6, which the engine would compare with the wrong kind.
+func ParseRange(text string) error {
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		return errors.New("isn't a range in CIDR notation")
+	case prefix.Addr().Is4In6():
+		return errors.New("is a range of IPv4 written as IPv6; write it as IPv4")
+	case prefix != prefix.Masked():
+		return fmt.Errorf("has bits beyond its length; write %s", prefix.Masked())
+	}
+	return nil
 }

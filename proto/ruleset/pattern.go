@@ -10,6 +10,9 @@ import (
 // MaxPattern is how much a regular expression may cost: about how many states its program has.
 const MaxPattern = 4000
 
+// MaxPatterns is how much those of one policy may cost together, typed ones and raw ones each.
+const MaxPatterns = 10 * MaxPattern
+
 // quotePattern writes a text as a pattern that matches it and nothing else. Whatever isn't a letter or digit of ASCII is an escape, so that nothing
 // in it means anything to SecLang; what is beyond ASCII means nothing to it anyway.
 func quotePattern(text string) string {
@@ -44,6 +47,14 @@ func rewritePattern(text string, ignoreCase bool) (string, error) {
 		written = "(?:)"
 	}
 	return written, nil
+}
+
+// PatternCost is what the pattern of a condition costs; an error if it isn't one, or costs too much.
+func PatternCost(text string) (int, error) {
+	if _, err := rewritePattern(text, false); err != nil {
+		return 0, err
+	}
+	return patternCost(text)
 }
 
 // patternCost is what a regular expression costs; an error if it isn't one. Engines compile with flags that don't change it.

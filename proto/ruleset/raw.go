@@ -11,9 +11,8 @@ import (
 
 // Bounds of raw SecLang.
 const (
-	maxRawRules    = 128
-	maxRawPatterns = 10 * MaxPattern
-	maxRawLine     = 16 << 10
+	maxRawRules = 128
+	maxRawLine  = 16 << 10
 )
 
 // Fault is something that raw SecLang may not say.
@@ -89,8 +88,8 @@ func (r *reader) read(text string, changes *changes) {
 	if r.count > maxRawRules {
 		r.fault(1, "has %d rules, of %d at most", r.count, maxRawRules)
 	}
-	if r.patterns > maxRawPatterns {
-		r.fault(1, "its regular expressions cost too much together: about %d states, of %d at most", r.patterns, maxRawPatterns)
+	if r.patterns > MaxPatterns {
+		r.fault(1, "its regular expressions cost too much together: about %d states, of %d at most", r.patterns, MaxPatterns)
 	}
 }
 

@@ -93,6 +93,19 @@ func (r *Rules) SecLang() string { return r.text }
 // Sections returns the parts of the rules in the order in which they are loaded.
 func (r *Rules) Sections() []Section { return r.sections }
 
+// Own returns what the policy adds to the Core Rule Set, in SecLang, with the setup that it stands on: it loads without any file.
+func (r *Rules) Own() string {
+	var text strings.Builder
+	for _, section := range r.sections {
+		switch section.Name {
+		case "core_rules", "evaluation", "exceptions":
+		default:
+			text.WriteString(section.Text)
+		}
+	}
+	return text.String()
+}
+
 // FS returns the files that the rules include: the Core Rule Set's own, and nothing else.
 func (*Rules) FS() fs.FS { return coreruleset.FS }
 

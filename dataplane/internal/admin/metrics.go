@@ -88,7 +88,7 @@ const (
 
 // Metrics is the one list of what the edge measures.
 func Metrics() []Metric {
-	return []Metric{
+	return append(inspectionMetrics(), []Metric{
 		{Name: Requests, Help: "Requests, by the service of their route, the class of the status and whether the gateway refused them.", Labels: []string{"service", "status_class", "refused"}},
 		{Name: RequestSeconds, Help: "From first byte in to last byte out.", Labels: []string{"service"}, Histogram: true},
 		{Name: UpstreamSeconds, Help: "Until the service's answer began; of requests that reached it.", Labels: []string{"service"}, Histogram: true},
@@ -149,7 +149,7 @@ func Metrics() []Metric {
 		{Name: TokensBytes, Help: "What they take in memory.", Gauge: true},
 		{Name: TokenLookups, Help: "Tokens looked for among them (hit, miss), and those that made room (evicted), were signed by a key that is gone (dropped), or are too large (oversized).", Labels: []string{"event"}},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
-	}
+	}...)
 }
 
 // Sample is one value of a metric.

@@ -121,6 +121,8 @@ type Exchange struct {
 	watch  watch           // of the body
 	memory *payload.Memory // that bodies take theirs from
 	body   *payload.Body   // nil: nobody has asked for it
+	held   *heldAnswer     // nil: nobody has asked for the answer's body
+	kept   []kept          // by stages, for their Response
 
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"regexp"
 	"runtime"
-	"sync/atomic"
+	"sync"
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
@@ -20,12 +20,15 @@ import (
 type source interface {
 	SecLang() string
 	FS() fs.FS
+	// Score returns what a rule of the policy's own adds.
+	Score(rule int) int
 }
 
 // engine is Coraza with one set of rules.
 type engine struct {
-	waf   coraza.WAF
-	rules map[int]rule
+	waf    coraza.WAF
+	rules  map[int]rule
+	chosen sync.Map // Target → []chosen; of exclusions and exceptions, which are few
 }
 
 // transaction is what Coraza's own transactions can do beside their interface. It is what keeps one request's rules from something, without an engine of its own.
@@ -38,11 +41,6 @@ type transaction interface {
 
 // errForeign says that another version of Coraza doesn't keep what we rely on.
 var errForeign = errors.New("transactions of this Coraza can't leave out single rules: the version that go.mod names can")
-
-var alive atomic.Int64
-
-// Alive returns how many engines there are in this process.
-func Alive() int64 { return alive.Load() }
 
 // Compile makes an engine of rules. It takes a quarter of a second for the first one, and what it costs is the caller's to share (see Digest).
 func Compile(rules source) (Engine, error) {
@@ -59,7 +57,6 @@ func Compile(rules source) (Engine, error) {
 		return nil, errForeign
 	}
 	e := &engine{waf: made, rules: known}
-	alive.Add(1)
 	runtime.AddCleanup(e, release, made)
 	return e, nil
 }
@@ -71,7 +68,7 @@ func load(rules source) (coraza.WAF, map[int]rule, error) {
 	known := make(map[int]rule)
 	config := experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(r types.RuleMetadata) {
 		if r.ID() != 0 { // a link of a chain, a marker
-			known[r.ID()] = ruleOf(r)
+			known[r.ID()] = ruleOf(r, rules)
 		}
 	})
 	made, err := coraza.NewWAF(config.WithRootFS(rules.FS()).WithDirectives(rules.SecLang()))
@@ -80,7 +77,6 @@ func load(rules source) (coraza.WAF, map[int]rule, error) {
 
 // release gives up an engine's part of the patterns that engines share.
 func release(made coraza.WAF) {
-	alive.Add(-1)
 	if closer, ok := made.(io.Closer); ok {
 		_ = closer.Close() // it only drops references
 	}
@@ -90,22 +86,33 @@ func release(made coraza.WAF) {
 func (e *engine) Begin(skipped []Skip) Inspection {
 	tx, _ := e.waf.NewTransactionWithID(nameless).(transaction) // as Compile has seen
 	for i := range skipped {
-		leaveOut(tx, &skipped[i])
+		e.leaveOut(tx, &skipped[i])
 	}
 	return &inspection{engine: e, tx: tx}
 }
 
 // leaveOut keeps rules from a target, or from running.
-func leaveOut(tx transaction, skip *Skip) {
+func (e *engine) leaveOut(tx transaction, skip *Skip) {
 	if skip.Target.Part == "" {
 		for _, rule := range skip.Rules {
 			tx.RemoveRuleByID(rule)
 		}
 		return
 	}
-	for _, v := range variablesOf(skip.Target) {
+	for _, v := range e.chosenBy(skip.Target) {
 		for _, rule := range skip.Rules {
-			tx.RemoveRuleTargetByID(rule, v.variable, v.key, nil)
+			tx.RemoveRuleTargetByID(rule, v.variable, v.key, v.keys)
 		}
 	}
+}
+
+// chosenBy returns the variables that a target is spread over, made once.
+func (e *engine) chosenBy(t Target) []chosen {
+	if made, ok := e.chosen.Load(t); ok {
+		all, _ := made.([]chosen)
+		return all
+	}
+	all := variablesOf(t)
+	e.chosen.Store(t, all)
+	return all
 }

@@ -3,8 +3,11 @@ package waf
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/sallyport/sallyport/proto/ruleset"
 )
 
 // rule is what findings say of a rule.
@@ -27,9 +30,9 @@ const (
 )
 
 // ruleOf keeps what findings say of a rule as it was loaded.
-func ruleOf(r types.RuleMetadata) rule {
+func ruleOf(r types.RuleMetadata, rules source) rule {
 	return rule{
-		message: messageOf(r), tags: r.Tags(), score: scoreOf(r),
+		message: messageOf(r), tags: r.Tags(), score: scoreOf(r, rules.Score(r.ID())),
 		whole: strings.Contains(r.Operator(), "detectSQLi") || strings.Contains(r.Operator(), "detectXSS"), // they capture a fingerprint
 	}
 }
@@ -38,7 +41,6 @@ func ruleOf(r types.RuleMetadata) rule {
 var (
 	quoted   = regexp.MustCompile(`msg:'((?:[^'\\]|\\.)*)'`)
 	expanded = regexp.MustCompile(` ?\(?%\{[^}]*\}\)?`)
-	points   = regexp.MustCompile(`setvar:'?tx\.(?:in|out)bound_anomaly_score_pl[1-4]=\+([0-9]{1,3})\b`)
 )
 
 func messageOf(r types.RuleMetadata) string {
@@ -52,10 +54,10 @@ func messageOf(r types.RuleMetadata) string {
 	return strings.ReplaceAll(expanded.ReplaceAllString(found[1], ""), `\'`, "'")
 }
 
-// scoreOf is what a rule adds: the points that it names itself, else those of its severity.
-func scoreOf(r types.RuleMetadata) int {
-	if named := points.FindStringSubmatch(r.Raw()); named != nil {
-		return number(named[1])
+// scoreOf is what a rule adds: what the policy says, else by its severity.
+func scoreOf(r types.RuleMetadata, own int) int {
+	if own > 0 {
+		return own
 	}
 	switch s := r.Severity(); {
 	case s == types.RuleSeverityUnset:
@@ -74,10 +76,14 @@ func scoreOf(r types.RuleMetadata) int {
 }
 
 // keepsBooks tells whether a rule of the Core Rule Set finds nothing, but prepares, adds up or reports.
-func keepsBooks(id int) bool {
-	switch id / 1000 {
-	case 900, 901, 905, 949, 959, 980:
-		return true
+func keepsBooks(id int) bool { return bookkeeping()[id] }
+
+var bookkeeping = sync.OnceValue(func() map[int]bool {
+	all := make(map[int]bool)
+	for _, rule := range ruleset.Known() {
+		if rule.Bookkeeping {
+			all[rule.ID] = true
+		}
 	}
-	return false
-}
+	return all
+})
