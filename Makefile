@@ -143,6 +143,8 @@ test-long: build provider ## Fuzz every parser for FUZZTIME, repeat all tests in
 	  done ); done
 	$(call say,"thousands of random histories of a simulated fleet")
 	SALLYPORT_LONG=1 $(GO) test -run TestNoHistory -timeout $(LONG_TIMEOUT) ./dataplane/internal/configsync ./controlplane/internal/edgeapi
+	$(call say,"engines of the WAF beside each other$(,) on the whole corpus")
+	SALLYPORT_LONG=1 $(GO) test -v -timeout $(LONG_TIMEOUT) ./dataplane/internal/waf/differential
 	$(call say,"unit tests five times in random order")
 	$(GO) test $(RACE) -count=5 -shuffle=on -timeout $(LONG_TIMEOUT) ./...
 	$(GO) -C sdk test $(RACE) -count=5 -shuffle=on -timeout $(LONG_TIMEOUT) ./...
