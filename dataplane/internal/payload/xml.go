@@ -72,7 +72,8 @@ func (p *xmlParser) parse() bool {
 		}
 	}
 	p.text = bytes.TrimPrefix(p.text, []byte("\xef\xbb\xbf"))
-	if p.at("<?xml") && !p.declaration() {
+	const begin = "<?xml"
+	if p.at(begin) && len(p.text) > len(begin) && isXMLSpace(p.text[len(begin)]) && !p.declaration() {
 		return false
 	}
 	for p.pos < len(p.text) {
