@@ -190,7 +190,8 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	if identity == nil {
 		return n, nil
 	}
-	return n, n.join(identity)
+	err = n.join(identity)
+	return n, err
 }
 
 // stateDir and usageDir are where state and usage lie, in the data directory.

@@ -119,7 +119,10 @@ func TestWhatIsNotCodedAsItSaysIsRefused(t *testing.T) {
 }
 
 // bomb is 10 MiB of nothing, packed once or twice.
-func bomb(t testing.TB, coding string) []byte { return coded(t, coding, make([]byte, 10<<20)) }
+func bomb(t testing.TB, coding string) []byte {
+	t.Helper()
+	return coded(t, coding, make([]byte, 10<<20))
+}
 
 func TestABombIsNeverInflatedBeyondItsBounds(t *testing.T) {
 	t.Parallel()

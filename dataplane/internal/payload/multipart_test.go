@@ -2,6 +2,7 @@ package payload_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime/multipart"
 	"path/filepath"
@@ -120,7 +121,7 @@ func checkMultipart(t testing.TB, content []byte, boundary string) {
 	reader := multipart.NewReader(bytes.NewReader(content), boundary)
 	for i := 0; ; i++ {
 		want, err := reader.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if i != len(parts) {
 				t.Fatalf("%q has %d parts, by the reference %d", content, len(parts), i)
 			}

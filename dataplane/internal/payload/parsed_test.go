@@ -133,7 +133,7 @@ func TestAPointerIsNeverAsLongAsADocument(t *testing.T) {
 	}
 }
 
-// TestKeysCantBeChosenToCostMore looks for duplicates among keys that an attacker would send: many, alike, escaped.
+// TestDuplicatesAreFoundAmongManyKeysThatLookAlike looks for duplicates among keys that an attacker would send: many, alike, escaped.
 func TestDuplicatesAreFoundAmongManyKeysThatLookAlike(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

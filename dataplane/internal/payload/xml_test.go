@@ -2,6 +2,7 @@ package payload_test
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -65,7 +66,7 @@ func checkXML(t testing.TB, content []byte) {
 	var elements, attributes, depth, deepest int
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil && strings.Contains(err.Error(), "invalid XML name") {

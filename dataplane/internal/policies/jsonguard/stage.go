@@ -80,11 +80,9 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 
 // without judges a request that has no body.
 func (s *stage) without(ex *pipeline.Exchange) error {
-	switch ex.Request.Method {
-	case "POST", "PUT", "PATCH":
-		if s.demanded {
-			return ex.Reject(problem.JSONRefused, "The request must have a body of JSON.", "require_json")
-		}
+	method := ex.Request.Method
+	if s.demanded && (method == "POST" || method == "PUT" || method == "PATCH") {
+		return ex.Reject(problem.JSONRefused, "The request must have a body of JSON.", "require_json")
 	}
 	return nil
 }
