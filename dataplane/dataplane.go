@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/inquiry"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
+	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
 	"github.com/sallyport/sallyport/dataplane/internal/proxy"
@@ -141,6 +142,7 @@ type node struct {
 	limits    limits
 	started   time.Time
 	troubles  inquiry.Troubles
+	bodies    *payload.Memory
 	accessLog *proxy.AccessLog
 	tracer    *tracing.Tracer // nil: nobody collects spans
 	draining  atomic.Bool
@@ -170,8 +172,13 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.upstreams = upstream.NewRegistry(upstream.Config{
 		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
 	})
+	room, err := cfg.bodyMemory()
+	if err != nil {
+		return n, err
+	}
+	n.bodies = payload.NewMemory(room)
 	n.env = snapshot.NewEnv(snapshot.Config{
-		Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
+		Memory: n.bodies, Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
 		Effort: n.effort, Samples: n.exclusions.samples, Exclusions: &n.exclusions.counters,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
@@ -190,7 +197,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	if identity == nil {
 		return n, nil
 	}
-	err := n.join(identity)
+	err = n.join(identity)
 	return n, err
 }
 

@@ -87,6 +87,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.upstreamSamples(one)
 	n.issuerSamples(one)
 	n.exclusionSamples(one)
+	n.bodySamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}

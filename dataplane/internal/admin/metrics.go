@@ -88,6 +88,9 @@ const (
 	Samples              = "sallyport_edge_waf_samples"
 	SamplesBytes         = "sallyport_edge_waf_samples_bytes"
 	SamplesDropped       = "sallyport_edge_waf_samples_dropped_total"
+	BodyMemory           = "sallyport_edge_body_memory_bytes"
+	BodyMemoryLimit      = "sallyport_edge_body_memory_limit_bytes"
+	BodyMemoryRefused    = "sallyport_edge_body_memory_refused_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -158,6 +161,9 @@ func Metrics() []Metric {
 		{Name: Samples, Help: "Inspected requests that are kept, sealed, to try exclusions on.", Gauge: true},
 		{Name: SamplesBytes, Help: "What they take in memory; at most 16 MiB.", Gauge: true},
 		{Name: SamplesDropped, Help: "Of those, dropped early for want of room, or never kept since one would have taken too much."},
+		{Name: BodyMemory, Help: "What bodies take that policies hold whole, and what was made of them.", Gauge: true},
+		{Name: BodyMemoryLimit, Help: "What they may take together (-body-memory).", Gauge: true},
+		{Name: BodyMemoryRefused, Help: "How often there was no room for one (node_busy)."},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}...)
 }

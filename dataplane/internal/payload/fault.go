@@ -15,6 +15,8 @@ var errNotDecoded = errors.New("the body isn't decoded: call Decoded first")
 var errNotWhole = errors.New("the body isn't there whole: read it first, and ask Within")
 
 // Fault is why a body can't be read as what it says it is, or could be read in two ways. Its texts hold no value of the request but for the names in Pointer.
+//
+//nolint:errname // a finding that is told, and travels as an error only out of a parser
 type Fault struct {
 	// Rule names what is broken: "json_syntax", "multipart_boundary".
 	Rule string

@@ -2,6 +2,7 @@ package payload
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -25,7 +26,8 @@ func ParseForm(content []byte, share *Share) ([]Field, error) {
 		return nil, ErrNoMemory
 	}
 	fields := make([]Field, 0, pairs)
-	var scratch []byte
+	var decoded strings.Builder // it never moves: nothing decoded is longer than it came
+	decoded.Grow(len(content))
 	for rest, more := content, true; more; {
 		var pair []byte
 		if pair, rest, more = bytes.Cut(rest, []byte("&")); len(pair) == 0 {
@@ -34,10 +36,10 @@ func ParseForm(content []byte, share *Share) ([]Field, error) {
 		name, value, _ := bytes.Cut(pair, []byte("="))
 		var field Field
 		var f *Fault
-		if field.Name, scratch, f = formText(name, scratch); f != nil {
+		if field.Name, f = formText(&decoded, name); f != nil {
 			return nil, f
 		}
-		if field.Value, scratch, f = formText(value, scratch); f != nil {
+		if field.Value, f = formText(&decoded, value); f != nil {
 			return nil, f
 		}
 		fields = append(fields, field)
@@ -45,32 +47,33 @@ func ParseForm(content []byte, share *Share) ([]Field, error) {
 	return fields, nil
 }
 
-// formText decodes a name or value.
-func formText(coded, scratch []byte) (string, []byte, *Fault) {
-	scratch = scratch[:0]
+// formText decodes a name or value behind those before.
+func formText(to *strings.Builder, coded []byte) (string, *Fault) {
+	begin := to.Len()
 	for i := 0; i < len(coded); i++ {
 		switch c := coded[i]; {
 		case c == '+':
-			scratch = append(scratch, ' ')
+			to.WriteByte(' ')
 		case c == '%':
 			high, low := hexDigit(coded, i+1), hexDigit(coded, i+2)
 			if high < 0 || low < 0 {
-				return "", scratch, fault("form_escape", "A percent sign in the form isn't followed by two hexadecimal digits.")
+				return "", fault("form_escape", "A percent sign in the form isn't followed by two hexadecimal digits.")
 			}
-			scratch = append(scratch, byte(high<<4|low))
+			to.WriteByte(byte(high<<4 | low))
 			i += 2
 		case c == ';':
-			return "", scratch, fault("form_separator", "The form has a semicolon that isn't escaped, which some parsers take for a separator.")
+			return "", fault("form_separator", "The form has a semicolon that isn't escaped, which some parsers take for a separator.")
 		case c <= ' ' || c == 0x7f:
-			return "", scratch, fault("form_control", "The form has a space or control character that isn't escaped.")
+			return "", fault("form_control", "The form has a space or control character that isn't escaped.")
 		default:
-			scratch = append(scratch, c)
+			to.WriteByte(c)
 		}
 	}
-	if !utf8.Valid(scratch) {
-		return "", scratch, fault("form_utf8", "The form isn't valid UTF-8.")
+	text := to.String()[begin:]
+	if !utf8.ValidString(text) {
+		return "", fault("form_utf8", "The form isn't valid UTF-8.")
 	}
-	return string(scratch), scratch, nil
+	return text, nil
 }
 
 // hexDigit returns the value of a digit; -1: there is none.

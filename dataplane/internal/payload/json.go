@@ -216,10 +216,9 @@ func (v Value) Pointer() string {
 		} else {
 			writeToken(&b, Value{v.doc, key}.cut(maxPointerToken))
 		}
-		if below == key && below == v.at && parent.kind == Object {
-			break
+		if at = below; at == v.at {
+			break // a key: what is below it is beside it
 		}
-		at = below
 	}
 	return b.String()
 }

@@ -50,8 +50,9 @@ var jsonSeeds = []string{
 	`{"__proto__":1}`, `{"constructor":{"prototype":{}}}`, strings.Repeat("[", 1001), `"` + strings.Repeat("a", 40) + `\"` + strings.Repeat("b", 9) + `"`, "NaN", "'a'", "/**/1", "[\v1]", "[1]\x00",
 }
 
-// TestWhatJSONIsTakenReadsAsTheStandardLibraryReadsIt is the property of the parser: what it takes has one reading, the reference's.
+// checkJSON is the property of the parser: what it takes has one reading, the reference's.
 func checkJSON(t testing.TB, text []byte) {
+	t.Helper()
 	doc, err := payload.ParseJSON(text, nil)
 	want, refused := reference(text)
 	if err != nil {
@@ -76,6 +77,7 @@ func checkJSON(t testing.TB, text []byte) {
 
 // checkStats counts anew, by the reference's tokens.
 func checkStats(t testing.TB, doc *payload.JSON, text []byte) {
+	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	type container struct {

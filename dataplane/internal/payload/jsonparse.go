@@ -77,9 +77,9 @@ func (p *jsonParser) where() string {
 	}
 	if last := len(p.nodes) - 1; p.nodes[last].kind == Key {
 		p.nodes[last].next = uint32(len(p.nodes))
-		return p.JSON.pointerBefore(uint32(last))
+		return p.pointerBefore(uint32(last))
 	}
-	return p.JSON.pointerBefore(p.stack[len(p.stack)-1].at)
+	return p.pointerBefore(p.stack[len(p.stack)-1].at)
 }
 
 // pointerBefore is Pointer of a document that isn't complete: what is pointed to is.

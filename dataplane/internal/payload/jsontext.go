@@ -173,7 +173,11 @@ func (p *jsonParser) number() bool {
 		integer = false
 	}
 	p.pos = i
-	return p.add(node{begin: uint32(begin), end: uint32(i), kind: Number}) && p.judgeNumber(text[begin:i], integer, whole, exponent)
+	if !p.add(node{begin: uint32(begin), end: uint32(i), kind: Number}) {
+		return false
+	}
+	p.judgeNumber(text[begin:i], integer, whole, exponent)
+	return true
 }
 
 func digits(text []byte) int {
@@ -185,18 +189,17 @@ func digits(text []byte) int {
 }
 
 // judgeNumber notes the first number of a form that parsers may read differently.
-func (p *jsonParser) judgeNumber(raw []byte, integer bool, whole, exponent int) bool {
+func (p *jsonParser) judgeNumber(raw []byte, integer bool, whole, exponent int) {
 	here := Place{uint32(len(p.nodes))}
 	if !integer && !p.stats.Fraction.IsSomewhere() {
 		p.stats.Fraction = here
 	}
 	if p.stats.Inexact.IsSomewhere() {
-		return true
+		return
 	}
 	if integer && !isSafe(raw, whole) || !integer && !isDouble(raw, exponent) {
 		p.stats.Inexact = here
 	}
-	return true
 }
 
 // maxSafe is the greatest integer up to which a double holds all.

@@ -156,7 +156,8 @@ func parsePart(raw []byte) (part Part, _ *Fault) {
 		return part, fault("multipart_header", "A part has no Content-Disposition.")
 	}
 	part.Content = raw
-	return part, part.checkText()
+	f := part.checkText()
+	return part, f
 }
 
 // partField reads one field. Its name comes back in lower case.

@@ -19,13 +19,13 @@ type once[T any] struct {
 }
 
 // get makes it unless it was made. Want of memory isn't kept: it passes.
-func (o *once[T]) get(b *Body, make func([]byte, *Share) (T, error)) (T, error) {
+func (o *once[T]) get(b *Body, parse func([]byte, *Share) (T, error)) (T, error) {
 	var none T
 	switch {
 	case !b.plain.done || b.plain.fault != nil:
 		return none, errNotDecoded
 	case !o.done:
-		value, err := make(b.plain.content, &b.share)
+		value, err := parse(b.plain.content, &b.share)
 		if f, broken := errors.AsType[*Fault](err); broken {
 			o.fault, o.done = f, true
 			break

@@ -52,7 +52,7 @@ func (b *Body) decode(codings string, most, ratio int64) error {
 	undone, f := parseCodings(codings)
 	if f != nil {
 		b.plain = plain{codings: codings, done: true, fault: f}
-		return nil
+		return nil //nolint:nilerr // it is kept: Decoded returns it
 	}
 	content := b.raw
 	if len(content) == 0 {
@@ -68,7 +68,7 @@ func (b *Body) decode(codings string, most, ratio int64) error {
 		}
 		if f, broken := errors.AsType[*Fault](err); broken {
 			b.plain = plain{codings: codings, done: true, fault: f}
-			return nil
+			return nil //nolint:nilerr // as above
 		}
 		switch {
 		case err == ErrTooLarge && bound < most: //nolint:errorlint,err113 // the very value

@@ -3,6 +3,8 @@ package payload
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -72,7 +74,8 @@ func (p *xmlParser) parse() bool {
 		}
 	}
 	p.text = bytes.TrimPrefix(p.text, []byte("\xef\xbb\xbf"))
-	if p.at("<?xml") && !p.declaration() {
+	const begin = "<?xml"
+	if p.at(begin) && len(p.text) > len(begin) && isXMLSpace(p.text[len(begin)]) && !p.declaration() {
 		return false
 	}
 	for p.pos < len(p.text) {
@@ -268,7 +271,7 @@ func isCharacterReference(name string) bool {
 			return false
 		}
 	}
-	return strings.HasPrefix(name, "#") && digits != "" && isXMLChar(r) && !(r >= 0xd800 && r < 0xe000)
+	return strings.HasPrefix(name, "#") && digits != "" && isXMLChar(r) && !utf16.IsSurrogate(r)
 }
 
 // name reads a name (XML 1.0, section 2.3), which has at most one colon, and that between two others (Namespaces in XML).
@@ -301,15 +304,19 @@ func (p *xmlParser) name() ([]byte, bool) {
 }
 
 func isNameStart(r rune) bool {
-	switch {
-	case r|0x20 >= 'a' && r|0x20 <= 'z', r == '_':
-		return true
-	case r < 0xc0:
-		return false
+	if r < utf8.RuneSelf {
+		return r|0x20 >= 'a' && r|0x20 <= 'z' || r == '_'
 	}
-	return r <= 0x2ff && r != 0xd7 && r != 0xf7 || r >= 0x370 && r <= 0x1fff && r != 0x37e || r == 0x200c || r == 0x200d ||
-		r >= 0x2070 && r <= 0x218f || r >= 0x2c00 && r <= 0x2fef || r >= 0x3001 && r <= 0xd7ff || r >= 0xf900 && r <= 0xfdcf ||
-		r >= 0xfdf0 && r <= 0xfffd || r >= 0x10000 && r <= 0xeffff
+	return unicode.Is(nameStart, r)
+}
+
+// nameStart are the characters beyond ASCII with which a name may begin (XML 1.0, section 2.3).
+var nameStart = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0xc0, 0xd6, 1}, {0xd8, 0xf6, 1}, {0xf8, 0x2ff, 1}, {0x370, 0x37d, 1}, {0x37f, 0x1fff, 1}, {0x200c, 0x200d, 1}, {0x2070, 0x218f, 1}, {0x2c00, 0x2fef, 1},
+		{0x3001, 0xd7ff, 1}, {0xf900, 0xfdcf, 1}, {0xfdf0, 0xfffd, 1},
+	},
+	R32: []unicode.Range32{{0x10000, 0xeffff, 1}},
 }
 
 func isNameFurther(r rune) bool {

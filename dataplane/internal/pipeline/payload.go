@@ -78,7 +78,11 @@ func (ex *Exchange) RejectBody(code problem.Code, err error) error {
 	f, broken := errors.AsType[*payload.Fault](err)
 	switch {
 	case broken:
-		return ex.Reject(code, f.Reason, f.Rule)
+		r := ex.Reject(code, f.Reason, f.Rule)
+		if f.Pointer != "" {
+			r.Violate(problem.Violation{Pointer: f.Pointer, Code: problem.ViolationInvalidFormat, Detail: f.Reason})
+		}
+		return r
 	case errors.Is(err, payload.ErrNoMemory):
 		return ex.noRoom()
 	}
