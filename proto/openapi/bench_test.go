@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func BenchmarkABody(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if breaches := content.Value(v, len(text), openapi.ToCaller); len(breaches) > 0 {
+				if breaches := openapi.Check(content, v, len(text), openapi.ToCaller); len(breaches) > 0 {
 					b.Fatal(breaches)
 				}
 			}
@@ -92,23 +93,27 @@ func large(operations int) string {
 // solid is a value whose members are made once.
 type solid struct {
 	*value
-	below []openapi.Value
+	below []*solid
 }
 
-func frozen(v *value) openapi.Value {
+func frozen(v *value) *solid {
 	s := &solid{value: v}
-	for i := range v.Len() {
-		_, below := v.At(i)
-		s.below = append(s.below, frozen(below.(*value)))
+	for _, below := range v.Each() {
+		s.below = append(s.below, frozen(below))
 	}
 	return s
 }
 
-func (s *solid) Len() int { return len(s.below) }
-
-func (s *solid) At(i int) (string, openapi.Value) {
-	if s.names == nil {
-		return "", s.below[i]
+func (s *solid) Each() iter.Seq2[string, *solid] {
+	return func(yield func(string, *solid) bool) {
+		for i, below := range s.below {
+			name := ""
+			if s.names != nil {
+				name = s.names[i]
+			}
+			if !yield(name, below) {
+				return
+			}
+		}
 	}
-	return s.names[i], s.below[i]
 }

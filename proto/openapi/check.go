@@ -48,7 +48,7 @@ const (
 )
 
 // run is the evaluation of one value.
-type run struct {
+type run[V Value[V]] struct {
 	direction Direction
 	steps     int
 	where     []token
@@ -64,8 +64,8 @@ type token struct {
 }
 
 // evaluate holds a value against a rule. Size is that of the value as it was written, in bytes.
-func evaluate(r *rule, value Value, size int, direction Direction) []Breach {
-	e := run{direction: direction, steps: leastSteps + stepsPerByte*size}
+func evaluate[V Value[V]](r *rule, value V, size int, direction Direction) []Breach {
+	e := run[V]{direction: direction, steps: leastSteps + stepsPerByte*size}
 	ok := e.check(r, value, nil)
 	if e.steps < 0 {
 		return append(e.breaches[:min(len(e.breaches), MaxBreaches-1)], Breach{Rule: RuleSteps, Message: "takes too many steps to be held against the description"})
@@ -77,16 +77,16 @@ func evaluate(r *rule, value Value, size int, direction Direction) []Breach {
 }
 
 // spend takes steps, and tells whether the evaluation goes on.
-func (e *run) spend(steps int) bool {
+func (e *run[V]) spend(steps int) bool {
 	e.steps -= steps
 	return e.steps >= 0
 }
 
 // full tells whether nothing more is to be found out: the place is known to be broken, and nobody wants to know more, or no more is told.
-func (e *run) full() bool { return e.silent > 0 || len(e.breaches) >= MaxBreaches || e.steps < 0 }
+func (e *run[V]) full() bool { return e.silent > 0 || len(e.breaches) >= MaxBreaches || e.steps < 0 }
 
 // breach notes that the value at hand breaks a rule. It returns false.
-func (e *run) breach(name, said string) bool {
+func (e *run[V]) breach(name, said string) bool {
 	if e.silent == 0 && len(e.breaches) < MaxBreaches {
 		where, described := pointers(e.where)
 		e.breaches = append(e.breaches, Breach{Where: where, Described: described, Rule: name, Message: said})
@@ -124,7 +124,7 @@ func shorten(where string) string {
 var escaper = strings.NewReplacer("~", "~0", "/", "~1")
 
 // check holds a value against a rule. Marks, if anybody wants them, are of the members or items that a rule in the same place has looked at.
-func (e *run) check(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) check(r *rule, value V, marks []bool) bool {
 	if !e.spend(1) {
 		return false
 	}
@@ -149,7 +149,7 @@ func (e *run) check(r *rule, value Value, marks []bool) bool {
 	return ok
 }
 
-func (e *run) keywords(r *rule, kind Kind, value Value, own []bool) bool {
+func (e *run[V]) keywords(r *rule, kind Kind, value V, own []bool) bool {
 	ok := e.oneOfEnum(r, value) && e.byKind(r, kind, value, own)
 	if !ok && e.full() {
 		return false
@@ -163,7 +163,7 @@ func (e *run) keywords(r *rule, kind Kind, value Value, own []bool) bool {
 	return e.others(r, kind, value, own) && ok
 }
 
-func (e *run) byKind(r *rule, kind Kind, value Value, marks []bool) bool {
+func (e *run[V]) byKind(r *rule, kind Kind, value V, marks []bool) bool {
 	switch kind {
 	case Number:
 		return e.number(r, value.Text())
@@ -192,11 +192,11 @@ func (r *rule) kindNames() string {
 	return strings.Join(names, " or ")
 }
 
-func (e *run) oneOfEnum(r *rule, value Value) bool {
+func (e *run[V]) oneOfEnum(r *rule, value V) bool {
 	if r.enum == nil {
 		return true
 	}
-	c := canonical{text: e.scratch[:0], steps: e.steps}
+	c := canonical[V]{text: e.scratch[:0], steps: e.steps}
 	c.write(value)
 	e.scratch, e.steps = c.text, c.steps
 	if e.steps < 0 {
@@ -208,7 +208,7 @@ func (e *run) oneOfEnum(r *rule, value Value) bool {
 	return true
 }
 
-func (e *run) number(r *rule, text string) bool {
+func (e *run[V]) number(r *rule, text string) bool {
 	if !r.bounded && !r.whole && r.format == nil {
 		return true
 	}
@@ -242,7 +242,7 @@ func (r *rule) tooLarge(d decimal) bool {
 }
 
 // text holds a text against a rule; what it takes grows with its length.
-func (e *run) text(r *rule, text string) bool {
+func (e *run[V]) text(r *rule, text string) bool {
 	if !e.spend(len(text) / 64) {
 		return false
 	}
@@ -266,11 +266,11 @@ func (e *run) text(r *rule, text string) bool {
 	return true
 }
 
-func (e *run) matches(p *pattern, text string) bool {
+func (e *run[V]) matches(p *pattern, text string) bool {
 	return e.spend(1+len(text)*p.instructions/256) && p.MatchString(text)
 }
 
-func (e *run) array(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) array(r *rule, value V, marks []bool) bool {
 	n := value.Len()
 	ok := true
 	if r.minItems != nil && n < *r.minItems {
@@ -285,7 +285,12 @@ func (e *run) array(r *rule, value Value, marks []bool) bool {
 	if r.unique && !e.uniqueItems(value) {
 		ok = false
 	}
-	for i := range n {
+	if r.items == nil && r.prefix == nil {
+		return e.contained(r, value, marks) && ok
+	}
+	i := -1
+	for _, item := range value.Each() {
+		i++
 		if !ok && e.full() {
 			return false
 		}
@@ -297,14 +302,14 @@ func (e *run) array(r *rule, value Value, marks []bool) bool {
 			continue
 		}
 		mark(marks, i)
-		if _, item := value.At(i); !e.below(applies, item, token{index: i, described: true}) {
+		if !e.below(applies, item, token{index: i, described: true}) {
 			ok = false
 		}
 	}
-	if r.contains != nil && (ok || !e.full()) && !e.contained(r, value, marks) {
-		ok = false
+	if !ok && e.full() {
+		return false
 	}
-	return ok
+	return e.contained(r, value, marks) && ok
 }
 
 func mark(marks []bool, i int) {
@@ -314,20 +319,24 @@ func mark(marks []bool, i int) {
 }
 
 // below holds a member or an item against its rule.
-func (e *run) below(r *rule, value Value, at token) bool {
+func (e *run[V]) below(r *rule, value V, at token) bool {
 	e.where = append(e.where, at)
 	ok := e.check(r, value, nil)
 	e.where = e.where[:len(e.where)-1]
 	return ok
 }
 
-func (e *run) contained(r *rule, value Value, marks []bool) bool {
-	found := 0
-	for i := range value.Len() {
+func (e *run[V]) contained(r *rule, value V, marks []bool) bool {
+	if r.contains == nil {
+		return true
+	}
+	i, found := -1, 0
+	for _, item := range value.Each() {
+		i++
 		if e.steps < 0 {
 			return false
 		}
-		if _, item := value.At(i); e.would(r.contains, item, nil) {
+		if e.would(r.contains, item, nil) {
 			found++
 			mark(marks, i)
 		}
@@ -339,12 +348,11 @@ func (e *run) contained(r *rule, value Value, marks []bool) bool {
 }
 
 // uniqueItems takes as many steps as there are values in it, at any depth.
-func (e *run) uniqueItems(value Value) bool {
+func (e *run[V]) uniqueItems(value V) bool {
 	seen := make(map[string]struct{})
-	c := canonical{steps: e.steps}
-	for i := range value.Len() {
+	c := canonical[V]{steps: e.steps}
+	for _, item := range value.Each() {
 		c.text = c.text[:0]
-		_, item := value.At(i)
 		c.write(item)
 		if c.steps -= 2 + len(c.text)/64; c.steps < 0 {
 			break
@@ -360,7 +368,7 @@ func (e *run) uniqueItems(value Value) bool {
 }
 
 // would tries a rule, and tells of nothing.
-func (e *run) would(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) would(r *rule, value V, marks []bool) bool {
 	e.silent++
 	ok := e.check(r, value, marks)
 	e.silent--
@@ -401,12 +409,12 @@ func mustNumber(text string) decimal {
 }
 
 // canonical writes values so that equal ones have equal texts (JSON Schema 2020-12 Core §4.2.2), each value in one step.
-type canonical struct {
+type canonical[V Value[V]] struct {
 	text  []byte
 	steps int
 }
 
-func (c *canonical) write(value Value) {
+func (c *canonical[V]) write(value V) {
 	if c.steps--; c.steps < 0 {
 		return
 	}
@@ -422,8 +430,7 @@ func (c *canonical) write(value Value) {
 		c.string('"', value.Text())
 	case Array:
 		c.text = append(c.text, '[')
-		for i := range value.Len() {
-			_, item := value.At(i)
+		for _, item := range value.Each() {
 			c.write(item)
 		}
 		c.text = append(c.text, ']')
@@ -433,7 +440,7 @@ func (c *canonical) write(value Value) {
 }
 
 // string writes a text behind its length, so that nothing in it is taken for what follows.
-func (c *canonical) string(sort byte, text string) {
+func (c *canonical[V]) string(sort byte, text string) {
 	c.steps -= len(text) / 64
 	c.text = append(c.text, sort)
 	c.text = strconv.AppendInt(c.text, int64(len(text)), 10)
@@ -441,23 +448,24 @@ func (c *canonical) string(sort byte, text string) {
 	c.text = append(c.text, text...)
 }
 
-func (c *canonical) object(value Value) {
-	type named struct {
-		name  string
-		value Value
-	}
+func (c *canonical[V]) object(value V) {
 	if c.steps -= value.Len(); c.steps < 0 {
 		return
 	}
-	members := make([]named, value.Len())
-	for i := range members {
-		members[i].name, members[i].value = value.At(i)
+	members := make([]named[V], 0, value.Len())
+	for name, member := range value.Each() {
+		members = append(members, named[V]{name, member})
 	}
-	slices.SortStableFunc(members, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	slices.SortStableFunc(members, func(a, b named[V]) int { return strings.Compare(a.name, b.name) })
 	c.text = append(c.text, '{')
 	for _, m := range members {
 		c.string('"', m.name)
 		c.write(m.value)
 	}
 	c.text = append(c.text, '}')
+}
+
+type named[V any] struct {
+	name  string
+	value V
 }

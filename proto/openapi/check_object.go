@@ -3,7 +3,7 @@ package openapi
 import "slices"
 
 // object holds an object against a rule. A name that is there twice is held against it each time.
-func (e *run) object(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) object(r *rule, value V, marks []bool) bool {
 	ok := e.size(r, value.Len())
 	if !ok && e.full() {
 		return false
@@ -17,7 +17,7 @@ func (e *run) object(r *rule, value Value, marks []bool) bool {
 	return e.present(r, value) && ok
 }
 
-func (e *run) size(r *rule, n int) bool {
+func (e *run[V]) size(r *rule, n int) bool {
 	ok := true
 	if r.minProperties != nil && n < *r.minProperties {
 		ok = e.breach("minProperties", "must have at least "+count(*r.minProperties, "member"))
@@ -28,17 +28,18 @@ func (e *run) size(r *rule, n int) bool {
 	return ok
 }
 
-func (e *run) members(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) members(r *rule, value V, marks []bool) bool {
 	if r.properties == nil && r.patterns == nil && r.additional == nil && r.names == nil {
 		return true
 	}
 	ok := true
-	for i := range value.Len() {
+	i := -1
+	for name, member := range value.Each() {
+		i++
 		if !ok && e.full() {
 			return false
 		}
-		name, member := value.At(i)
-		if r.names != nil && !e.would(r.names, &tree{kind: String, text: name}, nil) {
+		if r.names != nil && !e.named(r.names, name) {
 			e.where = append(e.where, token{name: name, index: -1})
 			ok = e.breach("propertyNames", "has a name that the description doesn't allow")
 			e.where = e.where[:len(e.where)-1]
@@ -50,8 +51,16 @@ func (e *run) members(r *rule, value Value, marks []bool) bool {
 	return ok
 }
 
+// named tries a rule on a name.
+func (e *run[V]) named(r *rule, name string) bool {
+	of := run[*tree]{direction: e.direction, steps: e.steps, silent: 1}
+	ok := of.check(r, &tree{kind: String, text: name}, nil)
+	e.steps = of.steps
+	return ok
+}
+
 // member holds one against the rules of its name, of the patterns that its name matches, or of all others.
-func (e *run) member(r *rule, name string, member Value, i int, marks []bool) bool {
+func (e *run[V]) member(r *rule, name string, member V, i int, marks []bool) bool {
 	ok, known := true, false
 	if own, has := r.properties[name]; has {
 		known = true
@@ -77,7 +86,7 @@ func (e *run) member(r *rule, name string, member Value, i int, marks []bool) bo
 }
 
 // unknown holds a member against a rule for those that aren't described.
-func (e *run) unknown(keyword string, r *rule, name string, member Value) bool {
+func (e *run[V]) unknown(keyword string, r *rule, name string, member V) bool {
 	at := token{name: name, index: -1}
 	if !r.never {
 		return e.below(r, member, at)
@@ -89,7 +98,7 @@ func (e *run) unknown(keyword string, r *rule, name string, member Value) bool {
 }
 
 // present looks for what must be there.
-func (e *run) present(r *rule, value Value) bool {
+func (e *run[V]) present(r *rule, value V) bool {
 	ok := true
 	for _, name := range r.required {
 		if !ok && e.full() {
@@ -115,7 +124,7 @@ func (e *run) present(r *rule, value Value) bool {
 	return ok
 }
 
-func (e *run) missing(name string) bool {
+func (e *run[V]) missing(name string) bool {
 	e.where = append(e.where, token{name: name, index: -1, described: true})
 	e.breach("required", "is required")
 	e.where = e.where[:len(e.where)-1]
@@ -124,7 +133,7 @@ func (e *run) missing(name string) bool {
 
 // asksFor tells whether a member that is required is so in this direction: those that only services set aren't in requests, and those that only callers give aren't in
 // answers (OpenAPI 3.0.3, Schema Object).
-func (e *run) asksFor(r *rule) bool {
+func (e *run[V]) asksFor(r *rule) bool {
 	for depth := 0; r != nil && depth < maxDepth; depth++ {
 		if r.readOnly && e.direction == ToService || r.writeOnly && e.direction == ToCaller {
 			return false
@@ -134,13 +143,13 @@ func (e *run) asksFor(r *rule) bool {
 	return true
 }
 
-func (e *run) has(value Value, name string) bool {
+func (e *run[V]) has(value V, name string) bool {
 	n := value.Len()
 	if !e.spend(n / 8) {
 		return false
 	}
-	for i := range n {
-		if there, _ := value.At(i); there == name {
+	for there := range value.Each() {
+		if there == name {
 			return true
 		}
 	}
@@ -148,7 +157,7 @@ func (e *run) has(value Value, name string) bool {
 }
 
 // applied holds a value against the rules that apply to it in the same place.
-func (e *run) applied(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) applied(r *rule, value V, marks []bool) bool {
 	ok := r.ref == nil || e.check(r.ref, value, marks)
 	for _, each := range r.allOf {
 		if !ok && e.full() {
@@ -177,7 +186,7 @@ func (e *run) applied(r *rule, value Value, marks []bool) bool {
 	return e.conditions(r, value, marks) && ok
 }
 
-func (e *run) conditions(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) conditions(r *rule, value V, marks []bool) bool {
 	ok := true
 	if r.when != nil {
 		next := r.else_
@@ -201,7 +210,7 @@ func (e *run) conditions(r *rule, value Value, marks []bool) bool {
 }
 
 // fitting counts the rules that hold, and marks what they looked at.
-func (e *run) fitting(rules []*rule, value Value, marks []bool) int {
+func (e *run[V]) fitting(rules []*rule, value V, marks []bool) int {
 	n := 0
 	for _, r := range rules {
 		if e.steps < 0 {
@@ -215,7 +224,7 @@ func (e *run) fitting(rules []*rule, value Value, marks []bool) int {
 }
 
 // trial tries a rule, and marks what it looked at only if it holds.
-func (e *run) trial(r *rule, value Value, marks []bool) bool {
+func (e *run[V]) trial(r *rule, value V, marks []bool) bool {
 	if marks == nil {
 		return e.would(r, value, nil)
 	}
@@ -231,7 +240,7 @@ func (e *run) trial(r *rule, value Value, marks []bool) bool {
 }
 
 // oneBranch says that none of some rules holds. Where only one can be meant by the value's kind, that one says why.
-func (e *run) oneBranch(keyword string, rules []*rule, value Value) bool {
+func (e *run[V]) oneBranch(keyword string, rules []*rule, value V) bool {
 	if e.full() {
 		return false
 	}
@@ -262,7 +271,7 @@ func (r *rule) accepts(kind Kind) bool {
 }
 
 // others holds what no rule in the same place has looked at against the rule for that.
-func (e *run) others(r *rule, kind Kind, value Value, marks []bool) bool {
+func (e *run[V]) others(r *rule, kind Kind, value V, marks []bool) bool {
 	other := r.otherProperties
 	if kind == Array {
 		other = r.otherItems
@@ -271,7 +280,9 @@ func (e *run) others(r *rule, kind Kind, value Value, marks []bool) bool {
 		return true
 	}
 	ok := true
-	for i := range value.Len() {
+	i := -1
+	for name, member := range value.Each() {
+		i++
 		if !ok && e.full() {
 			return false
 		}
@@ -279,7 +290,6 @@ func (e *run) others(r *rule, kind Kind, value Value, marks []bool) bool {
 			continue
 		}
 		marks[i] = true
-		name, member := value.At(i)
 		if kind == Object {
 			ok = e.unknown("unevaluatedProperties", other, name, member) && ok
 		} else {

@@ -84,8 +84,8 @@ func fits(wanted, essence string) bool {
 	return wanted == essence || wanted == "*/*" || all && strings.HasPrefix(essence, sort)
 }
 
-// Value holds a JSON body against the description. Size is that of its text.
-func (c *Content) Value(value Value, size int, direction Direction) []Breach {
+// Check holds a JSON body against its description. Size is that of its text.
+func Check[V Value[V]](c *Content, value V, size int, direction Direction) []Breach {
 	if c.schema == nil {
 		return nil
 	}

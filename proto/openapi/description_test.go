@@ -117,7 +117,7 @@ func TestEachPlaceOfABodyThatBreaksItsSchemaIsTold(t *testing.T) {
 		`{"name":"a","kind":"dog","friends":[{"name":"b","kind":"dog"},{"kind":"dog","name":"b"}]}`:                      {"/friends uniqueItems"},
 		`{"name":"a","kind":"dog","friends":[{"name":"b","kind":"dog"},{"kind":"d/o~g","name":"b"}],"labels":{"a/b":1}}`: {"/friends/1/kind enum", "/labels/a~1b type"},
 	} {
-		same(t, places(content.Value(readValue(t, text), len(text), openapi.ToService)), want)
+		same(t, places(openapi.Check(content, readValue(t, text), len(text), openapi.ToService)), want)
 	}
 }
 
@@ -129,7 +129,7 @@ func TestWhatOnlyServicesSetIsAskedOfAnswers(t *testing.T) {
 		t.Fatal(breaches)
 	}
 	const text = `{"name":"Rex","kind":"dog"}`
-	same(t, places(content.Value(readValue(t, text), len(text), openapi.ToCaller)), []string{"/id required"})
+	same(t, places(openapi.Check(content, readValue(t, text), len(text), openapi.ToCaller)), []string{"/id required"})
 }
 
 func TestNamesThatCallersMadeUpAreLeftOutOfWhatIsDescribed(t *testing.T) {
@@ -137,7 +137,7 @@ func TestNamesThatCallersMadeUpAreLeftOutOfWhatIsDescribed(t *testing.T) {
 	o, _ := operation(t, petshop(t), http.MethodPost, "/pets")
 	content, _ := o.Body("application/json", true)
 	const text = `{"name":"a","kind":"dog","labels":{"ssn 078-05-1120":7}}`
-	breaches := content.Value(readValue(t, text), len(text), openapi.ToService)
+	breaches := openapi.Check(content, readValue(t, text), len(text), openapi.ToService)
 	if len(breaches) != 1 || breaches[0].Described != "/labels/*" || breaches[0].Where != "/labels/ssn 078-05-1120" {
 		t.Errorf("got %+v", breaches)
 	}
@@ -216,7 +216,7 @@ func TestAnswersAreFoundByStatusRangeAndDefault(t *testing.T) {
 	same(t, places(breaches), []string{"header.X-Next required", "header.Content-Type content"})
 	content, breaches := list.Answer(http.StatusTeapot).Head("application/problem+json", true, none)
 	same(t, places(breaches), nil)
-	same(t, places(content.Value(readValue(t, `{}`), 2, openapi.ToCaller)), []string{"/title required"})
+	same(t, places(openapi.Check(content, readValue(t, `{}`), 2, openapi.ToCaller)), []string{"/title required"})
 	post, _ := operation(t, d, http.MethodPost, "/pets")
 	if post.Answer(http.StatusConflict) == nil || post.Answer(http.StatusBadGateway) != nil {
 		t.Error("answers aren't found by their range")
@@ -228,13 +228,13 @@ func TestAtMostSixteenPlacesAreTold(t *testing.T) {
 	o, _ := operation(t, petshop(t), http.MethodPost, "/pets")
 	content, _ := o.Body("application/json", true)
 	text := `{"name":"a","kind":"dog","labels":{"a":1` + strings.Repeat(`,"`+strings.Repeat("x", 400)+`":1`, 1) + `},"friends":[` + strings.Repeat("1,", 8) + `1]}`
-	if n := len(content.Value(readValue(t, text), len(text), openapi.ToService)); n == 0 || n > openapi.MaxBreaches {
+	if n := len(openapi.Check(content, readValue(t, text), len(text), openapi.ToService)); n == 0 || n > openapi.MaxBreaches {
 		t.Errorf("%d places are told", n)
 	}
 	many := "[" + strings.Repeat("1,", 100_000) + "1]"
 	list, _ := operation(t, petshop(t), http.MethodGet, "/pets")
 	answer, _ := list.Answer(http.StatusOK).Head("application/json", true, func(string) (string, bool) { return "/", true })
-	if n := len(answer.Value(readValue(t, many), len(many), openapi.ToCaller)); n != openapi.MaxBreaches {
+	if n := len(openapi.Check(answer, readValue(t, many), len(many), openapi.ToCaller)); n != openapi.MaxBreaches {
 		t.Errorf("%d places of a long list are told, want %d", n, openapi.MaxBreaches)
 	}
 }

@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"encoding/json"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -72,11 +73,22 @@ func (v *value) Len() int {
 	return len(v.names)
 }
 
-func (v *value) At(i int) (string, openapi.Value) {
-	if list, ok := v.any.([]any); ok {
-		return "", newValue(list[i])
+func (v *value) Each() iter.Seq2[string, *value] {
+	return func(yield func(string, *value) bool) {
+		if list, ok := v.any.([]any); ok {
+			for _, item := range list {
+				if !yield("", newValue(item)) {
+					return
+				}
+			}
+			return
+		}
+		for _, name := range v.names {
+			if !yield(name, newValue(v.any.(map[string]any)[name])) {
+				return
+			}
+		}
 	}
-	return v.names[i], newValue(v.any.(map[string]any)[v.names[i]])
 }
 
 func compile(t testing.TB, text string) *openapi.Description {

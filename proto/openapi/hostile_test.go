@@ -146,7 +146,7 @@ func TestABodyCantMakeItsEvaluationDear(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			content := described(t, tt.schema)
-			breaches := content.Value(readValue(t, tt.value), len(tt.value), openapi.ToService)
+			breaches := openapi.Check(content, readValue(t, tt.value), len(tt.value), openapi.ToService)
 			if !slices.ContainsFunc(breaches, func(b openapi.Breach) bool { return b.Rule == openapi.RuleSteps }) {
 				t.Errorf("it is evaluated to its end: %v", breaches)
 			}
@@ -166,7 +166,7 @@ func TestLargeValuesThatHoldToTheirSchemaAreEvaluatedToTheEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			same(t, places(described(t, tt.schema).Value(readValue(t, tt.value), len(tt.value), openapi.ToService)), nil)
+			same(t, places(openapi.Check(described(t, tt.schema), readValue(t, tt.value), len(tt.value), openapi.ToService)), nil)
 		})
 	}
 }
@@ -207,7 +207,7 @@ func FuzzCompile(f *testing.F) {
 			o.Head(&openapi.Head{Query: "a=1&b[c]=2", Header: func(string) (string, bool) { return "a,b=1;c", true }})
 			content, _ := o.Body("application/json", true)
 			if content != nil {
-				content.Value(&value{any: true}, 4, openapi.ToService)
+				openapi.Check(content, &value{any: true}, 4, openapi.ToService)
 				content.Parts([]openapi.Part{{Name: "a", Text: "1"}}, 10)
 			}
 			d.Match(o.Method, o.Path, nil)

@@ -216,7 +216,7 @@ func canonicalSet(values []any) map[string]struct{} {
 	set := make(map[string]struct{}, len(values))
 	for _, value := range values {
 		t := plain(value)
-		c := canonical{steps: maxDocumentSteps}
+		c := canonical[*tree]{steps: maxDocumentSteps}
 		c.write(&t)
 		set[string(c.text)] = struct{}{}
 	}

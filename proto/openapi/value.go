@@ -1,5 +1,7 @@
 package openapi
 
+import "iter"
+
 // Kind is what a JSON value is.
 type Kind uint8
 
@@ -13,8 +15,8 @@ const (
 	Object
 )
 
-// Value is a JSON value, as whoever parsed it keeps it. How deep values are nested is for that one to bound.
-type Value interface {
+// Value is a JSON value of type V, as whoever parsed it keeps it. How deep values are nested is for that one to bound.
+type Value[V any] interface {
 	// Kind is what it is.
 	Kind() Kind
 	// Truth of a boolean.
@@ -23,8 +25,8 @@ type Value interface {
 	Text() string
 	// Len is how many members or items it has.
 	Len() int
-	// At returns a member, or an item, whose name is "".
-	At(i int) (name string, value Value)
+	// Each yields the members in their order, or the items, whose name is "".
+	Each() iter.Seq2[string, V]
 }
 
 // tree is a Value made here: of parameters, of forms, of constants.
@@ -52,8 +54,13 @@ func (t *tree) Text() string { return t.text }
 // Len implements Value.
 func (t *tree) Len() int { return len(t.members) }
 
-// At implements Value.
-func (t *tree) At(i int) (string, Value) {
-	m := &t.members[i]
-	return m.name, &m.value
+// Each implements Value.
+func (t *tree) Each() iter.Seq2[string, *tree] {
+	return func(yield func(string, *tree) bool) {
+		for i := range t.members {
+			if m := &t.members[i]; !yield(m.name, &m.value) {
+				return
+			}
+		}
+	}
 }

@@ -76,9 +76,12 @@ func configurationCollection(t *resource.Type) collection {
 		Collection: t.Collection, One: camel(t.Singular), Many: camel(t.Collection),
 		Object:  string(t.New().ProtoReflect().Descriptor().Name()),
 		Article: article(words), Words: words, Plural: strings.ReplaceAll(t.Collection, "-", " "), Tag: "configuration",
-		Read: objects + ".read", Write: objects + ".write", Binding: binding, Delete: "Delete",
+		Read: objects + ".read", Write: objects + ".write", Binding: binding, Delete: "Delete", BodyLimit: bodyLimit(t), Brief: t.Brief,
 	}
 }
+
+// bodyLimit is what a body takes that holds an object of the type, each of its bytes escaped; 0: no more than others.
+func bodyLimit(t *resource.Type) int { return 4 * t.MaxBytes }
 
 // camel turns "address-lists" into "AddressLists".
 func camel(kebab string) string {
