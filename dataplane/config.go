@@ -47,6 +47,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Build of the binary, for people.
 	Build string
+	// BodyMemory bounds what the bodies of all requests take together, in bytes, that policies hold whole; 0: 256 MiB, or a quarter of GOMEMLIMIT if
+	// that is less.
+	BodyMemory int64
 	// DrainTimeout bounds how long requests under way are waited for at the end; default 20 s.
 	DrainTimeout time.Duration
 }
@@ -72,6 +75,9 @@ func (c *Config) check() error {
 	}
 	if c.Logger == nil {
 		missing = append(missing, errors.New("a Logger is needed"))
+	}
+	if _, err := c.bodyMemory(); err != nil {
+		missing = append(missing, err)
 	}
 	if c.DrainTimeout <= 0 {
 		c.DrainTimeout = defaultDrainTimeout

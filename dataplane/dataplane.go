@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/inquiry"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
+	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/policies"
 	"github.com/sallyport/sallyport/dataplane/internal/proxy"
@@ -138,6 +139,7 @@ type node struct {
 	limits    limits
 	started   time.Time
 	troubles  inquiry.Troubles
+	bodies    *payload.Memory
 	accessLog *proxy.AccessLog
 	tracer    *tracing.Tracer // nil: nobody collects spans
 	draining  atomic.Bool
@@ -164,8 +166,13 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.upstreams = upstream.NewRegistry(upstream.Config{
 		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
 	})
+	room, err := cfg.bodyMemory()
+	if err != nil {
+		return n, err
+	}
+	n.bodies = payload.NewMemory(room)
 	n.env = snapshot.NewEnv(snapshot.Config{
-		Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
+		Memory: n.bodies, Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
 	if cfg.AccessLog != nil {
@@ -183,8 +190,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	if identity == nil {
 		return n, nil
 	}
-	err := n.join(identity)
-	return n, err
+	return n, n.join(identity)
 }
 
 // stateDir and usageDir are where state and usage lie, in the data directory.

@@ -85,6 +85,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.tlsSamples(one)
 	n.upstreamSamples(one)
 	n.issuerSamples(one)
+	n.bodySamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}

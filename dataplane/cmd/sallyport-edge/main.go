@@ -83,6 +83,10 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	flags.StringVar(&cfg.DataDir, "data-dir", "", "`folder` that keeps the node's identity and state")
 	flags.BoolVar(&cfg.TakeOver, "take-over", false, "take over from the edge that runs in -data-dir, if one does: it hands over its listening sockets and ends, and no request is dropped")
 	flags.DurationVar(&cfg.DrainTimeout, "drain-timeout", 0, "how `long` requests under way are waited for at the end (default 20s)")
+	flags.Func("body-memory", "`bytes` that the bodies of all requests may take together which policies hold whole: a number, or one with KiB, MiB or GiB (default 256MiB, or a quarter of GOMEMLIMIT if that is less)", func(text string) (err error) {
+		cfg.BodyMemory, err = dataplane.ParseBytes(text)
+		return err //nolint:wrapcheck // flag names the flag
+	})
 	flags.StringVar(&cfg.Snapshot, "snapshot", "", "snapshot `file` to start from, as sallyport-control export writes it; opened with SALLYPORT_SNAPSHOT_KEY")
 	flags.StringVar(&cfg.Name, "name", hostname, "`name` of the node, for people")
 	flags.StringVar(&cfg.Tracing.Endpoint, "otlp-endpoint", os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), "`URL` of the OpenTelemetry collector that takes spans of requests, http://host:4318 for instance; none: no spans")

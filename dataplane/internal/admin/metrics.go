@@ -83,6 +83,9 @@ const (
 	TokensRemembered     = "sallyport_edge_tokens_remembered"
 	TokensBytes          = "sallyport_edge_tokens_remembered_bytes"
 	TokenLookups         = "sallyport_edge_token_lookups_total"
+	BodyMemory           = "sallyport_edge_body_memory_bytes"
+	BodyMemoryLimit      = "sallyport_edge_body_memory_limit_bytes"
+	BodyMemoryRefused    = "sallyport_edge_body_memory_refused_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -148,6 +151,9 @@ func Metrics() []Metric {
 		{Name: TokensRemembered, Help: "Tokens whose signature needn't be checked again.", Gauge: true},
 		{Name: TokensBytes, Help: "What they take in memory.", Gauge: true},
 		{Name: TokenLookups, Help: "Tokens looked for among them (hit, miss), and those that made room (evicted), were signed by a key that is gone (dropped), or are too large (oversized).", Labels: []string{"event"}},
+		{Name: BodyMemory, Help: "What bodies take that policies hold whole, and what was made of them.", Gauge: true},
+		{Name: BodyMemoryLimit, Help: "What they may take together (-body-memory).", Gauge: true},
+		{Name: BodyMemoryRefused, Help: "How often there was no room for one (node_busy)."},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}
 }

@@ -135,7 +135,9 @@ func (s *Stages) request(ex *Exchange, end int) {
 			continue
 		}
 		if st.shadow {
-			s.requestInShadow(ex, st)
+			if s.requestInShadow(ex, st); ex.Rejection != nil {
+				return
+			}
 			continue
 		}
 		if err := st.stage.Request(ex); err != nil {
@@ -252,6 +254,11 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 	if r == nil {
 		s.log(ex, st, err)
 		r = ex.Reject(problem.PolicyFailed, "", "policy failed")
+	}
+	if r.outright {
+		ex.Refuse(r)
+		s.CutOff(ex)
+		return
 	}
 	s.runner.Metrics.refused(ex, st.counters, r.Code)
 	if ex.Trace != nil {

@@ -8,9 +8,11 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/apikey"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/basic"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cel"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/content"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/cors"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/headers"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/identitytoken"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/jsonguard"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/jwt"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/requestlimits"
@@ -26,9 +28,11 @@ func All() []pipeline.Binding {
 		apikey.Binding,
 		basic.Binding,
 		cel.Binding,
+		content.Binding,
 		cors.Binding,
 		headers.Binding,
 		identitytoken.Binding,
+		jsonguard.Binding,
 		jwt.Binding,
 		ratelimit.Binding,
 		requestlimits.Binding,

@@ -14,9 +14,11 @@ import (
 	"github.com/sallyport/sallyport/proto/policy/apikey"
 	"github.com/sallyport/sallyport/proto/policy/basic"
 	"github.com/sallyport/sallyport/proto/policy/cel"
+	"github.com/sallyport/sallyport/proto/policy/content"
 	"github.com/sallyport/sallyport/proto/policy/cors"
 	"github.com/sallyport/sallyport/proto/policy/headers"
 	"github.com/sallyport/sallyport/proto/policy/identitytoken"
+	"github.com/sallyport/sallyport/proto/policy/jsonguard"
 	"github.com/sallyport/sallyport/proto/policy/jwt"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 	"github.com/sallyport/sallyport/proto/policy/requestlimits"
@@ -31,9 +33,11 @@ var all = []policy.Kind{
 	apikey.Kind,
 	basic.Kind,
 	cel.Kind,
+	content.Kind,
 	cors.Kind,
 	headers.Kind,
 	identitytoken.Kind,
+	jsonguard.Kind,
 	jwt.Kind,
 	ratelimit.Kind,
 	requestlimits.Kind,

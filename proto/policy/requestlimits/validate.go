@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	"github.com/sallyport/sallyport/proto/mediatype"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource/form"
 )
@@ -26,9 +27,9 @@ func bounds(c *policyv1.RequestLimits) bool {
 
 func checkTypes(texts []string) []problem.Violation {
 	var violations []problem.Violation
-	first := map[MediaType]int{}
+	first := map[mediatype.Pattern]int{}
 	for i, text := range texts {
-		media, err := ParseMediaType(text)
+		media, err := mediatype.ParsePattern(text)
 		if err != nil {
 			violations = append(violations, problem.Violation{
 				Pointer: problem.Pointer("content_types", i), Code: problem.ViolationInvalidFormat, Given: form.Given(text), Detail: err.Error(),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	"github.com/sallyport/sallyport/proto/mediatype"
 	contract "github.com/sallyport/sallyport/proto/policy/requestlimits"
 	"github.com/sallyport/sallyport/proto/problem"
 )
@@ -28,7 +29,7 @@ type stage struct {
 
 	body, headerBytes, headers, target, query, parameters int64
 
-	types     []contract.MediaType
+	types     []mediatype.Pattern
 	demanded  bool   // a Content-Type
 	typesText string // for the caller
 
@@ -48,7 +49,7 @@ func compile(env pipeline.Env, config *policyv1.RequestLimits) (pipeline.Stage, 
 		typesText:   "A body must have one Content-Type, which is a media type.",
 	}
 	for i, text := range config.GetContentTypes() {
-		media, err := contract.ParseMediaType(text)
+		media, err := mediatype.ParsePattern(text)
 		if err != nil {
 			return nil, fmt.Errorf("content_types[%d]: %w", i, err)
 		}
@@ -157,23 +158,11 @@ func (s *stage) checkType(ex *pipeline.Exchange) error {
 	}
 	media, _, _ := strings.Cut(text, ";")
 	major, minor, _ := strings.Cut(strings.TrimRight(media, " \t"), "/")
-	if !contract.IsToken(major) || !contract.IsToken(minor) {
+	if !mediatype.IsToken(major) || !mediatype.IsToken(minor) {
 		return ex.Reject(problem.UnsupportedMediaType, s.typesText, "the Content-Type isn't a media type")
 	}
-	if len(s.types) > 0 && !slices.ContainsFunc(s.types, func(m contract.MediaType) bool { return fits(m, major, minor) }) {
+	if len(s.types) > 0 && !slices.ContainsFunc(s.types, func(m mediatype.Pattern) bool { return m.Fits(major, minor) }) {
 		return ex.Reject(problem.UnsupportedMediaType, s.typesText, "the Content-Type isn't among content_types")
 	}
 	return nil
-}
-
-// fits tells whether a media type is one of those that an entry stands for. Neither says anything by its case.
-func fits(m contract.MediaType, major, minor string) bool {
-	if m.Type != "" && !pipeline.EqualFold(m.Type, major) {
-		return false
-	}
-	if m.Subtype != "" {
-		return pipeline.EqualFold(m.Subtype, minor)
-	}
-	before := len(minor) - len(m.Suffix)
-	return m.Suffix == "" || before > 0 && pipeline.EqualFold(minor[before:], m.Suffix)
 }

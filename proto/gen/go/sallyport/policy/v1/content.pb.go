@@ -24,14 +24,14 @@ const (
 )
 
 // Content holds a body against what its Content-Type says it is: JSON, forms, multipart, XML, images and other formats that begin with a mark. Two Content-Types, or one that
-// isn't a media type, are refused; so are XML with a document type or entities, and a multipart body that parsers would read differently.
+// isn't a media type, are refused; so are XML with a document type or entities, processing instructions, inclusions or an encoding other than UTF-8, and forms and multipart bodies that parsers would read differently. Policies on all levels of a route apply.
 type Content struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Bytes of a body that are looked at, after its content coding is undone; larger ones are refused.
 	MaxBytes *uint64 `protobuf:"varint,1,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
 	// Media types that a body may have: exact, "image/*" or "*/*+json"; none: any that is known here.
 	Types []string `protobuf:"bytes,2,rep,name=types,proto3" json:"types,omitempty"`
-	// A body whose type isn't known here passes as it is; else it is refused.
+	// A body whose type isn't known here, or that says nothing (application/octet-stream), passes as it is; else it is refused. So do parts of multipart bodies.
 	AllowUnknown bool `protobuf:"varint,3,opt,name=allow_unknown,json=allowUnknown,proto3" json:"allow_unknown,omitempty"`
 	// A body without a Content-Type passes as it is; else it is refused.
 	AllowUntyped bool `protobuf:"varint,4,opt,name=allow_untyped,json=allowUntyped,proto3" json:"allow_untyped,omitempty"`

@@ -82,7 +82,7 @@ func (JsonNumbers) EnumDescriptor() ([]byte, []int) {
 
 // JsonGuard lets through only JSON that has one reading, within bounds. What isn't JSON (application/json, or any type that ends in +json) isn't looked at, unless asked.
 //
-// Invalid UTF-8, a byte order mark, what stands behind the value, and anything else that RFC 8259 doesn't allow is always refused. Policies on all levels of a route apply: the strictest bound holds.
+// Invalid UTF-8, half a surrogate pair, a byte order mark, what stands behind the value, and anything else that RFC 8259 doesn't allow is always refused. Policies on all levels of a route apply: the strictest bound holds.
 type JsonGuard struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Bytes that a body may have, after its content coding is undone.
@@ -222,17 +222,17 @@ var File_sallyport_policy_v1_json_guard_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_json_guard_proto_rawDesc = "" +
 	"\n" +
-	"$sallyport/policy/v1/json_guard.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\x8d\x06\n" +
+	"$sallyport/policy/v1/json_guard.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xa3\x06\n" +
 	"\tJsonGuard\x12B\n" +
 	"\tmax_bytes\x18\x01 \x01(\x04B \xbaH\t2\a\x18\x80\x80\x80\b(\x01\xaa\xbb\x18\x10\x1a\x05bytes\"\a1048576H\x00R\bmaxBytes\x88\x01\x01\x124\n" +
-	"\tmax_depth\x18\x02 \x01(\rB\x12\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\x04\"\x0232H\x01R\bmaxDepth\x88\x01\x01\x121\n" +
-	"\bmax_keys\x18\x03 \x01(\rB\x11\xbaH\x04*\x02(\x01\xaa\xbb\x18\x06\"\x041000H\x02R\amaxKeys\x88\x01\x01\x12@\n" +
-	"\rmax_key_bytes\x18\x04 \x01(\rB\x17\xbaH\x04*\x02(\x01\xaa\xbb\x18\f\x1a\x05bytes\"\x03256H\x03R\vmaxKeyBytes\x88\x01\x01\x128\n" +
-	"\vmax_entries\x18\x05 \x01(\rB\x12\xbaH\x04*\x02(\x01\xaa\xbb\x18\a\"\x0510000H\x04R\n" +
-	"maxEntries\x88\x01\x01\x12D\n" +
-	"\x0emax_text_bytes\x18\x06 \x01(\rB\x19\xbaH\x04*\x02(\x01\xaa\xbb\x18\x0e\x1a\x05bytes\"\x0565536H\x05R\fmaxTextBytes\x88\x01\x01\x127\n" +
+	"\tmax_depth\x18\x02 \x01(\rB\x12\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\x04\"\x0232H\x01R\bmaxDepth\x88\x01\x01\x125\n" +
+	"\bmax_keys\x18\x03 \x01(\rB\x15\xbaH\b*\x06\x18\xc0\x84=(\x01\xaa\xbb\x18\x06\"\x041000H\x02R\amaxKeys\x88\x01\x01\x12E\n" +
+	"\rmax_key_bytes\x18\x04 \x01(\rB\x1c\xbaH\t*\a\x18\x80\x80\x80\b(\x01\xaa\xbb\x18\f\x1a\x05bytes\"\x03256H\x03R\vmaxKeyBytes\x88\x01\x01\x12<\n" +
+	"\vmax_entries\x18\x05 \x01(\rB\x16\xbaH\b*\x06\x18\xc0\x84=(\x01\xaa\xbb\x18\a\"\x0510000H\x04R\n" +
+	"maxEntries\x88\x01\x01\x12I\n" +
+	"\x0emax_text_bytes\x18\x06 \x01(\rB\x1e\xbaH\t*\a\x18\x80\x80\x80\b(\x01\xaa\xbb\x18\x0e\x1a\x05bytes\"\x0565536H\x05R\fmaxTextBytes\x88\x01\x01\x12;\n" +
 	"\n" +
-	"max_values\x18\a \x01(\rB\x13\xbaH\x04*\x02(\x01\xaa\xbb\x18\b\"\x06100000H\x06R\tmaxValues\x88\x01\x01\x120\n" +
+	"max_values\x18\a \x01(\rB\x17\xbaH\b*\x06\x18\xc0\x84=(\x01\xaa\xbb\x18\b\"\x06100000H\x06R\tmaxValues\x88\x01\x01\x120\n" +
 	"\x14allow_duplicate_keys\x18\b \x01(\bR\x12allowDuplicateKeys\x120\n" +
 	"\x14allow_prototype_keys\x18\t \x01(\bR\x12allowPrototypeKeys\x12X\n" +
 	"\anumbers\x18\n" +

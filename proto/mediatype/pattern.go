@@ -1,12 +1,12 @@
-package requestlimits
+package mediatype
 
 import (
 	"errors"
 	"strings"
 )
 
-// MediaType is one or several of them, in lower case.
-type MediaType struct {
+// Pattern stands for one media type or several of them, in lower case.
+type Pattern struct {
 	// Type before the slash; "": any.
 	Type string
 	// Subtype behind the slash; "": any that ends in Suffix.
@@ -15,27 +15,27 @@ type MediaType struct {
 	Suffix string
 }
 
-var errMediaType = errors.New(`must be a media type without parameters: "application/json", "image/*", "application/*+json" or "*/*+json"`)
+var errPattern = errors.New(`must be a media type without parameters: "application/json", "image/*", "application/*+json" or "*/*+json"`)
 
-// ParseMediaType reads an entry of content_types.
-func ParseMediaType(text string) (MediaType, error) {
+// ParsePattern reads "application/json", "image/*", "application/*+json" or "*/*+json".
+func ParsePattern(text string) (Pattern, error) {
 	major, minor, found := strings.Cut(strings.ToLower(text), "/")
-	m := MediaType{Type: major, Subtype: minor}
+	m := Pattern{Type: major, Subtype: minor}
 	if major == "*" {
 		m.Type = ""
 	}
 	if suffix, wild := strings.CutPrefix(minor, "*"); wild {
 		m.Subtype, m.Suffix = "", suffix
 		if suffix != "" && (suffix[0] != '+' || !IsToken(suffix[1:])) {
-			return MediaType{}, errMediaType
+			return Pattern{}, errPattern
 		}
 	}
 	switch {
 	case !found, m.Type != "" && !IsToken(m.Type), m.Subtype != "" && !IsToken(m.Subtype),
 		minor == "",
 		m.Type == "" && m.Subtype != "", // "*/json" is nobody's
-		m == MediaType{}:                // any type is what no list says
-		return MediaType{}, errMediaType
+		m == Pattern{}:                  // any type is what no list says
+		return Pattern{}, errPattern
 	}
 	return m, nil
 }
@@ -51,4 +51,16 @@ func IsToken(text string) bool {
 		}
 	}
 	return text != ""
+}
+
+// Fits tells whether a media type is one of those that the pattern stands for. Neither says anything by its case.
+func (p Pattern) Fits(major, minor string) bool {
+	if p.Type != "" && !strings.EqualFold(p.Type, major) {
+		return false
+	}
+	if p.Subtype != "" {
+		return strings.EqualFold(p.Subtype, minor)
+	}
+	before := len(minor) - len(p.Suffix)
+	return p.Suffix == "" || before > 0 && strings.EqualFold(minor[before:], p.Suffix)
 }
