@@ -2,7 +2,6 @@ package openapi_test
 
 import (
 	"fmt"
-	"iter"
 	"strings"
 	"testing"
 
@@ -98,22 +97,19 @@ type solid struct {
 
 func frozen(v *value) *solid {
 	s := &solid{value: v}
-	for _, below := range v.Each() {
+	for _, below, next, ok := v.Next(0); ok; _, below, next, ok = v.Next(next) {
 		s.below = append(s.below, frozen(below))
 	}
 	return s
 }
 
-func (s *solid) Each() iter.Seq2[string, *solid] {
-	return func(yield func(string, *solid) bool) {
-		for i, below := range s.below {
-			name := ""
-			if s.names != nil {
-				name = s.names[i]
-			}
-			if !yield(name, below) {
-				return
-			}
-		}
+func (s *solid) Next(after int) (string, *solid, int, bool) {
+	if after >= len(s.below) {
+		return "", nil, 0, false
 	}
+	name := ""
+	if s.names != nil {
+		name = s.names[after]
+	}
+	return name, s.below[after], after + 1, true
 }

@@ -135,13 +135,14 @@ func (e *run[V]) check(r *rule, value V, marks []bool) bool {
 	if r.kinds&(1<<kind) == 0 {
 		return e.breach("type", "must be "+r.kindNames())
 	}
-	if r.otherProperties == nil && r.otherItems == nil || value.Len() == 0 {
+	if r.otherProperties == nil && r.otherItems == nil || kind != Array && kind != Object {
 		return e.keywords(r, kind, value, marks)
 	}
-	if !e.spend(value.Len() / 8) {
+	n := value.Len()
+	if !e.spend(n / 8) {
 		return false
 	}
-	own := make([]bool, value.Len()) // "unevaluated" is what this schema didn't look at, whatever those around it did
+	own := make([]bool, n) // "unevaluated" is what this schema didn't look at, whatever those around it did
 	ok := e.keywords(r, kind, value, own)
 	for i := range marks {
 		marks[i] = marks[i] || own[i]
@@ -271,14 +272,7 @@ func (e *run[V]) matches(p *pattern, text string) bool {
 }
 
 func (e *run[V]) array(r *rule, value V, marks []bool) bool {
-	n := value.Len()
-	ok := true
-	if r.minItems != nil && n < *r.minItems {
-		ok = e.breach("minItems", "must have at least "+count(*r.minItems, "entry"))
-	}
-	if r.maxItems != nil && n > *r.maxItems {
-		ok = e.breach("maxItems", "must have at most "+count(*r.maxItems, "entry"))
-	}
+	ok := e.items(r, value)
 	if !ok && e.full() {
 		return false
 	}
@@ -289,7 +283,7 @@ func (e *run[V]) array(r *rule, value V, marks []bool) bool {
 		return e.contained(r, value, marks) && ok
 	}
 	i := -1
-	for _, item := range value.Each() {
+	for _, item, next, more := value.Next(0); more; _, item, next, more = value.Next(next) {
 		i++
 		if !ok && e.full() {
 			return false
@@ -312,6 +306,22 @@ func (e *run[V]) array(r *rule, value V, marks []bool) bool {
 	return e.contained(r, value, marks) && ok
 }
 
+// items counts them, where anybody bounds them.
+func (e *run[V]) items(r *rule, value V) bool {
+	if r.minItems == nil && r.maxItems == nil {
+		return true
+	}
+	n := value.Len()
+	ok := e.spend(n / 64)
+	if r.minItems != nil && n < *r.minItems {
+		ok = e.breach("minItems", "must have at least "+count(*r.minItems, "entry"))
+	}
+	if r.maxItems != nil && n > *r.maxItems {
+		ok = e.breach("maxItems", "must have at most "+count(*r.maxItems, "entry"))
+	}
+	return ok
+}
+
 func mark(marks []bool, i int) {
 	if marks != nil {
 		marks[i] = true
@@ -331,7 +341,7 @@ func (e *run[V]) contained(r *rule, value V, marks []bool) bool {
 		return true
 	}
 	i, found := -1, 0
-	for _, item := range value.Each() {
+	for _, item, next, more := value.Next(0); more; _, item, next, more = value.Next(next) {
 		i++
 		if e.steps < 0 {
 			return false
@@ -351,7 +361,7 @@ func (e *run[V]) contained(r *rule, value V, marks []bool) bool {
 func (e *run[V]) uniqueItems(value V) bool {
 	seen := make(map[string]struct{})
 	c := canonical[V]{steps: e.steps}
-	for _, item := range value.Each() {
+	for _, item, next, more := value.Next(0); more; _, item, next, more = value.Next(next) {
 		c.text = c.text[:0]
 		c.write(item)
 		if c.steps -= 2 + len(c.text)/64; c.steps < 0 {
@@ -430,7 +440,7 @@ func (c *canonical[V]) write(value V) {
 		c.string('"', value.Text())
 	case Array:
 		c.text = append(c.text, '[')
-		for _, item := range value.Each() {
+		for _, item, next, more := value.Next(0); more; _, item, next, more = value.Next(next) {
 			c.write(item)
 		}
 		c.text = append(c.text, ']')
@@ -453,7 +463,7 @@ func (c *canonical[V]) object(value V) {
 		return
 	}
 	members := make([]named[V], 0, value.Len())
-	for name, member := range value.Each() {
+	for name, member, next, more := value.Next(0); more; name, member, next, more = value.Next(next) {
 		members = append(members, named[V]{name, member})
 	}
 	slices.SortStableFunc(members, func(a, b named[V]) int { return strings.Compare(a.name, b.name) })

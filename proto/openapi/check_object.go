@@ -4,21 +4,24 @@ import "slices"
 
 // object holds an object against a rule. A name that is there twice is held against it each time.
 func (e *run[V]) object(r *rule, value V, marks []bool) bool {
-	ok := e.size(r, value.Len())
+	ok := e.size(r, value)
 	if !ok && e.full() {
 		return false
 	}
-	if !e.members(r, value, marks) {
-		ok = false
-		if e.full() {
-			return false
-		}
+	seen, fit := e.members(r, value, marks)
+	if ok = ok && fit; !ok && e.full() {
+		return false
 	}
-	return e.present(r, value) && ok
+	return e.present(r, value, seen) && ok
 }
 
-func (e *run[V]) size(r *rule, n int) bool {
-	ok := true
+// size counts the members, where anybody bounds them.
+func (e *run[V]) size(r *rule, value V) bool {
+	if r.minProperties == nil && r.maxProperties == nil {
+		return true
+	}
+	n := value.Len()
+	ok := e.spend(n / 64)
 	if r.minProperties != nil && n < *r.minProperties {
 		ok = e.breach("minProperties", "must have at least "+count(*r.minProperties, "member"))
 	}
@@ -28,16 +31,20 @@ func (e *run[V]) size(r *rule, n int) bool {
 	return ok
 }
 
-func (e *run[V]) members(r *rule, value V, marks []bool) bool {
-	if r.properties == nil && r.patterns == nil && r.additional == nil && r.names == nil {
-		return true
+// members holds each against its rules, and notes which of those that must be there are.
+func (e *run[V]) members(r *rule, value V, marks []bool) (seen uint64, ok bool) {
+	if r.properties == nil && r.patterns == nil && r.additional == nil && r.names == nil && len(r.required) == 0 {
+		return 0, true
 	}
-	ok := true
+	ok = true
 	i := -1
-	for name, member := range value.Each() {
+	for name, member, next, more := value.Next(0); more; name, member, next, more = value.Next(next) {
 		i++
-		if !ok && e.full() {
-			return false
+		if !ok && e.full() || !e.spend(1) {
+			return seen, false
+		}
+		if at, must := r.places[name]; must {
+			seen |= 1 << at
 		}
 		if r.names != nil && !e.named(r.names, name) {
 			e.where = append(e.where, token{name: name, index: -1})
@@ -48,7 +55,7 @@ func (e *run[V]) members(r *rule, value V, marks []bool) bool {
 			ok = false
 		}
 	}
-	return ok
+	return seen, ok
 }
 
 // named tries a rule on a name.
@@ -98,15 +105,18 @@ func (e *run[V]) unknown(keyword string, r *rule, name string, member V) bool {
 }
 
 // present looks for what must be there.
-func (e *run[V]) present(r *rule, value V) bool {
+func (e *run[V]) present(r *rule, value V, seen uint64) bool {
 	ok := true
-	for _, name := range r.required {
+	for at, name := range r.required {
 		if !ok && e.full() {
 			return false
 		}
-		if !e.has(value, name) && e.asksFor(r.properties[name]) {
+		if there := at < maxPlaces && seen&(1<<at) != 0 || at >= maxPlaces && e.has(value, name); !there && e.asksFor(r.properties[name]) {
 			ok = e.missing(name)
 		}
+	}
+	if r.dependentRequired == nil {
+		return ok
 	}
 	for _, name := range sorted(r.dependentRequired) {
 		if !e.has(value, name) {
@@ -144,13 +154,13 @@ func (e *run[V]) asksFor(r *rule) bool {
 }
 
 func (e *run[V]) has(value V, name string) bool {
-	n := value.Len()
-	if !e.spend(n / 8) {
-		return false
-	}
-	for there := range value.Each() {
+	i := 0
+	for there, _, next, more := value.Next(0); more; there, _, next, more = value.Next(next) {
 		if there == name {
 			return true
+		}
+		if i++; i%8 == 0 && !e.spend(1) {
+			return false
 		}
 	}
 	return false
@@ -281,7 +291,7 @@ func (e *run[V]) others(r *rule, kind Kind, value V, marks []bool) bool {
 	}
 	ok := true
 	i := -1
-	for name, member := range value.Each() {
+	for name, member, next, more := value.Next(0); more; name, member, next, more = value.Next(next) {
 		i++
 		if !ok && e.full() {
 			return false

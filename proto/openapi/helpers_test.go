@@ -2,7 +2,6 @@ package openapi_test
 
 import (
 	"encoding/json"
-	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -73,22 +72,15 @@ func (v *value) Len() int {
 	return len(v.names)
 }
 
-func (v *value) Each() iter.Seq2[string, *value] {
-	return func(yield func(string, *value) bool) {
-		if list, ok := v.any.([]any); ok {
-			for _, item := range list {
-				if !yield("", newValue(item)) {
-					return
-				}
-			}
-			return
-		}
-		for _, name := range v.names {
-			if !yield(name, newValue(v.any.(map[string]any)[name])) {
-				return
-			}
-		}
+func (v *value) Next(after int) (string, *value, int, bool) {
+	if after >= v.Len() {
+		return "", nil, 0, false
 	}
+	if list, ok := v.any.([]any); ok {
+		return "", newValue(list[after]), after + 1, true
+	}
+	name := v.names[after]
+	return name, newValue(v.any.(map[string]any)[name]), after + 1, true
 }
 
 func compile(t testing.TB, text string) *openapi.Description {

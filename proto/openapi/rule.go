@@ -30,6 +30,7 @@ type rule struct {
 
 	minProperties, maxProperties *int
 	required                     []string
+	places                       map[string]int // of the first that are required
 	properties                   map[string]*rule
 	patterns                     []patternRule
 	additional, names            *rule
@@ -51,6 +52,9 @@ type patternRule struct {
 	pattern *pattern
 	rule    *rule
 }
+
+// maxPlaces is how many required members are looked for while the others are evaluated; each further one is looked for by itself.
+const maxPlaces = 64
 
 // anyKind is the set of all.
 const anyKind = 1<<Null | 1<<Boolean | 1<<Number | 1<<String | 1<<Array | 1<<Object
@@ -176,6 +180,10 @@ func (u *ruler) arrays(r *rule, s *jsonschema.Schema) {
 func (u *ruler) objects(r *rule, s *jsonschema.Schema) {
 	r.minProperties, r.maxProperties, r.required = s.MinProperties, s.MaxProperties, s.Required
 	r.names, r.otherProperties, r.dependentRequired = u.rule(s.PropertyNames), u.rule(s.UnevaluatedProperties), s.DependentRequired
+	r.places = make(map[string]int, len(r.required))
+	for at, name := range r.required[:min(len(r.required), maxPlaces)] {
+		r.places[name] = at
+	}
 	switch additional := s.AdditionalProperties.(type) {
 	case bool:
 		r.additional = &rule{kinds: anyKind, never: !additional}

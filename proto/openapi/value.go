@@ -1,7 +1,5 @@
 package openapi
 
-import "iter"
-
 // Kind is what a JSON value is.
 type Kind uint8
 
@@ -25,8 +23,8 @@ type Value[V any] interface {
 	Text() string
 	// Len is how many members or items it has.
 	Len() int
-	// Each yields the members in their order, or the items, whose name is "".
-	Each() iter.Seq2[string, V]
+	// Next returns the next member, or item, whose name is "". It begins with after 0, and goes on with what it returned.
+	Next(after int) (name string, value V, next int, ok bool)
 }
 
 // tree is a Value made here: of parameters, of forms, of constants.
@@ -54,13 +52,11 @@ func (t *tree) Text() string { return t.text }
 // Len implements Value.
 func (t *tree) Len() int { return len(t.members) }
 
-// Each implements Value.
-func (t *tree) Each() iter.Seq2[string, *tree] {
-	return func(yield func(string, *tree) bool) {
-		for i := range t.members {
-			if m := &t.members[i]; !yield(m.name, &m.value) {
-				return
-			}
-		}
+// Next implements Value.
+func (t *tree) Next(after int) (string, *tree, int, bool) {
+	if after >= len(t.members) {
+		return "", nil, 0, false
 	}
+	m := &t.members[after]
+	return m.name, &m.value, after + 1, true
 }

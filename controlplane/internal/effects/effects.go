@@ -63,6 +63,8 @@ var comparers = map[string]func(*comparison, catalog.Edit){
 
 	catalog.Certificates: (*comparison).compareCertificate,
 	catalog.Issuers:      (*comparison).compareIssuer,
+
+	catalog.APIDescriptions: (*comparison).compareDescription,
 }
 
 // comparison is two heads being compared.

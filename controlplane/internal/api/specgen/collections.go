@@ -15,10 +15,12 @@ type collection struct {
 	Words       string // "API key"
 	Plural      string // "API keys"
 	Tag         string
-	Read, Write string // permissions
-	Binding     string // "team": held for a team, they suffice for what is that team's; "": they must be held throughout
-	Delete      string // what deleting it is called
-	Shown       string // what is shown in the answer to a creation alone
+	Read, Write string   // permissions
+	Binding     string   // "team": held for a team, they suffice for what is that team's; "": they must be held throughout
+	Delete      string   // what deleting it is called
+	Shown       string   // what is shown in the answer to a creation alone
+	BodyLimit   int      // of a body that holds an object, in bytes; 0: that of most
+	Brief       []string // fields that lists leave out
 }
 
 // collections returns every plain collection: each resource of the configuration, and the objects of
