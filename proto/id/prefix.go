@@ -4,6 +4,7 @@ package id
 // so of the directory's digest.
 const (
 	AccessToken    = "tok"
+	APIDescription = "apd"
 	APIKey         = "key"
 	AuditEvent     = "evt"
 	Block          = "blk"

@@ -8,7 +8,7 @@ import (
 func TestEveryPrefixMakesAnIDAndNoTwoAreAlike(t *testing.T) {
 	seen := map[string]bool{}
 	for _, prefix := range []string{
-		AccessToken, APIKey, AuditEvent, Block, Consumer, Environment, Event, Issuer, JoinToken, Node, NodeGroup, Password, Policy, Proposal, Request, Role, RoleBinding, Route, Secret, Service, Session, Settings, SignInProvider, Team, User, WafExclusion, Webhook,
+		AccessToken, APIDescription, APIKey, AuditEvent, Block, Consumer, Environment, Event, Issuer, JoinToken, Node, NodeGroup, Password, Policy, Proposal, Request, Role, RoleBinding, Route, Secret, Service, Session, Settings, SignInProvider, Team, User, WafExclusion, Webhook,
 	} {
 		if seen[prefix] {
 			t.Errorf("%s is there twice", prefix)

@@ -1,7 +1,10 @@
 package resource
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	configv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/config/v1"
 	"github.com/sallyport/sallyport/proto/id"
@@ -25,6 +28,10 @@ type Type struct {
 	Prefix     string // of its ids: "svc"
 	Singleton  bool   // there is exactly one in an environment, named like the collection
 	New        func() Message
+	// Brief are fields that lists leave out: a page of them would be too large.
+	Brief []string
+	// MaxBytes is the size that one object's stored bytes may have; 0: that of most.
+	MaxBytes int
 
 	// Check finds what the rules in the .proto can't say. It gets a message whose defaults are filled in and that may break those
 	// rules: what is absent or of the wrong size is told of already. Use Validate, which calls it.
@@ -35,6 +42,10 @@ type Type struct {
 var types = []*Type{
 	{Collection: "certificates", Singular: "certificate", Prefix: id.Certificate, New: newOf[configv1.Certificate], Check: checked(checkCertificate)},
 	{Collection: "issuers", Singular: "issuer", Prefix: id.Issuer, New: newOf[configv1.Issuer], Check: checked(checkIssuer)},
+	{
+		Collection: "api-descriptions", Singular: "api-description", Prefix: id.APIDescription,
+		New: newOf[configv1.ApiDescription], Check: checked(checkAPIDescription), Brief: []string{"document"}, MaxBytes: maxDescription,
+	},
 	{Collection: "services", Singular: "service", Prefix: id.Service, New: newOf[configv1.Service], Check: checked(checkService)},
 	{Collection: "routes", Singular: "route", Prefix: id.Route, New: newOf[configv1.Route], Check: checked(checkRoute)},
 	{Collection: "policies", Singular: "policy", Prefix: id.Policy, New: newOf[configv1.Policy], Check: checked(checkPolicy)},
@@ -80,4 +91,19 @@ func newOf[T any, P interface {
 // checked makes the Check of a Type from one of the message's own type.
 func checked[M Message](check func(M) []problem.Violation) func(Message) []problem.Violation {
 	return func(m Message) []problem.Violation { return check(m.(M)) }
+}
+
+// InList returns an object as lists show it.
+func (t *Type) InList(m Message) Message {
+	if len(t.Brief) == 0 {
+		return m
+	}
+	source, brief := m.ProtoReflect(), t.New()
+	source.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if !slices.Contains(t.Brief, string(field.Name())) {
+			brief.ProtoReflect().Set(field, value)
+		}
+		return true
+	})
+	return brief
 }

@@ -46,6 +46,7 @@ export function fixtures(kind: string, which: "valid" | "invalid"): Fixture[] {
 
 /** What of each collection is made for a reference of a fixture to name. */
 const makings: Record<string, object> = {
+  "api-descriptions": { document: "openapi: 3.1.0\ninfo: {title: fixtures, version: '1'}\npaths: {}\n" },
   consumers: {},
   issuers: {
     issuer: "https://login.example.com",

@@ -34,6 +34,7 @@ func writingSteps(t *testing.T) []step {
 	leaf := certificatetest.NewAuthority(t).Issue(t, "api.test")
 	quoted := func(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 	certificate := `"chain":"` + quoted(leaf.Chain) + `","private_key":"api-tls","hosts":["api.test"]}`
+	description := `"document":"{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"shop\",\"version\":\"1\"},\"paths\":{}}"}`
 	issuer := `"issuer":"https://login.test","audiences":["api"],"consumer":{"name_claim":"client_id"},` +
 		`"jwks":"{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"}`
 	in := func(operation, method, path, body string) step {
@@ -97,6 +98,10 @@ func writingSteps(t *testing.T) []step {
 		in("patchIssuer", patch, "issuers/login", `{"description":"signs in"}`),
 		in("refreshIssuerKeys", post, "issuers/login/refresh", ""),
 		in("deleteIssuer", remove, "issuers/login", ""),
+		in("createApiDescription", post, "api-descriptions", `{"name":"shop",`+description),
+		in("putApiDescription", put, "api-descriptions/shop", `{"description":"the shop",`+description),
+		in("patchApiDescription", patch, "api-descriptions/shop", `{"description":"of the shop"}`),
+		in("deleteApiDescription", remove, "api-descriptions/shop", ""),
 		in("putSettings", put, "settings", `{}`),
 		in("patchSettings", patch, "settings", `{"removal_percent":50}`),
 		in("rollbackRevision", post, "revisions/6/rollback", `{"message":"back"}`),

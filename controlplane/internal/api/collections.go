@@ -73,7 +73,7 @@ func (s *Server) configuration(t *resource.Type) collection {
 			if err != nil {
 				return err
 			}
-			return sendPage(x, page, func(o catalog.Object) proto.Message { return o.Message })
+			return sendPage(x, page, func(o catalog.Object) proto.Message { return t.InList(o.Message) })
 		},
 	}
 }

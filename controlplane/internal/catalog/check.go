@@ -65,10 +65,10 @@ func (c *Candidate) settle(s *staged) error {
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", s.t.Singular, s.ref.id, err)
 	}
-	if len(stored) > MaxObject {
+	if most := maxObject(s.t); len(stored) > most {
 		c.refusals.Add(Refusal{Code: problem.TooLarge, Violation: problem.Violation{
 			Pointer: s.origin.Body, Code: problem.ViolationTooLong,
-			Detail: fmt.Sprintf("the %s takes %d bytes as stored", s.t.Singular, len(stored)), Allowed: fmt.Sprintf("at most %d bytes", MaxObject),
+			Detail: fmt.Sprintf("the %s takes %d bytes as stored", s.t.Singular, len(stored)), Allowed: fmt.Sprintf("at most %d bytes", most),
 		}})
 		s.broken = true
 		return nil

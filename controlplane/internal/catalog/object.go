@@ -18,10 +18,20 @@ const (
 	Certificates = "certificates"
 	Issuers      = "issuers"
 	Exclusions   = "waf-exclusions"
+
+	APIDescriptions = "api-descriptions"
 )
 
-// MaxObject is the size that one object's stored bytes may have.
+// MaxObject is the size that one object's stored bytes may have, unless its type says otherwise.
 const MaxObject = 256 << 10
+
+// maxObject is that of a type.
+func maxObject(t *resource.Type) int {
+	if t.MaxBytes > 0 {
+		return t.MaxBytes
+	}
+	return MaxObject
+}
 
 // Object is one object of a configuration. It is immutable, its message included: clone what you change.
 type Object struct {

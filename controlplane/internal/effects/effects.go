@@ -64,6 +64,8 @@ var comparers = map[string]func(*comparison, catalog.Edit){
 	catalog.Certificates: (*comparison).compareCertificate,
 	catalog.Issuers:      (*comparison).compareIssuer,
 	catalog.Exclusions:   (*comparison).compareExclusion,
+
+	catalog.APIDescriptions: (*comparison).compareDescription,
 }
 
 // comparison is two heads being compared.

@@ -28,6 +28,7 @@ var mosts = []struct {
 	{"certificates", 1000},
 	{"issuers", 200},
 	{"waf-exclusions", 5000},
+	{"api-descriptions", 500},
 	{"guardrails", 200},
 	{ConfigurationBytes, 256 << 20},
 	{"consumers", 2_000_000},

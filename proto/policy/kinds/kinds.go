@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/proto/policy/identitytoken"
 	"github.com/sallyport/sallyport/proto/policy/jsonguard"
 	"github.com/sallyport/sallyport/proto/policy/jwt"
+	"github.com/sallyport/sallyport/proto/policy/openapi"
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 	"github.com/sallyport/sallyport/proto/policy/requestlimits"
 	"github.com/sallyport/sallyport/proto/policy/respond"
@@ -40,6 +41,7 @@ var all = []policy.Kind{
 	identitytoken.Kind,
 	jsonguard.Kind,
 	jwt.Kind,
+	openapi.Kind,
 	ratelimit.Kind,
 	requestlimits.Kind,
 	respond.Kind,

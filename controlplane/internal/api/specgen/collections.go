@@ -15,10 +15,12 @@ type collection struct {
 	Words       string // "API key"
 	Plural      string // "API keys"
 	Tag         string
-	Read, Write string // permissions
-	Binding     string // "team": held for a team, they suffice for what is that team's; "": they must be held throughout
-	Delete      string // what deleting it is called
-	Shown       string // what is shown in the answer to a creation alone
+	Read, Write string   // permissions
+	Binding     string   // "team": held for a team, they suffice for what is that team's; "": they must be held throughout
+	Delete      string   // what deleting it is called
+	Shown       string   // what is shown in the answer to a creation alone
+	BodyLimit   int      // of a body that holds an object, in bytes; 0: that of most
+	Brief       []string // fields that lists leave out
 }
 
 // collections returns every plain collection: each resource of the configuration, and the objects of
@@ -77,9 +79,12 @@ func configurationCollection(t *resource.Type) collection {
 		Collection: t.Collection, One: camel(t.Singular), Many: camel(t.Collection),
 		Object:  string(t.New().ProtoReflect().Descriptor().Name()),
 		Article: article(words), Words: words, Plural: strings.ReplaceAll(t.Collection, "-", " "), Tag: "configuration",
-		Read: objects + ".read", Write: objects + ".write", Binding: binding, Delete: "Delete",
+		Read: objects + ".read", Write: objects + ".write", Binding: binding, Delete: "Delete", BodyLimit: bodyLimit(t), Brief: t.Brief,
 	}
 }
+
+// bodyLimit is what a body takes that holds an object of the type, each of its bytes escaped; 0: no more than others.
+func bodyLimit(t *resource.Type) int { return 4 * t.MaxBytes }
 
 // camel turns "address-lists" into "AddressLists".
 func camel(kebab string) string {
