@@ -199,7 +199,7 @@ fmt: $(TOOLS_STAMP) ## Format Go and protobuf
 	cd proto && $(BIN)/buf format --write --exclude-path .deps
 
 .PHONY: bench
-bench: build ## Measure what is promised (SUITE=gateway|product|all, BENCH_FLAGS="-quick -only plain")
+bench: build ## Measure what is promised (SUITE=gateway|waf|product|all, BENCH_FLAGS="-quick -only plain")
 	$(call say,"measuring: $(SUITE)")
 	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench -suite $(SUITE) -out "$(BENCH_RESULTS)" $(BENCH_FLAGS)
 

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,6 +30,7 @@ import (
 const (
 	gatewaySuite = "gateway"
 	productSuite = "product"
+	wafSuite     = "waf"
 	everySuite   = "all"
 )
 
@@ -74,7 +76,7 @@ type options struct {
 
 func parse(args []string) (o options, _ error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&o.suite, "suite", everySuite, "what to measure: gateway (beside its peers), product, or all")
+	flags.StringVar(&o.suite, "suite", everySuite, "what to measure: gateway (beside its peers), waf (what inspecting costs, beside ModSecurity), product, or all (but waf)")
 	flags.StringVar(&o.out, "out", "bench-results", "`folder` for the gateways' table and chart")
 	flags.StringVar(&o.only, "only", "", "`names` of the gateways' scenarios, with commas between; none: all")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of the edge under load to a `file`, and measure nothing")
@@ -88,8 +90,8 @@ func parse(args []string) (o options, _ error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("no argument %q is taken", flags.Arg(0))
 	}
-	if o.suite != gatewaySuite && o.suite != productSuite && o.suite != everySuite {
-		return o, fmt.Errorf("-suite %q: %s, %s or %s", o.suite, gatewaySuite, productSuite, everySuite)
+	if !slices.Contains([]string{gatewaySuite, wafSuite, productSuite, everySuite}, o.suite) {
+		return o, fmt.Errorf("-suite %q: %s, %s, %s or %s", o.suite, gatewaySuite, wafSuite, productSuite, everySuite)
 	}
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds %d: at least 1", o.rounds)
@@ -119,7 +121,7 @@ func suites(ctx context.Context, args []string) error {
 		defer cancel()
 		return scenarios.Profile(ctx, cfg, o.profile) //nolint:wrapcheck // says what
 	}
-	if o.suite != gatewaySuite { // it is the other that keeps this process on some of the processors
+	if o.suite == productSuite || o.suite == everySuite { // it is the other that keeps this process on some of the processors
 		fmt.Printf("\n%s\n\n", where())
 		if err := product.Run(ctx, os.Stdout); err != nil {
 			return err //nolint:wrapcheck // says what
@@ -136,18 +138,21 @@ func (o options) scenarios() (scenarios.Config, error) {
 	if err != nil {
 		return scenarios.Config{}, fmt.Errorf("find this program: %w", err)
 	}
-	cfg := scenarios.Config{Rounds: o.rounds, Quick: o.quick, Self: self, Say: func(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }}
+	cfg := scenarios.Config{Rounds: o.rounds, Quick: o.quick, Self: self, Inspection: o.suite == wafSuite, Say: func(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }}
 	if o.only != "" {
 		cfg.Only = strings.Split(o.only, ",")
 	}
 	return cfg, nil
 }
 
-// Names of what is written.
-const (
-	pageName  = "gateways.md"
-	chartName = "gateways.svg"
-)
+// written is what the page and the chart of a suite are called.
+func (o options) written() (page, chart string) {
+	name := "gateways"
+	if o.suite == wafSuite {
+		name = "waf"
+	}
+	return name + ".md", name + ".svg"
+}
 
 // gateways measures the gateway beside its peers.
 func gateways(ctx context.Context, o options) error {
@@ -170,6 +175,7 @@ func gateways(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return fmt.Errorf("write what was measured: %w", err)
 	}
+	pageName, chartName := o.written()
 	page := made.Markdown(chartName)
 	for name, text := range map[string]string{pageName: page, chartName: made.Chart()} {
 		if err := os.WriteFile(filepath.Join(o.out, name), []byte(text), 0o644); err != nil {
