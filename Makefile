@@ -205,7 +205,7 @@ fmt: $(TOOLS_STAMP) ## Format Go and protobuf
 	cd proto && $(BIN)/buf format --write --exclude-path .deps
 
 .PHONY: bench
-bench: build ## Measure what is promised (SUITE=gateway|product|flood|all, BENCH_FLAGS="-quick -only plain")
+bench: build ## Measure what is promised (SUITE=gateway|waf|product|flood|all, BENCH_FLAGS="-quick -only plain")
 	$(call say,"measuring: $(SUITE)")
 	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench -suite $(SUITE) -out "$(BENCH_RESULTS)" $(BENCH_FLAGS)
 

@@ -8,6 +8,7 @@ replace (
 )
 
 require (
+	github.com/corazawaf/coraza-coreruleset/v4 v4.25.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/sallyport/sallyport v0.0.0
 	github.com/sallyport/sallyport/sdk v0.0.0
@@ -24,6 +25,7 @@ require (
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.30.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/magefile/mage v1.17.0 // indirect
 	github.com/oapi-codegen/runtime v1.8.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc // indirect

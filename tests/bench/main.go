@@ -32,6 +32,7 @@ const (
 	gatewaySuite = "gateway"
 	productSuite = "product"
 	floodSuite   = "flood"
+	wafSuite     = "waf"
 	everySuite   = "all"
 )
 
@@ -77,7 +78,7 @@ type options struct {
 
 func parse(args []string) (o options, _ error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&o.suite, "suite", everySuite, "what to measure: gateway (beside its peers), product, flood (what dear bodies do to everybody else), or all")
+	flags.StringVar(&o.suite, "suite", everySuite, "what to measure: gateway (beside its peers), waf (what inspecting costs, beside ModSecurity), product, flood (what dear bodies do to everybody else), or all (but waf)")
 	flags.StringVar(&o.out, "out", "bench-results", "`folder` for the gateways' table and chart")
 	flags.StringVar(&o.only, "only", "", "`names` of the gateways' scenarios, with commas between; none: all")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of the edge under load to a `file`, and measure nothing")
@@ -91,8 +92,8 @@ func parse(args []string) (o options, _ error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("no argument %q is taken", flags.Arg(0))
 	}
-	if !slices.Contains([]string{gatewaySuite, productSuite, floodSuite, everySuite}, o.suite) {
-		return o, fmt.Errorf("-suite %q: %s, %s, %s or %s", o.suite, gatewaySuite, productSuite, floodSuite, everySuite)
+	if known := []string{gatewaySuite, wafSuite, productSuite, floodSuite, everySuite}; !slices.Contains(known, o.suite) {
+		return o, fmt.Errorf("-suite %q: one of %s", o.suite, strings.Join(known, ", "))
 	}
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds %d: at least 1", o.rounds)
@@ -159,18 +160,21 @@ func (o options) scenarios() (scenarios.Config, error) {
 	if err != nil {
 		return scenarios.Config{}, fmt.Errorf("find this program: %w", err)
 	}
-	cfg := scenarios.Config{Rounds: o.rounds, Quick: o.quick, Self: self, Say: func(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }}
+	cfg := scenarios.Config{Rounds: o.rounds, Quick: o.quick, Self: self, Inspection: o.suite == wafSuite, Say: func(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }}
 	if o.only != "" {
 		cfg.Only = strings.Split(o.only, ",")
 	}
 	return cfg, nil
 }
 
-// Names of what is written.
-const (
-	pageName  = "gateways.md"
-	chartName = "gateways.svg"
-)
+// written is what the page and the chart of a suite are called.
+func (o options) written() (page, chart string) {
+	name := "gateways"
+	if o.suite == wafSuite {
+		name = "waf"
+	}
+	return name + ".md", name + ".svg"
+}
 
 // gateways measures the gateway beside its peers.
 func gateways(ctx context.Context, o options) error {
@@ -193,6 +197,7 @@ func gateways(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return fmt.Errorf("write what was measured: %w", err)
 	}
+	pageName, chartName := o.written()
 	page := made.Markdown(chartName)
 	for name, text := range map[string]string{pageName: page, chartName: made.Chart()} {
 		if err := os.WriteFile(filepath.Join(o.out, name), []byte(text), 0o644); err != nil {

@@ -32,6 +32,7 @@ type Gateway struct {
 	environment *harness.Environment
 	lacks       map[peers.Site]string
 	routes      int
+	inspects    bool
 }
 
 // Start starts a stack without edges, and writes what all sites but the one with many routes need. It makes the fixture's keys.
@@ -175,6 +176,27 @@ func (g *Gateway) AddRoutes(ctx context.Context, count int) error {
 			return fmt.Errorf("make routes up to the %d.: %w", g.routes, err)
 		}
 	}
+	return nil
+}
+
+// AddInspection makes the site that inspects requests, once: by the same rules as the peers', with a budget that nobody reaches.
+func (g *Gateway) AddInspection(ctx context.Context) error {
+	if g.inspects {
+		return nil
+	}
+	name := string(peers.Inspected)
+	plenty := map[string]any{"per_address": "600s", "per_credential": "600s", "refill": "1s"}
+	_, err := g.write(ctx,
+		create("routes", map[string]any{
+			"name": name, "service": serviceName, "hosts": []any{peers.Host(peers.Inspected)}, "paths": []any{map[string]any{"prefix": "/"}}, "public": true,
+		}),
+		create("policies", map[string]any{
+			"name": name, "kind": "waf", "attached_to": []any{map[string]any{"route": name}}, "config": map[string]any{"budget": plenty},
+		}))
+	if err != nil {
+		return fmt.Errorf("make the site that inspects: %w", err)
+	}
+	g.inspects = true
 	return nil
 }
 

@@ -62,8 +62,10 @@ type HTTP struct {
 	Target
 	// Requests as they are sent. Which of them comes next is drawn.
 	Requests [][]byte
-	// Answer is how long the body of a right answer is, with status 200.
+	// Answer is how long the body of a right answer is, with status 200; below 0: of any length.
 	Answer int
+	// Refused says that a right answer is a refusal instead: status 403, of any length.
+	Refused bool
 }
 
 // Dial connects a line.
@@ -86,6 +88,9 @@ func (l *httpLine) Exchange(int) error {
 	request := l.of.Requests[0]
 	if len(l.of.Requests) > 1 {
 		request = l.of.Requests[l.draw()%uint64(len(l.of.Requests))]
+	}
+	if l.of.Refused {
+		return l.in.askInVain(&l.conn, request)
 	}
 	return l.in.ask(&l.conn, request, l.of.Answer)
 }
@@ -158,30 +163,44 @@ var errTooMuch = errors.New("bytes came that nobody asked for")
 
 // ask sends a request, and reads its answer.
 func (b *inbox) ask(conn *timed, request []byte, answer int) error {
+	status, length, err := b.exchange(conn, request)
+	if err == nil && (status != statusOK || answer >= 0 && length != answer) {
+		return fmt.Errorf("answered %d with %d bytes instead of 200 with %d", status, length, answer)
+	}
+	return err
+}
+
+// askInVain sends a request that is to be refused.
+func (b *inbox) askInVain(conn *timed, request []byte) error {
+	status, _, err := b.exchange(conn, request)
+	if err == nil && status != statusForbidden {
+		return fmt.Errorf("answered %d instead of 403", status)
+	}
+	return err
+}
+
+// exchange sends a request, and reads its answer whole.
+func (b *inbox) exchange(conn *timed, request []byte) (status, length int, _ error) {
 	if err := conn.keep(); err != nil {
-		return err
+		return 0, 0, err
 	}
 	if _, err := conn.Write(request); err != nil {
-		return err //nolint:wrapcheck // says what
+		return 0, 0, err //nolint:wrapcheck // says what
 	}
 	head, err := b.head(conn)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	status, length, err := parseHead(head)
-	if err != nil {
-		return err
+	if status, length, err = parseHead(head); err != nil {
+		return 0, 0, err
 	}
 	if err := b.skip(conn, length); err != nil {
-		return err
-	}
-	if status != statusOK || length != answer {
-		return fmt.Errorf("answered %d with %d bytes instead of 200 with %d", status, length, answer)
+		return 0, 0, err
 	}
 	if b.from != b.to {
-		return errTooMuch
+		return 0, 0, errTooMuch
 	}
-	return nil
+	return status, length, nil
 }
 
 var headEnd = []byte("\r\n\r\n")
@@ -241,7 +260,7 @@ func (b *inbox) skip(conn net.Conn, length int) error {
 	return nil
 }
 
-const statusOK = 200
+const statusOK, statusForbidden = 200, 403
 
 var lengthField = []byte("\r\ncontent-length:")
 

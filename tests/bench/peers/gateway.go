@@ -17,9 +17,11 @@ const (
 	Sockets Site = "sockets"
 	// Routed has many routes.
 	Routed Site = "routed"
+	// Inspected inspects requests by the Core Rule Set.
+	Inspected Site = "inspected"
 )
 
-func allSites() []Site { return []Site{Plain, Keyed, Secure, Sockets, Routed} }
+func allSites() []Site { return []Site{Plain, Keyed, Secure, Sockets, Routed, Inspected} }
 
 // Setup is how a gateway is started.
 type Setup struct {
@@ -28,6 +30,8 @@ type Setup struct {
 	Threads    int
 	// Routed has the routed site's routes: they take memory, so that nobody has them where they aren't measured.
 	Routed bool
+	// Inspected has the inspected site: its rules take memory too.
+	Inspected bool
 	// AccessLog writes a line for each request.
 	AccessLog bool
 	// Profiles lets it be asked where time goes, where the gateway is ours.

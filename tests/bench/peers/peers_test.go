@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"flag"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,14 +26,19 @@ func sample(t *testing.T) (*Fixture, settings) {
 	of := &Fixture{Origin: "127.0.0.1:7000", Keys: []string{"key-a", "key-b"}, Routes: 3, Certificate: certificate}
 	s := settings{Dir: "/measured", Origin: of.Origin, Threads: 1, Routes: []int{0, 1, 2}, addresses: map[Site]string{
 		Plain: "127.0.0.1:7001", Keyed: "127.0.0.1:7002", Secure: "127.0.0.1:7003", Sockets: "127.0.0.1:7004", Routed: "127.0.0.1:7005",
+		Inspected: "127.0.0.1:7006",
 	}}
 	return of, s
 }
 
 func TestConfigurationsAreAsReviewed(t *testing.T) {
 	of, quiet := sample(t)
-	for _, p := range programs(of) {
-		for name, s := range map[string]settings{"": quiet, "logged-": func() settings { s := quiet; s.AccessLog, s.Root = true, true; return s }()} {
+	for _, p := range append(programs(of), apache(of)) {
+		reviewed := map[string]settings{"": quiet, "logged-": func() settings { s := quiet; s.AccessLog, s.Root = true, true; return s }()}
+		if p.inspection != nil {
+			reviewed["inspected-"] = func() settings { s := quiet; s.Inspected = true; return s }()
+		}
+		for name, s := range reviewed {
 			for _, file := range p.files {
 				asReviewed(t, p, file, filepath.Join("testdata", name+file), s)
 			}
@@ -117,12 +123,12 @@ func behind(t *testing.T) *Fixture {
 
 func TestAPeerServesAllOfItsSitesOnceItHasStarted(t *testing.T) {
 	of := behind(t)
-	for _, p := range programs(of) {
+	for _, p := range append(programs(of), apache(of)) {
 		t.Run(p.name, func(t *testing.T) {
 			if _, err := p.path(); err != nil {
 				t.Skipf("%s isn't installed", p.binary)
 			}
-			for _, setup := range []Setup{{Threads: 1}, {Threads: 1, AccessLog: true, Routed: true}} {
+			for _, setup := range []Setup{{Threads: 1}, {Threads: 1, AccessLog: true, Routed: true}, {Threads: 1, Inspected: p.inspection.lacks() == ""}} {
 				started, err := p.Start(t.Context(), setup)
 				if err != nil {
 					t.Fatal(err)
@@ -132,11 +138,32 @@ func TestAPeerServesAllOfItsSitesOnceItHasStarted(t *testing.T) {
 						t.Errorf("%s: %v", site, err)
 					}
 				}
+				if setup.Inspected {
+					refusesAnInjection(t, of, started.At(Inspected))
+				}
 				if err := started.Stop(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}
 		})
+	}
+}
+
+// refusesAnInjection shows that an inspected site inspects.
+func refusesAnInjection(t *testing.T, of *Fixture, address string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/orders?id=1%27%20OR%20%271%27=%271%27%20--%20", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = Host(Inspected)
+	answer, err := of.client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusForbidden {
+		t.Errorf("an SQL injection is answered %s", answer.Status)
 	}
 }
 

@@ -33,7 +33,9 @@ type program struct {
 	// maps are further files with a line for each key or route.
 	maps  []mapFile
 	lacks map[Site]string
-	of    *Fixture
+	// inspection is what it inspects requests by; nil: nothing.
+	inspection *inspection
+	of         *Fixture
 }
 
 // mapFile has a line for each key or route.
@@ -53,8 +55,9 @@ func programs(of *Fixture) []*program {
 	return []*program{
 		{
 			name: "nginx", binary: "nginx", files: []string{"nginx.conf"}, of: of,
-			maps: []mapFile{{name: "keys.map", line: "%s consumer-%d;\n"}},
-			args: func(dir string) []string { return []string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf")} },
+			inspection: modSecurity(),
+			maps:       []mapFile{{name: "keys.map", line: "%s consumer-%d;\n"}},
+			args:       func(dir string) []string { return []string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf")} },
 		},
 		{
 			name: "HAProxy", binary: "haproxy", files: []string{"haproxy.cfg"}, of: of,
@@ -117,7 +120,10 @@ func packageOf(binary string) string {
 func Install(ctx context.Context, out io.Writer) error {
 	var packages []string
 	var sources []*source
-	for _, p := range programs(nil) {
+	for _, p := range append(programs(nil), apache(nil)) {
+		if p.inspection.lacks() != "" && p.inspection != nil {
+			packages = append(packages, p.inspection.packaged)
+		}
 		_, err := p.path()
 		switch {
 		case err == nil:
@@ -160,13 +166,19 @@ func installPackages(ctx context.Context, out io.Writer, packages []string) erro
 
 func (p *program) Name() string { return p.name }
 
-func (p *program) Lacks(site Site) string { return p.lacks[site] }
+func (p *program) Lacks(site Site) string {
+	if site == Inspected {
+		return p.inspection.lacks()
+	}
+	return p.lacks[site]
+}
 
 // settings are what a template is filled with.
 type settings struct {
 	Dir, Origin string
 	Threads     int
 	AccessLog   bool
+	Inspected   bool
 	Root        bool
 	Routes      []int
 	addresses   map[Site]string
@@ -240,7 +252,7 @@ func (p *program) Start(ctx context.Context, setup Setup) (Running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name, err)
 	}
-	s := settings{Dir: dir, Origin: p.of.Origin, Threads: setup.Threads, AccessLog: setup.AccessLog, Root: os.Geteuid() == 0, addresses: map[Site]string{}}
+	s := settings{Dir: dir, Origin: p.of.Origin, Threads: setup.Threads, AccessLog: setup.AccessLog, Inspected: setup.Inspected, Root: os.Geteuid() == 0, addresses: map[Site]string{}}
 	if setup.Routed {
 		s.Routes = p.of.routes()
 	}
@@ -251,6 +263,11 @@ func (p *program) Start(ctx context.Context, setup Setup) (Running, error) {
 	}
 	if err := p.write(s); err != nil {
 		return nil, err
+	}
+	if setup.Inspected {
+		if err := p.writeInspection(dir); err != nil {
+			return nil, err
+		}
 	}
 	command := append(p.of.Pinned(setup.Processors), path)
 	return start(ctx, p.of, s.addresses, served(p, setup), process.Spec{
@@ -291,12 +308,12 @@ func (r *relayPeer) Start(ctx context.Context, setup Setup) (Running, error) {
 
 // versions are asked for like this.
 func versionArgs() map[string]string {
-	return map[string]string{"nginx": "-v", "haproxy": "-v", "caddy": "version", "traefik": "version"}
+	return map[string]string{"nginx": "-v", "apache2": "-v", "haproxy": "-v", "caddy": "version", "traefik": "version"}
 }
 
 // Versions says what the peers that are there say of their versions.
 func Versions(ctx context.Context) (said []string) {
-	for _, p := range programs(nil) {
+	for _, p := range append(programs(nil), apache(nil)) {
 		path, err := p.path()
 		if err != nil {
 			continue

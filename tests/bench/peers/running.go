@@ -50,7 +50,7 @@ func start(ctx context.Context, of *Fixture, addresses map[Site]string, sites []
 // served returns the sites that a gateway serves if it is started like this.
 func served(g Gateway, setup Setup) (sites []Site) {
 	for _, site := range allSites() {
-		if g.Lacks(site) == "" && (site != Routed || setup.Routed) {
+		if g.Lacks(site) == "" && (site != Routed || setup.Routed) && (site != Inspected || setup.Inspected) {
 			sites = append(sites, site)
 		}
 	}
@@ -100,7 +100,7 @@ func ask(ctx context.Context, client *http.Client, address string, site Site) er
 		scheme = "https"
 	case Keyed:
 		want = http.StatusUnauthorized
-	case Plain, Sockets, Routed:
+	case Plain, Sockets, Routed, Inspected:
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/service-0/ready", nil)
 	if err != nil {

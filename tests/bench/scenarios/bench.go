@@ -25,6 +25,8 @@ type Config struct {
 	Rounds int
 	// Quick measures shortly and little, to see that everything works: its figures mean nothing.
 	Quick bool
+	// Inspection measures what inspecting requests costs, and nothing else.
+	Inspection bool
 	// Only names the scenarios to measure; none: all.
 	Only []string
 	// Self is the command of this program: it pins others, and is the relay.
@@ -46,7 +48,10 @@ func (c *Config) fill() {
 	c.size = size{keys: 100_000, routes: 10_000, idle: 10_000}
 	// Turns are short, and many: a machine that others have a share in is twice as fast for some seconds as for others.
 	c.times = times{warm: 200 * time.Millisecond, closed: 700 * time.Millisecond, open: time.Second, paced: 2 * time.Second, settle: 2 * time.Second}
-	if c.Quick {
+	if c.Inspection {
+		c.size = size{keys: 1}
+	}
+	if c.Quick && !c.Inspection {
 		c.size = size{keys: 5_000, routes: 500, idle: 1_000}
 		c.times = times{
 			warm: 100 * time.Millisecond, closed: 300 * time.Millisecond, open: 300 * time.Millisecond, paced: 500 * time.Millisecond, settle: 300 * time.Millisecond,
@@ -326,8 +331,15 @@ func (b *bench) sample(ctx context.Context, s *scenario, e *entrant, paced *floa
 			return sample{}, err //nolint:wrapcheck // says which
 		}
 	}
+	site, protocol, length := s.site, s.protocol, b.cfg.times
+	if e.protocol != nil {
+		site, protocol = e.site, e.protocol
+	}
+	if s.times != nil {
+		length = *s.times
+	}
 	t := turn{
-		scenario: s, times: b.cfg.times, running: e.running, protocol: s.protocol(b.target(e.running, s.site)), threads: e.setup.Threads,
+		scenario: s, times: length, running: e.running, protocol: protocol(b.target(e.running, site)), threads: e.setup.Threads,
 		paced: paced, alongside: e.alongside,
 	}
 	return t.take(ctx)

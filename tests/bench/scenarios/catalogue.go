@@ -34,6 +34,8 @@ type scenario struct {
 	method       method
 	lines        int
 	latencies    bool
+	// times are its own; nil: those of all.
+	times *times
 	// rounds are enough, however many are asked for; 0: none are. Memory isn't what changes from one moment to the next.
 	rounds int
 	// fresh starts the contestants anew for each round.
@@ -56,6 +58,9 @@ type contestant struct {
 	gateway   peers.Gateway
 	setup     peers.Setup
 	alongside func(context.Context) error // goes on while it is measured at a pace
+	// site and protocol are its own where it isn't asked as the others are; zero: it is.
+	site     peers.Site
+	protocol func(load.Target) load.Protocol
 }
 
 // expectation is of one contestant of a scenario.
@@ -79,6 +84,9 @@ func tail(r report.Row) string { return report.Ratio(r.TailRatio) }
 
 // catalogue lists all scenarios.
 func (b *bench) catalogue() []*scenario {
+	if b.cfg.Inspection {
+		return b.inspectionScenarios()
+	}
 	all := []*scenario{
 		b.plain("plain", "Plain GET", "A GET of some 120 bytes, answered with 64.", peers.Setup{}, "≤ 1.0× nginx", "≤ 1.2× nginx"),
 		b.keyed(), b.tenKilobytes(), b.secure(), b.handshakes(),
