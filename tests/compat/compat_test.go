@@ -21,7 +21,7 @@ const (
 	// progressBound is within what requests that are waited for are answered.
 	progressBound = time.Minute
 	// newCapability is what a node needs to know what the build before refuses.
-	newCapability = 5
+	newCapability = 6
 	// clientPause is between two requests of one client.
 	clientPause = 4 * time.Millisecond
 )
@@ -48,8 +48,8 @@ func TestAnEdgeOfTheBuildBeforeRefusesWhatItDoesNotKnowAndServesOn(t *testing.T)
 	}
 	p := s.Protected(harness.NewUpstream(t, nil).Address)
 	policy := sallyport.Policy{
-		Name: s.Name("admins"), Kind: "acl", AttachedTo: []sallyport.Attachment{{Service: p.Service.Name}},
-		Config: map[string]any{"allow": []map[string]any{{"any_role": []string{"admin"}}}},
+		Name: s.Name("guard"), Kind: "json-guard", AttachedTo: []sallyport.Attachment{{Service: p.Service.Name}},
+		Config: map[string]any{},
 	}
 	var refused *sallyport.Problem
 	answer, err := s.API.CreatePolicyWithResponse(t.Context(), s.Environment.Name, nil, policy)
