@@ -31,6 +31,9 @@ func (in *inspected) Close() error {
 
 // Request implements pipeline.Stage.
 func (s *stage) Request(ex *pipeline.Exchange) error {
+	if err := ex.MayInspect(s.effort, s.allowance); err != nil {
+		return err //nolint:wrapcheck // a rejection
+	}
 	on := ex.Exclusions.On(routeOf(ex))
 	in := &inspected{Inspection: s.begin(ex.Request.Path, on.Skipped(ex.Now)), on: on}
 	kept := false

@@ -302,3 +302,14 @@ func TestExceptionsHoldOnTheirPathsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestAFaultOfTheEngineRefusesTheRequest(t *testing.T) {
+	e := edgetest.New(t, waf.Faulty)
+	configure(t, e, "enforce", `{}`)
+	if ex := e.Do(get("/")); ex.Verdict != problem.PolicyFailed {
+		t.Errorf("%s", ex.Verdict)
+	}
+	if e.Log.Len() == 0 {
+		t.Error("nobody is told")
+	}
+}
