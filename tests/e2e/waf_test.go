@@ -126,6 +126,15 @@ func TestAttacksAreBlockedWhereverTheyAreAndNeverReachTheService(t *testing.T) {
 	if got := upstream.Requests(); len(got) != 0 {
 		t.Errorf("%d reached the service: %+v", len(got), got[0])
 	}
+	metrics := s.Metrics(s.Edges()[0])
+	for metric, labels := range map[string][]string{
+		"sallyport_edge_waf_engines": nil, "sallyport_edge_waf_engine_bytes": nil, "sallyport_edge_waf_engines_compiled_total": nil, "sallyport_edge_waf_compile_seconds_total": nil,
+		"sallyport_edge_waf_inspections_total": {`part="body"`, `verdict="blocked"`}, "sallyport_edge_waf_inspected_bytes_total": {`part="head"`}, "sallyport_edge_waf_inspection_seconds_total": nil,
+	} {
+		if metrics.Sum(metric, labels...) <= 0 {
+			t.Errorf("%s%v isn't told", metric, labels)
+		}
+	}
 }
 
 // What people and programs send who mean no harm.

@@ -210,6 +210,16 @@ func TestWhatStreamsIsInspectedAtItsHandshakeAlone(t *testing.T) {
 	if got := run(e, ex); got != pipeline.Allowed {
 		t.Errorf("gRPC is answered %s: %+v", got, ex.Rejection)
 	}
+	claimed := post(e, jsonBody(attack), -1, "Content-Type: application/grpc")
+	run(e, claimed)
+	if c := waf.CountsOf(e.Env.Shared()); c.Inspections[engines.PartBody][engines.Clean]+c.Inspections[engines.PartBody][engines.Blocked] != 1 {
+		t.Errorf("the body of what only says that it is gRPC isn't looked at: %+v", c)
+	}
+	// Who asks to switch protocols and isn't let gets an answer as any other.
+	ex = answered(t, e, get("/", "Connection: Upgrade", "Upgrade: websocket"), 200, leak, int64(len(leak)), "Content-Type: text/html")
+	if ex.Verdict != problem.WafAnswerBlocked {
+		t.Errorf("the answer to an upgrade that wasn't made is %s", ex.Verdict)
+	}
 }
 
 // failing is a body that nobody may read.
