@@ -211,3 +211,13 @@ func TestTargetsAreReadAndWrittenAsSecLangReadsThem(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkCompose(b *testing.B) {
+	config := read(b, `{"exceptions": [{"tags": ["attack-sqli"], "targets": ["argument:q"]}]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ruleset.Compose(config); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
