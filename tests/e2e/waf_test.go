@@ -213,10 +213,18 @@ func TestLevelsThresholdsExceptionsAndRulesOfOnesOwnSayWhatIsBlocked(t *testing.
 		{"level 1", map[string]any{"paranoia_level": 1}, []probe{quote}, []probe{odd}},
 		{"high threshold", map[string]any{"inbound_threshold": 6}, []probe{{path: "/?id=" + encoded}}, []probe{quote}},
 		{"exception by id", map[string]any{"exceptions": []any{map[string]any{"rules": []any{"942100"}}}}, []probe{{path: "/?id=" + encoded}}, []probe{quote}},
-		{"exception by tag and argument", map[string]any{"exceptions": []any{map[string]any{"tags": []any{"attack-sqli"}, "targets": []any{"argument:id"}}}},
-			[]probe{{path: "/?other=1%27+or+%271%27%3D%271"}}, []probe{quote, {path: "/?id=" + encoded}}},
-		{"exception by path", map[string]any{"exceptions": []any{map[string]any{"rules": []any{"942000-942999"}, "paths": []any{"/sql/*"}}}},
-			[]probe{quote, {path: "/sq?id=" + encoded}}, []probe{{path: "/sql/x?id=" + encoded}, {path: "/%73ql/x?id=1%27+or+%271%27%3D%271"}}},
+		{
+			"exception by tag and argument",
+			map[string]any{"exceptions": []any{map[string]any{"tags": []any{"attack-sqli"}, "targets": []any{"argument:id"}}}},
+			[]probe{{path: "/?other=1%27+or+%271%27%3D%271"}},
+			[]probe{quote, {path: "/?id=" + encoded}},
+		},
+		{
+			"exception by path",
+			map[string]any{"exceptions": []any{map[string]any{"rules": []any{"942000-942999"}, "paths": []any{"/sql/*"}}}},
+			[]probe{quote, {path: "/sq?id=" + encoded}},
+			[]probe{{path: "/sql/x?id=" + encoded}, {path: "/%73ql/x?id=1%27+or+%271%27%3D%271"}},
+		},
 		{"own rules", map[string]any{
 			"rules_before": []any{map[string]any{"message": "let the probe pass", "action": "pass", "conditions": []any{map[string]any{"target": "header:X-Probe", "equals": "yes"}}}},
 			"rules_after":  []any{map[string]any{"message": "no such tenant", "conditions": []any{map[string]any{"target": "argument:tenant", "matches": "^evil-[0-9]+$"}}}},
