@@ -17,8 +17,10 @@ const (
 	firstAfter  = 5_100_000
 	behindOwn   = 5_200_000
 	perRule     = 16
-	firstRaw    = 1
-	lastRaw     = 99_999
+	// firstInternal are ours that only set up.
+	firstInternal = 5_900_000
+	firstRaw      = 1
+	lastRaw       = 99_999
 )
 
 // Own tells which of the policy's own typed rules an id is of.

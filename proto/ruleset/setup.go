@@ -13,7 +13,10 @@ import (
 
 // engine is what the engine itself is told, after Coraza's own recommendation. How much of a body is inspected is decided before an engine gets it, so the
 // limits are above the largest that there may be, and nothing is ever written to a disk.
+//
+// The prefilter of @rx stays off, whatever the engine was built with: it denies what patterns of the Core Rule Set match.
 const engine = `SecRuleEngine On
+SecRxPreFilter Off
 SecRequestBodyAccess On
 SecRequestBodyLimit 33554432
 SecRequestBodyInMemoryLimit 33554432
@@ -22,6 +25,8 @@ SecRequestBodyJsonDepthLimit 1024
 SecResponseBodyAccess On
 SecResponseBodyLimit 33554432
 SecResponseBodyLimitAction Reject
+SecUploadKeepFiles Off
+SecArgumentsLimit 1000
 SecAuditEngine Off
 SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecRule REQUEST_HEADERS:Content-Type "^application/json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
@@ -30,10 +35,26 @@ SecRule REQUEST_HEADERS:Content-Type "^(?:text/json|[a-z0-9!#$&^_.+-]+/[a-z0-9!#
 SecRule REQUEST_HEADERS:Content-Type "^[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+[+]xml" "id:5900002,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecAction "id:5900003,phase:3,pass,t:none,nolog,ctl:forceResponseBodyVariable=On"
 SecRule REQBODY_ERROR "!@eq 0" "id:200002,phase:2,t:none,log,deny,status:400,msg:'Failed to parse request body.',logdata:'%{reqbody_error_msg}',severity:2"
-SecRule MULTIPART_STRICT_ERROR "!@eq 0" "id:200003,phase:2,t:none,log,deny,status:400,msg:'Multipart request body failed strict validation.'"
+SecRule MULTIPART_STRICT_ERROR "!@eq 0" "id:200003,phase:2,t:none,log,deny,status:400,msg:'Multipart request body failed strict validation.',severity:2"
+SecRule URI_PARSE_ERROR "@eq 1" "id:200009,phase:1,t:none,log,deny,status:400,msg:'URI failed to parse.',severity:2"
+SecRule ARGUMENTS_LIMIT_REACHED "@eq 1" "id:200004,phase:1,t:none,log,deny,status:400,msg:'More arguments in the query than are inspected.',severity:2"
+SecRule ARGUMENTS_LIMIT_REACHED "@eq 1" "id:200005,phase:2,t:none,log,deny,status:400,msg:'More arguments in the body than are inspected.',severity:2"
 SecDefaultAction "phase:1,log,auditlog,pass"
 SecDefaultAction "phase:2,log,auditlog,pass"
 `
+
+// Bookkeeping tells whether a rule that ran finds nothing: it sets up, marks or adds up.
+func Bookkeeping(id int) bool {
+	rule, known := knownRule(id)
+	switch {
+	case known:
+		return rule.Bookkeeping
+	case id == 200000, id == 200001, id == 200006, 900000 <= id && id <= 900999, firstInternal <= id && id < firstInternal+100:
+		return true
+	}
+	_, _, own := Own(id)
+	return own && (id-firstBefore)%perRule != 0
+}
 
 // setupVersion is what the Core Rule Set asks for, so that it knows that it was set up for its own version.
 const setupVersion = "4250"

@@ -32,6 +32,8 @@ const (
 	ReportLeaks Permission = "leaked-keys.write"
 	// WriteRoles lets say what roles allow, wherever they are bound.
 	WriteRoles Permission = "roles.write"
+	// WriteRawRules lets give policies rules for the WAF in its own language, which may refuse and let pass anything. It is the option of fields.
+	WriteRawRules Permission = "waf.raw_rules"
 	// WriteSignInProviders lets say who signs in as whom.
 	WriteSignInProviders Permission = "sign-in-providers.write"
 )
@@ -64,6 +66,7 @@ var permissions = [...]Permission{
 	"audit-events.read",
 	"events.read",
 	"webhooks.read", "webhooks.write",
+	WriteRawRules,
 }
 
 // Permissions returns every permission that can be held.

@@ -183,6 +183,9 @@ func (w *writing) open(ctx context.Context) error {
 	bounds := w.bounds(catalog.Routes)
 	w.candidate = head.Candidate(w.now, boundRows{w.rows, bounds})
 	w.candidate.Bind(bounds)
+	if !w.rollback { // which brings back what somebody wrote who was allowed to
+		w.candidate.Guard(w.holds)
+	}
 	if w.batch.Force {
 		w.candidate.Force()
 	}
