@@ -89,7 +89,9 @@ func TestAnInspectionThatWaitedTakesNothingOutOfReachThatTheExchangeWaitsFor(t *
 		meter, ex, answer := meterOf(), exchangeFrom("192.0.2.2", pipeline.Identity{}), new(cutOnce)
 		var all sync.WaitGroup
 		for range 2 {
-			all.Go(func() { _ = exchangeFrom("192.0.2.1", pipeline.Identity{}).Inspect(meter, aSecond, 10, func() { time.Sleep(time.Second) }) })
+			all.Go(func() {
+				_ = exchangeFrom("192.0.2.1", pipeline.Identity{}).Inspect(meter, aSecond, 10, func() { time.Sleep(time.Second) })
+			})
 		}
 		synctest.Wait()
 		_ = ex.Abort.Hold(answer)
