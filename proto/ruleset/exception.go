@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -144,14 +145,14 @@ func Select(rules, tags []string) ([]int, error) {
 	}
 	switch {
 	case len(rules) == 0 && len(tags) == 0:
-		return nil, fmt.Errorf("neither rules nor tags are given")
+		return nil, errors.New("neither rules nor tags are given")
 	case len(rules) == 0:
 		byID = byTag
 	case len(tags) > 0:
 		maps.DeleteFunc(byID, func(id int, _ bool) bool { return !byTag[id] })
 	}
 	if len(byID) == 0 {
-		return nil, fmt.Errorf("none of the rules has one of the tags")
+		return nil, errors.New("none of the rules has one of the tags")
 	}
 	return slices.Sorted(maps.Keys(byID)), nil
 }

@@ -91,6 +91,13 @@ const (
 	BodyMemory           = "sallyport_edge_body_memory_bytes"
 	BodyMemoryLimit      = "sallyport_edge_body_memory_limit_bytes"
 	BodyMemoryRefused    = "sallyport_edge_body_memory_refused_total"
+	WafEngines           = "sallyport_edge_waf_engines"
+	WafEngineBytes       = "sallyport_edge_waf_engine_bytes"
+	WafCompiled          = "sallyport_edge_waf_engines_compiled_total"
+	WafCompileSeconds    = "sallyport_edge_waf_compile_seconds_total"
+	WafInspections       = "sallyport_edge_waf_inspections_total"
+	WafBytes             = "sallyport_edge_waf_inspected_bytes_total"
+	WafSeconds           = "sallyport_edge_waf_inspection_seconds_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -164,6 +171,13 @@ func Metrics() []Metric {
 		{Name: BodyMemory, Help: "What bodies take that policies hold whole, and what was made of them.", Gauge: true},
 		{Name: BodyMemoryLimit, Help: "What they may take together (-body-memory).", Gauge: true},
 		{Name: BodyMemoryRefused, Help: "How often there was no room for one (node_busy)."},
+		{Name: WafEngines, Help: "Engines of the WAF: policies with the same rules have one.", Gauge: true},
+		{Name: WafEngineBytes, Help: "What they hold of the memory, as the process samples its heap: right to some MB. Absent: there was none yet, or the heap isn't sampled.", Gauge: true},
+		{Name: WafCompiled, Help: "Engines that were made since the process began."},
+		{Name: WafCompileSeconds, Help: "How long that took; no request waits for it."},
+		{Name: WafInspections, Help: "Inspections of requests by their head alone (head) or whole (body), and of answers (answer): nothing found (clean), found less than the threshold (noted), blocked, or not looked at since too large or not to be read (beyond).", Labels: []string{"part", "verdict"}},
+		{Name: WafBytes, Help: "Bytes that were looked at.", Labels: []string{"part"}},
+		{Name: WafSeconds, Help: "How long inspections took, waits for their turn left out."},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}...)
 }

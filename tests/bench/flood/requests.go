@@ -26,7 +26,7 @@ func ordinaryRequests(host string) [][]byte {
 
 // dearBody is JSON of so many bytes or a little more, in at most 800 values: all of it is looked at.
 func dearBody(random *rand.Rand, bytes int) string {
-	words := []string{"select", "the", "garden", "from", "chair", "order", "by", "union", "of", "tables", "and", "script", "or", "document", "where"}
+	words := []string{"chairs", "the", "garden", "oak", "delivery", "second", "floor", "of", "tables", "week", "blue", "invoice", "please", "leave", "parcel"}
 	var b strings.Builder
 	b.WriteString(`{"items":[`)
 	each := max(bytes/800, 60)
