@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/events"
+	"github.com/sallyport/sallyport/controlplane/internal/exclusions"
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
@@ -183,6 +184,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Inquiries:    p.asking,
 		Explainer:    explain.New(p.asking, db),
 		Callers:      callers.New(configuration, db),
+		Exclusions:   exclusions.New(reports, configuration, p.asking, time.Now),
 		Usage:        reports,
 		Keys:         keylife.New(db, entries, publisher, reports, c.vault),
 		Limits:       p.limits,

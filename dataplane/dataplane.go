@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/effort"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
 	"github.com/sallyport/sallyport/dataplane/internal/explain"
 	"github.com/sallyport/sallyport/dataplane/internal/freshness"
@@ -118,6 +119,7 @@ type node struct {
 	metrics   *pipeline.Metrics
 	rates     *rates.Table
 	failures  *backoff.Table
+	effort    *effort.Meter
 	freshness *freshness.Freshness
 	streams   *streams.Registry
 	sweeper   *sweeper.Sweeper
@@ -132,6 +134,7 @@ type node struct {
 	gate      *proxyprotocol.Gate
 
 	certificates *certificates.Keeper
+	exclusions   exclusionParts
 
 	clients   atomic.Int64 // connections that are open
 	wire      listener.Counters
@@ -151,7 +154,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 		cfg: cfg, ground: at, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
 		sweeper:   sweeper.New(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
-		failures: backoff.New(backoff.DefaultKeys),
+		failures: backoff.New(backoff.DefaultKeys), effort: newMeter(cfg),
 	}
 	n.limits.snapshots = &n.snapshots
 	n.handing.turn = make(chan struct{})
@@ -161,11 +164,15 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.shares = shares.NewEven(n.directory)
 	n.openTLS()
 	n.openIssuers(own)
+	if err := n.openExclusions(); err != nil {
+		return n, err
+	}
 	n.upstreams = upstream.NewRegistry(upstream.Config{
 		Sweeper: n.sweeper, Own: own, Certificate: n.certificates.ClientCertificate, Logger: n.cfg.Logger,
 	})
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
+		Effort: n.effort, Samples: n.exclusions.samples, Exclusions: &n.exclusions.counters,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
 	if cfg.AccessLog != nil {
@@ -261,6 +268,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return n.sweeper.Run(background) })
 	group.Go(func() error { return n.upstreams.Run(background) })
 	group.Go(func() error { return n.issuers.Run(background) })
+	group.Go(func() error { return n.exclusions.samples.Run(background) })
 	group.Go(func() error { return n.freshness.Keep(background, n.state, n.maxStaleness, n.cfg.Logger) })
 	if n.accessLog != nil {
 		group.Go(func() error { return n.accessLog.Run(background) })

@@ -19,7 +19,7 @@ const goodbyeTimeout = 2 * time.Second
 
 func (n *node) newAnswerer() *inquiry.Answerer {
 	return inquiry.New(inquiry.Config{
-		Connection: n.connection, Health: n.health, Explain: n.explain.Explain, Logger: n.cfg.Logger,
+		Connection: n.connection, Health: n.health, Explain: n.explain.Explain, TryExclusion: n.exclusions.tester.Try, Logger: n.cfg.Logger,
 		Hello: &edgev1.Hello{Boot: n.boot, Build: n.cfg.Build, Capability: configsync.Capability, StartedAt: timestamppb.New(n.started)},
 	})
 }

@@ -78,6 +78,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	failures := n.failures.Stats()
 	one(admin.FailureKeys, float64(failures.Keys))
 	one(admin.FailureKeysForgotten, float64(failures.Evicted))
+	n.inspectionSamples(yield)
 	n.usageSamples(one)
 	n.memberSamples(one)
 	n.handoverSamples(one)
@@ -85,6 +86,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	n.tlsSamples(one)
 	n.upstreamSamples(one)
 	n.issuerSamples(one)
+	n.exclusionSamples(one)
 	if n.accessLog != nil {
 		one(admin.AccessLogDropped, float64(n.accessLog.Dropped()))
 	}

@@ -20,6 +20,8 @@ var objects = map[string]protoreflect.MessageDescriptor{
 	"routes":   (*configv1.Route)(nil).ProtoReflect().Descriptor(),
 	"policies": (*configv1.Policy)(nil).ProtoReflect().Descriptor(),
 	"settings": (*configv1.EnvironmentSettings)(nil).ProtoReflect().Descriptor(),
+
+	"waf-exclusions": (*configv1.WafExclusion)(nil).ProtoReflect().Descriptor(),
 }
 
 // applied is the type of a policy in effective.

@@ -16,7 +16,7 @@ func checkGuardrail(g *configv1.Guardrail) []problem.Violation {
 		return nil // told of by their rules
 	}
 	switch g.GetAppliesTo() {
-	case "services", "routes", "policies", "settings":
+	case "services", "routes", "policies", "settings", "waf-exclusions":
 	default:
 		return nil // the same
 	}

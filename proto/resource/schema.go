@@ -19,6 +19,7 @@ const Dialect = "https://json-schema.org/draft/2020-12/schema"
 //	x-order        place of a property among its siblings, from 0
 //	x-unit         unit of a number
 //	x-reference    collection of which the text names an object
+//	x-permission   permission that a writer needs besides that of the object, to give, change or take away the value
 //	x-secret       the value is secret material
 //	x-minimum      least duration, x-maximum greatest
 //	x-typed-by     sibling that names the policy kind whose schema holds for this object

@@ -209,6 +209,7 @@ func addOptions(schema map[string]any, field protoreflect.FieldDescriptor) {
 	set("default", options.GetDefault() != "", json.RawMessage(options.GetDefault()))
 	set("x-unit", options.GetUnit() != "", options.GetUnit())
 	set("x-reference", options.GetReference() != "", options.GetReference())
+	set("x-permission", options.GetPermission() != "", options.GetPermission())
 	set("x-secret", options.GetSecret(), true)
 	set("writeOnly", options.GetSecret() && !options.GetOutputOnly(), true)
 	set("readOnly", options.GetOutputOnly(), true)

@@ -97,6 +97,8 @@ func TestASchemaSaysWhatTheProtoSays(t *testing.T) {
 		{&policyv1.RateLimit{}, "properties/max_callers/x-unit", `"callers"`},
 		{&policyv1.RateLimit{}, "properties/max_callers/x-advanced", `true`},
 		{&policyv1.RateLimit{}, "$defs/Window/required", `["requests","window"]`},
+		{&policyv1.Waf{}, "properties/seclang_before/x-permission", `"waf.raw_rules"`},
+		{&policyv1.Waf{}, "properties/rules_before/x-permission", ``},
 		{&adminv1.Secret{}, "properties/value/writeOnly", `true`},
 		{&adminv1.Secret{}, "properties/value/x-secret", `true`},
 		{&adminv1.Secret{}, "properties/value/maxLength", `65536`},

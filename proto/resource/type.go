@@ -42,6 +42,7 @@ var types = []*Type{
 		Collection: "settings", Singular: "settings", Prefix: id.Settings, Singleton: true,
 		New: newOf[configv1.EnvironmentSettings], Check: checked(checkSettings),
 	},
+	{Collection: "waf-exclusions", Singular: "waf-exclusion", Prefix: id.WafExclusion, New: newOf[configv1.WafExclusion], Check: checked(checkWafExclusion)},
 	{Collection: "guardrails", Singular: "guardrail", Prefix: id.Guardrail, New: newOf[configv1.Guardrail], Check: checked(checkGuardrail)},
 }
 

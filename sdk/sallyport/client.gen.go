@@ -73,10 +73,11 @@ func (e EnvironmentSettingsName) Valid() bool {
 
 // Defines values for GuardrailAppliesTo.
 const (
-	GuardrailAppliesToPolicies GuardrailAppliesTo = "policies"
-	GuardrailAppliesToRoutes   GuardrailAppliesTo = "routes"
-	GuardrailAppliesToServices GuardrailAppliesTo = "services"
-	GuardrailAppliesToSettings GuardrailAppliesTo = "settings"
+	GuardrailAppliesToPolicies      GuardrailAppliesTo = "policies"
+	GuardrailAppliesToRoutes        GuardrailAppliesTo = "routes"
+	GuardrailAppliesToServices      GuardrailAppliesTo = "services"
+	GuardrailAppliesToSettings      GuardrailAppliesTo = "settings"
+	GuardrailAppliesToWafExclusions GuardrailAppliesTo = "waf-exclusions"
 )
 
 // Valid indicates whether the value is a known member of the GuardrailAppliesTo enum.
@@ -89,6 +90,8 @@ func (e GuardrailAppliesTo) Valid() bool {
 	case GuardrailAppliesToServices:
 		return true
 	case GuardrailAppliesToSettings:
+		return true
+	case GuardrailAppliesToWafExclusions:
 		return true
 	default:
 		return false
@@ -355,19 +358,19 @@ func (e PathReadingParameters) Valid() bool {
 
 // Defines values for PolicyMode.
 const (
-	Enforce PolicyMode = "enforce"
-	Off     PolicyMode = "off"
-	Shadow  PolicyMode = "shadow"
+	PolicyModeEnforce PolicyMode = "enforce"
+	PolicyModeOff     PolicyMode = "off"
+	PolicyModeShadow  PolicyMode = "shadow"
 )
 
 // Valid indicates whether the value is a known member of the PolicyMode enum.
 func (e PolicyMode) Valid() bool {
 	switch e {
-	case Enforce:
+	case PolicyModeEnforce:
 		return true
-	case Off:
+	case PolicyModeOff:
 		return true
-	case Shadow:
+	case PolicyModeShadow:
 		return true
 	default:
 		return false
@@ -407,6 +410,24 @@ func (e UpstreamBalancing) Valid() bool {
 	case LeastRequests:
 		return true
 	case RoundRobin:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WafExclusionMode.
+const (
+	WafExclusionModeEnforce WafExclusionMode = "enforce"
+	WafExclusionModeShadow  WafExclusionMode = "shadow"
+)
+
+// Valid indicates whether the value is a known member of the WafExclusionMode enum.
+func (e WafExclusionMode) Valid() bool {
+	switch e {
+	case WafExclusionModeEnforce:
+		return true
+	case WafExclusionModeShadow:
 		return true
 	default:
 		return false
@@ -668,6 +689,21 @@ func (e GetCredentialUsageParamsBucket) Valid() bool {
 	case GetCredentialUsageParamsBucketN1D:
 		return true
 	case GetCredentialUsageParamsBucketN1H:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutWafExclusionParamsIfNoneMatch.
+const (
+	PutWafExclusionParamsIfNoneMatchAsterisk PutWafExclusionParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutWafExclusionParamsIfNoneMatch enum.
+func (e PutWafExclusionParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutWafExclusionParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -1075,6 +1111,18 @@ type Attachment struct {
 
 	// Consumer Every route that authenticates this consumer, for its requests alone. It is the most specific level. Who calls is only known once a route has authenticated, so that no policy can be attached here that runs before that (guard) or does it (authenticate).
 	Consumer string `json:"consumer,omitempty,omitzero"`
+}
+
+// AttackOpened AttackOpened is an attack that would pass.
+type AttackOpened struct {
+	// Test Test of the Core Rule Set that it is from: "942100-1".
+	Test string `json:"test,omitempty,omitzero"`
+
+	// Title What the test says that it is.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Payload The attack itself, cut to 200 bytes.
+	Payload string `json:"payload,omitempty,omitzero"`
 }
 
 // AuditActor AuditActor is who did something.
@@ -1791,6 +1839,66 @@ type EventPage struct {
 	Oldest int `json:"oldest,omitempty,omitzero"`
 }
 
+// ExclusionWish ExclusionWish names a request in which rules of the WAF found something that is none.
+type ExclusionWish struct {
+	// Request The request, by the id that its client was given.
+	Request string `json:"request"`
+
+	// Rule Rule that is wrong, by number. Absent: the fewest that must be kept from what they found for the request to pass.
+	Rule int `json:"rule,omitempty,omitzero"`
+
+	// ExpiresAt When the exclusions end; absent: in 30 days.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Publish Make the exclusions too, in shadow.
+	Publish bool `json:"publish,omitempty,omitzero"`
+}
+
+// ExclusionsTried ExclusionsTried is what a node found when it tried exclusions.
+type ExclusionsTried struct {
+	// Node Node that tried them, by id; "" when none is connected.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// NodeName Its name.
+	NodeName string `json:"node_name,omitempty,omitzero"`
+
+	// Code Why there is no answer; "" when there is one.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail The same in words.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Revision Revision that it tried them by.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Samples Samples of requests on the route that were tried. Nodes keep some where the policy asks for it.
+	Samples int `json:"samples,omitempty,omitzero"`
+
+	// SamplesRefused Of those, how many are refused without the exclusions.
+	SamplesRefused int `json:"samples_refused,omitempty,omitzero"`
+
+	// SamplesOpened Of those, how many would pass with them.
+	SamplesOpened int `json:"samples_opened,omitempty,omitzero"`
+
+	// SamplesSince When the oldest of them was taken; absent without any.
+	SamplesSince time.Time `json:"samples_since,omitempty,omitzero"`
+
+	// Attacks Attacks of the Core Rule Set's own tests that were put into the targets.
+	Attacks int `json:"attacks,omitempty,omitzero"`
+
+	// AttacksRefused Of those, how many are refused without the exclusions.
+	AttacksRefused int `json:"attacks_refused,omitempty,omitzero"`
+
+	// AttacksOpened Of those, how many would pass with them.
+	AttacksOpened int `json:"attacks_opened,omitempty,omitzero"`
+
+	// Opened The first 20 of those.
+	Opened []AttackOpened `json:"opened,omitempty,omitzero"`
+
+	// CutShort There was more to try than there was time for.
+	CutShort bool `json:"cut_short,omitempty,omitzero"`
+}
+
 // Explanation Explanation is what one node would do with a request, and why. Nothing was counted or spent, and no service was asked.
 type Explanation struct {
 	// Node Node, by id.
@@ -2110,9 +2218,9 @@ type Guardrail struct {
 	// Description What this guardrail is for, in words.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// AppliesTo Collection whose objects must follow the rule ("routes", "services", "policies", "settings").
+	// AppliesTo Collection whose objects must follow the rule ("routes", "services", "policies", "settings", "waf-exclusions").
 	//
-	// Examples: routes, services, policies, settings
+	// Examples: routes, services, policies, settings, waf-exclusions
 	AppliesTo GuardrailAppliesTo `json:"applies_to"`
 
 	// Rule Rule that each object must follow: a CEL expression that is true when all is well ("size(object.hosts) > 0"). It sees the object with its defaults filled in as `object`; of a route also `service`, `effective` (the policies that apply, in the order in which they run) and `public` (no enforced policy asks who calls).
@@ -2128,9 +2236,9 @@ type Guardrail struct {
 	Except GuardrailExcept `json:"except,omitempty,omitzero"`
 }
 
-// GuardrailAppliesTo Collection whose objects must follow the rule ("routes", "services", "policies", "settings").
+// GuardrailAppliesTo Collection whose objects must follow the rule ("routes", "services", "policies", "settings", "waf-exclusions").
 //
-// Examples: routes, services, policies, settings
+// Examples: routes, services, policies, settings, waf-exclusions
 type GuardrailAppliesTo string
 
 // GuardrailAction What happens to a change that breaks the rule.
@@ -4116,6 +4224,48 @@ type SignInSettings struct {
 // Examples: optional, required
 type SignInSettingsSecondFactor string
 
+// SuggestedExclusions SuggestedExclusions is the narrowest that lets such a request pass, and what else it would open.
+type SuggestedExclusions struct {
+	// Request The request.
+	Request string `json:"request,omitempty,omitzero"`
+
+	// Route Its route, by id.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// RouteName The route's name.
+	RouteName string `json:"route_name,omitempty,omitzero"`
+
+	// Policy Policy whose rules found something, by id.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// PolicyName The policy's name.
+	PolicyName string `json:"policy_name,omitempty,omitzero"`
+
+	// Score What the rules that found something added up to, as far as it is kept.
+	Score int `json:"score,omitempty,omitzero"`
+
+	// Threshold From which score the policy refuses.
+	Threshold int `json:"threshold,omitempty,omitzero"`
+
+	// Proposals The exclusions, as they can be posted to waf-exclusions; made already, if that was wished.
+	Proposals []WafExclusion `json:"proposals,omitempty,omitzero"`
+
+	// Suffices The request would pass if they were enforced, as far as its findings tell.
+	Suffices bool `json:"suffices,omitempty,omitzero"`
+
+	// Verdict "narrow": of what was tried no attack passes that is refused now; "opens_attacks": some do; "untried": no node tried them, or had anything to try.
+	Verdict string `json:"verdict,omitempty,omitzero"`
+
+	// Sentences What it would open, in words.
+	Sentences []string `json:"sentences,omitempty,omitzero"`
+
+	// Trial ExclusionsTried is what a node found when it tried exclusions.
+	Trial ExclusionsTried `json:"trial,omitempty,omitzero"`
+
+	// Published They were made, in shadow.
+	Published bool `json:"published,omitempty,omitzero"`
+}
+
 // Target Target is one address of a service's upstream.
 type Target struct {
 	// Address Host and port ("10.0.3.7:8080", "orders.internal:80", "[fd00::7]:8080").
@@ -4527,6 +4677,56 @@ type ValueMatch struct {
 
 	// Present Is there at all (true) or is absent (false).
 	Present *bool `json:"present,omitempty"`
+}
+
+// WafExclusion WafExclusion keeps one rule of the WAF, or those of a tag, from one part of requests on one route, for a time: the answer to a rule that calls well-behaved requests bad. POST …/waf-exclusions/suggest makes one of a request that was refused.
+type WafExclusion struct {
+	// ID Identifier, set by the server ("wfx_…").
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Name, unique among the environment's exclusions.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Labels Free key-value marks to select by.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Team Team whose it is, that of its route mostly; absent: the environment's own.
+	Team string `json:"team,omitempty,omitzero"`
+
+	// Description Why the rule is wrong here, in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Route Route that it holds on.
+	Route string `json:"route"`
+
+	// Rule The rule of this number.
+	Rule int `json:"rule,omitempty,omitzero"`
+
+	// Tag The rules with this tag.
+	Tag string `json:"tag,omitempty,omitzero"`
+
+	// Target What they don't look at: "argument:comment", "argument:json.items.*.note", "cookie:session", "header:X-Query", "body", "path". A "*" stands for anything but a dot.
+	Target string `json:"target"`
+
+	// Mode What it does.
+	Mode *WafExclusionMode `json:"mode,omitempty"`
+
+	// ExpiresAt When it ends, by each node's clock; it is kept, and does nothing then.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Owner Who asked for it: a person, by the name that others know them by.
+	Owner string `json:"owner"`
+}
+
+// WafExclusionMode What it does.
+type WafExclusionMode string
+
+// WafExclusionList A page of waf exclusions.
+type WafExclusionList struct {
+	Data []WafExclusion `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
 }
 
 // Webhook Webhook is an address that an environment's events are posted to, signed.
@@ -6173,6 +6373,103 @@ type GetFindingUsageParams struct {
 	Filter *FindingFilter `json:"filter,omitempty"`
 }
 
+// ListWafExclusionsParams defines parameters for ListWafExclusions.
+type ListWafExclusionsParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Filter Only objects whose field has this value (`filter[name]=orders`).
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Labels Only objects whose labels hold to all of these terms (`team=orders,tier!=1,owned,!legacy`).
+	Labels *Labels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// CreateWafExclusionParams defines parameters for CreateWafExclusion.
+type CreateWafExclusionParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// DeleteWafExclusionParams defines parameters for DeleteWafExclusion.
+type DeleteWafExclusionParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PatchWafExclusionApplicationMergePatchPlusJSONBody defines parameters for PatchWafExclusion.
+type PatchWafExclusionApplicationMergePatchPlusJSONBody = map[string]interface{}
+
+// PatchWafExclusionParams defines parameters for PatchWafExclusion.
+type PatchWafExclusionParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutWafExclusionParams defines parameters for PutWafExclusion.
+type PutWafExclusionParams struct {
+	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Force The change is made although something speaks against it that its author may decide on: it removes a large share of the routes
+	// (force_needed), a node doesn't understand it (capability_missing), or a guardrail that it writes is broken already by what it
+	// doesn't touch (guardrail_violated); and, by whoever holds proposals.override, although the environment demands a proposal
+	// (proposal_required). Then it is named among the warnings.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IfMatch ETag that the object must have; otherwise the answer is 412. `*` asks only that it exist.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: the object must not exist yet; otherwise the answer is 412.
+	IfNoneMatch *PutWafExclusionParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutWafExclusionParamsIfNoneMatch defines parameters for PutWafExclusion.
+type PutWafExclusionParamsIfNoneMatch string
+
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
 	// Limit How many objects a page holds at most.
@@ -6541,6 +6838,18 @@ type PatchTeamApplicationMergePatchPlusJSONRequestBody = PatchTeamApplicationMer
 
 // PutTeamJSONRequestBody defines body for PutTeam for application/json ContentType.
 type PutTeamJSONRequestBody = Team
+
+// CreateWafExclusionJSONRequestBody defines body for CreateWafExclusion for application/json ContentType.
+type CreateWafExclusionJSONRequestBody = WafExclusion
+
+// SuggestWafExclusionsJSONRequestBody defines body for SuggestWafExclusions for application/json ContentType.
+type SuggestWafExclusionsJSONRequestBody = ExclusionWish
+
+// PatchWafExclusionApplicationMergePatchPlusJSONRequestBody defines body for PatchWafExclusion for application/merge-patch+json ContentType.
+type PatchWafExclusionApplicationMergePatchPlusJSONRequestBody = PatchWafExclusionApplicationMergePatchPlusJSONBody
+
+// PutWafExclusionJSONRequestBody defines body for PutWafExclusion for application/json ContentType.
+type PutWafExclusionJSONRequestBody = WafExclusion
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = Webhook
@@ -8196,6 +8505,101 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/usage/findings (the `GetFindingUsage` operationId).
 	GetFindingUsage(ctx context.Context, environment EnvironmentKey, params *GetFindingUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWafExclusions List waf exclusions
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions (the `ListWafExclusions` operationId).
+	ListWafExclusions(ctx context.Context, environment EnvironmentKey, params *ListWafExclusionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWafExclusionWithBody Create a waf exclusion
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+	CreateWafExclusionWithBody(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWafExclusion Create a waf exclusion
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+	CreateWafExclusion(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuggestWafExclusionsWithBody Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuggestWafExclusions Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWafExclusion Delete a waf exclusion
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/waf-exclusions/{key} (the `DeleteWafExclusion` operationId).
+	DeleteWafExclusion(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteWafExclusionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWafExclusion Read a waf exclusion
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions/{key} (the `GetWafExclusion` operationId).
+	GetWafExclusion(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchWafExclusionWithBody Change fields of a waf exclusion
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+	PatchWafExclusionWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchWafExclusionWithApplicationMergePatchPlusJSONBody Change fields of a waf exclusion
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+	PatchWafExclusionWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, body PatchWafExclusionApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWafExclusionWithBody Create or replace a waf exclusion
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+	PutWafExclusionWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWafExclusion Create or replace a waf exclusion
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+	PutWafExclusion(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, body PutWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhooks List webhooks
 	//
@@ -12303,6 +12707,211 @@ func (c *Client) GetCredentialUsage(ctx context.Context, environment Environment
 // Corresponds with GET /api/v1/environments/{environment}/usage/findings (the `GetFindingUsage` operationId).
 func (c *Client) GetFindingUsage(ctx context.Context, environment EnvironmentKey, params *GetFindingUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetFindingUsageRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWafExclusions List waf exclusions
+//
+// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions (the `ListWafExclusions` operationId).
+func (c *Client) ListWafExclusions(ctx context.Context, environment EnvironmentKey, params *ListWafExclusionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWafExclusionsRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWafExclusionWithBody Create a waf exclusion
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+func (c *Client) CreateWafExclusionWithBody(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWafExclusionRequestWithBody(c.Server, environment, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWafExclusion Create a waf exclusion
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+func (c *Client) CreateWafExclusion(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWafExclusionRequest(c.Server, environment, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuggestWafExclusionsWithBody Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *Client) SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuggestWafExclusionsRequestWithBody(c.Server, environment, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuggestWafExclusions Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *Client) SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuggestWafExclusionsRequest(c.Server, environment, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWafExclusion Delete a waf exclusion
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/waf-exclusions/{key} (the `DeleteWafExclusion` operationId).
+func (c *Client) DeleteWafExclusion(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteWafExclusionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWafExclusionRequest(c.Server, environment, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWafExclusion Read a waf exclusion
+//
+// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions/{key} (the `GetWafExclusion` operationId).
+func (c *Client) GetWafExclusion(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWafExclusionRequest(c.Server, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchWafExclusionWithBody Change fields of a waf exclusion
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+func (c *Client) PatchWafExclusionWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchWafExclusionRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchWafExclusionWithApplicationMergePatchPlusJSONBody Change fields of a waf exclusion
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+func (c *Client) PatchWafExclusionWithApplicationMergePatchPlusJSONBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, body PatchWafExclusionApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchWafExclusionRequestWithApplicationMergePatchPlusJSONBody(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWafExclusionWithBody Create or replace a waf exclusion
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+func (c *Client) PutWafExclusionWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWafExclusionRequestWithBody(c.Server, environment, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWafExclusion Create or replace a waf exclusion
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+func (c *Client) PutWafExclusion(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, body PutWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWafExclusionRequest(c.Server, environment, key, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -25091,6 +25700,647 @@ func NewGetFindingUsageRequest(server string, environment EnvironmentKey, params
 	return req, nil
 }
 
+// NewListWafExclusionsRequest constructs an http.Request for the ListWafExclusions method
+func NewListWafExclusionsRequest(server string, environment EnvironmentKey, params *ListWafExclusionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Labels != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "labels", *params.Labels, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWafExclusionRequest calls the generic CreateWafExclusion builder with application/json body
+func NewCreateWafExclusionRequest(server string, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWafExclusionRequestWithBody(server, environment, params, "application/json", bodyReader)
+}
+
+// NewCreateWafExclusionRequestWithBody constructs an http.Request for the CreateWafExclusion method, with any body, and a specified content type
+func NewCreateWafExclusionRequestWithBody(server string, environment EnvironmentKey, params *CreateWafExclusionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSuggestWafExclusionsRequest calls the generic SuggestWafExclusions builder with application/json body
+func NewSuggestWafExclusionsRequest(server string, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSuggestWafExclusionsRequestWithBody(server, environment, "application/json", bodyReader)
+}
+
+// NewSuggestWafExclusionsRequestWithBody constructs an http.Request for the SuggestWafExclusions method, with any body, and a specified content type
+func NewSuggestWafExclusionsRequestWithBody(server string, environment EnvironmentKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions/suggest", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteWafExclusionRequest constructs an http.Request for the DeleteWafExclusion method
+func NewDeleteWafExclusionRequest(server string, environment EnvironmentKey, key ObjectKey, params *DeleteWafExclusionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetWafExclusionRequest constructs an http.Request for the GetWafExclusion method
+func NewGetWafExclusionRequest(server string, environment EnvironmentKey, key ObjectKey) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchWafExclusionRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchWafExclusion builder with application/merge-patch+json body
+func NewPatchWafExclusionRequestWithApplicationMergePatchPlusJSONBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, body PatchWafExclusionApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchWafExclusionRequestWithBody(server, environment, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchWafExclusionRequestWithBody constructs an http.Request for the PatchWafExclusion method, with any body, and a specified content type
+func NewPatchWafExclusionRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutWafExclusionRequest calls the generic PutWafExclusion builder with application/json body
+func NewPutWafExclusionRequest(server string, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, body PutWafExclusionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutWafExclusionRequestWithBody(server, environment, key, params, "application/json", bodyReader)
+}
+
+// NewPutWafExclusionRequestWithBody constructs an http.Request for the PutWafExclusion method, with any body, and a specified content type
+func NewPutWafExclusionRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/waf-exclusions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListWebhooksRequest constructs an http.Request for the ListWebhooks method
 func NewListWebhooksRequest(server string, environment EnvironmentKey, params *ListWebhooksParams) (*http.Request, error) {
 	var err error
@@ -29730,6 +30980,107 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/usage/findings (the `GetFindingUsage` operationId).
 	GetFindingUsageWithResponse(ctx context.Context, environment EnvironmentKey, params *GetFindingUsageParams, reqEditors ...RequestEditorFn) (*GetFindingUsageResponse, error)
+
+	// ListWafExclusionsWithResponse List waf exclusions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions (the `ListWafExclusions` operationId).
+	ListWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListWafExclusionsParams, reqEditors ...RequestEditorFn) (*ListWafExclusionsResponse, error)
+
+	// CreateWafExclusionWithBodyWithResponse Create a waf exclusion
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+	CreateWafExclusionWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWafExclusionResponse, error)
+
+	// CreateWafExclusionWithResponse Create a waf exclusion
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+	CreateWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWafExclusionResponse, error)
+
+	// SuggestWafExclusionsWithBodyWithResponse Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
+
+	// SuggestWafExclusionsWithResponse Suggest exclusions for a request that the WAF refused
+	//
+	// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+	// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+	// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+	// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+	// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+	SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
+
+	// DeleteWafExclusionWithResponse Delete a waf exclusion
+	//
+	// 409 with the referrers while other objects refer to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/environments/{environment}/waf-exclusions/{key} (the `DeleteWafExclusion` operationId).
+	DeleteWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteWafExclusionParams, reqEditors ...RequestEditorFn) (*DeleteWafExclusionResponse, error)
+
+	// GetWafExclusionWithResponse Read a waf exclusion
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions/{key} (the `GetWafExclusion` operationId).
+	GetWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetWafExclusionResponse, error)
+
+	// PatchWafExclusionWithBodyWithResponse Change fields of a waf exclusion
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+	PatchWafExclusionWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchWafExclusionResponse, error)
+
+	// PatchWafExclusionWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a waf exclusion
+	//
+	// A JSON merge patch (RFC 7396); null clears a field.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+	PatchWafExclusionWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, body PatchWafExclusionApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchWafExclusionResponse, error)
+
+	// PutWafExclusionWithBodyWithResponse Create or replace a waf exclusion
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+	PutWafExclusionWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWafExclusionResponse, error)
+
+	// PutWafExclusionWithResponse Create or replace a waf exclusion
+	//
+	// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+	// isn't there is 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+	PutWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, body PutWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWafExclusionResponse, error)
 
 	// ListWebhooksWithResponse List webhooks
 	//
@@ -38546,6 +39897,433 @@ func (r GetFindingUsageResponse) ContentType() string {
 	return ""
 }
 
+type ListWafExclusionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WafExclusionList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWafExclusionsResponse) GetJSON200() *WafExclusionList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWafExclusionsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWafExclusionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWafExclusionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWafExclusionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWafExclusionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateWafExclusionResponse201Headers the declared response headers of an HTTP 201 response for CreateWafExclusion
+type CreateWafExclusionResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type CreateWafExclusionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *WafExclusion
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateWafExclusionResponse201Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r CreateWafExclusionResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateWafExclusionResponse) GetJSON201() *WafExclusion {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateWafExclusionResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateWafExclusionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateWafExclusionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateWafExclusionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateWafExclusionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SuggestWafExclusionsResponse200Headers the declared response headers of an HTTP 200 response for SuggestWafExclusions
+type SuggestWafExclusionsResponse200Headers struct {
+	SallyportRevision string
+}
+
+type SuggestWafExclusionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SuggestedExclusions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SuggestWafExclusionsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SuggestWafExclusionsResponse) GetJSON200() *SuggestedExclusions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SuggestWafExclusionsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SuggestWafExclusionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SuggestWafExclusionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SuggestWafExclusionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SuggestWafExclusionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteWafExclusionResponse204Headers the declared response headers of an HTTP 204 response for DeleteWafExclusion
+type DeleteWafExclusionResponse204Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type DeleteWafExclusionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteWafExclusionResponse204Headers
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r DeleteWafExclusionResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteWafExclusionResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteWafExclusionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteWafExclusionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteWafExclusionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteWafExclusionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetWafExclusionResponse200Headers the declared response headers of an HTTP 200 response for GetWafExclusion
+type GetWafExclusionResponse200Headers struct {
+	ETag string
+}
+
+type GetWafExclusionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WafExclusion
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetWafExclusionResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWafExclusionResponse) GetJSON200() *WafExclusion {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetWafExclusionResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWafExclusionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWafExclusionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWafExclusionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWafExclusionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchWafExclusionResponse200Headers the declared response headers of an HTTP 200 response for PatchWafExclusion
+type PatchWafExclusionResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PatchWafExclusionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WafExclusion
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchWafExclusionResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchWafExclusionResponse) GetJSON200() *WafExclusion {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PatchWafExclusionResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PatchWafExclusionResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchWafExclusionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchWafExclusionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchWafExclusionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchWafExclusionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutWafExclusionResponse200Headers the declared response headers of an HTTP 200 response for PutWafExclusion
+type PutWafExclusionResponse200Headers struct {
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+// PutWafExclusionResponse201Headers the declared response headers of an HTTP 201 response for PutWafExclusion
+type PutWafExclusionResponse201Headers struct {
+	ETag              string
+	Location          string
+	SallyportApplied  string
+	SallyportRevision string
+	SallyportSequence string
+}
+
+type PutWafExclusionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WafExclusion
+	// ApplicationVndSallyportPlanJSON200 the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+	ApplicationVndSallyportPlanJSON200 *ChangesResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *WafExclusion
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutWafExclusionResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutWafExclusionResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutWafExclusionResponse) GetJSON200() *WafExclusion {
+	return r.JSON200
+}
+
+// GetApplicationVndSallyportPlanJSON200 returns the response for an HTTP 200 `application/vnd.sallyport.plan+json` response
+func (r PutWafExclusionResponse) GetApplicationVndSallyportPlanJSON200() *ChangesResponse {
+	return r.ApplicationVndSallyportPlanJSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutWafExclusionResponse) GetJSON201() *WafExclusion {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutWafExclusionResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutWafExclusionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutWafExclusionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutWafExclusionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutWafExclusionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListWebhooksResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -44497,6 +46275,173 @@ func (c *ClientWithResponses) GetFindingUsageWithResponse(ctx context.Context, e
 		return nil, err
 	}
 	return ParseGetFindingUsageResponse(rsp)
+}
+
+// ListWafExclusionsWithResponse List waf exclusions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions (the `ListWafExclusions` operationId).
+func (c *ClientWithResponses) ListWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, params *ListWafExclusionsParams, reqEditors ...RequestEditorFn) (*ListWafExclusionsResponse, error) {
+	rsp, err := c.ListWafExclusions(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWafExclusionsResponse(rsp)
+}
+
+// CreateWafExclusionWithBodyWithResponse Create a waf exclusion
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+func (c *ClientWithResponses) CreateWafExclusionWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWafExclusionResponse, error) {
+	rsp, err := c.CreateWafExclusionWithBody(ctx, environment, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWafExclusionResponse(rsp)
+}
+
+// CreateWafExclusionWithResponse Create a waf exclusion
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions (the `CreateWafExclusion` operationId).
+func (c *ClientWithResponses) CreateWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, params *CreateWafExclusionParams, body CreateWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWafExclusionResponse, error) {
+	rsp, err := c.CreateWafExclusion(ctx, environment, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWafExclusionResponse(rsp)
+}
+
+// SuggestWafExclusionsWithBodyWithResponse Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *ClientWithResponses) SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
+	rsp, err := c.SuggestWafExclusionsWithBody(ctx, environment, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuggestWafExclusionsResponse(rsp)
+}
+
+// SuggestWafExclusionsWithResponse Suggest exclusions for a request that the WAF refused
+//
+// From what was found in the request, kept for as long as its trace, the narrowest exclusions are proposed that let one like it
+// pass: of the fewest rules each one argument (or cookie, or field) on its route, in shadow, for 30 days, owned by whoever asks. A
+// node, the one that answered the request if it is there, tries them together on the samples that it keeps of the route and
+// on the attacks of the Core Rule Set's tests for these rules, and says what would pass that is refused now. The samples stay on
+// the node. Nothing is made unless `publish` says so; what is made lets nothing pass until its mode is patched to `enforce`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
+func (c *ClientWithResponses) SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
+	rsp, err := c.SuggestWafExclusions(ctx, environment, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuggestWafExclusionsResponse(rsp)
+}
+
+// DeleteWafExclusionWithResponse Delete a waf exclusion
+//
+// 409 with the referrers while other objects refer to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/environments/{environment}/waf-exclusions/{key} (the `DeleteWafExclusion` operationId).
+func (c *ClientWithResponses) DeleteWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *DeleteWafExclusionParams, reqEditors ...RequestEditorFn) (*DeleteWafExclusionResponse, error) {
+	rsp, err := c.DeleteWafExclusion(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteWafExclusionResponse(rsp)
+}
+
+// GetWafExclusionWithResponse Read a waf exclusion
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/waf-exclusions/{key} (the `GetWafExclusion` operationId).
+func (c *ClientWithResponses) GetWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*GetWafExclusionResponse, error) {
+	rsp, err := c.GetWafExclusion(ctx, environment, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWafExclusionResponse(rsp)
+}
+
+// PatchWafExclusionWithBodyWithResponse Change fields of a waf exclusion
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+func (c *ClientWithResponses) PatchWafExclusionWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchWafExclusionResponse, error) {
+	rsp, err := c.PatchWafExclusionWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchWafExclusionResponse(rsp)
+}
+
+// PatchWafExclusionWithApplicationMergePatchPlusJSONBodyWithResponse Change fields of a waf exclusion
+//
+// A JSON merge patch (RFC 7396); null clears a field.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/environments/{environment}/waf-exclusions/{key} (the `PatchWafExclusion` operationId).
+func (c *ClientWithResponses) PatchWafExclusionWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PatchWafExclusionParams, body PatchWafExclusionApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchWafExclusionResponse, error) {
+	rsp, err := c.PatchWafExclusionWithApplicationMergePatchPlusJSONBody(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchWafExclusionResponse(rsp)
+}
+
+// PutWafExclusionWithBodyWithResponse Create or replace a waf exclusion
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+func (c *ClientWithResponses) PutWafExclusionWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWafExclusionResponse, error) {
+	rsp, err := c.PutWafExclusionWithBody(ctx, environment, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWafExclusionResponse(rsp)
+}
+
+// PutWafExclusionWithResponse Create or replace a waf exclusion
+//
+// The whole object; what is left out is cleared. A name that isn't there yet creates the object; an id that
+// isn't there is 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/environments/{environment}/waf-exclusions/{key} (the `PutWafExclusion` operationId).
+func (c *ClientWithResponses) PutWafExclusionWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutWafExclusionParams, body PutWafExclusionJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWafExclusionResponse, error) {
+	rsp, err := c.PutWafExclusion(ctx, environment, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWafExclusionResponse(rsp)
 }
 
 // ListWebhooksWithResponse List webhooks
@@ -53333,6 +55278,454 @@ func ParseGetFindingUsageResponse(rsp *http.Response) (*GetFindingUsageResponse,
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListWafExclusionsResponse parses an HTTP response from a ListWafExclusionsWithResponse call
+func ParseListWafExclusionsResponse(rsp *http.Response) (*ListWafExclusionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWafExclusionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WafExclusionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateWafExclusionResponse parses an HTTP response from a CreateWafExclusionWithResponse call
+func ParseCreateWafExclusionResponse(rsp *http.Response) (*CreateWafExclusionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateWafExclusionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest WafExclusion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateWafExclusionResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSuggestWafExclusionsResponse parses an HTTP response from a SuggestWafExclusionsWithResponse call
+func ParseSuggestWafExclusionsResponse(rsp *http.Response) (*SuggestWafExclusionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SuggestWafExclusionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SuggestedExclusions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SuggestWafExclusionsResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteWafExclusionResponse parses an HTTP response from a DeleteWafExclusionWithResponse call
+func ParseDeleteWafExclusionResponse(rsp *http.Response) (*DeleteWafExclusionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteWafExclusionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteWafExclusionResponse204Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetWafExclusionResponse parses an HTTP response from a GetWafExclusionWithResponse call
+func ParseGetWafExclusionResponse(rsp *http.Response) (*GetWafExclusionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWafExclusionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WafExclusion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetWafExclusionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchWafExclusionResponse parses an HTTP response from a PatchWafExclusionWithResponse call
+func ParsePatchWafExclusionResponse(rsp *http.Response) (*PatchWafExclusionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchWafExclusionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest WafExclusion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchWafExclusionResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutWafExclusionResponse parses an HTTP response from a PutWafExclusionWithResponse call
+func ParsePutWafExclusionResponse(rsp *http.Response) (*PutWafExclusionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutWafExclusionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest WafExclusion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/vnd.sallyport.plan+json" && rsp.StatusCode == 200:
+		var dest ChangesResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationVndSallyportPlanJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest WafExclusion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutWafExclusionResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutWafExclusionResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
+		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportRevision = value
+		}
+		if values := rsp.Header.Values("Sallyport-Sequence"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Sequence", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportSequence = value
+		}
+		response.Headers201 = &headers
 	}
 
 	return response, nil

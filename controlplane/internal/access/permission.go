@@ -26,12 +26,15 @@ const (
 	WriteAccessTokens  Permission = "access-tokens.write"
 	Rollback           Permission = "revisions.rollback"
 	WriteGuardrails    Permission = "guardrails.write"
+	WriteExclusions    Permission = "waf-exclusions.write"
 	// Impersonate lets make access tokens that belong to somebody else: who holds it can become anybody.
 	Impersonate Permission = "users.impersonate"
 	// ReportLeaks lets revoke API keys by their text, by whoever finds it where it shouldn't be.
 	ReportLeaks Permission = "leaked-keys.write"
 	// WriteRoles lets say what roles allow, wherever they are bound.
 	WriteRoles Permission = "roles.write"
+	// WriteRawRules lets give policies rules for the WAF in its own language, which may refuse and let pass anything. It is the option of fields.
+	WriteRawRules Permission = "waf.raw_rules"
 	// WriteSignInProviders lets say who signs in as whom.
 	WriteSignInProviders Permission = "sign-in-providers.write"
 )
@@ -41,6 +44,7 @@ var permissions = [...]Permission{
 	ReadEnvironments, "environments.write",
 	ReadConfiguration, WriteConfiguration,
 	"guardrails.read", WriteGuardrails,
+	"waf-exclusions.read", WriteExclusions,
 	"consumers.read", "consumers.write",
 	"credentials.read", "credentials.write", ReportLeaks,
 	"secrets.read", "secrets.write",
@@ -64,6 +68,7 @@ var permissions = [...]Permission{
 	"audit-events.read",
 	"events.read",
 	"webhooks.read", "webhooks.write",
+	WriteRawRules,
 }
 
 // Permissions returns every permission that can be held.
@@ -79,14 +84,16 @@ func Known(p Permission) bool {
 func (p Permission) reads() bool { return strings.HasSuffix(string(p), ".read") }
 
 // collectionPermissions are those of collections that have their own: what lets read their objects, and what lets write them. Those of the
-// configuration share one pair, but for guardrails: who is bound by them may not lift them.
+// configuration share one pair, but for guardrails (who is bound by them may not lift them) and for exclusions of the WAF: opening a hole in it
+// is a job of its own, which doesn't take the right to change routes, nor comes with it.
 var collectionPermissions = map[string][2]Permission{
-	"consumers":  {"consumers.read", "consumers.write"},
-	"api-keys":   {"credentials.read", "credentials.write"},
-	"passwords":  {"credentials.read", "credentials.write"},
-	"secrets":    {"secrets.read", "secrets.write"},
-	"blocks":     {"blocks.read", "blocks.write"},
-	"guardrails": {"guardrails.read", WriteGuardrails},
+	"consumers":      {"consumers.read", "consumers.write"},
+	"api-keys":       {"credentials.read", "credentials.write"},
+	"passwords":      {"credentials.read", "credentials.write"},
+	"secrets":        {"secrets.read", "secrets.write"},
+	"blocks":         {"blocks.read", "blocks.write"},
+	"guardrails":     {"guardrails.read", WriteGuardrails},
+	"waf-exclusions": {"waf-exclusions.read", WriteExclusions},
 }
 
 // ToRead returns the permission that lets read the objects of a collection; most of the configuration have one.

@@ -35,19 +35,19 @@ var builtIns = []builtIn{
 		everything.Without(SetOf(Impersonate, WriteRoles, WriteSignInProviders)),
 	},
 	{RoleProductManager, "Makes APIs: configuration, consumers, credentials and proposals.", SetOf(
-		ReadEnvironments, ReadConfiguration, WriteConfiguration, "guardrails.read", "explain.use", "consumers.read", "consumers.write", "credentials.read", "credentials.write",
+		ReadEnvironments, ReadConfiguration, WriteConfiguration, "guardrails.read", "waf-exclusions.read", WriteExclusions, "explain.use", "consumers.read", "consumers.write", "credentials.read", "credentials.write",
 		"secrets.read", "blocks.read", ReportLeaks, "changes.write", "proposals.read", "proposals.write", "proposals.publish", "revisions.read",
 		"usage.read", "policy-kinds.read", "teams.read", "events.read",
 	)},
-	{RoleOperator, "Runs the fleet: nodes, join tokens, blocks and rollbacks. Reads everything.", reading.Or(SetOf(
-		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", ReportLeaks, "changes.write", Rollback, "explain.use", "webhooks.write",
+	{RoleOperator, "Runs the fleet: nodes, join tokens, blocks, exclusions of the WAF and rollbacks. Reads everything.", reading.Or(SetOf(
+		"nodes.write", "node-groups.write", "join-tokens.write", "blocks.write", ReportLeaks, "changes.write", Rollback, "explain.use", "webhooks.write", WriteExclusions,
 	))},
 	{RoleAuditor, "Reads everything, writes nothing.", reading},
 	{RoleViewer, "Reads the configuration and what was used of it.", SetOf(
-		ReadEnvironments, ReadConfiguration, "guardrails.read", "revisions.read", "usage.read", "policy-kinds.read", "teams.read",
+		ReadEnvironments, ReadConfiguration, "guardrails.read", "waf-exclusions.read", "revisions.read", "usage.read", "policy-kinds.read", "teams.read",
 	)},
 	{RoleDeveloper, "Reads a team's configuration, makes keys for its consumers, and reads proposals.", SetOf(
-		ReadEnvironments, ReadConfiguration, "consumers.read", "credentials.read", "credentials.write", "changes.write",
+		ReadEnvironments, ReadConfiguration, "waf-exclusions.read", "consumers.read", "credentials.read", "credentials.write", "changes.write",
 		"proposals.read", "usage.read", "policy-kinds.read", "teams.read",
 	)},
 }

@@ -75,7 +75,7 @@ func TestTheRolesAreWhatTheirDescriptionsPromise(t *testing.T) {
 			t.Errorf("admin and %s", p)
 		}
 	}
-	for _, p := range []Permission{"secrets.write", "nodes.write", "join-tokens.write", "node-groups.write", WriteAccessTokens, WriteRoleBindings, "users.write", Rollback} {
+	for _, p := range []Permission{"secrets.write", "nodes.write", "join-tokens.write", "node-groups.write", WriteAccessTokens, WriteRoleBindings, "users.write", Rollback, WriteRawRules} {
 		if role(RoleProductManager).Has(p) || role(RoleDeveloper).Has(p) {
 			t.Errorf("a product manager or developer holds %s", p)
 		}

@@ -27,6 +27,7 @@ type Config struct {
 	Inquiries    Inquiries
 	Explainer    Explainer
 	Callers      Callers
+	Exclusions   Exclusions
 	Usage        Usage
 	Limits       Limits
 	Issuers      Issuers
@@ -180,6 +181,7 @@ func (s *Server) handlers() map[string]handler {
 	s.addProblems(handlers)
 	s.addProposals(handlers)
 	s.addExplain(handlers)
+	s.addExclusions(handlers)
 	s.addAudit(handlers)
 	s.addAccess(handlers)
 	s.addSignIn(handlers)

@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
 	"github.com/sallyport/sallyport/controlplane/internal/events"
+	"github.com/sallyport/sallyport/controlplane/internal/exclusions"
 	"github.com/sallyport/sallyport/controlplane/internal/explain"
 	"github.com/sallyport/sallyport/controlplane/internal/fleet"
 	"github.com/sallyport/sallyport/controlplane/internal/idempotency"
@@ -133,6 +134,7 @@ func newWorld(t *testing.T) *world {
 		Inquiries:   asking,
 		Explainer:   explain.New(asking, db),
 		Callers:     routecallers.New(configuration, db),
+		Exclusions:  exclusions.New(usage.NewReports(db.Usage()), configuration, asking, time.Now),
 		Denials:     denials.New(db, db.Fleet(), directory.New(db), configuration),
 		Usage:       usage.NewReports(db.Usage()),
 		Keys:        keylife.New(db, directory.New(db), publisher, usage.NewReports(db.Usage()), vault),

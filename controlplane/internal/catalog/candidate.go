@@ -24,6 +24,7 @@ type Candidate struct {
 	now       time.Time
 	elsewhere Elsewhere
 	bounds    access.Bounds
+	held      func(access.Permission) access.Bounds // nil: fields that take a permission of their own are anybody's
 	forced    bool
 
 	staged map[ref]*staged

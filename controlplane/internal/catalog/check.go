@@ -42,6 +42,10 @@ func (c *Candidate) release() {
 
 // settle checks one object by itself, and puts it in.
 func (c *Candidate) settle(s *staged) error {
+	if c.forbidsFields(s) {
+		s.broken = true // nothing else is said of it: who may not write it has nothing tried by it either
+		return nil
+	}
 	if s.message == nil {
 		c.checkBounds(s)
 		if s.before != nil {

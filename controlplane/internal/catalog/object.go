@@ -17,6 +17,7 @@ const (
 	Guardrails   = "guardrails"
 	Certificates = "certificates"
 	Issuers      = "issuers"
+	Exclusions   = "waf-exclusions"
 )
 
 // MaxObject is the size that one object's stored bytes may have.

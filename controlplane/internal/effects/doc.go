@@ -25,6 +25,9 @@
 //	upstream_changed                            any other field of a service
 //	forwarding_changed                          the path that the service sees
 //	issuer_changed                              tokens of an issuer are judged otherwise
+//	exclusion_opened     exclusion_closed       a rule of the WAF no longer looks at something on a route until a day, or looks again
+//	exclusion_shadowed                          what it wouldn't look at is only counted
+//	exclusion_prolonged  exclusion_shortened    that holds for longer, or less long
 //	route_changed                               any other field of a route
 //	settings_changed                            fields of the environment's settings
 //	matches_not_compared                        too many routes match alike to say all that is taken and released

@@ -63,6 +63,7 @@ var comparers = map[string]func(*comparison, catalog.Edit){
 
 	catalog.Certificates: (*comparison).compareCertificate,
 	catalog.Issuers:      (*comparison).compareIssuer,
+	catalog.Exclusions:   (*comparison).compareExclusion,
 }
 
 // comparison is two heads being compared.

@@ -27,6 +27,7 @@ var mosts = []struct {
 	{"policies", 100_000},
 	{"certificates", 1000},
 	{"issuers", 200},
+	{"waf-exclusions", 5000},
 	{"guardrails", 200},
 	{ConfigurationBytes, 256 << 20},
 	{"consumers", 2_000_000},

@@ -157,6 +157,7 @@ func (w *writing) stageAs(i int, t *resource.Type, m resource.Message, is string
 // stage hands an object with its id to the candidate.
 func (w *writing) stage(i int, t *resource.Type, m resource.Message, id string, created bool) {
 	catalog.SetID(m, id)
+	w.refuseEnd(w.batch.origin(i), m)
 	w.steps[i].id, w.steps[i].created = id, created
 	w.candidate.Put(t, m, w.batch.origin(i))
 	if w.steps[i].unreadable {

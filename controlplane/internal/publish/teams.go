@@ -59,7 +59,11 @@ func (w *writing) bounds(collection string) access.Bounds {
 	if w.rollback {
 		return access.Bounds{Whole: true} // authorize saw to it
 	}
-	p := w.batch.needs(collection)
+	return w.holds(w.batch.needs(collection))
+}
+
+// holds are for which objects the author holds a permission.
+func (w *writing) holds(p access.Permission) access.Bounds {
 	b, known := w.held[p]
 	if !known {
 		b = w.batch.Author.Grants.Within(w.batch.Environment, p)

@@ -183,6 +183,9 @@ func (w *writing) open(ctx context.Context) error {
 	bounds := w.bounds(catalog.Routes)
 	w.candidate = head.Candidate(w.now, boundRows{w.rows, bounds})
 	w.candidate.Bind(bounds)
+	if !w.rollback { // which brings back what somebody wrote who was allowed to
+		w.candidate.Guard(w.holds)
+	}
 	if w.batch.Force {
 		w.candidate.Force()
 	}
@@ -219,7 +222,7 @@ func (w *writing) refuseCollection(i int, op Operation) {
 	w.refusals.Add(catalog.Refusal{Code: problem.InvalidRequest, Violation: problem.Violation{
 		Pointer: w.batch.origin(i).Operation + "/collection", Code: problem.ViolationInvalidValue,
 		Detail: "there is no such collection to write to", Given: op.Collection,
-		Allowed: "services, routes, policies, settings, certificates, issuers, guardrails, consumers, api-keys, secrets, blocks",
+		Allowed: "services, routes, policies, settings, certificates, issuers, waf-exclusions, guardrails, consumers, api-keys, secrets, blocks",
 	}})
 }
 

@@ -83,12 +83,17 @@ const (
 	TokensRemembered     = "sallyport_edge_tokens_remembered"
 	TokensBytes          = "sallyport_edge_tokens_remembered_bytes"
 	TokenLookups         = "sallyport_edge_token_lookups_total"
+	ExclusionsNoted      = "sallyport_edge_waf_exclusions_noted_total"
+	ExclusionsOpened     = "sallyport_edge_waf_exclusions_opened_total"
+	Samples              = "sallyport_edge_waf_samples"
+	SamplesBytes         = "sallyport_edge_waf_samples_bytes"
+	SamplesDropped       = "sallyport_edge_waf_samples_dropped_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
 // Metrics is the one list of what the edge measures.
 func Metrics() []Metric {
-	return []Metric{
+	return append(inspectionMetrics(), []Metric{
 		{Name: Requests, Help: "Requests, by the service of their route, the class of the status and whether the gateway refused them.", Labels: []string{"service", "status_class", "refused"}},
 		{Name: RequestSeconds, Help: "From first byte in to last byte out.", Labels: []string{"service"}, Histogram: true},
 		{Name: UpstreamSeconds, Help: "Until the service's answer began; of requests that reached it.", Labels: []string{"service"}, Histogram: true},
@@ -148,8 +153,13 @@ func Metrics() []Metric {
 		{Name: TokensRemembered, Help: "Tokens whose signature needn't be checked again.", Gauge: true},
 		{Name: TokensBytes, Help: "What they take in memory.", Gauge: true},
 		{Name: TokenLookups, Help: "Tokens looked for among them (hit, miss), and those that made room (evicted), were signed by a key that is gone (dropped), or are too large (oversized).", Labels: []string{"event"}},
+		{Name: ExclusionsNoted, Help: "Findings of the WAF that an exclusion in shadow would have kept its rule from."},
+		{Name: ExclusionsOpened, Help: "Requests that the WAF refused and that would have passed, were the exclusions in shadow enforced."},
+		{Name: Samples, Help: "Inspected requests that are kept, sealed, to try exclusions on.", Gauge: true},
+		{Name: SamplesBytes, Help: "What they take in memory; at most 16 MiB.", Gauge: true},
+		{Name: SamplesDropped, Help: "Of those, dropped early for want of room, or never kept since one would have taken too much."},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
-	}
+	}...)
 }
 
 // Sample is one value of a metric.

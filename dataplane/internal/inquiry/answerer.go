@@ -40,6 +40,8 @@ type Config struct {
 	Health func() *edgev1.Health
 	// Explain says what the node would do with a request. It is called by several goroutines; nil: this node explains nothing.
 	Explain func(context.Context, *edgev1.ExplainQuestion) (*edgev1.Explanation, error)
+	// TryExclusion says what exclusions of the WAF would open. It is called by several goroutines; nil: this node tries none.
+	TryExclusion func(context.Context, *edgev1.TryExclusionQuestion) (*edgev1.ExclusionTrial, error)
 	// Logger takes what an operator should know.
 	Logger *slog.Logger
 }
@@ -200,6 +202,10 @@ func (a *Answerer) answer(ctx context.Context, q *edgev1.Question) *edgev1.Answe
 	case *edgev1.Question_Explain:
 		if a.config.Explain != nil {
 			return a.explain(ctx, q.GetId(), question.Explain)
+		}
+	case *edgev1.Question_TryExclusion:
+		if a.config.TryExclusion != nil {
+			return a.tryExclusion(ctx, q.GetId(), question.TryExclusion)
 		}
 	}
 	return refusal(q.GetId(), "unknown_question", "this build doesn't know the question; update the node")

@@ -32,6 +32,9 @@ func (m *Memory) Give(n int64) {
 	}
 }
 
+// scarce tells whether more than half is taken.
+func (m *Memory) scarce() bool { return m != nil && m.used.Load() > m.limit/2 }
+
 // Used returns the bytes that are taken.
 func (m *Memory) Used() int64 { return m.used.Load() }
 

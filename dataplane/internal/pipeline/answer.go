@@ -26,7 +26,7 @@ func (ex *Exchange) Answer() {
 	}
 	r := ex.Rejection
 	p := problem.New(r.Code, r.Detail)
-	p.RequestID = ex.IDText()
+	p.RequestID, p.Errors = ex.IDText(), r.Violations
 	body := ex.answer.fill(p)
 
 	out := &ex.Response

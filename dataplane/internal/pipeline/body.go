@@ -47,7 +47,15 @@ func (ex *Exchange) LimitBody(most int64, refusal *Rejection) {
 		return
 	}
 	// Not in the exchange's own memory: a transport may read on while that serves another request already.
-	ex.Request.Body = &limitedBody{body: ex.Request.Body, left: most, refusal: refusal}
+	limited := func(body io.Reader, left int64) io.Reader {
+		return &limitedBody{body: body, left: left, refusal: refusal}
+	}
+	if ex.body == nil {
+		ex.Request.Body = limited(ex.Request.Body, most)
+		return
+	}
+	ex.body.Limit(most, limited, refusal) // of what was read already nothing more may be handed on either
+	ex.Request.Body = ex.body.Forward()
 }
 
 // watch is the strictest bound that stages in shadow set on a body of unknown length.

@@ -21,6 +21,20 @@ type Rejection struct {
 	PolicyID id.ID
 	// Header holds fields that the answer needs (WWW-Authenticate, Retry-After, Allow).
 	Header Header
+	// Violations name the places of the request that broke something, for the caller: the first MaxViolations.
+	Violations []problem.Violation
+
+	outright bool // it holds whoever came upon it, a stage in shadow too
+}
+
+// MaxViolations is how many places a rejection names.
+const MaxViolations = 16
+
+// Violate names a place, as far as there is room.
+func (r *Rejection) Violate(v problem.Violation) {
+	if len(r.Violations) < MaxViolations {
+		r.Violations = append(r.Violations, v)
+	}
 }
 
 // Error makes a rejection an error.
@@ -32,6 +46,7 @@ func (ex *Exchange) Reject(code problem.Code, detail, reason string) *Rejection 
 	r := &ex.draft
 	r.Code, r.Detail, r.Reason, r.Policy, r.PolicyID = code, detail, reason, "", id.ID{}
 	r.Header.Reset()
+	r.Violations, r.outright = nil, false
 	return r
 }
 
@@ -51,7 +66,7 @@ func (ex *Exchange) Refuse(r *Rejection) {
 // copyToDraft copies a rejection that may belong to several requests.
 func (ex *Exchange) copyToDraft(r *Rejection) {
 	draft := ex.Reject(r.Code, r.Detail, r.Reason)
-	draft.Policy, draft.PolicyID = r.Policy, r.PolicyID
+	draft.Policy, draft.PolicyID, draft.Violations = r.Policy, r.PolicyID, r.Violations
 	for _, f := range r.Header.Fields() {
 		draft.Header.Add(f.Name, f.Value)
 	}

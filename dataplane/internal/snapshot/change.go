@@ -37,6 +37,8 @@ func (c *compilation) change(s *Source) {
 		err = c.putCertificate(s, self, m)
 	case *configv1.Issuer:
 		err = c.putIssuer(s, self, m)
+	case *configv1.WafExclusion:
+		err = c.putExclusion(s, self, m)
 	case *configv1.Service:
 		c.putService(s, self, m)
 	case *configv1.Policy:
@@ -160,6 +162,8 @@ func (c *compilation) remove(s *Source) {
 		delete(c.certificates(), s.ID)
 	case issuersCollection:
 		delete(c.issuers(), s.ID)
+	case exclusionsCollection:
+		delete(c.exclusions(), s.ID)
 	case servicesCollection:
 		delete(c.services(), s.ID)
 		c.touched[s.ID] = true

@@ -69,7 +69,8 @@ func configurationCollection(t *resource.Type) collection {
 		binding = "team"
 	}
 	objects := "configuration"
-	if t.Collection == "guardrails" { // who is bound by them may not lift them
+	switch t.Collection {
+	case "guardrails", "waf-exclusions": // who is bound by them may not lift them; opening the WAF is a job of its own
 		objects = t.Collection
 	}
 	return collection{

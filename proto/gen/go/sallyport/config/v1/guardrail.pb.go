@@ -90,7 +90,7 @@ type Guardrail struct {
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What this guardrail is for, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
-	// Collection whose objects must follow the rule ("routes", "services", "policies", "settings").
+	// Collection whose objects must follow the rule ("routes", "services", "policies", "settings", "waf-exclusions").
 	AppliesTo string `protobuf:"bytes,10,opt,name=applies_to,json=appliesTo,proto3" json:"applies_to,omitempty"`
 	// Rule that each object must follow: a CEL expression that is true when all is well ("size(object.hosts) > 0"). It sees the
 	// object with its defaults filled in as `object`; of a route also `service`, `effective` (the policies that apply, in the order
@@ -258,15 +258,15 @@ var File_sallyport_config_v1_guardrail_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_guardrail_proto_rawDesc = "" +
 	"\n" +
-	"#sallyport/config/v1/guardrail.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xf9\x04\n" +
+	"#sallyport/config/v1/guardrail.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\x9a\x05\n" +
 	"\tGuardrail\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12B\n" +
 	"\x06labels\x18\x03 \x03(\v2*.sallyport.config.v1.Guardrail.LabelsEntryR\x06labels\x12*\n" +
-	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12w\n" +
+	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12\x97\x01\n" +
 	"\n" +
 	"applies_to\x18\n" +
-	" \x01(\tBX\xbaH+\xc8\x01\x01r&R\bservicesR\x06routesR\bpoliciesR\bsettings\xaa\xbb\x18&:\x06routes:\bservices:\bpolicies:\bsettingsR\tappliesTo\x12?\n" +
+	" \x01(\tBx\xbaH;\xc8\x01\x01r6R\bservicesR\x06routesR\bpoliciesR\bsettingsR\x0ewaf-exclusions\xaa\xbb\x186:\x06routes:\bservices:\bpolicies:\bsettings:\x0ewaf-exclusionsR\tappliesTo\x12?\n" +
 	"\x04rule\x18\v \x01(\tB+\xbaH\b\xc8\x01\x01r\x03\x18\x80 \xaa\xbb\x18\x1cB\x18\x12\x16size(object.hosts) > 0H\x03R\x04rule\x12%\n" +
 	"\amessage\x18\f \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\x04R\amessage\x12[\n" +
 	"\x06action\x18\r \x01(\x0e2$.sallyport.config.v1.GuardrailActionB\x18\xbaH\a\x82\x01\x04\x10\x01 \x00\xaa\xbb\x18\n" +

@@ -77,7 +77,8 @@ func (WafExclusionMode) EnumDescriptor() ([]byte, []int) {
 	return file_sallyport_config_v1_waf_exclusion_proto_rawDescGZIP(), []int{0}
 }
 
-// WafExclusion keeps one rule of the WAF, or those of a tag, from one part of requests on one route, for a time: the answer to a rule that calls well-behaved requests bad.
+// WafExclusion keeps one rule of the WAF, or those of a tag, from one part of requests on one route, for a time: the answer to a rule that calls
+// well-behaved requests bad. POST …/waf-exclusions/suggest makes one of a request that was refused.
 type WafExclusion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifier, set by the server ("wfx_…").
@@ -86,10 +87,10 @@ type WafExclusion struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Free key-value marks to select by.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Team whose it is, that of its route mostly; absent: the environment's own.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
 	// Why the rule is wrong here, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
-	// Who answers for it: a team of the environment.
-	Team string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
 	// Route that it holds on.
 	Route string `protobuf:"bytes,10,opt,name=route,proto3" json:"route,omitempty"`
 	// Which rules it keeps.
@@ -99,7 +100,8 @@ type WafExclusion struct {
 	//	*WafExclusion_Rule
 	//	*WafExclusion_Tag
 	Of isWafExclusion_Of `protobuf_oneof:"of"`
-	// What they don't look at: "argument:comment", "argument-name:comment", "cookie:session", "header:X-Query", "body", "path".
+	// What they don't look at: "argument:comment", "argument:json.items.*.note", "cookie:session", "header:X-Query", "body", "path". A "*" stands for anything
+	// but a dot.
 	Target string `protobuf:"bytes,13,opt,name=target,proto3" json:"target,omitempty"`
 	// What it does.
 	Mode *WafExclusionMode `protobuf:"varint,14,opt,name=mode,proto3,enum=sallyport.config.v1.WafExclusionMode,oneof" json:"mode,omitempty"`
@@ -162,16 +164,16 @@ func (x *WafExclusion) GetLabels() map[string]string {
 	return nil
 }
 
-func (x *WafExclusion) GetDescription() string {
+func (x *WafExclusion) GetTeam() string {
 	if x != nil {
-		return x.Description
+		return x.Team
 	}
 	return ""
 }
 
-func (x *WafExclusion) GetTeam() string {
+func (x *WafExclusion) GetDescription() string {
 	if x != nil {
-		return x.Team
+		return x.Description
 	}
 	return ""
 }
@@ -258,14 +260,14 @@ var File_sallyport_config_v1_waf_exclusion_proto protoreflect.FileDescriptor
 
 const file_sallyport_config_v1_waf_exclusion_proto_rawDesc = "" +
 	"\n" +
-	"'sallyport/config/v1/waf_exclusion.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"sallyport/options/v1/options.proto\"\xbb\x05\n" +
+	"'sallyport/config/v1/waf_exclusion.proto\x12\x13sallyport.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"sallyport/options/v1/options.proto\"\xbd\x05\n" +
 	"\fWafExclusion\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12E\n" +
-	"\x06labels\x18\x03 \x03(\v2-.sallyport.config.v1.WafExclusion.LabelsEntryR\x06labels\x12*\n" +
-	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12\x1f\n" +
-	"\x04team\x18\x06 \x01(\tB\v\xaa\xbb\x18\a\n" +
-	"\x05teamsR\x04team\x12+\n" +
+	"\x06labels\x18\x03 \x03(\v2-.sallyport.config.v1.WafExclusion.LabelsEntryR\x06labels\x12!\n" +
+	"\x04team\x18\x04 \x01(\tB\r\xaa\xbb\x18\t\n" +
+	"\x05teamsH\x06R\x04team\x12*\n" +
+	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12+\n" +
 	"\x05route\x18\n" +
 	" \x01(\tB\x15\xbaH\x04r\x02\x10\x01\xaa\xbb\x18\n" +
 	"\n" +

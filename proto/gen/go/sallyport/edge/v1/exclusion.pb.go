@@ -21,11 +21,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// TryExclusionQuestion asks a node what an exclusion of the WAF's would open: of its samples, and of the attacks of the Core Rule Set's own tests.
+// TryExclusionQuestion asks a node what exclusions of the WAF's would open together: of its samples, and of the attacks of the Core Rule Set's own tests.
 type TryExclusionQuestion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The exclusion, a sallyport.config.v1.WafExclusion, with the route by id.
-	Exclusion     []byte `protobuf:"bytes,1,opt,name=exclusion,proto3" json:"exclusion,omitempty"`
+	// The exclusions, each a sallyport.config.v1.WafExclusion, with the route by id: the same in all, 16 at most. They are tried as if they were
+	// enforced and hadn't ended, beside those that are.
+	Exclusions    [][]byte `protobuf:"bytes,1,rep,name=exclusions,proto3" json:"exclusions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -60,9 +61,9 @@ func (*TryExclusionQuestion) Descriptor() ([]byte, []int) {
 	return file_sallyport_edge_v1_exclusion_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *TryExclusionQuestion) GetExclusion() []byte {
+func (x *TryExclusionQuestion) GetExclusions() [][]byte {
 	if x != nil {
-		return x.Exclusion
+		return x.Exclusions
 	}
 	return nil
 }
@@ -74,16 +75,20 @@ type ExclusionTrial struct {
 	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The WAF policy that holds on the route, by id; "": none does.
 	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
-	// Samples of the route that were tried, how many of them were refused without the exclusion, and how many of those would pass with it.
-	Samples        uint32 `protobuf:"varint,3,opt,name=samples,proto3" json:"samples,omitempty"`
+	// Samples of the route that were tried.
+	Samples uint32 `protobuf:"varint,3,opt,name=samples,proto3" json:"samples,omitempty"`
+	// Of those, how many were refused without the exclusions.
 	SamplesRefused uint32 `protobuf:"varint,4,opt,name=samples_refused,json=samplesRefused,proto3" json:"samples_refused,omitempty"`
-	SamplesOpened  uint32 `protobuf:"varint,5,opt,name=samples_opened,json=samplesOpened,proto3" json:"samples_opened,omitempty"`
+	// Of those, how many would pass with them.
+	SamplesOpened uint32 `protobuf:"varint,5,opt,name=samples_opened,json=samplesOpened,proto3" json:"samples_opened,omitempty"`
 	// The oldest sample tried, in milliseconds since 1970; 0: none.
 	SamplesSinceMs int64 `protobuf:"varint,6,opt,name=samples_since_ms,json=samplesSinceMs,proto3" json:"samples_since_ms,omitempty"`
-	// Attacks that were put into the target and tried, how many were refused without the exclusion, and how many of those would pass with it.
-	Attacks        uint32 `protobuf:"varint,7,opt,name=attacks,proto3" json:"attacks,omitempty"`
+	// Attacks that were put into the targets and tried.
+	Attacks uint32 `protobuf:"varint,7,opt,name=attacks,proto3" json:"attacks,omitempty"`
+	// Of those, how many were refused without the exclusions.
 	AttacksRefused uint32 `protobuf:"varint,8,opt,name=attacks_refused,json=attacksRefused,proto3" json:"attacks_refused,omitempty"`
-	AttacksOpened  uint32 `protobuf:"varint,9,opt,name=attacks_opened,json=attacksOpened,proto3" json:"attacks_opened,omitempty"`
+	// Of those, how many would pass with them.
+	AttacksOpened uint32 `protobuf:"varint,9,opt,name=attacks_opened,json=attacksOpened,proto3" json:"attacks_opened,omitempty"`
 	// Those that would pass; at most 20.
 	Opened []*OpenedAttack `protobuf:"bytes,10,rep,name=opened,proto3" json:"opened,omitempty"`
 	// There was more to try than there was time for.
@@ -267,9 +272,11 @@ var File_sallyport_edge_v1_exclusion_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_exclusion_proto_rawDesc = "" +
 	"\n" +
-	"!sallyport/edge/v1/exclusion.proto\x12\x11sallyport.edge.v1\"4\n" +
-	"\x14TryExclusionQuestion\x12\x1c\n" +
-	"\texclusion\x18\x01 \x01(\fR\texclusion\"\x98\x03\n" +
+	"!sallyport/edge/v1/exclusion.proto\x12\x11sallyport.edge.v1\"6\n" +
+	"\x14TryExclusionQuestion\x12\x1e\n" +
+	"\n" +
+	"exclusions\x18\x01 \x03(\fR\n" +
+	"exclusions\"\x98\x03\n" +
 	"\x0eExclusionTrial\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x16\n" +
 	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x18\n" +
