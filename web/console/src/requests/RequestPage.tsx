@@ -46,7 +46,7 @@ function RequestView({ environment, request }: { environment: string; request: R
     <Stack gap="md">
       <Panel><Outcome request={request} /></Panel>
       {findings.length > 0 && (
-        <Panel title="What was found" lead="What matched is masked: of letters and digits only words of attacks are shown, whatever else they were.">
+        <Panel title="What was found" lead="What matched is masked: punctuation and words of attacks are shown, of all else each letter is an a and each digit a 0.">
           <FindingTable
             findings={findings}
             action={!may("waf-exclusions.write") ? undefined : (finding) => excludable(finding) && (
