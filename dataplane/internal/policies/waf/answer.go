@@ -92,7 +92,7 @@ func (s *stage) inspectAnswer(ex *pipeline.Exchange, in *inspected) (said waf.De
 // wantsAnswer tells whether the answer has a body that is looked at.
 func (s *stage) wantsAnswer(ex *pipeline.Exchange) bool {
 	out := &ex.Response
-	bodiless := out.Body == nil || out.ContentLength == 0 || ex.Request.Method == "HEAD" || out.Status == 204 || out.Status == 304
+	bodiless := out.Body == nil || out.ContentLength == 0 || ex.Request.Method == methodHead || out.Status == 204 || out.Status == 304
 	return !s.answers.ignore && !bodiless && s.answers.looksInto(mediaTypeOf(&out.Header))
 }
 

@@ -59,6 +59,7 @@ const (
 	contentEncoding = "Content-Encoding"
 	grpc            = "application/grpc"
 	events          = "text/event-stream"
+	methodHead      = "HEAD"
 )
 
 // isGRPC tells of what streams in both directions for as long as both sides like.
