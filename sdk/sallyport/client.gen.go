@@ -2175,6 +2175,18 @@ type FieldError struct {
 	Allowed string `json:"allowed,omitempty,omitzero"`
 }
 
+// FindingFilter Only findings of which a field has one of these values, comma-separated.
+type FindingFilter struct {
+	// Policy Ids or names of policies.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// Route Ids or names of routes; an empty one: none matched.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// Rule Numbers or names of rules ("942100").
+	Rule string `json:"rule,omitempty,omitzero"`
+}
+
 // GroupRole GroupRole gives the people of a group a role somewhere.
 type GroupRole struct {
 	// Group Group, as the claim has it.
@@ -3490,6 +3502,9 @@ type RequestFilter struct {
 	// Route Ids or names of routes; an empty one: none matched.
 	Route string `json:"route,omitempty,omitzero"`
 
+	// Rule Numbers or names of rules that found something in them ("942100").
+	Rule string `json:"rule,omitempty,omitzero"`
+
 	// ShadowVerdict Codes with which policies in shadow would have rejected them.
 	ShadowVerdict string `json:"shadow_verdict,omitempty,omitzero"`
 
@@ -4466,6 +4481,82 @@ type UsageFilter struct {
 
 	// Verdict "allowed", or codes of rejections.
 	Verdict string `json:"verdict,omitempty,omitzero"`
+}
+
+// UsageFindingRow UsageFindingRow is what one rule found on one route.
+type UsageFindingRow struct {
+	// Route Route, by id; "" when none matched.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// RouteName Its name, or the one it had last.
+	RouteName string `json:"route_name,omitempty,omitzero"`
+
+	// Policy Policy that the rule is of, by id.
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// PolicyName Its name, or the one it had last.
+	PolicyName string `json:"policy_name,omitempty,omitzero"`
+
+	// Rule Number or name of the rule: "942100", "max_depth".
+	Rule string `json:"rule,omitempty,omitzero"`
+
+	// Message What the rule says.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Requests Requests that it found something in.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// Refused Of which the policy refused.
+	Refused int `json:"refused,omitempty,omitzero"`
+
+	// ShadowRefused Of which it would have refused, were it not in shadow.
+	ShadowRefused int `json:"shadow_refused,omitempty,omitzero"`
+
+	// Excluded Of which an exclusion in shadow would have kept the rule from what it found.
+	Excluded int `json:"excluded,omitempty,omitzero"`
+
+	// Consumers Consumers whose requests they are.
+	Consumers int `json:"consumers,omitempty,omitzero"`
+
+	// ConsumersSucceeded Of which had other requests let pass and answered well (2xx, 3xx) on the same route, within ten minutes after one of those: their calls are normal otherwise.
+	ConsumersSucceeded int `json:"consumers_succeeded,omitempty,omitzero"`
+
+	// ConsumersFailed Of which had none.
+	ConsumersFailed int `json:"consumers_failed,omitempty,omitzero"`
+
+	// Addresses Addresses whose requests they are, of requests of no known consumer.
+	Addresses int `json:"addresses,omitempty,omitzero"`
+
+	// Target Where it was found most often: "argument:comment"; what ends in "…" is masked or cut.
+	Target string `json:"target,omitempty,omitzero"`
+
+	// TargetRequests Requests that it was found there in.
+	TargetRequests int `json:"target_requests,omitempty,omitzero"`
+
+	// RulesPerRequest Rules that found something in such a request, on average.
+	RulesPerRequest float32 `json:"rules_per_request,omitempty,omitzero"`
+
+	// LastAt When it last found something.
+	LastAt time.Time `json:"last_at,omitempty,omitzero"`
+
+	// LastRequest Id of that request.
+	LastRequest string `json:"last_request,omitempty,omitzero"`
+
+	// LikelyNoise The rule is likely to call normal requests bad here.
+	LikelyNoise bool `json:"likely_noise,omitempty,omitzero"`
+
+	// Reason Why, or why not, in words.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// UsageFindingRowList Rows of a report on findings.
+type UsageFindingRowList struct {
+	// Coverage UsageCoverage is what an answer about usage covers, and what is known to be missing in it.
+	Coverage UsageCoverage     `json:"coverage"`
+	Data     []UsageFindingRow `json:"data"`
+
+	// NextCursor Cursor of the next page; null after the last one.
+	NextCursor NextCursor `json:"next_cursor"`
 }
 
 // UsageNode UsageNode is what is known of one node's usage in the time that an answer covers.
@@ -6267,6 +6358,21 @@ type GetCredentialUsageParams struct {
 // GetCredentialUsageParamsBucket defines parameters for GetCredentialUsage.
 type GetCredentialUsageParamsBucket string
 
+// GetFindingUsageParams defines parameters for GetFindingUsage.
+type GetFindingUsageParams struct {
+	// Limit How many objects a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// From First time (RFC 3339); a day before `to` when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To First time that no longer counts (RFC 3339); now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Filter Only findings of which a field has one of these values, comma-separated (`filter[route]=orders,items`).
+	Filter *FindingFilter `json:"filter,omitempty"`
+}
+
 // ListWafExclusionsParams defines parameters for ListWafExclusions.
 type ListWafExclusionsParams struct {
 	// Limit How many objects a page holds at most.
@@ -7994,7 +8100,7 @@ type ClientInterface interface {
 
 	// GetRequest Read a request
 	//
-	// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
+	// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, what inspections found in it (rules, where, and what matched, masked), the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
 	GetRequest(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -8390,6 +8496,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/usage/credentials (the `GetCredentialUsage` operationId).
 	GetCredentialUsage(ctx context.Context, environment EnvironmentKey, params *GetCredentialUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFindingUsage Report which rules find something where
+	//
+	// Which rules of inspecting policies (the WAF's among them) found something on which routes, how many consumers' requests that were, and how many of those had other requests on the same route let pass and answered well (2xx, 3xx) in the same minute or up to ten minutes after: of a rule that finds something in many consumers' normal calls `likely_noise` is true, and `reason` says why, or why not. A rule is taken for noise when it found something of three consumers or more, two of three of them had such other requests, and 2.5 rules or fewer found something in each of its requests.
+	//
+	// It counts the requests that are listed (`GET …/requests`): rejected ones as far as nodes had room for them (`coverage.dropped_requests` counts the others), of those that were let pass the ones that a policy in shadow would have rejected, as far as there was room, and a sample. They are kept for 7 days; successes are counted by the minute for 48 hours and by the hour before that. Of more than 100,000 findings the latest count (`coverage.findings_from`). There is one page; the rows with the most requests come first, and `coverage.rows_left_out` counts the others.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/usage/findings (the `GetFindingUsage` operationId).
+	GetFindingUsage(ctx context.Context, environment EnvironmentKey, params *GetFindingUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWafExclusions List waf exclusions
 	//
@@ -11656,7 +11771,7 @@ func (c *Client) ListRequests(ctx context.Context, environment EnvironmentKey, p
 
 // GetRequest Read a request
 //
-// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
+// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, what inspections found in it (rules, where, and what matched, masked), the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 //
 // Corresponds with GET /api/v1/environments/{environment}/requests/{key} (the `GetRequest` operationId).
 func (c *Client) GetRequest(ctx context.Context, environment EnvironmentKey, key ObjectKey, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12573,6 +12688,25 @@ func (c *Client) GetUsage(ctx context.Context, environment EnvironmentKey, param
 // Corresponds with GET /api/v1/environments/{environment}/usage/credentials (the `GetCredentialUsage` operationId).
 func (c *Client) GetCredentialUsage(ctx context.Context, environment EnvironmentKey, params *GetCredentialUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetCredentialUsageRequest(c.Server, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFindingUsage Report which rules find something where
+//
+// Which rules of inspecting policies (the WAF's among them) found something on which routes, how many consumers' requests that were, and how many of those had other requests on the same route let pass and answered well (2xx, 3xx) in the same minute or up to ten minutes after: of a rule that finds something in many consumers' normal calls `likely_noise` is true, and `reason` says why, or why not. A rule is taken for noise when it found something of three consumers or more, two of three of them had such other requests, and 2.5 rules or fewer found something in each of its requests.
+//
+// It counts the requests that are listed (`GET …/requests`): rejected ones as far as nodes had room for them (`coverage.dropped_requests` counts the others), of those that were let pass the ones that a policy in shadow would have rejected, as far as there was room, and a sample. They are kept for 7 days; successes are counted by the minute for 48 hours and by the hour before that. Of more than 100,000 findings the latest count (`coverage.findings_from`). There is one page; the rows with the most requests come first, and `coverage.rows_left_out` counts the others.
+//
+// Corresponds with GET /api/v1/environments/{environment}/usage/findings (the `GetFindingUsage` operationId).
+func (c *Client) GetFindingUsage(ctx context.Context, environment EnvironmentKey, params *GetFindingUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFindingUsageRequest(c.Server, environment, params)
 	if err != nil {
 		return nil, err
 	}
@@ -25469,6 +25603,103 @@ func NewGetCredentialUsageRequest(server string, environment EnvironmentKey, par
 	return req, nil
 }
 
+// NewGetFindingUsageRequest constructs an http.Request for the GetFindingUsage method
+func NewGetFindingUsageRequest(server string, environment EnvironmentKey, params *GetFindingUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/usage/findings", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("deepObject", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "object", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListWafExclusionsRequest constructs an http.Request for the ListWafExclusions method
 func NewListWafExclusionsRequest(server string, environment EnvironmentKey, params *ListWafExclusionsParams) (*http.Request, error) {
 	var err error
@@ -30296,7 +30527,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRequestWithResponse Read a request
 	//
-	// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
+	// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, what inspections found in it (rules, where, and what matched, masked), the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -30738,6 +30969,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/environments/{environment}/usage/credentials (the `GetCredentialUsage` operationId).
 	GetCredentialUsageWithResponse(ctx context.Context, environment EnvironmentKey, params *GetCredentialUsageParams, reqEditors ...RequestEditorFn) (*GetCredentialUsageResponse, error)
+
+	// GetFindingUsageWithResponse Report which rules find something where
+	//
+	// Which rules of inspecting policies (the WAF's among them) found something on which routes, how many consumers' requests that were, and how many of those had other requests on the same route let pass and answered well (2xx, 3xx) in the same minute or up to ten minutes after: of a rule that finds something in many consumers' normal calls `likely_noise` is true, and `reason` says why, or why not. A rule is taken for noise when it found something of three consumers or more, two of three of them had such other requests, and 2.5 rules or fewer found something in each of its requests.
+	//
+	// It counts the requests that are listed (`GET …/requests`): rejected ones as far as nodes had room for them (`coverage.dropped_requests` counts the others), of those that were let pass the ones that a policy in shadow would have rejected, as far as there was room, and a sample. They are kept for 7 days; successes are counted by the minute for 48 hours and by the hour before that. Of more than 100,000 findings the latest count (`coverage.findings_from`). There is one page; the rows with the most requests come first, and `coverage.rows_left_out` counts the others.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/usage/findings (the `GetFindingUsage` operationId).
+	GetFindingUsageWithResponse(ctx context.Context, environment EnvironmentKey, params *GetFindingUsageParams, reqEditors ...RequestEditorFn) (*GetFindingUsageResponse, error)
 
 	// ListWafExclusionsWithResponse List waf exclusions
 	//
@@ -39607,6 +39849,54 @@ func (r GetCredentialUsageResponse) ContentType() string {
 	return ""
 }
 
+type GetFindingUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UsageFindingRowList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFindingUsageResponse) GetJSON200() *UsageFindingRowList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFindingUsageResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFindingUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFindingUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFindingUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFindingUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListWafExclusionsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -45209,7 +45499,7 @@ func (c *ClientWithResponses) ListRequestsWithResponse(ctx context.Context, envi
 
 // GetRequestWithResponse Read a request
 //
-// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
+// By the id that the client was given with its answer (`req_…`), with how it was decided: each policy that it got to and what that said, what inspections found in it (rules, where, and what matched, masked), the service's answer, and the names of its header's fields. Rejected requests are kept as far as nodes have room (200 in a tenth of a second), of the others a sample (the settings' `traced_per_million`) and some that a policy in shadow would have rejected; all of them for 7 days.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -45968,6 +46258,23 @@ func (c *ClientWithResponses) GetCredentialUsageWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseGetCredentialUsageResponse(rsp)
+}
+
+// GetFindingUsageWithResponse Report which rules find something where
+//
+// Which rules of inspecting policies (the WAF's among them) found something on which routes, how many consumers' requests that were, and how many of those had other requests on the same route let pass and answered well (2xx, 3xx) in the same minute or up to ten minutes after: of a rule that finds something in many consumers' normal calls `likely_noise` is true, and `reason` says why, or why not. A rule is taken for noise when it found something of three consumers or more, two of three of them had such other requests, and 2.5 rules or fewer found something in each of its requests.
+//
+// It counts the requests that are listed (`GET …/requests`): rejected ones as far as nodes had room for them (`coverage.dropped_requests` counts the others), of those that were let pass the ones that a policy in shadow would have rejected, as far as there was room, and a sample. They are kept for 7 days; successes are counted by the minute for 48 hours and by the hour before that. Of more than 100,000 findings the latest count (`coverage.findings_from`). There is one page; the rows with the most requests come first, and `coverage.rows_left_out` counts the others.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/usage/findings (the `GetFindingUsage` operationId).
+func (c *ClientWithResponses) GetFindingUsageWithResponse(ctx context.Context, environment EnvironmentKey, params *GetFindingUsageParams, reqEditors ...RequestEditorFn) (*GetFindingUsageResponse, error) {
+	rsp, err := c.GetFindingUsage(ctx, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFindingUsageResponse(rsp)
 }
 
 // ListWafExclusionsWithResponse List waf exclusions
@@ -54926,6 +55233,39 @@ func ParseGetCredentialUsageResponse(rsp *http.Response) (*GetCredentialUsageRes
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest UsageCredentialRowList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFindingUsageResponse parses an HTTP response from a GetFindingUsageWithResponse call
+func ParseGetFindingUsageResponse(rsp *http.Response) (*GetFindingUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFindingUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UsageFindingRowList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,8 @@ for (const colorScheme of ["light", "dark"] as const) {
         ["policies/orders-limit", '[data-pointer="/config/windows/0/requests"]'],
         ["policies/not-there", "[data-problem]"],
         ["keys", "[data-key-name]"],
+        ["requests", "h1"],
+        ["findings", "[data-coverage]"],
         ["explain", "form"],
       ];
       for (const [path, shown] of pages) {

@@ -104,6 +104,7 @@ type (
 		Credentials(ctx context.Context, environment string, q usage.CredentialQuery) ([]*adminv1.UsageCredentialRow, *adminv1.UsageCoverage, error)
 		Requests(ctx context.Context, environment string, q usage.RequestQuery) (listing.Page[*adminv1.AnsweredRequest], *adminv1.UsageCoverage, error)
 		Request(ctx context.Context, environment, requestID string) (*adminv1.AnsweredRequest, error)
+		Findings(ctx context.Context, environment string, q usage.FindingQuery) (listing.Page[*adminv1.UsageFindingRow], *adminv1.UsageCoverage, error)
 	}
 
 	// Limits answers how near an environment is to what it may hold.

@@ -158,6 +158,7 @@ func (s *Server) handlers() map[string]handler {
 		"enableNode":         s.setNode(true),
 		"getUsage":           s.getUsage,
 		"getCredentialUsage": s.getCredentialUsage,
+		"getFindingUsage":    s.getFindingUsage,
 		"listRequests":       s.listRequests,
 		"getRequest":         s.getRequest,
 

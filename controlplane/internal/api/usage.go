@@ -66,7 +66,7 @@ func (s *Server) listRequests(x *exchange) error {
 	f := s.filtersOf(x, environment.GetId())
 	q := usage.RequestQuery{
 		Page: page, Routes: f.routes(), Consumers: f.consumers(), Credentials: f.credentials(), Nodes: f.texts("node"),
-		Verdicts: f.texts("verdict"), ShadowVerdicts: f.texts("shadow_verdict"), RequestIDs: f.texts("request_id"), Clients: f.texts("client"),
+		Verdicts: f.texts("verdict"), ShadowVerdicts: f.texts("shadow_verdict"), Rules: f.texts("rule"), RequestIDs: f.texts("request_id"), Clients: f.texts("client"),
 		Statuses: f.numbers("status", "100 to 999"),
 	}
 	q.From, q.To = f.span()
@@ -90,6 +90,28 @@ func (s *Server) getRequest(x *exchange) error {
 		return err
 	}
 	return x.send(http.StatusOK, found)
+}
+
+func (s *Server) getFindingUsage(x *exchange) error {
+	environment, err := s.environment(x)
+	if err != nil {
+		return err
+	}
+	page, err := x.listQuery()
+	if err != nil {
+		return err
+	}
+	f := s.filtersOf(x, environment.GetId())
+	q := usage.FindingQuery{Page: page, Routes: f.routes(), Policies: f.policies(), Rules: f.texts("rule")}
+	q.From, q.To = f.span()
+	if err := f.done(); err != nil {
+		return err
+	}
+	found, coverage, err := s.Usage.Findings(x.context(), environment.GetId(), q)
+	if err != nil {
+		return err
+	}
+	return sendCovered(x, found, coverage)
 }
 
 // sendCovered writes a page of an answer about usage, and what it covers.
@@ -157,10 +179,14 @@ func (f *filters) numbers(field, allowed string) []uint32 {
 	return numbers
 }
 
-// routes, consumers and credentials: names of what is there now stand for their ids.
-func (f *filters) routes() []string {
-	return resolve(f.texts("route"), func(name string) (string, error) {
-		found, err := f.server.Catalog.Get(f.x.context(), f.environment, catalog.Routes, name)
+// routes, policies, consumers and credentials: names of what is there now stand for their ids.
+func (f *filters) routes() []string { return f.objects("route", catalog.Routes) }
+
+func (f *filters) policies() []string { return f.objects("policy", catalog.Policies) }
+
+func (f *filters) objects(field, collection string) []string {
+	return resolve(f.texts(field), func(name string) (string, error) {
+		found, err := f.server.Catalog.Get(f.x.context(), f.environment, collection, name)
 		return found.ID, err
 	})
 }

@@ -141,7 +141,7 @@ func TestAnswersSayWhatTheyCover(t *testing.T) {
 		}
 		return found
 	}
-	paths := []string{at("usage"), at("usage", "credentials"), at("requests")}
+	paths := []string{at("usage"), at("usage", "credentials"), at("usage", "findings"), at("requests")}
 	for _, path := range paths {
 		if got := coverage(path); got["complete"] != true || got["missing_batches"] != 0.0 || got["dropped_requests"] != 2.0 || len(got.list("nodes")) != 1 {
 			t.Errorf("%s: %v", path, got)
@@ -193,6 +193,7 @@ func TestRequestsArePagedFilteredAndFoundByTheirID(t *testing.T) {
 		"filter[node]=edge-1":               "/filter/node/0",
 		"filter[credential]=nothing":        "/filter/credential/0",
 		"filter[colour]=red":                "/filter/colour",
+		"filter[rule]=942100,":              "/filter/rule/1",
 		"from=soon":                         "/from",
 		"limit=0":                           "/limit",
 		"cursor=" + strings.Repeat("A", 12): "/cursor",
@@ -231,5 +232,64 @@ func TestATimeBeyondWhatCanBeToldIsRefused(t *testing.T) {
 		for _, to := range []string{"9999-12-31T23:59:59.999999999Z", "9999-12-31T01:00:00-12:00", "1970-01-01T00:00:00%2B14:00"} {
 			w.do(http.MethodGet, path+"?to="+to, "").want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, "/to")
 		}
+	}
+}
+
+// find has a node report requests of three consumers that a policy refused for what a rule found.
+func (c *counted) find() (policy string) {
+	c.t.Helper()
+	policy = c.make(http.MethodPost, at("policies"), `{"name":"guard","kind":"request-limits","config":{"max_headers":50}}`).text("id")
+	route, by := c.raw(id.Route, c.route), c.raw(id.Policy, policy)
+	batch := &usagev1.Batch{Node: id.Text(id.Node, id.ID{15: 1}), Environment: c.environment, Boot: "f", Number: 1}
+	for n := range byte(3) {
+		consumer := id.ID{15: n + 1}
+		batch.Counters = append(batch.Counters, &usagev1.Counter{Minute: c.at.Unix() / 60, Route: route, Consumer: consumer[:], StatusClass: 2, Verdict: "allowed", Requests: 1})
+		batch.Events = append(batch.Events, &usagev1.Event{
+			TimeMs: c.at.UnixMilli(), RequestId: id.Text(id.Request, id.ID{14: 9, 15: n + 1}), Method: "POST", Host: "api.example", Path: "/orders",
+			Route: route, Consumer: consumer[:], Policy: by, Status: 403, Verdict: "waf_blocked", Revision: 1,
+			Decision: &usagev1.Decision{Findings: []*usagev1.Finding{
+				{Policy: by, Rule: "942100", Message: "SQL Injection Attack", Target: "argument:comment", Part: "0' or 0=0 --", Score: 5},
+			}},
+		})
+	}
+	if _, err := c.db.Usage().Ingest(c.t.Context(), []*usagev1.Batch{batch}); err != nil {
+		c.t.Fatal(err)
+	}
+	return policy
+}
+
+func TestARequestShowsWhatWasFoundInItAndIsListedByIt(t *testing.T) {
+	c := newCounted(t)
+	policy := c.find()
+	listed := c.make(http.MethodGet, at("requests")+"?filter[rule]=942100", "").list("data")
+	if len(listed) != 3 || len(c.make(http.MethodGet, at("requests")+"?filter[rule]=941100", "").list("data")) != 0 {
+		t.Fatalf("listed by its rule: %v", listed)
+	}
+	decision, _ := c.make(http.MethodGet, at("requests", listed[0].text("request_id")), "")["decision"].(map[string]any)
+	found := object(decision).list("findings")
+	if len(found) != 1 || found[0].text("rule") != "942100" || found[0].text("policy") != policy || found[0].text("policy_name") != "guard" || found[0]["score"] != 5.0 ||
+		found[0].text("target") != "argument:comment" || found[0].text("part") != "0' or 0=0 --" || found[0].text("message") != "SQL Injection Attack" {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestAReportSaysWhichRuleIsNoiseAndWhy(t *testing.T) {
+	c := newCounted(t)
+	policy := c.find()
+	for query, rows := range map[string]int{"": 1, "?filter[route]=orders&filter[policy]=guard&filter[rule]=942100": 1, "?filter[rule]=941100": 0, "?limit=1": 1, "?filter[route]=": 0} {
+		if got := c.make(http.MethodGet, at("usage", "findings")+query, "").list("data"); len(got) != rows {
+			t.Errorf("%q: %v", query, got)
+		}
+	}
+	row := c.make(http.MethodGet, at("usage", "findings"), "").list("data")[0]
+	if row.text("route_name") != "orders" || row.text("policy") != policy || row.text("policy_name") != "guard" || row.text("rule") != "942100" || row["requests"] != 3.0 || row["refused"] != 3.0 ||
+		row["consumers"] != 3.0 || row["consumers_succeeded"] != 3.0 || row["consumers_failed"] != 0.0 || row.text("target") != "argument:comment" || row["likely_noise"] != true ||
+		!strings.Contains(row.text("reason"), "3 of 3 consumers") {
+		t.Errorf("reported %v", row)
+	}
+	for query, pointer := range map[string]string{
+		"filter[consumer]=x": "/filter/consumer", "filter[route]=nothing": "/filter/route/0", "filter[rule]=": "/filter/rule/0", "limit=501": "/limit", "from=soon": "/from",
+	} {
+		c.do(http.MethodGet, at("usage", "findings")+"?"+query, "").want(t, http.StatusBadRequest).wantProblem(t, problem.InvalidRequest, pointer)
 	}
 }

@@ -22,6 +22,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	lockNotAvailable     = "55P03"
+	queryCanceled        = "57014"
 	readOnlyTransaction  = "25006" // the server has become a standby
 
 	classConnection = "08"

@@ -85,7 +85,10 @@ func addIntake(ctx context.Context, queries *dbsqlc.Queries, fresh []*usagev1.Ba
 	if len(in.Requests) == 0 {
 		return nil
 	}
-	_, err := queries.AddUsageEvents(ctx, eventsParams(in.Requests))
+	if _, err := queries.AddUsageEvents(ctx, eventsParams(in.Requests)); err != nil || len(in.Findings) == 0 {
+		return err
+	}
+	_, err := queries.AddUsageFindings(ctx, findingsParams(in.Findings))
 	return err
 }
 

@@ -143,7 +143,7 @@ func (u *Usage) Requests(ctx context.Context, environment string, q usage.Reques
 	found, err := u.queries.SelectRequests(ctx, dbsqlc.SelectRequestsParams{
 		Environment: environment, FromMs: q.FromMs, ToMs: q.ToMs, BeforeMs: q.BeforeMs, BeforeNumber: q.BeforeNumber,
 		Routes: uuids(q.Routes), Consumers: uuids(q.Consumers), Credentials: uuids(q.Credentials),
-		Verdicts: listed(q.Verdicts), ShadowVerdicts: listed(q.ShadowVerdicts), Statuses: listed(q.Statuses), Nodes: listed(q.Nodes), RequestIds: listed(q.RequestIDs),
+		Verdicts: listed(q.Verdicts), ShadowVerdicts: listed(q.ShadowVerdicts), Rules: listed(q.Rules), Statuses: listed(q.Statuses), Nodes: listed(q.Nodes), RequestIds: listed(q.RequestIDs),
 		Clients: clients, Most: int32(q.Limit),
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // Limits of what is kept of how a request was decided: what is longer is cut, and what is bigger isn't kept.
 const (
-	maxDecision = 16 << 10 // bytes
+	maxDecision = 24 << 10 // bytes
 	maxSteps    = 64
 	maxFields   = 32
 	maxReason   = 200
@@ -38,6 +38,9 @@ func decisionOf(e *usagev1.Event) []byte {
 	for _, f := range d.GetHeader() {
 		f.Name, f.Value = legible(f.GetName(), maxName), legible(f.GetValue(), maxValue)
 	}
+	for _, f := range d.GetFindings() {
+		legibleFinding(f)
+	}
 	data, err := proto.Marshal(d)
 	if err != nil || len(data) > maxDecision {
 		return nil
@@ -47,8 +50,13 @@ func decisionOf(e *usagev1.Event) []byte {
 
 func isDecision(d *usagev1.Decision) bool {
 	if len(d.GetSteps()) > maxSteps || len(d.GetHeader()) > maxFields || d.GetUpstreamStatus() >= 1000 || d.GetStepsMissed() > maxSum>>32 ||
-		!idOrNone(d.GetAnsweredBy()) || !idOrNone(d.GetService()) || !idOrNone(d.GetTraceId()) {
+		!idOrNone(d.GetAnsweredBy()) || !idOrNone(d.GetService()) || !idOrNone(d.GetTraceId()) || len(d.GetFindings()) > maxFindings {
 		return false
+	}
+	for _, f := range d.GetFindings() {
+		if !isFinding(f) {
+			return false
+		}
 	}
 	for _, s := range d.GetSteps() {
 		if len(s.GetPolicy()) != idSize || s.GetTookNs() > maxSum {
@@ -76,6 +84,9 @@ func namesIn(d *usagev1.Decision) []string {
 	for _, s := range d.GetSteps() {
 		ids = append(ids, textOf(id.Policy, s.GetPolicy()))
 	}
+	for _, f := range d.GetFindings() {
+		ids = append(ids, textOf(id.Policy, f.GetPolicy()), textOf(id.WafExclusion, f.GetExclusion()))
+	}
 	return ids
 }
 
@@ -99,6 +110,13 @@ func decisionMessage(d *usagev1.Decision, names map[string]string) *adminv1.Requ
 	}
 	for _, f := range d.GetHeader() {
 		m.Headers = append(m.Headers, &adminv1.RequestField{Name: f.GetName(), Value: f.GetValue(), Masked: f.GetMasked()})
+	}
+	for _, f := range d.GetFindings() {
+		policy, exclusion := textOf(id.Policy, f.GetPolicy()), textOf(id.WafExclusion, f.GetExclusion())
+		m.Findings = append(m.Findings, &adminv1.RequestFinding{
+			Policy: policy, PolicyName: names[policy], Rule: f.GetRule(), Message: f.GetMessage(), Target: f.GetTarget(), Part: f.GetPart(),
+			Score: f.GetScore(), InAnswer: f.GetInAnswer(), Exclusion: exclusion, ExclusionName: names[exclusion],
+		})
 	}
 	return m
 }

@@ -93,7 +93,7 @@ func TestADecisionThatCannotBeIsNotKeptAndTheRequestIs(t *testing.T) {
 
 // huge is a field that no message has, of 20,000 bytes.
 func huge() []byte {
-	const length = 20_000
+	const length = 30_000
 	field := []byte{0xfa, 0x3f, length&0x7f | 0x80, length >> 7 & 0x7f, 0} // field 1023, length-delimited
 	field[3] |= 0x80
 	field[4] = length >> 14

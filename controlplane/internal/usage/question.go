@@ -85,6 +85,7 @@ type RequestQuery struct {
 	Routes, Consumers, Credentials, Nodes []string
 	Verdicts, RequestIDs                  []string
 	ShadowVerdicts                        []string // of policies in shadow
+	Rules                                 []string // that found something
 	Statuses                              []uint32
 	Clients                               []string // addresses, or ranges of them
 	Page                                  listing.Query
@@ -97,6 +98,7 @@ type RequestQuestion struct {
 	Routes, Consumers, Credentials [][16]byte
 	Nodes, Verdicts, RequestIDs    []string
 	ShadowVerdicts                 []string
+	Rules                          []string
 	Statuses                       []int16
 	Clients                        []netip.Prefix
 	Limit                          int
@@ -220,7 +222,7 @@ func (q RequestQuery) question(now time.Time) (RequestQuestion, error) {
 	from, to := wrong.span(q.From, q.To, now)
 	out := RequestQuestion{
 		FromMs: from.UnixMilli(), ToMs: to.UnixMilli(), Nodes: q.Nodes, RequestIDs: q.RequestIDs,
-		Verdicts: q.Verdicts, ShadowVerdicts: q.ShadowVerdicts,
+		Verdicts: q.Verdicts, ShadowVerdicts: q.ShadowVerdicts, Rules: q.Rules,
 		Routes:      wrong.ids(id.Route, "route", q.Routes),
 		Consumers:   wrong.ids(id.Consumer, "consumer", q.Consumers),
 		Credentials: wrong.credentials(q.Credentials),
@@ -245,8 +247,9 @@ func (q RequestQuery) question(now time.Time) (RequestQuestion, error) {
 	}
 	wrong.verdicts("verdict", q.Verdicts)
 	wrong.verdicts("shadow_verdict", q.ShadowVerdicts)
+	wrong.rules(q.Rules)
 	wrong.tooMany(len(q.Routes), len(q.Consumers), len(q.Credentials), len(q.Nodes), len(q.Statuses), len(q.Clients),
-		len(q.Verdicts), len(q.ShadowVerdicts), len(q.RequestIDs))
+		len(q.Verdicts), len(q.ShadowVerdicts), len(q.RequestIDs), len(q.Rules))
 	return out, problem.Invalid(wrong...)
 }
 
@@ -300,6 +303,14 @@ func (f *faults) verdicts(field string, verdicts []string) {
 	for i, verdict := range verdicts {
 		if !plain(verdict, maxVerdict) {
 			f.add(problem.Pointer("filter", field, i), problem.ViolationInvalidValue, "There is no such verdict.", "", "")
+		}
+	}
+}
+
+func (f *faults) rules(rules []string) {
+	for i, rule := range rules {
+		if rule == "" || !plain(rule, maxRule) {
+			f.add(problem.Pointer("filter", "rule", i), problem.ViolationInvalidValue, "There is no such rule.", "", `a number or name, as in "942100"`)
 		}
 	}
 }

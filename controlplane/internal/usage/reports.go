@@ -27,6 +27,8 @@ type Store interface {
 	Requests(ctx context.Context, environment string, q RequestQuestion) ([]Request, error)
 	// Request returns a request by the id that its client was given; problem.NotFound when it isn't listed.
 	Request(ctx context.Context, environment, requestID string) (Request, error)
+	// Findings returns what rules found, by route, policy and rule, those that found most first.
+	Findings(ctx context.Context, environment string, q FindingQuestion) (FindingSums, error)
 	// Heard returns, of each node, what was heard of it for a time.
 	Heard(ctx context.Context, environment string, from, to time.Time) ([]Heard, error)
 	// Names returns the names of routes, policies, consumers and API keys, of deleted ones the last.

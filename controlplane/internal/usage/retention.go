@@ -42,6 +42,7 @@ func tables() []table {
 		{"usage_hours", time.Hour, KeepHourRows, month, nextMonth},
 		{"usage_credentials", time.Hour, KeepCredentials, month, nextMonth},
 		{"usage_events", time.Millisecond, KeepRequests, every(24 * time.Hour), after(24 * time.Hour)},
+		{"usage_findings", time.Millisecond, KeepRequests, every(24 * time.Hour), after(24 * time.Hour)},
 	}
 }
 

@@ -80,6 +80,7 @@ type Intake struct {
 	Credentials    []CredentialCount
 	Uses           []CredentialUse
 	Requests       []Request
+	Findings       []Finding
 	// FirstMinutes has, for each batch in turn, the earliest minute that it counts.
 	FirstMinutes []int64
 	Taken        Taken
@@ -219,6 +220,9 @@ func (t *tally) list(b *usagev1.Batch, e *usagev1.Event) {
 	copy(r.Credential[:], e.GetCredential())
 	copy(r.Policy[:], e.GetPolicy())
 	t.intake.Requests = append(t.intake.Requests, r)
+	if len(r.Decision) > 0 {
+		t.intake.Findings = append(t.intake.Findings, findingsOf(&r, e.GetDecision())...)
+	}
 	t.intake.Taken.Requests++
 }
 

@@ -60,3 +60,49 @@ func (r iteratorForAddUsageEvents) Err() error {
 func (q *Queries) AddUsageEvents(ctx context.Context, arg []AddUsageEventsParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"usage_events"}, []string{"environment", "time_ms", "request_id", "node", "method", "host", "path", "client", "route", "consumer", "credential", "policy", "status", "verdict", "revision", "duration_us", "upstream_us", "request_bytes", "response_bytes", "shadow_verdict", "decision"}, &iteratorForAddUsageEvents{rows: arg})
 }
+
+// iteratorForAddUsageFindings implements pgx.CopyFromSource.
+type iteratorForAddUsageFindings struct {
+	rows                 []AddUsageFindingsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForAddUsageFindings) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForAddUsageFindings) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].Environment,
+		r.rows[0].TimeMs,
+		r.rows[0].RequestID,
+		r.rows[0].Policy,
+		r.rows[0].Rule,
+		r.rows[0].Message,
+		r.rows[0].Target,
+		r.rows[0].Route,
+		r.rows[0].Consumer,
+		r.rows[0].Client,
+		r.rows[0].Outcome,
+		r.rows[0].Excluded,
+		r.rows[0].First,
+		r.rows[0].Rules,
+		r.rows[0].Succeeded,
+	}, nil
+}
+
+func (r iteratorForAddUsageFindings) Err() error {
+	return nil
+}
+
+func (q *Queries) AddUsageFindings(ctx context.Context, arg []AddUsageFindingsParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"usage_findings"}, []string{"environment", "time_ms", "request_id", "policy", "rule", "message", "target", "route", "consumer", "client", "outcome", "excluded", "first", "rules", "succeeded"}, &iteratorForAddUsageFindings{rows: arg})
+}

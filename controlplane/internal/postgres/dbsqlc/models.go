@@ -639,6 +639,25 @@ type UsageEvent struct {
 	Decision      []byte
 }
 
+type UsageFinding struct {
+	Environment string
+	TimeMs      int64
+	Number      int64
+	RequestID   string
+	Policy      pgtype.UUID
+	Rule        string
+	Message     string
+	Target      string
+	Route       pgtype.UUID
+	Consumer    pgtype.UUID
+	Client      *netip.Addr
+	Outcome     int16
+	Excluded    bool
+	First       bool
+	Rules       int16
+	Succeeded   bool
+}
+
 type UsageHour struct {
 	Environment   string
 	Hour          int64

@@ -88,6 +88,24 @@ type AddUsageEventsParams struct {
 	Decision      []byte
 }
 
+type AddUsageFindingsParams struct {
+	Environment string
+	TimeMs      int64
+	RequestID   string
+	Policy      pgtype.UUID
+	Rule        string
+	Message     string
+	Target      string
+	Route       pgtype.UUID
+	Consumer    pgtype.UUID
+	Client      *netip.Addr
+	Outcome     int16
+	Excluded    bool
+	First       bool
+	Rules       int16
+	Succeeded   bool
+}
+
 const addUsageHours = `-- name: AddUsageHours :exec
 INSERT INTO usage_hours AS h (environment, hour, route, consumer, status_class, verdict,
                               requests, request_bytes, response_bytes, duration_us)
@@ -435,7 +453,7 @@ func (q *Queries) ListUsageCoverage(ctx context.Context, arg ListUsageCoveragePa
 
 const listUsageNames = `-- name: ListUsageNames :many
 SELECT o.id, o.name, 0 AS rank FROM objects o
-WHERE o.environment = $1 AND o.collection IN ('services', 'routes', 'policies') AND o.id = ANY($2::text[])
+WHERE o.environment = $1 AND o.collection IN ('services', 'routes', 'policies', 'waf-exclusions') AND o.id = ANY($2::text[])
 UNION ALL
 SELECT c.id, c.name, 0 FROM consumers c WHERE c.environment = $1 AND c.id = ANY($2::text[])
 UNION ALL
@@ -446,7 +464,7 @@ UNION ALL
 SELECT n.id, n.name, 1 FROM usage_names n WHERE n.environment = $1 AND n.id = ANY($2::text[])
 UNION ALL
 (SELECT DISTINCT ON (r.id) r.id, r.name, 1 FROM revision_changes r
- WHERE r.environment = $1 AND r.collection IN ('services', 'routes', 'policies') AND r.id = ANY($2::text[])
+ WHERE r.environment = $1 AND r.collection IN ('services', 'routes', 'policies', 'waf-exclusions') AND r.id = ANY($2::text[])
  ORDER BY r.id, r.revision DESC)
 ORDER BY rank, id
 `
@@ -548,20 +566,23 @@ func (q *Queries) ReceiptUsageBatches(ctx context.Context, arg ReceiptUsageBatch
 }
 
 const selectRequests = `-- name: SelectRequests :many
-SELECT environment, time_ms, number, request_id, node, method, host, path, client, route, consumer, credential, policy, status, verdict, revision, duration_us, upstream_us, request_bytes, response_bytes, shadow_verdict, decision FROM usage_events
-WHERE environment = $1 AND time_ms >= $2 AND time_ms < $3
-  AND (time_ms, number) < ($4::bigint, $5::bigint)
-  AND (cardinality($6::uuid[]) = 0 OR route = ANY($6::uuid[]))
-  AND (cardinality($7::uuid[]) = 0 OR consumer = ANY($7::uuid[]))
-  AND (cardinality($8::uuid[]) = 0 OR credential = ANY($8::uuid[]))
-  AND (cardinality($9::text[]) = 0 OR verdict = ANY($9::text[]))
-  AND (cardinality($10::text[]) = 0 OR shadow_verdict = ANY($10::text[]))
-  AND (cardinality($11::smallint[]) = 0 OR status = ANY($11::smallint[]))
-  AND (cardinality($12::text[]) = 0 OR node = ANY($12::text[]))
-  AND (cardinality($13::text[]) = 0 OR request_id = ANY($13::text[]))
-  AND (cardinality($14::text[]) = 0 OR client <<= ANY(CAST($14::text[] AS inet[])))
-ORDER BY time_ms DESC, number DESC
-LIMIT $15
+SELECT e.environment, e.time_ms, e.number, e.request_id, e.node, e.method, e.host, e.path, e.client, e.route, e.consumer, e.credential, e.policy, e.status, e.verdict, e.revision, e.duration_us, e.upstream_us, e.request_bytes, e.response_bytes, e.shadow_verdict, e.decision FROM usage_events e
+WHERE e.environment = $1 AND e.time_ms >= $2 AND e.time_ms < $3
+  AND (e.time_ms, e.number) < ($4::bigint, $5::bigint)
+  AND (cardinality($6::uuid[]) = 0 OR e.route = ANY($6::uuid[]))
+  AND (cardinality($7::uuid[]) = 0 OR e.consumer = ANY($7::uuid[]))
+  AND (cardinality($8::uuid[]) = 0 OR e.credential = ANY($8::uuid[]))
+  AND (cardinality($9::text[]) = 0 OR e.verdict = ANY($9::text[]))
+  AND (cardinality($10::text[]) = 0 OR e.shadow_verdict = ANY($10::text[]))
+  AND (cardinality($11::text[]) = 0 OR EXISTS (
+      SELECT FROM usage_findings f
+      WHERE f.environment = e.environment AND f.time_ms = e.time_ms AND f.request_id = e.request_id AND f.rule = ANY($11::text[])))
+  AND (cardinality($12::smallint[]) = 0 OR e.status = ANY($12::smallint[]))
+  AND (cardinality($13::text[]) = 0 OR e.node = ANY($13::text[]))
+  AND (cardinality($14::text[]) = 0 OR e.request_id = ANY($14::text[]))
+  AND (cardinality($15::text[]) = 0 OR e.client <<= ANY(CAST($15::text[] AS inet[])))
+ORDER BY e.time_ms DESC, e.number DESC
+LIMIT $16
 `
 
 type SelectRequestsParams struct {
@@ -575,6 +596,7 @@ type SelectRequestsParams struct {
 	Credentials    []pgtype.UUID
 	Verdicts       []string
 	ShadowVerdicts []string
+	Rules          []string
 	Statuses       []int16
 	Nodes          []string
 	RequestIds     []string
@@ -595,6 +617,7 @@ func (q *Queries) SelectRequests(ctx context.Context, arg SelectRequestsParams) 
 		arg.Credentials,
 		arg.Verdicts,
 		arg.ShadowVerdicts,
+		arg.Rules,
 		arg.Statuses,
 		arg.Nodes,
 		arg.RequestIds,

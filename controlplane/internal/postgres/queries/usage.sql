@@ -79,6 +79,10 @@ INSERT INTO usage_events (environment, time_ms, request_id, node, method, host, 
 VALUES (@environment, @time_ms, @request_id, @node, @method, @host, @path, @client, @route, @consumer, @credential, @policy,
         @status, @verdict, @revision, @duration_us, @upstream_us, @request_bytes, @response_bytes, @shadow_verdict, @decision);
 
+-- name: AddUsageFindings :copyfrom
+INSERT INTO usage_findings (environment, time_ms, request_id, policy, rule, message, target, route, consumer, client, outcome, excluded, first, rules, succeeded)
+VALUES (@environment, @time_ms, @request_id, @policy, @rule, @message, @target, @route, @consumer, @client, @outcome, @excluded, @first, @rules, @succeeded);
+
 -- name: SumCredentials :many
 -- One row per credential and time; the time is 0 when there is no bucket.
 SELECT (CASE WHEN @bucket_hours::bigint = 0 THEN 0 ELSE c.hour - c.hour % greatest(@bucket_hours::bigint, 1) END)::bigint AS hour,
@@ -99,19 +103,22 @@ WHERE environment = @environment AND credential = ANY(@credentials::uuid[]);
 
 -- name: SelectRequests :many
 -- Newest first, from behind (before_ms, before_number).
-SELECT * FROM usage_events
-WHERE environment = @environment AND time_ms >= @from_ms AND time_ms < @to_ms
-  AND (time_ms, number) < (@before_ms::bigint, @before_number::bigint)
-  AND (cardinality(@routes::uuid[]) = 0 OR route = ANY(@routes::uuid[]))
-  AND (cardinality(@consumers::uuid[]) = 0 OR consumer = ANY(@consumers::uuid[]))
-  AND (cardinality(@credentials::uuid[]) = 0 OR credential = ANY(@credentials::uuid[]))
-  AND (cardinality(@verdicts::text[]) = 0 OR verdict = ANY(@verdicts::text[]))
-  AND (cardinality(@shadow_verdicts::text[]) = 0 OR shadow_verdict = ANY(@shadow_verdicts::text[]))
-  AND (cardinality(@statuses::smallint[]) = 0 OR status = ANY(@statuses::smallint[]))
-  AND (cardinality(@nodes::text[]) = 0 OR node = ANY(@nodes::text[]))
-  AND (cardinality(@request_ids::text[]) = 0 OR request_id = ANY(@request_ids::text[]))
-  AND (cardinality(@clients::text[]) = 0 OR client <<= ANY(CAST(@clients::text[] AS inet[])))
-ORDER BY time_ms DESC, number DESC
+SELECT e.* FROM usage_events e
+WHERE e.environment = @environment AND e.time_ms >= @from_ms AND e.time_ms < @to_ms
+  AND (e.time_ms, e.number) < (@before_ms::bigint, @before_number::bigint)
+  AND (cardinality(@routes::uuid[]) = 0 OR e.route = ANY(@routes::uuid[]))
+  AND (cardinality(@consumers::uuid[]) = 0 OR e.consumer = ANY(@consumers::uuid[]))
+  AND (cardinality(@credentials::uuid[]) = 0 OR e.credential = ANY(@credentials::uuid[]))
+  AND (cardinality(@verdicts::text[]) = 0 OR e.verdict = ANY(@verdicts::text[]))
+  AND (cardinality(@shadow_verdicts::text[]) = 0 OR e.shadow_verdict = ANY(@shadow_verdicts::text[]))
+  AND (cardinality(@rules::text[]) = 0 OR EXISTS (
+      SELECT FROM usage_findings f
+      WHERE f.environment = e.environment AND f.time_ms = e.time_ms AND f.request_id = e.request_id AND f.rule = ANY(@rules::text[])))
+  AND (cardinality(@statuses::smallint[]) = 0 OR e.status = ANY(@statuses::smallint[]))
+  AND (cardinality(@nodes::text[]) = 0 OR e.node = ANY(@nodes::text[]))
+  AND (cardinality(@request_ids::text[]) = 0 OR e.request_id = ANY(@request_ids::text[]))
+  AND (cardinality(@clients::text[]) = 0 OR e.client <<= ANY(CAST(@clients::text[] AS inet[])))
+ORDER BY e.time_ms DESC, e.number DESC
 LIMIT @most;
 
 -- name: GetRequest :one
@@ -123,7 +130,7 @@ LIMIT 1;
 -- name: ListUsageNames :many
 -- Of each id the name that it has, or had last: the lowest rank counts.
 SELECT o.id, o.name, 0 AS rank FROM objects o
-WHERE o.environment = @environment AND o.collection IN ('services', 'routes', 'policies') AND o.id = ANY(@ids::text[])
+WHERE o.environment = @environment AND o.collection IN ('services', 'routes', 'policies', 'waf-exclusions') AND o.id = ANY(@ids::text[])
 UNION ALL
 SELECT c.id, c.name, 0 FROM consumers c WHERE c.environment = @environment AND c.id = ANY(@ids::text[])
 UNION ALL
@@ -134,7 +141,7 @@ UNION ALL
 SELECT n.id, n.name, 1 FROM usage_names n WHERE n.environment = @environment AND n.id = ANY(@ids::text[])
 UNION ALL
 (SELECT DISTINCT ON (r.id) r.id, r.name, 1 FROM revision_changes r
- WHERE r.environment = @environment AND r.collection IN ('services', 'routes', 'policies') AND r.id = ANY(@ids::text[])
+ WHERE r.environment = @environment AND r.collection IN ('services', 'routes', 'policies', 'waf-exclusions') AND r.id = ANY(@ids::text[])
  ORDER BY r.id, r.revision DESC)
 ORDER BY rank, id;
 

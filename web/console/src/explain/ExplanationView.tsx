@@ -1,9 +1,11 @@
 import { Group, SegmentedControl, Stack, Table, Text } from "@mantine/core";
 import type { Explanation, Explanations, HypotheticalHeader as Header, Schemas } from "@sallyport/client";
-import { Icon, Panel, Tag, type Tone } from "@sallyport/ui";
+import { Icon, Panel, Tag } from "@sallyport/ui";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { KindName, modeTone } from "../policies/words";
+import { FindingTable } from "../requests/FindingTable";
+import { verdicts } from "../requests/words";
 import classes from "./explain.module.css";
 
 type Miss = Schemas["ExplanationMiss"];
@@ -148,17 +150,8 @@ function Misses({ misses }: { misses: Miss[] }) {
   );
 }
 
-const verdicts: Record<string, { tone: Tone; words: string }> = {
-  passed: { tone: "good", words: "passed" },
-  refused: { tone: "bad", words: "refused" },
-  shadow_refused: { tone: "violet", words: "would have refused" },
-  answered: { tone: "accent", words: "answered" },
-  passed_over: { tone: "calm", words: "passed over" },
-  not_reached: { tone: "calm", words: "not reached" },
-};
-
 function StageView({ environment, stage }: { environment: string; stage: Stage }) {
-  const verdict = verdicts[stage.verdict ?? ""] ?? { tone: "calm", words: stage.verdict ?? "" };
+  const verdict = verdicts[stage.verdict ?? ""] ?? { tone: "calm" as const, words: stage.verdict ?? "" };
   return (
     <li className={classes.stage} data-stage={stage.name} data-verdict={stage.verdict}>
       <Stack gap={2}>
@@ -172,6 +165,7 @@ function StageView({ environment, stage }: { environment: string; stage: Stage }
           {stage.took_ns !== undefined && ` · ${(stage.took_ns / 1000).toFixed(1)} µs`}
         </Text>
         {stage.reason !== undefined && <Text size="sm">{stage.reason} {stage.code !== undefined && <code>{stage.code}</code>}</Text>}
+        {(stage.findings ?? []).length > 0 && <FindingTable findings={stage.findings ?? []} />}
       </Stack>
     </li>
   );

@@ -8,6 +8,7 @@ import { useParams } from "@tanstack/react-router";
 import { type FormEvent, useMemo, useState } from "react";
 import { api, documentQuery, inForm, pageQuery, queries, referencesIn, refusalOf } from "../api";
 import { useMay } from "../me";
+import { timeOf } from "../time";
 import { usePages } from "./paging";
 import classes from "./pages.module.css";
 
@@ -56,10 +57,6 @@ export function KeysPage() {
       {making && <NewKey environment={environment} onClose={() => setMaking(false)} />}
     </Page>
   );
-}
-
-function timeOf(text: string): string {
-  return new Date(text).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
 }
 
 function Ends({ at }: { at?: string }) {

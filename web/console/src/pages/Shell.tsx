@@ -10,10 +10,12 @@ import { session, useStanding } from "../session";
 import classes from "./pages.module.css";
 import { Card, SignInPage } from "./SignInPage";
 
-const places: { to: "/environments/$environment/routes" | "/environments/$environment/policies" | "/environments/$environment/keys" | "/environments/$environment/explain"; label: string; icon: IconName; needs: string }[] = [
+const places: { to: `/environments/$environment/${"routes" | "policies" | "keys" | "requests" | "findings" | "explain"}`; label: string; icon: IconName; needs: string }[] = [
   { to: "/environments/$environment/routes", label: "Routes", icon: "routes", needs: "configuration.read" },
   { to: "/environments/$environment/policies", label: "Policies", icon: "policies", needs: "configuration.read" },
   { to: "/environments/$environment/keys", label: "API keys", icon: "keys", needs: "credentials.read" },
+  { to: "/environments/$environment/requests", label: "Requests", icon: "requests", needs: "usage.read" },
+  { to: "/environments/$environment/findings", label: "Findings", icon: "findings", needs: "usage.read" },
   { to: "/environments/$environment/explain", label: "Explain a request", icon: "explain", needs: "explain.use" },
 ];
 

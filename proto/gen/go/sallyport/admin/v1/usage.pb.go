@@ -158,19 +158,19 @@ type UsageFindingRow struct {
 	// Requests that it found something in.
 	Requests uint64 `protobuf:"varint,7,opt,name=requests,proto3" json:"requests,omitempty"`
 	// Of which the policy refused.
-	Refused uint64 `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused *uint64 `protobuf:"varint,8,opt,name=refused,proto3,oneof" json:"refused,omitempty"`
 	// Of which it would have refused, were it not in shadow.
-	ShadowRefused uint64 `protobuf:"varint,9,opt,name=shadow_refused,json=shadowRefused,proto3" json:"shadow_refused,omitempty"`
+	ShadowRefused *uint64 `protobuf:"varint,9,opt,name=shadow_refused,json=shadowRefused,proto3,oneof" json:"shadow_refused,omitempty"`
 	// Of which an exclusion in shadow would have kept the rule from what it found.
-	Excluded uint64 `protobuf:"varint,10,opt,name=excluded,proto3" json:"excluded,omitempty"`
+	Excluded *uint64 `protobuf:"varint,10,opt,name=excluded,proto3,oneof" json:"excluded,omitempty"`
 	// Consumers whose requests they are.
-	Consumers uint64 `protobuf:"varint,11,opt,name=consumers,proto3" json:"consumers,omitempty"`
+	Consumers *uint64 `protobuf:"varint,11,opt,name=consumers,proto3,oneof" json:"consumers,omitempty"`
 	// Of which had other requests let pass and answered well (2xx, 3xx) on the same route, within ten minutes after one of those: their calls are normal otherwise.
-	ConsumersSucceeded uint64 `protobuf:"varint,12,opt,name=consumers_succeeded,json=consumersSucceeded,proto3" json:"consumers_succeeded,omitempty"`
+	ConsumersSucceeded *uint64 `protobuf:"varint,12,opt,name=consumers_succeeded,json=consumersSucceeded,proto3,oneof" json:"consumers_succeeded,omitempty"`
 	// Of which had none.
-	ConsumersFailed uint64 `protobuf:"varint,13,opt,name=consumers_failed,json=consumersFailed,proto3" json:"consumers_failed,omitempty"`
+	ConsumersFailed *uint64 `protobuf:"varint,13,opt,name=consumers_failed,json=consumersFailed,proto3,oneof" json:"consumers_failed,omitempty"`
 	// Addresses whose requests they are, of requests of no known consumer.
-	Addresses uint64 `protobuf:"varint,14,opt,name=addresses,proto3" json:"addresses,omitempty"`
+	Addresses *uint64 `protobuf:"varint,14,opt,name=addresses,proto3,oneof" json:"addresses,omitempty"`
 	// Where it was found most often: "argument:comment"; what ends in "…" is masked or cut.
 	Target string `protobuf:"bytes,15,opt,name=target,proto3" json:"target,omitempty"`
 	// Requests that it was found there in.
@@ -182,7 +182,7 @@ type UsageFindingRow struct {
 	// Id of that request.
 	LastRequest string `protobuf:"bytes,19,opt,name=last_request,json=lastRequest,proto3" json:"last_request,omitempty"`
 	// The rule is likely to call normal requests bad here.
-	LikelyNoise bool `protobuf:"varint,20,opt,name=likely_noise,json=likelyNoise,proto3" json:"likely_noise,omitempty"`
+	LikelyNoise *bool `protobuf:"varint,20,opt,name=likely_noise,json=likelyNoise,proto3,oneof" json:"likely_noise,omitempty"`
 	// Why, or why not, in words.
 	Reason        string `protobuf:"bytes,21,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -269,50 +269,50 @@ func (x *UsageFindingRow) GetRequests() uint64 {
 }
 
 func (x *UsageFindingRow) GetRefused() uint64 {
-	if x != nil {
-		return x.Refused
+	if x != nil && x.Refused != nil {
+		return *x.Refused
 	}
 	return 0
 }
 
 func (x *UsageFindingRow) GetShadowRefused() uint64 {
-	if x != nil {
-		return x.ShadowRefused
+	if x != nil && x.ShadowRefused != nil {
+		return *x.ShadowRefused
 	}
 	return 0
 }
 
 func (x *UsageFindingRow) GetExcluded() uint64 {
-	if x != nil {
-		return x.Excluded
+	if x != nil && x.Excluded != nil {
+		return *x.Excluded
 	}
 	return 0
 }
 
 func (x *UsageFindingRow) GetConsumers() uint64 {
-	if x != nil {
-		return x.Consumers
+	if x != nil && x.Consumers != nil {
+		return *x.Consumers
 	}
 	return 0
 }
 
 func (x *UsageFindingRow) GetConsumersSucceeded() uint64 {
-	if x != nil {
-		return x.ConsumersSucceeded
+	if x != nil && x.ConsumersSucceeded != nil {
+		return *x.ConsumersSucceeded
 	}
 	return 0
 }
 
 func (x *UsageFindingRow) GetConsumersFailed() uint64 {
-	if x != nil {
-		return x.ConsumersFailed
+	if x != nil && x.ConsumersFailed != nil {
+		return *x.ConsumersFailed
 	}
 	return 0
 }
 
 func (x *UsageFindingRow) GetAddresses() uint64 {
-	if x != nil {
-		return x.Addresses
+	if x != nil && x.Addresses != nil {
+		return *x.Addresses
 	}
 	return 0
 }
@@ -353,8 +353,8 @@ func (x *UsageFindingRow) GetLastRequest() string {
 }
 
 func (x *UsageFindingRow) GetLikelyNoise() bool {
-	if x != nil {
-		return x.LikelyNoise
+	if x != nil && x.LikelyNoise != nil {
+		return *x.LikelyNoise
 	}
 	return false
 }
@@ -1311,7 +1311,7 @@ const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"\x10_missing_batchesB\x0f\n" +
 	"\r_silent_nodesB\x13\n" +
 	"\x11_dropped_requestsB\x10\n" +
-	"\x0e_rows_left_out\"\xbe\x05\n" +
+	"\x0e_rows_left_out\"\xec\x06\n" +
 	"\x0fUsageFindingRow\x12\x14\n" +
 	"\x05route\x18\x01 \x01(\tR\x05route\x12\x1d\n" +
 	"\n" +
@@ -1321,22 +1321,33 @@ const file_sallyport_admin_v1_usage_proto_rawDesc = "" +
 	"policyName\x12\x12\n" +
 	"\x04rule\x18\x05 \x01(\tR\x04rule\x12\x18\n" +
 	"\amessage\x18\x06 \x01(\tR\amessage\x12\x1a\n" +
-	"\brequests\x18\a \x01(\x04R\brequests\x12\x18\n" +
-	"\arefused\x18\b \x01(\x04R\arefused\x12%\n" +
-	"\x0eshadow_refused\x18\t \x01(\x04R\rshadowRefused\x12\x1a\n" +
+	"\brequests\x18\a \x01(\x04R\brequests\x12\x1d\n" +
+	"\arefused\x18\b \x01(\x04H\x00R\arefused\x88\x01\x01\x12*\n" +
+	"\x0eshadow_refused\x18\t \x01(\x04H\x01R\rshadowRefused\x88\x01\x01\x12\x1f\n" +
 	"\bexcluded\x18\n" +
-	" \x01(\x04R\bexcluded\x12\x1c\n" +
-	"\tconsumers\x18\v \x01(\x04R\tconsumers\x12/\n" +
-	"\x13consumers_succeeded\x18\f \x01(\x04R\x12consumersSucceeded\x12)\n" +
-	"\x10consumers_failed\x18\r \x01(\x04R\x0fconsumersFailed\x12\x1c\n" +
-	"\taddresses\x18\x0e \x01(\x04R\taddresses\x12\x16\n" +
+	" \x01(\x04H\x02R\bexcluded\x88\x01\x01\x12!\n" +
+	"\tconsumers\x18\v \x01(\x04H\x03R\tconsumers\x88\x01\x01\x124\n" +
+	"\x13consumers_succeeded\x18\f \x01(\x04H\x04R\x12consumersSucceeded\x88\x01\x01\x12.\n" +
+	"\x10consumers_failed\x18\r \x01(\x04H\x05R\x0fconsumersFailed\x88\x01\x01\x12!\n" +
+	"\taddresses\x18\x0e \x01(\x04H\x06R\taddresses\x88\x01\x01\x12\x16\n" +
 	"\x06target\x18\x0f \x01(\tR\x06target\x12'\n" +
 	"\x0ftarget_requests\x18\x10 \x01(\x04R\x0etargetRequests\x12*\n" +
 	"\x11rules_per_request\x18\x11 \x01(\x01R\x0frulesPerRequest\x123\n" +
 	"\alast_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\x12!\n" +
-	"\flast_request\x18\x13 \x01(\tR\vlastRequest\x12!\n" +
-	"\flikely_noise\x18\x14 \x01(\bR\vlikelyNoise\x12\x16\n" +
-	"\x06reason\x18\x15 \x01(\tR\x06reason\"\xa0\x02\n" +
+	"\flast_request\x18\x13 \x01(\tR\vlastRequest\x12&\n" +
+	"\flikely_noise\x18\x14 \x01(\bH\aR\vlikelyNoise\x88\x01\x01\x12\x16\n" +
+	"\x06reason\x18\x15 \x01(\tR\x06reasonB\n" +
+	"\n" +
+	"\b_refusedB\x11\n" +
+	"\x0f_shadow_refusedB\v\n" +
+	"\t_excludedB\f\n" +
+	"\n" +
+	"_consumersB\x16\n" +
+	"\x14_consumers_succeededB\x13\n" +
+	"\x11_consumers_failedB\f\n" +
+	"\n" +
+	"_addressesB\x0f\n" +
+	"\r_likely_noise\"\xa0\x02\n" +
 	"\tUsageNode\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1487,6 +1498,7 @@ func file_sallyport_admin_v1_usage_proto_init() {
 		return
 	}
 	file_sallyport_admin_v1_usage_proto_msgTypes[0].OneofWrappers = []any{}
+	file_sallyport_admin_v1_usage_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
