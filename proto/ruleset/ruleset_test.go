@@ -144,3 +144,27 @@ func TestWhatIsKnownOfTheCoreRuleSetIsWhatTheEngineLoads(t *testing.T) {
 		t.Error("they aren't sorted")
 	}
 }
+
+// loadOwn has Coraza load what a policy adds to the Core Rule Set.
+func loadOwn(t testing.TB, rules *ruleset.Rules) (coraza.WAF, []types.RuleMetadata) {
+	t.Helper()
+	var loaded []types.RuleMetadata
+	config := experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(r types.RuleMetadata) { loaded = append(loaded, r) })
+	waf, err := coraza.NewWAF(config.WithRootFS(rules.FS()).WithDirectives(rules.Own()))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, rules.Own())
+	}
+	t.Cleanup(func() { waf.(experimental.WAFCloser).Close() })
+	return waf, loaded
+}
+
+// plainRules is how many rules the setup has by itself.
+func plainRules(t testing.TB) int {
+	t.Helper()
+	plain, err := ruleset.Compose(&policyv1.Waf{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, loaded := loadOwn(t, plain)
+	return len(loaded)
+}

@@ -154,7 +154,7 @@ type Waf struct {
 	// Which of a request's body is inspected; absent: bodies of up to 128 KiB, and larger ones are refused.
 	RequestBody *WafBody `protobuf:"bytes,4,opt,name=request_body,json=requestBody,proto3" json:"request_body,omitempty"`
 	// Which of the answers are inspected; absent: none, which costs nothing.
-	Answers *WafAnswers `protobuf:"bytes,5,opt,name=answers,proto3" json:"answers,omitempty"`
+	Answers *WafAnswers `protobuf:"bytes,5,opt,name=answers,proto3,oneof" json:"answers,omitempty"`
 	// What rules don't look at, wherever the policy holds.
 	Exceptions []*WafException `protobuf:"bytes,6,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
 	// Rules of your own that run before the Core Rule Set: they may refuse at once, or let pass what nothing else shall look at.
@@ -169,7 +169,7 @@ type Waf struct {
 	// What a caller may cost; absent: the defaults.
 	Budget *WafBudget `protobuf:"bytes,11,opt,name=budget,proto3" json:"budget,omitempty"`
 	// Samples of inspected requests that nodes keep, sealed, to try exceptions on; absent: none.
-	Samples *WafSamples `protobuf:"bytes,12,opt,name=samples,proto3" json:"samples,omitempty"`
+	Samples *WafSamples `protobuf:"bytes,12,opt,name=samples,proto3,oneof" json:"samples,omitempty"`
 	// What the rules take for usual; absent: the Core Rule Set's own.
 	Protocol      *WafProtocol `protobuf:"bytes,13,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1039,13 +1039,13 @@ var File_sallyport_policy_v1_waf_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_waf_proto_rawDesc = "" +
 	"\n" +
-	"\x1dsallyport/policy/v1/waf.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\xe2\a\n" +
+	"\x1dsallyport/policy/v1/waf.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"sallyport/options/v1/options.proto\"\x84\b\n" +
 	"\x03Waf\x12<\n" +
 	"\x0eparanoia_level\x18\x01 \x01(\rB\x10\xbaH\x06*\x04\x18\x04(\x01\xaa\xbb\x18\x03\"\x011H\x00R\rparanoiaLevel\x88\x01\x01\x12C\n" +
 	"\x11inbound_threshold\x18\x02 \x01(\rB\x11\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\x03\"\x015H\x01R\x10inboundThreshold\x88\x01\x01\x12E\n" +
 	"\x12outbound_threshold\x18\x03 \x01(\rB\x11\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\x03\"\x014H\x02R\x11outboundThreshold\x88\x01\x01\x12?\n" +
-	"\frequest_body\x18\x04 \x01(\v2\x1c.sallyport.policy.v1.WafBodyR\vrequestBody\x129\n" +
-	"\aanswers\x18\x05 \x01(\v2\x1f.sallyport.policy.v1.WafAnswersR\aanswers\x12]\n" +
+	"\frequest_body\x18\x04 \x01(\v2\x1c.sallyport.policy.v1.WafBodyR\vrequestBody\x12>\n" +
+	"\aanswers\x18\x05 \x01(\v2\x1f.sallyport.policy.v1.WafAnswersH\x03R\aanswers\x88\x01\x01\x12]\n" +
 	"\n" +
 	"exceptions\x18\x06 \x03(\v2!.sallyport.policy.v1.WafExceptionB\x1a\xbaH\x06\x92\x01\x03\x10\x80\x01\xaa\xbb\x18\rB\v*\texceptionR\n" +
 	"exceptions\x12I\n" +
@@ -1057,12 +1057,16 @@ const file_sallyport_policy_v1_waf_proto_rawDesc = "" +
 	"\rseclang_after\x18\n" +
 	" \x01(\tB1\xbaH\x06r\x04(\x80\x80\x04\xaa\xbb\x18$B\x13\n" +
 	"\rSecLang after\x18\x01 \x01R\rwaf.raw_rulesR\fseclangAfter\x126\n" +
-	"\x06budget\x18\v \x01(\v2\x1e.sallyport.policy.v1.WafBudgetR\x06budget\x129\n" +
-	"\asamples\x18\f \x01(\v2\x1f.sallyport.policy.v1.WafSamplesR\asamples\x12<\n" +
+	"\x06budget\x18\v \x01(\v2\x1e.sallyport.policy.v1.WafBudgetR\x06budget\x12>\n" +
+	"\asamples\x18\f \x01(\v2\x1f.sallyport.policy.v1.WafSamplesH\x04R\asamples\x88\x01\x01\x12<\n" +
 	"\bprotocol\x18\r \x01(\v2 .sallyport.policy.v1.WafProtocolR\bprotocolB\x11\n" +
 	"\x0f_paranoia_levelB\x14\n" +
 	"\x12_inbound_thresholdB\x15\n" +
-	"\x13_outbound_threshold\"\xd4\x01\n" +
+	"\x13_outbound_thresholdB\n" +
+	"\n" +
+	"\b_answersB\n" +
+	"\n" +
+	"\b_samples\"\xd4\x01\n" +
 	"\aWafBody\x12\x16\n" +
 	"\x06ignore\x18\x01 \x01(\bR\x06ignore\x12A\n" +
 	"\tmax_bytes\x18\x02 \x01(\x04B\x1f\xbaH\t2\a\x18\x80\x80\x80\b(\x01\xaa\xbb\x18\x0f\x1a\x05bytes\"\x06131072H\x00R\bmaxBytes\x88\x01\x01\x12U\n" +
