@@ -97,10 +97,10 @@ func cutQuoted(s string) (quoted, rest string, err error) {
 		return "", "", errors.New("the operator must stand in double quotes")
 	}
 	for i := 1; i < len(s); i++ {
-		switch {
-		case s[i] == '\\':
+		switch s[i] {
+		case '\\':
 			i++
-		case s[i] == '"':
+		case '"':
 			return s[1:i], s[i+1:], nil
 		}
 	}

@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,9 +11,9 @@ import (
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
 )
 
-// Exception keeps rules from something on some paths.
+// Exception keeps rules from something, request by request.
 type Exception struct {
-	// Paths that it holds for, canonical: exact, or a prefix that ends in "*".
+	// Paths that it holds for, canonical: exact, or a prefix that ends in "*"; none: all.
 	Paths []string
 	// Rules by id, sorted; those that must go with them are among them.
 	Rules []int
@@ -25,7 +26,7 @@ type Target struct{ Part, Name string }
 
 // Holds tells whether the exception holds for a canonical path.
 func (e *Exception) Holds(path string) bool {
-	return slices.ContainsFunc(e.Paths, func(pattern string) bool {
+	return len(e.Paths) == 0 || slices.ContainsFunc(e.Paths, func(pattern string) bool {
 		prefix, open := strings.CutSuffix(pattern, "*")
 		return path == pattern || open && strings.HasPrefix(path, prefix)
 	})
@@ -65,7 +66,8 @@ func (c *changes) String() string {
 	return text.String()
 }
 
-// except sorts exceptions: those that hold everywhere become changes, those that hold on some paths are returned.
+// except sorts exceptions: those that hold everywhere become changes, those that hold on some paths are returned. Returned are those as well that are about
+// what a link of a chain behind its first looks at: what is taken from a rule for all requests, engines take from its first link alone.
 func except(exceptions []*policyv1.WafException, changes *changes) ([]Exception, error) {
 	var conditional []Exception
 	for i, given := range exceptions {
@@ -78,8 +80,16 @@ func except(exceptions []*policyv1.WafException, changes *changes) ([]Exception,
 		case len(exception.Targets) == 0:
 			changes.removed = append(changes.removed, exception.Rules...)
 		default:
+			negated := exception.negated()
+			var chained []int
 			for _, id := range exception.Rules {
-				changes.target(id, exception.negated()...)
+				changes.target(id, negated...)
+				if looksAt()[id].looksLater(negated) {
+					chained = append(chained, id)
+				}
+			}
+			if len(chained) > 0 {
+				conditional = append(conditional, Exception{Rules: chained, Targets: exception.Targets})
 			}
 		}
 	}
@@ -144,14 +154,14 @@ func Select(rules, tags []string) ([]int, error) {
 	}
 	switch {
 	case len(rules) == 0 && len(tags) == 0:
-		return nil, fmt.Errorf("neither rules nor tags are given")
+		return nil, errors.New("neither rules nor tags are given")
 	case len(rules) == 0:
 		byID = byTag
 	case len(tags) > 0:
 		maps.DeleteFunc(byID, func(id int, _ bool) bool { return !byTag[id] })
 	}
 	if len(byID) == 0 {
-		return nil, fmt.Errorf("none of the rules has one of the tags")
+		return nil, errors.New("none of the rules has one of the tags")
 	}
 	return slices.Sorted(maps.Keys(byID)), nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
 	"github.com/sallyport/sallyport/proto/ruleset"
@@ -145,8 +146,8 @@ func FuzzTypedRules(f *testing.F) {
 		f.Add("m", text, "n", uint8(3))
 	}
 	f.Fuzz(func(t *testing.T, message, name, text string, how uint8) {
-		if len(message)+len(name)+len(text) > 1000 {
-			return
+		if len(message)+len(name)+len(text) > 1000 || !utf8.ValidString(message+name+text) {
+			return // no message of the contract's holds it
 		}
 		condition := &policyv1.WafCondition{Target: "argument:" + name, Not: how&16 != 0, IgnoreCase: how&32 != 0}
 		switch how % 4 {

@@ -78,6 +78,7 @@ func patternSize(pattern *syntax.Regexp) int {
 	case syntax.OpRepeat:
 		times := max(pattern.Max, pattern.Min+1, 1)
 		return min(most, times*(patternSize(pattern.Sub[0])+1))
+	default: // one state, and what is within
 	}
 	for _, sub := range pattern.Sub {
 		size = min(most, size+patternSize(sub))

@@ -13,6 +13,7 @@ import (
 const (
 	maxRawRules = 128
 	maxRawLine  = 16 << 10
+	maxActions  = 64
 )
 
 // Fault is something that raw SecLang may not say.
@@ -21,8 +22,8 @@ type Fault struct {
 	Detail string
 }
 
-// Error tells of the fault.
-func (f Fault) Error() string { return fmt.Sprintf("line %d: %s", f.Line, f.Detail) }
+// String tells of the fault.
+func (f Fault) String() string { return fmt.Sprintf("line %d: %s", f.Line, f.Detail) }
 
 // Check finds all that is wrong with raw SecLang. What it finds nothing wrong with reaches no file, no program, no network and no environment, leaves the
 // engine, its limits and its logs as they are, and engines compile it, but for what depends on an operator's or action's own text.
@@ -40,7 +41,7 @@ func raw(field, text string, changes *changes) (string, error) {
 	var r reader
 	r.read(text, changes)
 	if len(r.faults) > 0 {
-		return "", fmt.Errorf("%s: %w", field, r.faults[0])
+		return "", fmt.Errorf("%s: %s", field, r.faults[0])
 	}
 	return r.rules.String(), nil
 }
@@ -262,6 +263,9 @@ func (r *reader) rule(line directive, place int, _ *changes) error {
 // actions checks a rule's actions and writes them anew.
 func (r *reader) actions(line directive, place int, actions []action, linked bool) (string, error) {
 	r.chained = false
+	if len(actions) > maxActions {
+		return "", fmt.Errorf("has %d actions, of %d at most", len(actions), maxActions)
+	}
 	var written []string
 	seen := map[string]bool{}
 	var first error

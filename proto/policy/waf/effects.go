@@ -179,7 +179,7 @@ func exceptionText(e *policyv1.WafException) string {
 }
 
 func ruleText(rule *policyv1.WafRule) string {
-	verb := "requests are refused at once"
+	var verb string
 	switch rule.GetAction() {
 	case policyv1.WafAction_WAF_ACTION_SCORE:
 		verb = fmt.Sprintf("requests score %d", rule.GetScore())
@@ -187,6 +187,8 @@ func ruleText(rule *policyv1.WafRule) string {
 		verb = "requests are told of"
 	case policyv1.WafAction_WAF_ACTION_PASS:
 		verb = "requests pass with nothing else looked at"
+	default:
+		verb = "requests are refused at once"
 	}
 	return fmt.Sprintf("%s by the rule %q", verb, rule.GetMessage())
 }

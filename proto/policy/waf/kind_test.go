@@ -54,20 +54,30 @@ func TestEffectsSayWhatIsOpenedAndWhatIsRefused(t *testing.T) {
 		{`{}`, `{"request_body": {"max_bytes": 1000}}`, "attention body_limit_changed: bodies of more than 1000 bytes are refused; it was 128 KiB"},
 		{`{}`, `{"request_body": {"ignore": true}}`, "danger bodies_uninspected: bodies of requests are no longer inspected"},
 		{`{"request_body": {"ignore": true}}`, `{}`, "attention bodies_inspected: bodies of requests are inspected"},
-		{``, `{"exceptions": [{"rules": ["942100"], "targets": ["argument:q"], "paths": ["/a"]}]}`,
+		{
+			``, `{"exceptions": [{"rules": ["942100"], "targets": ["argument:q"], "paths": ["/a"]}]}`,
 			"attention requests_inspected: requests are inspected at paranoia level 1, and refused from a score of 5 on\n" +
-				`danger exception_added: rules 942100 don't look at "argument:q" of requests for "/a"`},
-		{`{"exceptions": [{"tags": ["attack-sqli"], "rules": ["1-2"]}]}`, `{"exceptions": [{"tags": ["attack-sqli"]}]}`,
-			"danger exception_added: rules tagged \"attack-sqli\" don't run\nattention exception_removed: no longer holds: rules 1-2 that are tagged \"attack-sqli\" don't run"},
-		{`{}`, `{"rules_before": [{"message": "in", "action": "pass", "conditions": [{"target": "path", "equals": "/"}]}], "rules_after": [{"message": "out", "conditions": [{"target": "path", "equals": "/"}]}]}`,
-			"danger rule_added: requests pass with nothing else looked at by the rule \"in\"\nattention rule_added: requests are refused at once by the rule \"out\""},
-		{`{"rules_before": [{"message": "in", "action": "score", "score": 3, "conditions": [{"target": "path", "equals": "/"}]}, {"message": "n", "action": "note", "conditions": [{"target": "path", "equals": "/"}]}]}`, `{}`,
-			"danger rule_removed: no longer: requests score 3 by the rule \"in\"\ninfo rule_removed: no longer: requests are told of by the rule \"n\""},
+				`danger exception_added: rules 942100 don't look at "argument:q" of requests for "/a"`,
+		},
+		{
+			`{"exceptions": [{"tags": ["attack-sqli"], "rules": ["1-2"]}]}`, `{"exceptions": [{"tags": ["attack-sqli"]}]}`,
+			"danger exception_added: rules tagged \"attack-sqli\" don't run\nattention exception_removed: no longer holds: rules 1-2 that are tagged \"attack-sqli\" don't run",
+		},
+		{
+			`{}`, `{"rules_before": [{"message": "in", "action": "pass", "conditions": [{"target": "path", "equals": "/"}]}], "rules_after": [{"message": "out", "conditions": [{"target": "path", "equals": "/"}]}]}`,
+			"danger rule_added: requests pass with nothing else looked at by the rule \"in\"\nattention rule_added: requests are refused at once by the rule \"out\"",
+		},
+		{
+			`{"rules_before": [{"message": "in", "action": "score", "score": 3, "conditions": [{"target": "path", "equals": "/"}]}, {"message": "n", "action": "note", "conditions": [{"target": "path", "equals": "/"}]}]}`, `{}`,
+			"danger rule_removed: no longer: requests score 3 by the rule \"in\"\ninfo rule_removed: no longer: requests are told of by the rule \"n\"",
+		},
 		{`{}`, `{"seclang_before": "SecMarker A"}`, "danger raw_rules_changed: raw rules are others than before: they may refuse and let pass anything"},
-		{`{}`, `{"samples": {}, "budget": {"refill": "1m"}, "protocol": {"methods": ["GET"]}}`,
+		{
+			`{}`, `{"samples": {}, "budget": {"refill": "1m"}, "protocol": {"methods": ["GET"]}}`,
 			"attention protocol_changed: other methods, content types or numbers of arguments are taken for usual\n" +
 				"attention budget_changed: what inspecting a caller's requests may cost is bounded otherwise\n" +
-				"attention samples_kept: nodes keep samples of inspected requests, sealed, in memory"},
+				"attention samples_kept: nodes keep samples of inspected requests, sealed, in memory",
+		},
 	} {
 		var before, after *policyv1.Waf
 		if tt.before != "" {

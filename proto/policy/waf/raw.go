@@ -47,7 +47,7 @@ func faults(pointer, text string) []problem.Violation {
 			all[i-1].Detail += fmt.Sprintf(" (and %d more)", len(found)-maxFaults)
 			break
 		}
-		all = append(all, problem.Violation{Pointer: pointer, Code: problem.ViolationInvalidValue, Detail: fault.Error()})
+		all = append(all, problem.Violation{Pointer: pointer, Code: problem.ViolationInvalidValue, Detail: fault.String()})
 	}
 	return all
 }
