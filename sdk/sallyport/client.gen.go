@@ -6545,6 +6545,13 @@ type CreateWafExclusionParams struct {
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// SuggestWafExclusionsParams defines parameters for SuggestWafExclusions.
+type SuggestWafExclusionsParams struct {
+	// Wait How long to wait until every enabled node with a live stream has what this write made, in both lanes; at most
+	// 60 s. The status stays the write's own; the `Sallyport-Applied` header tells how many nodes have it.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
 // DeleteWafExclusionParams defines parameters for DeleteWafExclusion.
 type DeleteWafExclusionParams struct {
 	// DryRun Nothing is written. The answer is the plan (what would change, what it means for callers, warnings), with status 200.
@@ -8755,7 +8762,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-	SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SuggestWafExclusions Suggest exclusions for a request that the WAF refused
 	//
@@ -8768,7 +8775,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-	SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteWafExclusion Delete a waf exclusion
 	//
@@ -13155,8 +13162,8 @@ func (c *Client) CreateWafExclusion(ctx context.Context, environment Environment
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-func (c *Client) SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSuggestWafExclusionsRequestWithBody(c.Server, environment, contentType, body)
+func (c *Client) SuggestWafExclusionsWithBody(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuggestWafExclusionsRequestWithBody(c.Server, environment, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13178,8 +13185,8 @@ func (c *Client) SuggestWafExclusionsWithBody(ctx context.Context, environment E
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-func (c *Client) SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSuggestWafExclusionsRequest(c.Server, environment, body)
+func (c *Client) SuggestWafExclusions(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuggestWafExclusionsRequest(c.Server, environment, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -26868,18 +26875,18 @@ func NewCreateWafExclusionRequestWithBody(server string, environment Environment
 }
 
 // NewSuggestWafExclusionsRequest calls the generic SuggestWafExclusions builder with application/json body
-func NewSuggestWafExclusionsRequest(server string, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody) (*http.Request, error) {
+func NewSuggestWafExclusionsRequest(server string, environment EnvironmentKey, params *SuggestWafExclusionsParams, body SuggestWafExclusionsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSuggestWafExclusionsRequestWithBody(server, environment, "application/json", bodyReader)
+	return NewSuggestWafExclusionsRequestWithBody(server, environment, params, "application/json", bodyReader)
 }
 
 // NewSuggestWafExclusionsRequestWithBody constructs an http.Request for the SuggestWafExclusions method, with any body, and a specified content type
-func NewSuggestWafExclusionsRequestWithBody(server string, environment EnvironmentKey, contentType string, body io.Reader) (*http.Request, error) {
+func NewSuggestWafExclusionsRequestWithBody(server string, environment EnvironmentKey, params *SuggestWafExclusionsParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -26902,6 +26909,33 @@ func NewSuggestWafExclusionsRequestWithBody(server string, environment Environme
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -32060,7 +32094,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-	SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
+	SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
 
 	// SuggestWafExclusionsWithResponse Suggest exclusions for a request that the WAF refused
 	//
@@ -32073,7 +32107,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-	SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
+	SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error)
 
 	// DeleteWafExclusionWithResponse Delete a waf exclusion
 	//
@@ -41432,6 +41466,7 @@ func (r CreateWafExclusionResponse) ContentType() string {
 
 // SuggestWafExclusionsResponse200Headers the declared response headers of an HTTP 200 response for SuggestWafExclusions
 type SuggestWafExclusionsResponse200Headers struct {
+	SallyportApplied  string
 	SallyportRevision string
 }
 
@@ -47875,8 +47910,8 @@ func (c *ClientWithResponses) CreateWafExclusionWithResponse(ctx context.Context
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-func (c *ClientWithResponses) SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
-	rsp, err := c.SuggestWafExclusionsWithBody(ctx, environment, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SuggestWafExclusionsWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
+	rsp, err := c.SuggestWafExclusionsWithBody(ctx, environment, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -47894,8 +47929,8 @@ func (c *ClientWithResponses) SuggestWafExclusionsWithBodyWithResponse(ctx conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/environments/{environment}/waf-exclusions/suggest (the `SuggestWafExclusions` operationId).
-func (c *ClientWithResponses) SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
-	rsp, err := c.SuggestWafExclusions(ctx, environment, body, reqEditors...)
+func (c *ClientWithResponses) SuggestWafExclusionsWithResponse(ctx context.Context, environment EnvironmentKey, params *SuggestWafExclusionsParams, body SuggestWafExclusionsJSONRequestBody, reqEditors ...RequestEditorFn) (*SuggestWafExclusionsResponse, error) {
+	rsp, err := c.SuggestWafExclusions(ctx, environment, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -57380,6 +57415,13 @@ func ParseSuggestWafExclusionsResponse(rsp *http.Response) (*SuggestWafExclusion
 	switch {
 	case rsp.StatusCode == 200:
 		var headers SuggestWafExclusionsResponse200Headers
+		if values := rsp.Header.Values("Sallyport-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SallyportApplied = value
+		}
 		if values := rsp.Header.Values("Sallyport-Revision"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Sallyport-Revision", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

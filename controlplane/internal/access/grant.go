@@ -139,6 +139,17 @@ func (b Bounds) Sees(team string) bool {
 	return b.Whole || team != "" && slices.Contains(b.Teams, team)
 }
 
+// And returns what is within both bounds.
+func (b Bounds) And(other Bounds) Bounds {
+	switch {
+	case b.Whole:
+		return other
+	case other.Whole:
+		return b
+	}
+	return Bounds{Teams: slices.DeleteFunc(slices.Clone(b.Teams), func(team string) bool { return !other.Sees(team) })}
+}
+
 // Scope narrows what a token can be used for. The zero Scope narrows nothing.
 type Scope struct {
 	Environment string       // id; "": wherever

@@ -26,6 +26,10 @@ func (s *Server) suggestWafExclusions(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	opts, err := x.options()
+	if err != nil {
+		return err
+	}
 	var wish adminv1.ExclusionWish
 	if err := x.decode(&wish); err != nil {
 		return err
@@ -35,7 +39,7 @@ func (s *Server) suggestWafExclusions(x *exchange) error {
 		return err
 	}
 	if wish.GetPublish() {
-		if err := s.publishExclusions(x, environment, suggested); err != nil {
+		if err := s.publishExclusions(x, environment, opts, suggested); err != nil {
 			return err
 		}
 	}
@@ -44,7 +48,7 @@ func (s *Server) suggestWafExclusions(x *exchange) error {
 }
 
 // publishExclusions makes what is proposed, in one batch.
-func (s *Server) publishExclusions(x *exchange, environment *adminv1.Environment, suggested *adminv1.SuggestedExclusions) error {
+func (s *Server) publishExclusions(x *exchange, environment *adminv1.Environment, opts options, suggested *adminv1.SuggestedExclusions) error {
 	batch := publish.Batch{Environment: environment.GetId(), Author: x.actor, Message: "Exclusions for the request " + suggested.GetRequest()}
 	for _, m := range suggested.GetProposals() {
 		body, err := resource.Encode(m)
@@ -57,7 +61,7 @@ func (s *Server) publishExclusions(x *exchange, environment *adminv1.Environment
 	if err != nil {
 		return err
 	}
-	s.announce(x, environment, options{}, result)
+	s.announce(x, environment, opts, result)
 	for i, outcome := range result.Outcomes {
 		if made, ok := outcome.Object.(*configv1.WafExclusion); ok {
 			suggested.Proposals[i] = made

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/controlplane/internal/access"
+	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	adminv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/admin/v1"
 	"github.com/sallyport/sallyport/proto/problem"
@@ -70,6 +71,21 @@ func (w *writing) holds(p access.Permission) access.Bounds {
 		w.held[p] = b
 	}
 	return b
+}
+
+// candidateBounds are for which objects of the configuration the author holds what each of the batch's operations needs: where collections of
+// teams' objects take permissions of their own, only what is within all of them may be written, and referred to.
+func (w *writing) candidateBounds() access.Bounds {
+	all, bound := access.Bounds{Whole: true}, false
+	for _, op := range w.batch.Operations {
+		if t, ok := resource.ByCollection(op.Collection); ok && resource.HasTeam(t.New()) {
+			all, bound = all.And(w.bounds(op.Collection)), true
+		}
+	}
+	if !bound {
+		return w.bounds(catalog.Routes)
+	}
+	return all
 }
 
 // boundRows are the rows as references from the configuration find them.

@@ -180,7 +180,7 @@ func (w *writing) open(ctx context.Context) error {
 	if err := w.demandProposal(head); err != nil {
 		return err
 	}
-	bounds := w.bounds(catalog.Routes)
+	bounds := w.candidateBounds()
 	w.candidate = head.Candidate(w.now, boundRows{w.rows, bounds})
 	w.candidate.Bind(bounds)
 	if !w.rollback { // which brings back what somebody wrote who was allowed to
