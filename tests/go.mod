@@ -8,6 +8,7 @@ replace (
 )
 
 require (
+	github.com/andybalholm/brotli v1.2.8
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/sallyport/sallyport v0.0.0
 	github.com/sallyport/sallyport/sdk v0.0.0
