@@ -159,9 +159,6 @@ func (r *read) Front() []byte { return r.front }
 // Discard takes n bytes of Front as read.
 func (r *read) Discard(n int) { r.front = r.front[n:] }
 
-// Ready tells that all of the body is there, also when its length was never stated.
-func (r *read) Ready() bool { return true }
-
 // unread is a body of which the end hasn't been read.
 type unread struct {
 	front []byte

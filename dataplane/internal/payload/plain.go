@@ -68,7 +68,7 @@ func (b *Body) decode(codings string, most, ratio int64) error {
 		}
 		if f, broken := errors.AsType[*Fault](err); broken {
 			b.plain = plain{codings: codings, done: true, fault: f}
-			return nil //nolint:nilerr // as above
+			return nil
 		}
 		switch {
 		case err == ErrTooLarge && bound < most: //nolint:errorlint,err113 // the very value

@@ -313,10 +313,19 @@ func isNameStart(r rune) bool {
 // nameStart are the characters beyond ASCII with which a name may begin (XML 1.0, section 2.3).
 var nameStart = &unicode.RangeTable{
 	R16: []unicode.Range16{
-		{0xc0, 0xd6, 1}, {0xd8, 0xf6, 1}, {0xf8, 0x2ff, 1}, {0x370, 0x37d, 1}, {0x37f, 0x1fff, 1}, {0x200c, 0x200d, 1}, {0x2070, 0x218f, 1}, {0x2c00, 0x2fef, 1},
-		{0x3001, 0xd7ff, 1}, {0xf900, 0xfdcf, 1}, {0xfdf0, 0xfffd, 1},
+		{Lo: 0xc0, Hi: 0xd6, Stride: 1},
+		{Lo: 0xd8, Hi: 0xf6, Stride: 1},
+		{Lo: 0xf8, Hi: 0x2ff, Stride: 1},
+		{Lo: 0x370, Hi: 0x37d, Stride: 1},
+		{Lo: 0x37f, Hi: 0x1fff, Stride: 1},
+		{Lo: 0x200c, Hi: 0x200d, Stride: 1},
+		{Lo: 0x2070, Hi: 0x218f, Stride: 1},
+		{Lo: 0x2c00, Hi: 0x2fef, Stride: 1},
+		{Lo: 0x3001, Hi: 0xd7ff, Stride: 1},
+		{Lo: 0xf900, Hi: 0xfdcf, Stride: 1},
+		{Lo: 0xfdf0, Hi: 0xfffd, Stride: 1},
 	},
-	R32: []unicode.Range32{{0x10000, 0xeffff, 1}},
+	R32: []unicode.Range32{{Lo: 0x10000, Hi: 0xeffff, Stride: 1}},
 }
 
 func isNameFurther(r rune) bool {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
@@ -29,6 +30,16 @@ func resetting(t *testing.T, answer string) string {
 	})
 }
 
+// inspected returns a body that stages have read whole.
+func inspected(t *testing.T, length int64) io.Reader {
+	t.Helper()
+	b := payload.New(nil, strings.NewReader(strings.Repeat("x", int(length))), length)
+	if err := b.Read(length); err != nil || !b.Whole() {
+		t.Fatal(err)
+	}
+	return b.Forward()
+}
+
 // A reused connection that dies under a request: it is sent again, once, if that is safe.
 func TestWhatDiesOnAReusedConnectionIsSentAgainIfThatIsSafe(t *testing.T) {
 	const unreachable = string(problem.UpstreamUnreachable)
@@ -41,21 +52,23 @@ func TestWhatDiesOnAReusedConnectionIsSentAgainIfThatIsSafe(t *testing.T) {
 		die    func(net.Conn)
 		want   string
 	}{
-		"GET":                           {method: "GET", want: "200 2"},
-		"GET, reset":                    {method: "GET", die: reset, want: "200 2"},
-		"HEAD":                          {method: "HEAD", want: "200 "},
-		"DELETE":                        {method: "DELETE", want: "200 2"},
-		"PUT with its body in memory":   {method: "PUT", length: 4, body: body, want: "200 2"},
-		"PUT with a larger body":        {method: "PUT", length: 10 << 10, body: large, want: "200 2"},
-		"PUT read in":                   {method: "PUT", length: 4, body: func() io.Reader { return strings.NewReader("body") }, want: "200 2"},
-		"PUT whose body is gone":        {method: "PUT", length: -1, body: func() io.Reader { return strings.NewReader("body") }, want: unreachable},
-		"POST":                          {method: "POST", length: 4, body: body, want: unreachable},
-		"POST without body":             {method: "POST", want: unreachable},
-		"a method that nobody knows":    {method: "PURGE", want: unreachable},
-		"GET, after a byte of answer":   {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "H") }, want: string(problem.UpstreamInvalidResponse)},
-		"GET, reset inside the head":    {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConte"); reset(c) }, want: string(problem.UpstreamInvalidResponse)},
-		"GET, after an interim answer":  {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n") }, want: unreachable},
-		"GET, inside the answer's body": {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") }, want: "200 hal!"},
+		"GET":                            {method: "GET", want: "200 2"},
+		"GET, reset":                     {method: "GET", die: reset, want: "200 2"},
+		"HEAD":                           {method: "HEAD", want: "200 "},
+		"DELETE":                         {method: "DELETE", want: "200 2"},
+		"PUT with its body in memory":    {method: "PUT", length: 4, body: body, want: "200 2"},
+		"PUT with a larger body":         {method: "PUT", length: 10 << 10, body: large, want: "200 2"},
+		"PUT read in":                    {method: "PUT", length: 4, body: func() io.Reader { return strings.NewReader("body") }, want: "200 2"},
+		"PUT that was inspected":         {method: "PUT", length: 4, body: func() io.Reader { return inspected(t, 4) }, want: "200 2"},
+		"PUT, large, that was inspected": {method: "PUT", length: 40 << 10, body: func() io.Reader { return inspected(t, 40<<10) }, want: "200 2"},
+		"PUT whose body is gone":         {method: "PUT", length: -1, body: func() io.Reader { return strings.NewReader("body") }, want: unreachable},
+		"POST":                           {method: "POST", length: 4, body: body, want: unreachable},
+		"POST without body":              {method: "POST", want: unreachable},
+		"a method that nobody knows":     {method: "PURGE", want: unreachable},
+		"GET, after a byte of answer":    {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "H") }, want: string(problem.UpstreamInvalidResponse)},
+		"GET, reset inside the head":     {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConte"); reset(c) }, want: string(problem.UpstreamInvalidResponse)},
+		"GET, after an interim answer":   {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n") }, want: unreachable},
+		"GET, inside the answer's body":  {method: "GET", die: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") }, want: "200 hal!"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
