@@ -43,6 +43,8 @@ type Config struct {
 	AccessLog io.Writer
 	// Tracing sends spans of requests.
 	Tracing Tracing
+	// Inspection bounds what inspecting requests may cost the node.
+	Inspection Inspection
 	// Logger takes what an operator should know.
 	Logger *slog.Logger
 	// Build of the binary, for people.
@@ -82,6 +84,7 @@ func (c *Config) check() error {
 	if c.DrainTimeout <= 0 {
 		c.DrainTimeout = defaultDrainTimeout
 	}
+	missing = append(missing, c.Inspection.check())
 	return errors.Join(missing...)
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/certificates"
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/effort"
 	"github.com/sallyport/sallyport/dataplane/internal/enroll"
 	"github.com/sallyport/sallyport/dataplane/internal/explain"
 	"github.com/sallyport/sallyport/dataplane/internal/freshness"
@@ -119,6 +120,7 @@ type node struct {
 	metrics   *pipeline.Metrics
 	rates     *rates.Table
 	failures  *backoff.Table
+	effort    *effort.Meter
 	freshness *freshness.Freshness
 	streams   *streams.Registry
 	sweeper   *sweeper.Sweeper
@@ -153,7 +155,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 		cfg: cfg, ground: at, home: homeOf(identity, file), boot: strings.ToLower(rand.Text()), started: time.Now(),
 		sweeper:   sweeper.New(),
 		directory: directory.New(), metrics: pipeline.NewMetrics(kinds), rates: rates.NewTable(),
-		failures: backoff.New(backoff.DefaultKeys),
+		failures: backoff.New(backoff.DefaultKeys), effort: newMeter(cfg),
 	}
 	n.limits.snapshots = &n.snapshots
 	n.handing.turn = make(chan struct{})
@@ -173,6 +175,7 @@ func newNode(cfg Config, at *ground, identity *enroll.Identity, file *snapshotFi
 	n.bodies = payload.NewMemory(room)
 	n.env = snapshot.NewEnv(snapshot.Config{
 		Memory: n.bodies, Directory: n.directory, Shares: n.shares, Failures: n.failures, Issuers: n.issuers, Kinds: kinds, Logger: n.cfg.Logger, Metrics: n.metrics, Rates: n.rates,
+		Effort:    n.effort,
 		NewSender: func(spec snapshot.Spec) snapshot.Sender { return n.upstreams.Pool(spec) },
 	})
 	if cfg.AccessLog != nil {

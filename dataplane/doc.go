@@ -10,6 +10,7 @@
 //	freshness   how long ago the control plane last vouched for the directory
 //	listener    bytes ─▶ exchange ─▶ proxy ─▶ router, stages (pipeline, policies), upstream
 //	streams     ends long exchanges of who isn't let in any more
+//	effort      what inspections may cost
 //	usage       what was answered ─▶ the bus
 //	admin       what an operator may ask, on loopback
 //

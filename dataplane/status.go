@@ -78,6 +78,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	failures := n.failures.Stats()
 	one(admin.FailureKeys, float64(failures.Keys))
 	one(admin.FailureKeysForgotten, float64(failures.Evicted))
+	n.inspectionSamples(yield)
 	n.usageSamples(one)
 	n.memberSamples(one)
 	n.handoverSamples(one)

@@ -84,7 +84,7 @@ var layers = []rule{
 		ours: []string{
 			"dataplane/internal/pipeline", "dataplane/internal/directory", "dataplane/internal/limiter", "dataplane/internal/policies",
 			"dataplane/internal/claims", "dataplane/internal/token", "dataplane/internal/issuers", "dataplane/internal/backoff",
-			"dataplane/internal/payload", "dataplane/internal/effort", "dataplane/internal/waf", "dataplane/internal/exclusions", "dataplane/internal/descriptions", "proto",
+			"dataplane/internal/payload", "dataplane/internal/effort", "dataplane/internal/waf", "dataplane/internal/exclusions", "dataplane/internal/samples", "dataplane/internal/descriptions", "proto",
 		},
 		reason: "a policy knows the pipeline, its own contract, and what it decides by: the directory, limits, tokens and who issues them, bodies and engines",
 	},

@@ -92,6 +92,9 @@ func serve(ctx context.Context, args []string, out, problems io.Writer) error {
 	flags.StringVar(&cfg.Tracing.Endpoint, "otlp-endpoint", os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), "`URL` of the OpenTelemetry collector that takes spans of requests, http://host:4318 for instance; none: no spans")
 	ratio := flags.String("trace-ratio", cmp.Or(os.Getenv("SALLYPORT_TRACE_RATIO"), "0.01"), "`share` of the requests that become spans, 0 to 1")
 	flags.BoolVar(&cfg.Profiles, "profiles", false, "answer /debug/pprof/… on the operator's address: where processor time goes, who waits for a mutex")
+	flags.IntVar(&cfg.Inspection.AtOnce, "inspections", 0, "how `many` inspections are at work at once, half of them such that look dear; 0: as many as there are processors, at least 2")
+	flags.IntVar(&cfg.Inspection.Queue, "inspection-queue", dataplane.DefaultInspectionQueue, "how `many` wait for their turn to be inspected")
+	flags.Float64Var(&cfg.Inspection.Share, "inspection-share", dataplane.DefaultInspectionShare, "`part` of the node's processors that inspections may take in the long run, up to 1")
 	accessLog := flags.Bool("access-log", true, "write a line per request to standard output")
 	level := flags.String("log-level", "info", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {

@@ -91,7 +91,7 @@ const (
 
 // Metrics is the one list of what the edge measures.
 func Metrics() []Metric {
-	return []Metric{
+	return append(inspectionMetrics(), []Metric{
 		{Name: Requests, Help: "Requests, by the service of their route, the class of the status and whether the gateway refused them.", Labels: []string{"service", "status_class", "refused"}},
 		{Name: RequestSeconds, Help: "From first byte in to last byte out.", Labels: []string{"service"}, Histogram: true},
 		{Name: UpstreamSeconds, Help: "Until the service's answer began; of requests that reached it.", Labels: []string{"service"}, Histogram: true},
@@ -155,7 +155,7 @@ func Metrics() []Metric {
 		{Name: BodyMemoryLimit, Help: "What they may take together (-body-memory).", Gauge: true},
 		{Name: BodyMemoryRefused, Help: "How often there was no room for one (node_busy)."},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
-	}
+	}...)
 }
 
 // Sample is one value of a metric.

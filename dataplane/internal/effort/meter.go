@@ -1,28 +1,91 @@
 package effort
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/proto/id"
 )
 
+// Config is what a Meter is made from. The zero value of each is its default.
+type Config struct {
+	// Turns is how many pieces are at work at once: at least 2; default: as many as the node has processors.
+	Turns int
+	// Queue is how many wait for one; default 256.
+	Queue int
+	// Share of the node's processors that inspections may take in the long run, up to 1; default 0.8.
+	Share float64
+	// Patience is how long a turn is waited for; default 5 s.
+	Patience time.Duration
+	// Callers is how many addresses and credentials are remembered, at some 100 bytes each; default 65,536.
+	Callers int
+	// Processors that the node has; default: what Go's runtime takes for them.
+	Processors int
+	// Clock tells the time; nil: time.Now.
+	Clock func() time.Time
+	// Spent tells how much of a processor the calling thread has had so far; nil: what the system says.
+	Spent func() time.Duration
+	// Widen is called once, with the first piece: so many more threads are to run beside each other. nil: nobody sees to it.
+	Widen func(by int)
+}
+
+// Defaults of Config.
+const (
+	DefaultQueue = 256
+	DefaultShare = 0.8
+
+	defaultPatience = 5 * time.Second
+	defaultCallers  = 1 << 16
+	leastTurns      = 2 // a light one and a dear one
+)
+
+func (c *Config) complete() {
+	c.Processors = max(cmp.Or(c.Processors, runtime.GOMAXPROCS(0)), 1)
+	c.Turns = max(cmp.Or(c.Turns, c.Processors), leastTurns)
+	c.Queue = cmp.Or(c.Queue, DefaultQueue)
+	c.Share = min(cmp.Or(c.Share, DefaultShare), 1)
+	c.Patience = cmp.Or(c.Patience, defaultPatience)
+	c.Callers = cmp.Or(c.Callers, defaultCallers)
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Spent == nil {
+		c.Spent = threadTime
+	}
+	if c.Widen == nil {
+		c.Widen = func(int) {}
+	}
+}
+
 // Caller is whose inspections are metered together.
 type Caller struct {
 	// Address of the client. Those of an IPv6 /64 are one.
 	Address netip.Addr
-	// Credential that proved the caller; zero: none did.
+	// Credential that proved the caller; zero: none did, or a token of an issuer.
 	Credential id.ID
+	// Issuer of the token that proved the caller, and whom it is about: who has many tokens pays once. Zero: none did.
+	Issuer  id.ID
+	Subject string
+	// Watch has cut called once nobody waits for the inspection any more, until it is released; an error says that nobody does already. nil: somebody
+	// always does.
+	Watch func(cut func()) (release func(), err error)
 }
 
-// Allowance is what a caller may cost, in time of a processor. What is used up comes back evenly, all of it within Refill.
+// Allowance is what a caller may cost, in time of a processor. What is used up comes back evenly, all of it within Refill. What isn't positive bounds nothing.
 type Allowance struct {
 	PerAddress, PerCredential, Refill time.Duration
 }
 
-// ErrBusy says that as many wait for their turn as may, or that the turn didn't come in time.
-var ErrBusy = errors.New("as many inspections wait as may")
+var (
+	// ErrBusy says that as many wait for their turn as may, or that the turn didn't come in time.
+	ErrBusy = errors.New("as many inspections wait as may")
+	// ErrGone says that nobody waits for the inspection any more.
+	ErrGone = errors.New("nobody waits for the inspection")
+)
 
 // SpentError says that an allowance is used up.
 type SpentError struct {
@@ -38,11 +101,102 @@ func (s *SpentError) Error() string {
 }
 
 // Meter meters inspections. It is safe for concurrent use; nil meters and bounds nothing.
-type Meter struct{}
+type Meter struct {
+	cfg     Config
+	callers *callers
+	turns   *turns
+	counts  counts
+	widen   sync.Once
+}
 
-// Do does one piece of work for a caller once it is its turn, and books what it cost. An error says why the work wasn't done: a *SpentError, or ErrBusy. Weight
-// says how dear the work looks before it is done, in bytes: of those that wait, callers who have cost little and work that looks cheap go first.
+// New returns a meter of a node that has inspected nothing.
+func New(cfg Config) *Meter {
+	cfg.complete()
+	m := &Meter{cfg: cfg, callers: newCallers(cfg.Callers)}
+	m.turns = newTurns(cfg, &m.counts)
+	return m
+}
+
+// Bounds of what counts as little.
+const (
+	// little is which part of an allowance nobody is refused for, whatever the node has spent, and which makes nobody's pieces dear.
+	little = 1.0 / 20
+	// lightBytes is how long a piece may be and still look cheap. The worst of them cost some 60 ms.
+	lightBytes = 2 << 10
+	// perByte is what a byte looks like: the Core Rule Set takes 2 to 40 µs. It orders who waits, and bounds nothing.
+	perByte = 20 * time.Microsecond
+)
+
+// Spent tells whether a caller has no time left for an inspection now: a *SpentError, or nil. It books nothing; to be asked before a body is read.
+func (m *Meter) Spent(caller Caller, allowance Allowance) error {
+	if m == nil {
+		return nil
+	}
+	_, err := m.judge(m.callers.of(caller, allowance), m.cfg.Clock())
+	return err
+}
+
+// Do does one piece of work for a caller once it is its turn, and books what it cost. An error says why the work wasn't done: a *SpentError, ErrBusy or
+// ErrGone. Weight says how dear the work looks before it is done, in bytes: of those that wait, callers who have cost little and work that looks cheap go first.
+//
+// The work runs on the goroutine that asks, locked to its thread; one that panics costs too.
 func (m *Meter) Do(caller Caller, allowance Allowance, weight int, work func()) error {
+	if m == nil {
+		work()
+		return nil
+	}
+	m.widen.Do(func() { m.cfg.Widen(m.turns.mostDear + 1) })
+	now := m.cfg.Clock()
+	account := m.callers.of(caller, allowance)
+	had, err := m.judge(account, now)
+	if err != nil {
+		return err
+	}
+	looks := time.Duration(max(weight, 0)) * perByte
+	p := &piece{class: light, came: now, due: now.Add(looks + had.spent + had.coming), granted: make(chan error, 1)}
+	if weight > lightBytes || had.part > little {
+		p.class = dear
+	}
+	m.callers.begin(account, looks, now)
+	defer m.callers.end(account, looks)
+	if err := m.turns.take(p, caller.Watch); err != nil {
+		return err
+	}
+	return m.perform(p, account, work)
+}
+
+// perform does a piece whose turn it is, unless what the caller's others have cost meanwhile is too much.
+func (m *Meter) perform(p *piece, account account, work func()) error {
+	var cost time.Duration
+	defer func() { m.turns.giveBack(p.class, cost) }()
+	now := m.cfg.Clock()
+	m.counts.waited(now.Sub(p.came))
+	if _, err := m.judge(account, now); err != nil {
+		return err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := m.cfg.Spent()
+	defer func() {
+		cost = max(m.cfg.Spent()-before, 0)
+		m.callers.book(account, cost, m.cfg.Clock())
+		m.counts.done(p.class, cost)
+	}()
 	work()
 	return nil
+}
+
+// judge says what a caller has spent, and whether that is too much.
+func (m *Meter) judge(account account, now time.Time) (standing, error) {
+	had := m.callers.look(account, now)
+	counts := m.turns.counting(now)
+	if had.part < min(counts, 1) || had.part <= little {
+		return had, nil
+	}
+	spent := &SpentError{By: had.by, Retry: had.back(1)}
+	if had.part < 1 {
+		spent.By, spent.Retry = "node", had.back(counts)
+	}
+	m.counts.refuse(spent.By)
+	return had, spent
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/effort"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
+	"github.com/sallyport/sallyport/dataplane/internal/samples"
 	"github.com/sallyport/sallyport/proto/id"
 	"github.com/sallyport/sallyport/proto/policy"
 )
@@ -29,6 +30,8 @@ type Env struct {
 	Failures *backoff.Table
 	// Issuers looks for keys of tokens that nobody knows, and remembers which were verified; nil: the node knows no tokens.
 	Issuers *issuers.Registry
+	// Samples keeps inspected requests for policies that ask for it; nil: the node keeps none.
+	Samples *samples.Ring
 	// Effort bounds what inspections cost; nil: nothing does.
 	Effort *effort.Meter
 	// PolicyID and PolicyName are those of the policy that is compiled.

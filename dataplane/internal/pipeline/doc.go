@@ -34,7 +34,7 @@
 // # Modes
 //
 // Modes live in the loop, not in the stages. A policy that is off has no stage. A stage in shadow runs at its place,
-// its verdict is counted, and nothing else of it remains: it refuses nobody, its Response isn't called, the identity
+// its verdict is counted, and nothing else of it remains: it refuses nobody, its Response isn't called unless it only watches ([AnswerWatcher]), the identity
 // that it finds out goes to [Exchange.Shadow], which only shadow stages see ([Exchange.Caller]), and it must not change
 // the request ([Exchange.InShadow]).
 //

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/dataplane/internal/claims"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
+	"github.com/sallyport/sallyport/dataplane/internal/exclusions"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
@@ -67,6 +68,8 @@ type Exchange struct {
 	Stages *Stages
 	// Issuers are those whose tokens the configuration trusts; nil: there are none.
 	Issuers *issuers.Set
+	// Exclusions are what rules of the WAF don't look at on single routes; nil: there are none.
+	Exclusions *exclusions.Set
 	// Overlays are the policies that are attached to consumers; nil: there are none.
 	Overlays *Overlays
 	// Params are the values of the matched template's parameters, in the template's order; none for other paths.
@@ -118,6 +121,8 @@ type Exchange struct {
 	watch  watch           // of the body
 	memory *payload.Memory // that bodies take theirs from
 	body   *payload.Body   // nil: nobody has asked for it
+	held   *heldAnswer     // nil: nobody has asked for the answer's body
+	kept   []kept          // by stages, for their Response
 
 	draft  Rejection // what Reject fills
 	final  Rejection // what Refuse settled on

@@ -90,14 +90,19 @@ func (ex *Exchange) RejectBody(code problem.Code, err error) error {
 }
 
 // ContentCodings is the request's Content-Encoding, several fields of it as one.
-func (ex *Exchange) ContentCodings() string {
+func (ex *Exchange) ContentCodings() string { return codingsOf(&ex.Request.Header) }
+
+// AnswerCodings is the answer's Content-Encoding, several fields of it as one.
+func (ex *Exchange) AnswerCodings() string { return codingsOf(&ex.Response.Header) }
+
+func codingsOf(header *Header) string {
 	const name = "Content-Encoding"
-	codings, one := ex.Request.Header.Only(name)
-	if one || !ex.Request.Header.Has(name) {
+	codings, one := header.Only(name)
+	if one || !header.Has(name) {
 		return codings
 	}
 	var all []string
-	for _, f := range ex.Request.Header.Fields() {
+	for _, f := range header.Fields() {
 		if EqualFold(f.Name, name) {
 			all = append(all, f.Value)
 		}

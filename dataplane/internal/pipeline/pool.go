@@ -38,11 +38,13 @@ func (ex *Exchange) Reset() {
 		ex.Abort = newAbort()
 	}
 	ex.releaseBody()
+	ex.releaseAnswer()
+	ex.releaseKept()
 	kept := Exchange{
 		Abort:    ex.Abort,
 		Request:  Request{Header: ex.Request.Header, Trailer: ex.Request.Trailer},
 		Response: Response{Header: ex.Response.Header, Trailer: ex.Response.Trailer, Withheld: ex.Response.Withheld},
-		Params:   ex.Params, Quotas: ex.Quotas, Findings: ex.Findings,
+		Params:   ex.Params, Quotas: ex.Quotas, Findings: ex.Findings, kept: ex.kept,
 		stripe:     ex.stripe,
 		draft:      Rejection{Header: ex.draft.Header},
 		final:      Rejection{Header: ex.final.Header},

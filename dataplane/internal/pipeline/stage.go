@@ -7,7 +7,7 @@ type Stage interface {
 }
 
 // Responder is a stage that also sees the answer. Responses run in reverse, for every enforced stage whose Request ran,
-// rejections included ([EarlyResponder] sees those of stages before it too). A *Rejection takes the answer's place; any other error does so as policy_failed.
+// rejections included ([EarlyResponder] sees those of stages before it too, an [AnswerWatcher] is called in shadow too). A *Rejection takes the answer's place; any other error does so as policy_failed.
 type Responder interface {
 	Response(*Exchange) error
 }

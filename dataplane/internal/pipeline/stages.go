@@ -40,7 +40,7 @@ type Stages struct {
 // step is a stage with all that the loop wants to know of it at hand.
 type step struct {
 	stage     Stage
-	responder Responder // nil: none, or in shadow
+	responder Responder // nil: none, or none in shadow
 	finisher  Finisher  // nil: none
 	shadow    bool
 	counters  int // where its counters begin
@@ -66,9 +66,7 @@ func (r *Runner) Stages(effective []Attached) *Stages {
 			stage: a.Stage, policy: a.Policy, level: a.Level, shadow: a.Mode != Enforce,
 			counters: r.Metrics.baseOf(a.Kind.Name, a.Mode),
 		}
-		if responder, ok := a.Stage.(Responder); ok && !st.shadow {
-			st.responder = responder
-		}
+		st.responder = responderOf(a.Stage, st.shadow)
 		if st.finisher, _ = a.Stage.(Finisher); st.finisher != nil {
 			s.finishes = true
 		}
@@ -201,6 +199,7 @@ func (s *Stages) Respond(ex *Exchange) *Rejection {
 	for next := ex.ran - 1; next >= 0; {
 		next = s.respond(ex, next)
 	}
+	ex.inShadow = false
 	if refusedBefore {
 		return nil //nolint:nilerr // nil says that nothing else was refused
 	}
@@ -220,6 +219,7 @@ func (s *Stages) respond(ex *Exchange, i int) (next int) {
 		if st.responder == nil || !s.asks(ex, i) {
 			continue
 		}
+		ex.inShadow = st.shadow
 		if err := st.responder.Response(ex); err != nil {
 			s.refuseAnswer(ex, st, err)
 		}
@@ -284,7 +284,7 @@ func (s *Stages) refuse(ex *Exchange, st *step, err error) {
 func (s *Stages) refuseAnswer(ex *Exchange, st *step, err error) {
 	before := ex.Rejection
 	s.refuse(ex, st, err)
-	if before == nil {
+	if before == nil && ex.Rejection != nil { // none of a stage in shadow
 		ex.Answer()
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/requestlimits"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/respond"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/waf"
 )
 
 // All returns the binding of every kind, in the order of the contract's list.
@@ -37,5 +38,6 @@ func All() []pipeline.Binding {
 		ratelimit.Binding,
 		requestlimits.Binding,
 		respond.Binding,
+		waf.Binding,
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/backoff"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/effort"
+	"github.com/sallyport/sallyport/dataplane/internal/exclusions"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/limiter"
 	"github.com/sallyport/sallyport/dataplane/internal/payload"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/rates"
+	"github.com/sallyport/sallyport/dataplane/internal/samples"
 	"github.com/sallyport/sallyport/proto/id"
 )
 
@@ -27,6 +29,10 @@ type Config struct {
 	Issuers *issuers.Registry
 	// Memory bounds the bodies that stages want whole; nil: nothing does.
 	Memory *payload.Memory
+	// Samples keeps inspected requests for policies that ask for it; nil: the node keeps none.
+	Samples *samples.Ring
+	// Exclusions counts what exclusions of the WAF in shadow would have done; nil: nobody does.
+	Exclusions *exclusions.Counters
 	// Effort bounds what inspections cost; nil: nothing does.
 	Effort *effort.Meter
 	// Kinds are those that this build enforces.
@@ -77,6 +83,6 @@ func (e *Env) Parts() int { return e.parts.Len() }
 func (e *Env) pipelineEnv(policy id.ID, name string) pipeline.Env {
 	return pipeline.Env{
 		Directory: e.config.Directory, Clock: e.config.Clock, Parts: e.parts, Shares: e.config.Shares, Failures: e.config.Failures, Issuers: e.config.Issuers,
-		Effort: e.config.Effort, PolicyID: policy, PolicyName: name,
+		Effort: e.config.Effort, Samples: e.config.Samples, PolicyID: policy, PolicyName: name,
 	}
 }

@@ -3,7 +3,7 @@ package waf
 import (
 	"net/netip"
 
-	"github.com/sallyport/sallyport/dataplane/internal/payload"
+	"github.com/sallyport/sallyport/dataplane/internal/exclusions"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 )
 
@@ -14,35 +14,25 @@ type Engine interface {
 }
 
 // Inspection is that of one request and its answer, in the order of its methods, each called once at most. What comes behind a decision that blocks isn't asked.
-// It belongs to one goroutine at a time.
+// It belongs to one goroutine at a time. A fault of an engine is a panic: whoever asks fails closed by it.
 type Inspection interface {
-	// Head looks at the request's head.
+	// Head looks at what is to be told of the request's head before its body is there. Most of it waits for Body.
 	Head(*Head) Decision
-	// Body looks at its body, which is whole.
-	Body(*payload.Body) Decision
-	// AnswerHead looks at the answer's head.
-	AnswerHead(status int, header *pipeline.Header) Decision
-	// AnswerBody looks at its body, which is whole, its content coding undone.
+	// Body looks at the whole request: its head, and its body, whose content coding is undone; none: there is none, or nobody looks at it.
+	Body([]byte) Decision
+	// AnswerHead looks at what is to be told of the answer's head before its body is there.
+	AnswerHead(*AnswerHead) Decision
+	// AnswerBody looks at the whole answer: its head, and its body, whose content coding is undone; none: there is none, or nobody looks at it.
 	AnswerBody([]byte) Decision
 	// Close ends the inspection and gives its memory back.
 	Close()
 }
 
-// Skip keeps rules from something.
-type Skip struct {
-	// Rules by number, sorted.
-	Rules []int
-	// Target that they don't look at; the zero one: anything.
-	Target Target
-}
+// Skip keeps rules from something. What routes leave out is made before there is an engine, so the type is package exclusions'.
+type Skip = exclusions.Skip
 
-// Target is a part of a request that rules look at. The text form is that of policies: "argument:comment".
-type Target struct {
-	// Part is "argument", "argument-name", "cookie", "cookie-name", "header", "header-name", "body", "path"; "": none.
-	Part string
-	// Name within it; "" or "*": all.
-	Name string
-}
+// Target is a part of a request that rules look at.
+type Target = exclusions.Target
 
 // Head is the head of a request as it came.
 type Head struct {
@@ -54,30 +44,17 @@ type Head struct {
 	// Host as sent.
 	Host   string
 	Header *pipeline.Header
-	// Length of the body in bytes; -1: unknown.
-	Length int64
-	Client netip.Addr
+	// Decoded says that the body is handed over, with the content coding undone that the header names: what the header says of it isn't looked at.
+	Decoded bool
+	Client  netip.Addr
 }
 
-// Decision is what an engine says so far.
-type Decision struct {
-	// Block says that the request, or its answer, is to be refused.
-	Block bool
-	// Score so far: of the request, once there is an answer of that.
-	Score int
-	// Findings since the decision before. Part isn't masked yet.
-	Findings []Finding
-}
-
-// Finding is a rule that found something.
-type Finding struct {
-	Rule    int
-	Message string
-	Tags    []string
-	// Target is where; its Name is the request's own.
-	Target Target
-	// Part is what matched.
-	Part string
-	// Score is what it added.
-	Score int
+// AnswerHead is the head of an answer as it came.
+type AnswerHead struct {
+	Status int
+	// Proto is "HTTP/1.1" or the like.
+	Proto  string
+	Header *pipeline.Header
+	// Decoded says the same of the answer's body.
+	Decoded bool
 }

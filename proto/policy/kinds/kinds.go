@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport/sallyport/proto/policy/ratelimit"
 	"github.com/sallyport/sallyport/proto/policy/requestlimits"
 	"github.com/sallyport/sallyport/proto/policy/respond"
+	"github.com/sallyport/sallyport/proto/policy/waf"
 )
 
 // all is the list: a new kind is a line here, in the order of the names.
@@ -44,6 +45,7 @@ var all = []policy.Kind{
 	ratelimit.Kind,
 	requestlimits.Kind,
 	respond.Kind,
+	waf.Kind,
 }
 
 var (
