@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/dataplane/internal/certificates"
+	"github.com/sallyport/sallyport/dataplane/internal/descriptions"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/router"
@@ -21,7 +22,8 @@ type Snapshot struct {
 	// Certificates are what clients are answered with over TLS; nil: none.
 	Certificates *certificates.Set
 
-	issuersInForce *issuers.Set // nil: none
+	issuersInForce      *issuers.Set      // nil: none
+	descriptionsInForce *descriptions.Set // nil: none
 
 	table *router.Table
 	slots []*Route // by the table's slot numbers; nil: free
@@ -34,6 +36,7 @@ type Snapshot struct {
 
 	certificates map[string]*certificateObject
 	issuers      map[string]*issuerObject
+	descriptions map[string]*descriptionObject
 
 	attached attachments
 	overlays *pipeline.Overlays // nil: nothing is attached to a consumer
@@ -80,10 +83,11 @@ func (s *Snapshot) Services(yield func(*Service) bool) {
 }
 
 // Route finds the route of an exchange, of a CORS preflight the one of the method that it asks for, and fills Route, Params,
-// ParamNames, Revision, Overlays, Issuers and Request.ForwardPath. Without one the error is a *pipeline.Rejection: route_not_found,
+// ParamNames, Revision, Overlays, Issuers, Descriptions and Request.ForwardPath. Without one the error is a *pipeline.Rejection: route_not_found,
 // method_not_allowed with its Allow header, or path_refused where an encoded slash would lead elsewhere if it were one.
 func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
 	ex.Revision, ex.Overlays, ex.Issuers = s.Revision, s.overlays, s.issuersInForce
+	ex.Descriptions = s.descriptionsInForce
 	m, _ := s.match(ex, ex.Params[:0])
 	if s.readTwice(ex, m) {
 		refused := pathRefused(ex, errReadTwice)
