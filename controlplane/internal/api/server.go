@@ -27,6 +27,7 @@ type Config struct {
 	Inquiries    Inquiries
 	Explainer    Explainer
 	Callers      Callers
+	Descriptions Descriptions
 	Usage        Usage
 	Limits       Limits
 	Issuers      Issuers
@@ -185,5 +186,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addRoutePolicies(handlers)
 	s.addEvents(handlers)
 	s.addRouteAccess(handlers)
+	s.addDescriptions(handlers)
 	return handlers
 }
