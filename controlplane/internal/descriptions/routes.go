@@ -193,7 +193,9 @@ func (p *planner) plan(routes []*wanted) error {
 }
 
 // made tells whether a route is one of the description's.
-func (p *planner) made(o *catalog.Object) bool { return o.Message.GetLabels()[Label] == p.description.ID }
+func (p *planner) made(o *catalog.Object) bool {
+	return o.Message.GetLabels()[Label] == p.description.ID
+}
 
 func (p *planner) one(r *wanted) error {
 	compare := "exact"
