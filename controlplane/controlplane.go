@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/console"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
+	"github.com/sallyport/sallyport/controlplane/internal/descriptions"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/edgeapi"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
@@ -185,6 +186,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		Explainer:    explain.New(p.asking, db),
 		Callers:      callers.New(configuration, db),
 		Exclusions:   exclusions.New(reports, configuration, p.asking, time.Now),
+		Descriptions: descriptions.NewReports(configuration, reports),
 		Usage:        reports,
 		Keys:         keylife.New(db, entries, publisher, reports, c.vault),
 		Limits:       p.limits,

@@ -955,11 +955,11 @@ type APIDescription struct {
 	// Labels Free key-value marks to select by.
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
 
-	// Description What this API is for, in words.
-	Description string `json:"description,omitempty,omitzero"`
-
 	// Team Owner: a team of the environment.
 	Team string `json:"team,omitempty,omitzero"`
+
+	// Description What this API is for, in words.
+	Description string `json:"description,omitempty,omitzero"`
 
 	// Document The document, in YAML or JSON. It must be whole: references lead into it, not out of it.
 	Document string `json:"document"`
@@ -3152,6 +3152,21 @@ type PathReadingEncodedSlashes string
 // PathReadingParameters Parameters: a semicolon, and what follows it in its segment. Normalised they are taken off, and the service doesn't get them. Encoded semicolons, and segments that have nothing else or are a dot segment without ("/..;/"), are refused all the same.
 type PathReadingParameters string
 
+// PlanRoutesRequest PlanRoutesRequest asks which routes an API description makes.
+type PlanRoutesRequest struct {
+	// Service Service that answers, by id or name.
+	Service string `json:"service"`
+
+	// Prefix What stands in front of the description's paths, as callers ask for them; absent: the path of its first server. "/": nothing does.
+	Prefix string `json:"prefix,omitempty,omitzero"`
+
+	// Naming What the routes' names begin with; absent: the description's name.
+	Naming string `json:"naming,omitempty,omitzero"`
+
+	// Public The routes need no authentication.
+	Public bool `json:"public,omitempty,omitzero"`
+}
+
 // Policy Policy is a configured instance of a kind, and says itself what it is attached to.
 type Policy struct {
 	// ID Identifier, set by the server ("pol_…").
@@ -3961,6 +3976,21 @@ type RoutePolicyList struct {
 	Data []RoutePolicy `json:"data,omitempty,omitzero"`
 }
 
+// RoutesPlan RoutesPlan is which routes an API description makes. Nothing is written.
+type RoutesPlan struct {
+	// Operations What leads there, as a batch takes it (POST …/changes); none: all is as it should be.
+	Operations []Operation `json:"operations,omitempty,omitzero"`
+
+	// Unchanged Names of routes that stay as they are.
+	Unchanged []string `json:"unchanged,omitempty,omitzero"`
+
+	// Notes What is wider in a route than in the description.
+	Notes []string `json:"notes,omitempty,omitzero"`
+
+	// Plan ChangesResponse is what a batch made, or would make (dry run).
+	Plan ChangesResponse `json:"plan,omitempty,omitzero"`
+}
+
 // SecondFactor SecondFactor is what somebody shows besides a password.
 type SecondFactor struct {
 	// Enabled An authenticator app is set up, and asked for.
@@ -4378,6 +4408,48 @@ type TokenScope struct {
 
 	// Permissions Only these permissions; none: all that it has.
 	Permissions []string `json:"permissions,omitempty,omitzero"`
+}
+
+// UndocumentedEndpoint UndocumentedEndpoint is one thing that callers ask for.
+type UndocumentedEndpoint struct {
+	// Method Method.
+	Method string `json:"method,omitempty,omitzero"`
+
+	// Path Path; "{…}" stands for segments that look like ids.
+	Path string `json:"path,omitempty,omitzero"`
+
+	// Requests Requests for it, among those that were looked at.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// Refused Of which were refused for it.
+	Refused int `json:"refused,omitempty,omitzero"`
+
+	// FirstSeen When the first of them was answered.
+	FirstSeen time.Time `json:"first_seen,omitempty,omitzero"`
+
+	// LastSeen When the last of them was answered.
+	LastSeen time.Time `json:"last_seen,omitempty,omitzero"`
+
+	// Consumers Distinct consumers who asked for it; requests of which nobody knows who made them are none.
+	Consumers int `json:"consumers,omitempty,omitzero"`
+}
+
+// UndocumentedEndpoints UndocumentedEndpoints are what callers ask for that an API description doesn't have, as far as nodes tell of single requests.
+type UndocumentedEndpoints struct {
+	// Data The endpoints, those that most requests were for first; 500 at most.
+	Data []UndocumentedEndpoint `json:"data,omitempty,omitzero"`
+
+	// Requests Requests that were looked at.
+	Requests int `json:"requests,omitempty,omitzero"`
+
+	// Complete All requests that are kept of the time were looked at, and every endpoint is listed. Of requests that passed nodes keep a sample alone.
+	Complete bool `json:"complete,omitempty,omitzero"`
+
+	// From First time that was looked at.
+	From time.Time `json:"from,omitempty,omitzero"`
+
+	// To First time that no longer was.
+	To time.Time `json:"to,omitempty,omitzero"`
 }
 
 // UnusableIssuerKey UnusableIssuerKey is a key that an issuer shows and that nothing is checked with.
@@ -5044,6 +5116,15 @@ type PutAPIDescriptionParams struct {
 
 // PutAPIDescriptionParamsIfNoneMatch defines parameters for PutAPIDescription.
 type PutAPIDescriptionParamsIfNoneMatch string
+
+// GetUndocumentedEndpointsParams defines parameters for GetUndocumentedEndpoints.
+type GetUndocumentedEndpointsParams struct {
+	// From First time (RFC 3339); a day before `to` when absent.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To First time that no longer counts (RFC 3339); now when absent.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
 
 // ListAPIKeysParams defines parameters for ListAPIKeys.
 type ListAPIKeysParams struct {
@@ -6840,6 +6921,9 @@ type PatchAPIDescriptionApplicationMergePatchPlusJSONRequestBody = PatchAPIDescr
 // PutAPIDescriptionJSONRequestBody defines body for PutAPIDescription for application/json ContentType.
 type PutAPIDescriptionJSONRequestBody = APIDescription
 
+// PlanRoutesJSONRequestBody defines body for PlanRoutes for application/json ContentType.
+type PlanRoutesJSONRequestBody = PlanRoutesRequest
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKey
 
@@ -7298,6 +7382,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/environments/{environment}/api-descriptions/{key} (the `PutAPIDescription` operationId).
 	PutAPIDescription(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutAPIDescriptionParams, body PutAPIDescriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanRoutesWithBody Plan the routes of an API description
+	//
+	// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+	// to `…/changes`, and what they would make. Nothing is written.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+	PlanRoutesWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanRoutes Plan the routes of an API description
+	//
+	// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+	// to `…/changes`, and what they would make. Nothing is written.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+	PlanRoutes(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PlanRoutesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUndocumentedEndpoints List what is asked for and not described
+	//
+	// Methods and paths of requests that policies of the kind `openapi` found undocumented, refused or noted, on the routes where they hold requests against this description now.
+	// Segments that look like ids are one. At most 10,000 of the kept requests are looked at, the newest first, and requests are kept for 7 days: `complete` says whether that was all. Of
+	// requests that passed nodes keep a sample, so that numbers are proportions and not counts.
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/api-descriptions/{key}/undocumented (the `GetUndocumentedEndpoints` operationId).
+	GetUndocumentedEndpoints(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *GetUndocumentedEndpointsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAPIKeys List API keys
 	//
@@ -9809,6 +9922,65 @@ func (c *Client) PutAPIDescriptionWithBody(ctx context.Context, environment Envi
 // Corresponds with PUT /api/v1/environments/{environment}/api-descriptions/{key} (the `PutAPIDescription` operationId).
 func (c *Client) PutAPIDescription(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutAPIDescriptionParams, body PutAPIDescriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutAPIDescriptionRequest(c.Server, environment, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanRoutesWithBody Plan the routes of an API description
+//
+// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+// to `…/changes`, and what they would make. Nothing is written.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+func (c *Client) PlanRoutesWithBody(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanRoutesRequestWithBody(c.Server, environment, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanRoutes Plan the routes of an API description
+//
+// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+// to `…/changes`, and what they would make. Nothing is written.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+func (c *Client) PlanRoutes(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PlanRoutesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanRoutesRequest(c.Server, environment, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUndocumentedEndpoints List what is asked for and not described
+//
+// Methods and paths of requests that policies of the kind `openapi` found undocumented, refused or noted, on the routes where they hold requests against this description now.
+// Segments that look like ids are one. At most 10,000 of the kept requests are looked at, the newest first, and requests are kept for 7 days: `complete` says whether that was all. Of
+// requests that passed nodes keep a sample, so that numbers are proportions and not counts.
+//
+// Corresponds with GET /api/v1/environments/{environment}/api-descriptions/{key}/undocumented (the `GetUndocumentedEndpoints` operationId).
+func (c *Client) GetUndocumentedEndpoints(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *GetUndocumentedEndpointsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUndocumentedEndpointsRequest(c.Server, environment, key, params)
 	if err != nil {
 		return nil, err
 	}
@@ -15901,6 +16073,140 @@ func NewPutAPIDescriptionRequestWithBody(server string, environment EnvironmentK
 			req.Header.Set("If-None-Match", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewPlanRoutesRequest calls the generic PlanRoutes builder with application/json body
+func NewPlanRoutesRequest(server string, environment EnvironmentKey, key ObjectKey, body PlanRoutesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlanRoutesRequestWithBody(server, environment, key, "application/json", bodyReader)
+}
+
+// NewPlanRoutesRequestWithBody constructs an http.Request for the PlanRoutes method, with any body, and a specified content type
+func NewPlanRoutesRequestWithBody(server string, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/api-descriptions/%s/plan-routes", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetUndocumentedEndpointsRequest constructs an http.Request for the GetUndocumentedEndpoints method
+func NewGetUndocumentedEndpointsRequest(server string, environment EnvironmentKey, key ObjectKey, params *GetUndocumentedEndpointsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/environments/%s/api-descriptions/%s/undocumented", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -30467,6 +30773,37 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/environments/{environment}/api-descriptions/{key} (the `PutAPIDescription` operationId).
 	PutAPIDescriptionWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *PutAPIDescriptionParams, body PutAPIDescriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*PutAPIDescriptionResponse, error)
 
+	// PlanRoutesWithBodyWithResponse Plan the routes of an API description
+	//
+	// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+	// to `…/changes`, and what they would make. Nothing is written.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+	PlanRoutesWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanRoutesResponse, error)
+
+	// PlanRoutesWithResponse Plan the routes of an API description
+	//
+	// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+	// to `…/changes`, and what they would make. Nothing is written.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+	PlanRoutesWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PlanRoutesJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanRoutesResponse, error)
+
+	// GetUndocumentedEndpointsWithResponse List what is asked for and not described
+	//
+	// Methods and paths of requests that policies of the kind `openapi` found undocumented, refused or noted, on the routes where they hold requests against this description now.
+	// Segments that look like ids are one. At most 10,000 of the kept requests are looked at, the newest first, and requests are kept for 7 days: `complete` says whether that was all. Of
+	// requests that passed nodes keep a sample, so that numbers are proportions and not counts.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/environments/{environment}/api-descriptions/{key}/undocumented (the `GetUndocumentedEndpoints` operationId).
+	GetUndocumentedEndpointsWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *GetUndocumentedEndpointsParams, reqEditors ...RequestEditorFn) (*GetUndocumentedEndpointsResponse, error)
+
 	// ListAPIKeysWithResponse List API keys
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -33779,6 +34116,102 @@ func (r PutAPIDescriptionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutAPIDescriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlanRoutesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RoutesPlan
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PlanRoutesResponse) GetJSON200() *RoutesPlan {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PlanRoutesResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PlanRoutesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlanRoutesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlanRoutesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlanRoutesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetUndocumentedEndpointsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UndocumentedEndpoints
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Refused
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUndocumentedEndpointsResponse) GetJSON200() *UndocumentedEndpoints {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetUndocumentedEndpointsResponse) GetApplicationProblemJSONDefault() *Refused {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUndocumentedEndpointsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUndocumentedEndpointsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUndocumentedEndpointsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUndocumentedEndpointsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -45155,6 +45588,55 @@ func (c *ClientWithResponses) PutAPIDescriptionWithResponse(ctx context.Context,
 	return ParsePutAPIDescriptionResponse(rsp)
 }
 
+// PlanRoutesWithBodyWithResponse Plan the routes of an API description
+//
+// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+// to `…/changes`, and what they would make. Nothing is written.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+func (c *ClientWithResponses) PlanRoutesWithBodyWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanRoutesResponse, error) {
+	rsp, err := c.PlanRoutesWithBody(ctx, environment, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanRoutesResponse(rsp)
+}
+
+// PlanRoutesWithResponse Plan the routes of an API description
+//
+// One route for each path, with its methods, marked by the label `api-description`. The answer has the operations that lead from the routes with that label to these, ready to be sent
+// to `…/changes`, and what they would make. Nothing is written.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/environments/{environment}/api-descriptions/{key}/plan-routes (the `PlanRoutes` operationId).
+func (c *ClientWithResponses) PlanRoutesWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, body PlanRoutesJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanRoutesResponse, error) {
+	rsp, err := c.PlanRoutes(ctx, environment, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanRoutesResponse(rsp)
+}
+
+// GetUndocumentedEndpointsWithResponse List what is asked for and not described
+//
+// Methods and paths of requests that policies of the kind `openapi` found undocumented, refused or noted, on the routes where they hold requests against this description now.
+// Segments that look like ids are one. At most 10,000 of the kept requests are looked at, the newest first, and requests are kept for 7 days: `complete` says whether that was all. Of
+// requests that passed nodes keep a sample, so that numbers are proportions and not counts.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/environments/{environment}/api-descriptions/{key}/undocumented (the `GetUndocumentedEndpoints` operationId).
+func (c *ClientWithResponses) GetUndocumentedEndpointsWithResponse(ctx context.Context, environment EnvironmentKey, key ObjectKey, params *GetUndocumentedEndpointsParams, reqEditors ...RequestEditorFn) (*GetUndocumentedEndpointsResponse, error) {
+	rsp, err := c.GetUndocumentedEndpoints(ctx, environment, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUndocumentedEndpointsResponse(rsp)
+}
+
 // ListAPIKeysWithResponse List API keys
 //
 // Returns a wrapper object for the known response body format(s).
@@ -50045,6 +50527,72 @@ func ParsePutAPIDescriptionResponse(rsp *http.Response) (*PutAPIDescriptionRespo
 			headers.SallyportSequence = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePlanRoutesResponse parses an HTTP response from a PlanRoutesWithResponse call
+func ParsePlanRoutesResponse(rsp *http.Response) (*PlanRoutesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlanRoutesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RoutesPlan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetUndocumentedEndpointsResponse parses an HTTP response from a GetUndocumentedEndpointsWithResponse call
+func ParseGetUndocumentedEndpointsResponse(rsp *http.Response) (*GetUndocumentedEndpointsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUndocumentedEndpointsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UndocumentedEndpoints
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Refused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

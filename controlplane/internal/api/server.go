@@ -28,6 +28,7 @@ type Config struct {
 	Explainer    Explainer
 	Callers      Callers
 	Exclusions   Exclusions
+	Descriptions Descriptions
 	Usage        Usage
 	Limits       Limits
 	Issuers      Issuers
@@ -188,5 +189,6 @@ func (s *Server) handlers() map[string]handler {
 	s.addRoutePolicies(handlers)
 	s.addEvents(handlers)
 	s.addRouteAccess(handlers)
+	s.addDescriptions(handlers)
 	return handlers
 }

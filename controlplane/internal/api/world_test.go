@@ -21,6 +21,7 @@ import (
 	routecallers "github.com/sallyport/sallyport/controlplane/internal/callers"
 	"github.com/sallyport/sallyport/controlplane/internal/catalog"
 	"github.com/sallyport/sallyport/controlplane/internal/denials"
+	"github.com/sallyport/sallyport/controlplane/internal/descriptions"
 	"github.com/sallyport/sallyport/controlplane/internal/directory"
 	"github.com/sallyport/sallyport/controlplane/internal/environments"
 	"github.com/sallyport/sallyport/controlplane/internal/epochs"
@@ -128,27 +129,28 @@ func newWorld(t *testing.T) *world {
 		Proposals: proposals.New(proposals.Config{
 			Store: db.Proposals(), Publisher: publisher, Sealer: vault, Face: api.Face{}, Logger: log, Now: time.Now,
 		}),
-		Idempotency: keeper,
-		Nodes:       nodes,
-		NodeGroups:  fleet.NewGroups(db.Fleet()),
-		Inquiries:   asking,
-		Explainer:   explain.New(asking, db),
-		Callers:     routecallers.New(configuration, db),
-		Exclusions:  exclusions.New(usage.NewReports(db.Usage()), configuration, asking, time.Now),
-		Denials:     denials.New(db, db.Fleet(), directory.New(db), configuration),
-		Usage:       usage.NewReports(db.Usage()),
-		Keys:        keylife.New(db, directory.New(db), publisher, usage.NewReports(db.Usage()), vault),
-		Limits:      limits.New(db, log, new(limits.Stats)),
-		Tokens:      w.tokens,
-		Issuers:     issuers.New(db.Issuers(), configuration, publisher, outbound.NewErrands(outbound.NewGuard(nil), jwk.MaxSet), log, new(issuers.Stats)),
-		Ready:       w.ready,
-		Logger:      log,
-		Audit:       audit.NewLog(db.Audit(), audit.NewHeads(db.Audit(), nil, log, new(audit.Stats))),
-		Denied:      w.denied,
-		Events:      events.NewFeed(db.Events()),
-		Webhooks:    events.NewWebhooks(db.Events(), vault, outbound.NewGuard(nil).CheckURL),
-		Access:      access.NewBooks(db, db.Shelf()),
-		SignIn:      newWays(db, vault, log, w.clock.now),
+		Idempotency:  keeper,
+		Nodes:        nodes,
+		NodeGroups:   fleet.NewGroups(db.Fleet()),
+		Inquiries:    asking,
+		Explainer:    explain.New(asking, db),
+		Callers:      routecallers.New(configuration, db),
+		Exclusions:   exclusions.New(usage.NewReports(db.Usage()), configuration, asking, time.Now),
+		Denials:      denials.New(db, db.Fleet(), directory.New(db), configuration),
+		Usage:        usage.NewReports(db.Usage()),
+		Keys:         keylife.New(db, directory.New(db), publisher, usage.NewReports(db.Usage()), vault),
+		Limits:       limits.New(db, log, new(limits.Stats)),
+		Tokens:       w.tokens,
+		Issuers:      issuers.New(db.Issuers(), configuration, publisher, outbound.NewErrands(outbound.NewGuard(nil), jwk.MaxSet), log, new(issuers.Stats)),
+		Ready:        w.ready,
+		Logger:       log,
+		Audit:        audit.NewLog(db.Audit(), audit.NewHeads(db.Audit(), nil, log, new(audit.Stats))),
+		Denied:       w.denied,
+		Events:       events.NewFeed(db.Events()),
+		Webhooks:     events.NewWebhooks(db.Events(), vault, outbound.NewGuard(nil).CheckURL),
+		Access:       access.NewBooks(db, db.Shelf()),
+		SignIn:       newWays(db, vault, log, w.clock.now),
+		Descriptions: descriptions.NewReports(configuration, usage.NewReports(db.Usage())),
 	})
 	if err != nil {
 		t.Fatal(err)

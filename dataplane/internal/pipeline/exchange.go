@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/dataplane/internal/claims"
+	"github.com/sallyport/sallyport/dataplane/internal/descriptions"
 	"github.com/sallyport/sallyport/dataplane/internal/directory"
 	"github.com/sallyport/sallyport/dataplane/internal/exclusions"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
@@ -70,6 +71,8 @@ type Exchange struct {
 	Issuers *issuers.Set
 	// Exclusions are what rules of the WAF don't look at on single routes; nil: there are none.
 	Exclusions *exclusions.Set
+	// Descriptions are the API descriptions of the configuration; nil: there are none.
+	Descriptions *descriptions.Set
 	// Overlays are the policies that are attached to consumers; nil: there are none.
 	Overlays *Overlays
 	// Params are the values of the matched template's parameters, in the template's order; none for other paths.
@@ -290,7 +293,7 @@ func (ex *Exchange) LetGo() {
 	if ex.Stages != nil && !ex.Stages.For(ex).finishes {
 		ex.Stages, ex.overlaid = nil, nil
 	}
-	ex.Overlays, ex.Issuers = nil, nil
+	ex.Overlays, ex.Issuers, ex.Descriptions = nil, nil, nil
 	clear(ex.Quotas)
 	ex.Quotas = ex.Quotas[:0]
 	ex.ParamNames = nil

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/policies/identitytoken"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/jsonguard"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/jwt"
+	"github.com/sallyport/sallyport/dataplane/internal/policies/openapi"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/ratelimit"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/requestlimits"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/respond"
@@ -35,6 +36,7 @@ func All() []pipeline.Binding {
 		identitytoken.Binding,
 		jsonguard.Binding,
 		jwt.Binding,
+		openapi.Binding,
 		ratelimit.Binding,
 		requestlimits.Binding,
 		respond.Binding,

@@ -39,6 +39,8 @@ func (c *compilation) change(s *Source) {
 		err = c.putIssuer(s, self, m)
 	case *configv1.WafExclusion:
 		err = c.putExclusion(s, self, m)
+	case *configv1.ApiDescription:
+		err = c.putDescription(s, self, m)
 	case *configv1.Service:
 		c.putService(s, self, m)
 	case *configv1.Policy:
@@ -67,6 +69,9 @@ func (c *compilation) decode(t *resource.Type, s *Source) (resource.Message, id.
 		return nil, id.ID{}, false
 	}
 	full := resource.Defaulted(m)
+	if t.Collection == descriptionsCollection {
+		return full, self, true // its check is to compile it, which comes next
+	}
 	violations := t.Check(full)
 	for _, v := range violations {
 		c.fail(s.Collection, s.ID, v.Pointer, v.Code, v.Detail)
@@ -164,6 +169,8 @@ func (c *compilation) remove(s *Source) {
 		delete(c.issuers(), s.ID)
 	case exclusionsCollection:
 		delete(c.exclusions(), s.ID)
+	case descriptionsCollection:
+		delete(c.descriptions(), s.ID)
 	case servicesCollection:
 		delete(c.services(), s.ID)
 		c.touched[s.ID] = true

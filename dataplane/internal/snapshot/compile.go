@@ -21,11 +21,12 @@ const (
 	certificatesCollection = "certificates"
 	issuersCollection      = "issuers"
 	exclusionsCollection   = "waf-exclusions"
+	descriptionsCollection = "api-descriptions"
 )
 
 // collections are those that snapshots are made of, in the order in which their changes are taken: services take their senders by the
 // settings, what is linked is linked at the end.
-var collections = [...]string{settingsCollection, certificatesCollection, issuersCollection, servicesCollection, policiesCollection, routesCollection, exclusionsCollection}
+var collections = [...]string{settingsCollection, certificatesCollection, issuersCollection, descriptionsCollection, servicesCollection, policiesCollection, routesCollection, exclusionsCollection}
 
 // ignored are collections that bind who writes the configuration, not the requests that a node serves: they are in the digest, and in
 // no snapshot. Nothing of them is read, so that what they hold asks for no capability of a node that knows the collection.
@@ -85,6 +86,7 @@ func update(env *Env, revision uint64, changes []Source, previous *Snapshot) (*S
 	c.settleCertificates()
 	c.settleIssuers()
 	c.settleExclusions()
+	c.settleDescriptions()
 	c.checkReferences()
 	c.link()
 	c.overlay()
@@ -150,6 +152,10 @@ func (s *Snapshot) data(collection, id string) []byte {
 		if o := s.exclusions[id]; o != nil {
 			return o.data
 		}
+	case descriptionsCollection:
+		if o := s.descriptions[id]; o != nil {
+			return o.data
+		}
 	case settingsCollection:
 		if s.settings != nil && s.settings.id == id {
 			return s.settings.data
@@ -172,6 +178,8 @@ func (s *Snapshot) ids(collection string) []string {
 		return slices.Collect(maps.Keys(s.issuers))
 	case exclusionsCollection:
 		return slices.Collect(maps.Keys(s.exclusions))
+	case descriptionsCollection:
+		return slices.Collect(maps.Keys(s.descriptions))
 	}
 	if s.settings == nil {
 		return nil
@@ -188,7 +196,7 @@ type compilation struct {
 	errs     []*edgev1.ObjectError
 
 	// What is the next snapshot's own already, and not shared with the previous one.
-	ownServices, ownPolicies, ownRoutes, ownSlots, ownCertificates, ownIssuers, ownExclusions bool
+	ownServices, ownPolicies, ownRoutes, ownSlots, ownCertificates, ownIssuers, ownExclusions, ownDescriptions bool
 
 	removed, added []*policyObject // policies, for the attachments
 	// What is to be linked anew: routes, those of services, or all.

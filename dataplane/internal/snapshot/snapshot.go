@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/dataplane/internal/certificates"
+	"github.com/sallyport/sallyport/dataplane/internal/descriptions"
 	"github.com/sallyport/sallyport/dataplane/internal/exclusions"
 	"github.com/sallyport/sallyport/dataplane/internal/issuers"
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
@@ -22,8 +23,9 @@ type Snapshot struct {
 	// Certificates are what clients are answered with over TLS; nil: none.
 	Certificates *certificates.Set
 
-	issuersInForce    *issuers.Set    // nil: none
-	exclusionsInForce *exclusions.Set // nil: none
+	issuersInForce      *issuers.Set      // nil: none
+	exclusionsInForce   *exclusions.Set   // nil: none
+	descriptionsInForce *descriptions.Set // nil: none
 
 	table *router.Table
 	slots []*Route // by the table's slot numbers; nil: free
@@ -37,6 +39,7 @@ type Snapshot struct {
 	certificates map[string]*certificateObject
 	issuers      map[string]*issuerObject
 	exclusions   map[string]*exclusionObject
+	descriptions map[string]*descriptionObject
 
 	attached attachments
 	overlays *pipeline.Overlays // nil: nothing is attached to a consumer
@@ -83,10 +86,11 @@ func (s *Snapshot) Services(yield func(*Service) bool) {
 }
 
 // Route finds the route of an exchange, of a CORS preflight the one of the method that it asks for, and fills Route, Params,
-// ParamNames, Revision, Overlays, Issuers, Exclusions and Request.ForwardPath. Without one the error is a *pipeline.Rejection: route_not_found,
+// ParamNames, Revision, Overlays, Issuers, Exclusions, Descriptions and Request.ForwardPath. Without one the error is a *pipeline.Rejection: route_not_found,
 // method_not_allowed with its Allow header, or path_refused where an encoded slash would lead elsewhere if it were one.
 func (s *Snapshot) Route(ex *pipeline.Exchange) (*Route, error) {
 	ex.Revision, ex.Overlays, ex.Issuers, ex.Exclusions = s.Revision, s.overlays, s.issuersInForce, s.exclusionsInForce
+	ex.Descriptions = s.descriptionsInForce
 	m, _ := s.match(ex, ex.Params[:0])
 	if s.readTwice(ex, m) {
 		refused := pathRefused(ex, errReadTwice)

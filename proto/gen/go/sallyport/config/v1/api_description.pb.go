@@ -32,10 +32,10 @@ type ApiDescription struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Free key-value marks to select by.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Owner: a team of the environment.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
 	// What this API is for, in words.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
-	// Owner: a team of the environment.
-	Team string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
 	// The document, in YAML or JSON. It must be whole: references lead into it, not out of it.
 	Document      string `protobuf:"bytes,10,opt,name=document,proto3" json:"document,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -93,16 +93,16 @@ func (x *ApiDescription) GetLabels() map[string]string {
 	return nil
 }
 
-func (x *ApiDescription) GetDescription() string {
+func (x *ApiDescription) GetTeam() string {
 	if x != nil {
-		return x.Description
+		return x.Team
 	}
 	return ""
 }
 
-func (x *ApiDescription) GetTeam() string {
+func (x *ApiDescription) GetDescription() string {
 	if x != nil {
-		return x.Team
+		return x.Description
 	}
 	return ""
 }
@@ -122,10 +122,10 @@ const file_sallyport_config_v1_api_description_proto_rawDesc = "" +
 	"\x0eApiDescription\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\xaa\xbb\x18\x02(\x01R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12G\n" +
-	"\x06labels\x18\x03 \x03(\v2/.sallyport.config.v1.ApiDescription.LabelsEntryR\x06labels\x12*\n" +
-	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12\x1f\n" +
-	"\x04team\x18\x06 \x01(\tB\v\xaa\xbb\x18\a\n" +
-	"\x05teamsR\x04team\x121\n" +
+	"\x06labels\x18\x03 \x03(\v2/.sallyport.config.v1.ApiDescription.LabelsEntryR\x06labels\x12\x1f\n" +
+	"\x04team\x18\x04 \x01(\tB\v\xaa\xbb\x18\a\n" +
+	"\x05teamsR\x04team\x12*\n" +
+	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x121\n" +
 	"\bdocument\x18\n" +
 	" \x01(\tB\x15\xbaH\br\x06\x10\x01(\x80\x80@\xaa\xbb\x18\x06B\x02 \x01H\x06R\bdocument\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
