@@ -410,3 +410,38 @@ func TestAnExplanationNamesTheRuleThatBlocks(t *testing.T) {
 		t.Errorf("%+v", node)
 	}
 }
+
+func TestOverHTTP2BodiesAreInspectedAndGRPCIsAtItsHandshakeAlone(t *testing.T) {
+	t.Parallel()
+	s := overTLS(t, 1)
+	s.Certificate("api", s.authority.Issue(t, "api.test"), "api.test")
+	inspects(s.Story, s.Name("open"), "enforce", map[string]any{"answers": map[string]any{"bodies": true}})
+	config := s.client("api.test")
+	config.NextProtos = []string{"h2"}
+	send := func(path, media, body string) harness.Response {
+		t.Helper()
+		answer, _, err := s.Edges()[0].Secure(t.Context(), config, harness.Request{
+			Method: http.MethodPost, Host: "api.test", Path: path, Body: body,
+			Header: http.Header{"User-Agent": {"grpc-go/1.85.0"}, "Accept": {"*/*"}, "Content-Type": {media}, "Te": {"trailers"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	message := "\x00\x00\x00\x00\x40" + injection
+	if answer := send("/shop.Orders/List", "application/grpc+proto", message); answer.Status != http.StatusOK {
+		t.Errorf("a call is answered %s", answer)
+	}
+	if got := s.upstream.Requests(); len(got) != 1 || got[0].Body != message {
+		t.Errorf("the service gets %+v", got)
+	}
+	for path, tt := range map[string][2]string{
+		"/shop.Orders/List?id=" + encoded: {"application/grpc", message},
+		"/orders":                         {"application/json", `{"id": "` + injection + `"}`},
+	} {
+		if answer := send(path, tt[0], tt[1]); answer.Code() != "waf_blocked" {
+			t.Errorf("%s: %s", path, answer)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (e *Edge) DialTLS(ctx context.Context, config *tls.Config) (*tls.Conn, erro
 func (e *Edge) Secure(ctx context.Context, config *tls.Config, want Request) (Response, *tls.ConnectionState, error) {
 	client, closing := e.SecureClient(config)
 	defer closing()
-	request, err := http.NewRequestWithContext(ctx, want.Method, "https://"+e.SecureAddress+want.Path, strings.NewReader(want.Body))
+	request, err := http.NewRequestWithContext(ctx, want.Method, "https://"+e.SecureAddress+want.Path, strings.NewReader(want.Body)) // an empty one is none
 	if err != nil {
 		return Response{}, nil, fmt.Errorf("ask %s: %w", e.Name, err)
 	}

@@ -250,3 +250,16 @@ func TestAContentCodingIsRefusedUnlessItIsUndone(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+func TestWhoAsksBeforeSendingABodyIsNotRefused(t *testing.T) {
+	t.Parallel()
+	e := engine(t)
+	asks := request{method: "POST", path: "/", header: []string{"Content-Type: application/json", "Expect: 100-continue"}, body: "{}"}
+	if d := inspect(e, asks); d.Block {
+		t.Errorf("%+v", d)
+	}
+	asks.header[1] = "Expect: something"
+	if d := inspect(e, asks); !d.Block || !slices.Contains(rulesOf(d), 920450) {
+		t.Errorf("%+v", d)
+	}
+}

@@ -29,7 +29,7 @@ func (in *inspection) Head(head *Head) Decision {
 	tx.ProcessURI(target(head), head.Method, head.Proto)
 	fields := head.Header.Fields()
 	for i := range fields {
-		if head.Decoded && pipeline.EqualFold(fields[i].Name, contentEncoding) || pipeline.EqualFold(fields[i].Name, hostName) {
+		if hides(head, &fields[i]) {
 			continue
 		}
 		tx.AddRequestHeader(fields[i].Name, fields[i].Value)
@@ -44,7 +44,20 @@ func (in *inspection) Head(head *Head) Decision {
 const (
 	hostName        = "Host"
 	contentEncoding = "Content-Encoding"
+	expectName      = "Expect"
+	goOn            = "100-continue"
 )
+
+// hides tells which fields of a request rules don't see: those that speak of what was done already. Host is told apart from the others.
+func hides(head *Head, f *pipeline.Field) bool {
+	switch {
+	case pipeline.EqualFold(f.Name, contentEncoding):
+		return head.Decoded
+	case pipeline.EqualFold(f.Name, expectName): // the gateway itself answers it, and no service gets it: rules would refuse whoever asks first
+		return pipeline.EqualFold(f.Value, goOn)
+	}
+	return pipeline.EqualFold(f.Name, hostName)
+}
 
 // target is what the request line asks for, as sent.
 func target(head *Head) string {

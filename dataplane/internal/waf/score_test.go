@@ -15,7 +15,10 @@ import (
 // What is excluded is told from findings alone, which holds only if they say all that was added.
 func TestFindingsAddUpToTheScore(t *testing.T) {
 	t.Parallel()
-	e := engine(t, func(config *policyv1.Waf) { config.ParanoiaLevel = proto.Uint32(4); config.InboundThreshold = proto.Uint32(1000) })
+	e := engine(t, func(config *policyv1.Waf) {
+		config.ParanoiaLevel = proto.Uint32(4)
+		config.InboundThreshold = proto.Uint32(1000)
+	})
 	inspected, scored := 0, 0
 	for i, rule := range ruleset.Known() {
 		all, err := attacks.Of(rule.ID)
