@@ -203,13 +203,17 @@ fmt: $(TOOLS_STAMP) ## Format Go and protobuf
 	cd proto && $(BIN)/buf format --write --exclude-path .deps
 
 .PHONY: bench
-bench: build ## Measure what is promised (SUITE=gateway|product|all, BENCH_FLAGS="-quick -only plain")
+bench: build ## Measure what is promised (SUITE=gateway|product|flood|all, BENCH_FLAGS="-quick -only plain")
 	$(call say,"measuring: $(SUITE)")
 	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench -suite $(SUITE) -out "$(BENCH_RESULTS)" $(BENCH_FLAGS)
 
 .PHONY: bench-peers
 bench-peers: ## Measure the gateway beside nginx, HAProxy, Caddy and Traefik, into bench-results/
 	@$(MAKE) bench SUITE=gateway
+
+.PHONY: bench-flood
+bench-flood: ## Measure what a flood of dear bodies from a tenth of the clients does to the p99 of the others
+	@$(MAKE) bench SUITE=flood
 
 .PHONY: pgo
 pgo: build ## Profile the edge under load, for the compiler: from then on build takes it into account

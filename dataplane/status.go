@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/configsync"
 	"github.com/sallyport/sallyport/dataplane/internal/listener"
 	"github.com/sallyport/sallyport/dataplane/internal/policies/identitytoken"
+	wafpolicy "github.com/sallyport/sallyport/dataplane/internal/policies/waf"
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
 
@@ -66,6 +67,7 @@ func (n *node) Samples(yield func(admin.Sample)) {
 	}
 	one(admin.PolicyParts, float64(n.env.Parts()))
 	identitySamples(one, identitytoken.CountsOf(n.env.Shared()))
+	wafSamples(one, wafpolicy.CountsOf(n.env.Shared()))
 	at := n.syncer.Position()
 	configuration, directory := n.syncer.Stats()
 	laneSamples(one, "configuration", at.Revision, configuration)

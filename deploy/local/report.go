@@ -37,16 +37,22 @@ func report(ctx context.Context, out io.Writer, s *stack.Stack, set settings, ke
 			return fmt.Errorf("the demo's request with %s was answered %d, not %d", r.What, r.Got, r.Want)
 		}
 	}
+	reason, err := seed.WhyBlocked(ctx, s, set.environment)
+	if err != nil {
+		return err //nolint:wrapcheck // says what
+	}
 	edge := s.EdgeURL(1)
 	fmt.Fprintf(out, `
 Try it:
   curl -i %[1]s/hello                               # 200: public
+  curl -i "%[1]s%[10]s"       # 403: an SQL injection, which the operator is told to be:
+                                                              #   %[11]s
   curl -i %[1]s/orders/7                            # 401: no key
   curl -i -H 'X-Api-Key: %[2]s' %[1]s/orders/7   # 403: lacks the scope
   curl -i -H 'X-Api-Key: %[3]s' %[1]s/orders/7   # 200, then 429 after %[4]d in %[5]s
   curl -s -H 'Authorization: Bearer %[6]s' '%[7]s/api/v1/environments/%[8]s/usage?group_by=route,verdict'
 
 Ctrl-C stops everything; the data stays in %[9]s.
-`, edge, keys.Guest, keys.Shop, seed.LimitRequests, seed.LimitWindow, s.Token(), s.URL(), set.environment, set.dir)
+`, edge, keys.Guest, keys.Shop, seed.LimitRequests, seed.LimitWindow, s.Token(), s.URL(), set.environment, set.dir, seed.Injection, reason)
 	return nil
 }

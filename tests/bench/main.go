@@ -13,11 +13,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/sallyport/sallyport/tests/bench/flood"
 	"github.com/sallyport/sallyport/tests/bench/machine"
 	"github.com/sallyport/sallyport/tests/bench/peers"
 	"github.com/sallyport/sallyport/tests/bench/product"
@@ -29,6 +31,7 @@ import (
 const (
 	gatewaySuite = "gateway"
 	productSuite = "product"
+	floodSuite   = "flood"
 	everySuite   = "all"
 )
 
@@ -74,7 +77,7 @@ type options struct {
 
 func parse(args []string) (o options, _ error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&o.suite, "suite", everySuite, "what to measure: gateway (beside its peers), product, or all")
+	flags.StringVar(&o.suite, "suite", everySuite, "what to measure: gateway (beside its peers), product, flood (what dear bodies do to everybody else), or all")
 	flags.StringVar(&o.out, "out", "bench-results", "`folder` for the gateways' table and chart")
 	flags.StringVar(&o.only, "only", "", "`names` of the gateways' scenarios, with commas between; none: all")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of the edge under load to a `file`, and measure nothing")
@@ -88,8 +91,8 @@ func parse(args []string) (o options, _ error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("no argument %q is taken", flags.Arg(0))
 	}
-	if o.suite != gatewaySuite && o.suite != productSuite && o.suite != everySuite {
-		return o, fmt.Errorf("-suite %q: %s, %s or %s", o.suite, gatewaySuite, productSuite, everySuite)
+	if !slices.Contains([]string{gatewaySuite, productSuite, floodSuite, everySuite}, o.suite) {
+		return o, fmt.Errorf("-suite %q: %s, %s, %s or %s", o.suite, gatewaySuite, productSuite, floodSuite, everySuite)
 	}
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds %d: at least 1", o.rounds)
@@ -119,16 +122,36 @@ func suites(ctx context.Context, args []string) error {
 		defer cancel()
 		return scenarios.Profile(ctx, cfg, o.profile) //nolint:wrapcheck // says what
 	}
-	if o.suite != gatewaySuite { // it is the other that keeps this process on some of the processors
+	if o.suite == floodSuite || o.suite == everySuite {
+		fmt.Printf("\n%s\n\n", where())
+		if err := flood.Run(ctx, o.flood(), os.Stdout); err != nil {
+			return err //nolint:wrapcheck // says what
+		}
+	}
+	if o.suite == productSuite || o.suite == everySuite { // it is the other that keeps this process on some of the processors
 		fmt.Printf("\n%s\n\n", where())
 		if err := product.Run(ctx, os.Stdout); err != nil {
 			return err //nolint:wrapcheck // says what
 		}
 	}
-	if o.suite != productSuite {
+	if o.suite == gatewaySuite || o.suite == everySuite {
 		return gateways(ctx, o)
 	}
 	return nil
+}
+
+// floodEach is how long each load of a round is, and quickEach with -quick.
+const (
+	floodEach = 10 * time.Second
+	quickEach = 2 * time.Second
+)
+
+func (o options) flood() flood.Config {
+	cfg := flood.Config{Rounds: o.rounds, Each: floodEach}
+	if o.quick {
+		cfg.Each = quickEach
+	}
+	return cfg
 }
 
 func (o options) scenarios() (scenarios.Config, error) {

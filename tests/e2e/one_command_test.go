@@ -26,6 +26,9 @@ func TestOneCommandRunsTheProductAndTheReadmesTourIsTrue(t *testing.T) {
 	if !strings.Contains(first.said, "429  more than 5 requests in 10s") {
 		t.Errorf("the demo shows no limited request:\n%s", first.said)
 	}
+	if !strings.Contains(first.said, "403  an SQL injection") || !strings.Contains(first.said, "942100 (SQL Injection") {
+		t.Errorf("the demo shows no injection that is blocked, or not why:\n%s", first.said)
+	}
 	info, err := os.Stat(filepath.Join(dir, ".sallyport", "env"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the env file holds a token, and has mode %v (%v), want 0600", info.Mode(), err)

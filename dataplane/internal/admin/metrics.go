@@ -88,6 +88,13 @@ const (
 	Samples              = "sallyport_edge_waf_samples"
 	SamplesBytes         = "sallyport_edge_waf_samples_bytes"
 	SamplesDropped       = "sallyport_edge_waf_samples_dropped_total"
+	WafEngines           = "sallyport_edge_waf_engines"
+	WafEngineBytes       = "sallyport_edge_waf_engine_bytes"
+	WafCompiled          = "sallyport_edge_waf_engines_compiled_total"
+	WafCompileSeconds    = "sallyport_edge_waf_compile_seconds_total"
+	WafInspections       = "sallyport_edge_waf_inspections_total"
+	WafBytes             = "sallyport_edge_waf_inspected_bytes_total"
+	WafSeconds           = "sallyport_edge_waf_inspection_seconds_total"
 	AccessLogDropped     = "sallyport_edge_access_log_dropped_lines_total"
 )
 
@@ -158,6 +165,13 @@ func Metrics() []Metric {
 		{Name: Samples, Help: "Inspected requests that are kept, sealed, to try exclusions on.", Gauge: true},
 		{Name: SamplesBytes, Help: "What they take in memory; at most 16 MiB.", Gauge: true},
 		{Name: SamplesDropped, Help: "Of those, dropped early for want of room, or never kept since one would have taken too much."},
+		{Name: WafEngines, Help: "Engines of the WAF: policies with the same rules have one.", Gauge: true},
+		{Name: WafEngineBytes, Help: "What they hold of the memory, as the process samples its heap: right to some MB. Absent: there was none yet, or the heap isn't sampled.", Gauge: true},
+		{Name: WafCompiled, Help: "Engines that were made since the process began."},
+		{Name: WafCompileSeconds, Help: "How long that took; no request waits for it."},
+		{Name: WafInspections, Help: "Inspections of requests by their head alone (head) or whole (body), and of answers (answer): nothing found (clean), found less than the threshold (noted), blocked, or not looked at since too large or not to be read (beyond).", Labels: []string{"part", "verdict"}},
+		{Name: WafBytes, Help: "Bytes that were looked at.", Labels: []string{"part"}},
+		{Name: WafSeconds, Help: "How long inspections took, waits for their turn left out."},
 		{Name: AccessLogDropped, Help: "Lines of the access log dropped because its reader was too slow."},
 	}...)
 }

@@ -1,7 +1,9 @@
 package effort
 
 import (
+	"cmp"
 	"hash/maphash"
+	"math"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -15,6 +17,9 @@ const (
 	samples  = 16 // of a full shard, among which the one is found that is forgotten
 	mostDebt = 10 // allowances
 	ipv6Net  = 64
+
+	halfLife   = 30 * time.Second
+	negligible = 10 * time.Millisecond
 )
 
 // callers remembers what inspections for whom have cost, as far as it hasn't come back. It is bounded: when it is full, of a few the one is forgotten who owes
@@ -39,6 +44,8 @@ type record struct {
 	at     time.Time
 	pace   float64       // of a processor, that comes back
 	coming time.Duration // what its pieces look like that wait or are at work
+	byByte time.Duration // what a byte has cost lately; 0: nobody knows
+	lately time.Duration // what its pieces have cost, half of it forgotten every half-life
 }
 
 func newCallers(most int) *callers {
@@ -104,11 +111,13 @@ type standing struct {
 	coming time.Duration
 	most   time.Duration
 	pace   float64
+	byByte time.Duration // 0: nobody knows
+	lately time.Duration
 }
 
-// back returns how long it takes until no more than a part of the allowance is spent.
-func (s standing) back(to float64) time.Duration {
-	over := float64(s.spent) - to*float64(s.most)
+// back returns how long it takes until of something spent no more than a part of the allowance is left.
+func (s standing) back(spent time.Duration, to float64) time.Duration {
+	over := float64(spent) - to*float64(s.most)
 	return max(time.Duration(over/s.pace), time.Millisecond)
 }
 
@@ -122,7 +131,7 @@ func (c *callers) look(a account, now time.Time) (worst standing) {
 		if part > worst.part || worst.by == "" {
 			worst.by, worst.part, worst.spent, worst.most, worst.pace = h.by, part, r.spent, h.most, h.pace
 		}
-		worst.coming = max(worst.coming, r.coming)
+		worst.coming, worst.byByte, worst.lately = max(worst.coming, r.coming), max(worst.byByte, r.byByte), max(worst.lately, r.lately)
 	}
 	return worst
 }
@@ -149,10 +158,13 @@ func (c *callers) end(a account, looks time.Duration) {
 	}
 }
 
-// book adds what a piece has cost.
-func (c *callers) book(a account, cost time.Duration, now time.Time) {
+// book adds what a piece of so many bytes has cost.
+func (c *callers) book(a account, cost time.Duration, bytes int, now time.Time) {
 	for _, h := range a.of {
 		c.change(h, now, func(r *record) {
+			aByte := cost / time.Duration(max(bytes, 1))
+			r.byByte = (cmp.Or(r.byByte, aByte) + aByte) / 2
+			r.lately += cost
 			r.spent = max(min(r.spent+cost, mostDebt*h.most), r.spent)
 			r.pace = h.pace
 		})
@@ -197,10 +209,14 @@ func (c *callers) change(h holder, now time.Time, how func(*record)) {
 	s.known[h.key] = r
 }
 
-func (r record) idle() bool { return r.spent == 0 && r.coming == 0 }
+// idle says that nothing is known that makes a difference.
+func (r record) idle() bool { return r.spent == 0 && r.coming == 0 && r.lately < negligible }
 
 // recovered returns the record less what has come back, at the pace of the allowance that was spent last.
 func (r record) recovered(now time.Time) record {
+	if since := now.Sub(r.at); since > 0 {
+		r.lately = time.Duration(float64(r.lately) * math.Exp2(-float64(since)/float64(halfLife)))
+	}
 	r.spent, r.at = back(r.spent, r.pace, r.at, now)
 	return r
 }
@@ -208,10 +224,7 @@ func (r record) recovered(now time.Time) record {
 // back returns what of something spent is left now, where it comes back at a pace. Time that goes back brings nothing.
 func back(spent time.Duration, pace float64, at, now time.Time) (time.Duration, time.Time) {
 	since := now.Sub(at)
-	if spent == 0 || since <= 0 {
-		if spent == 0 {
-			at = now
-		}
+	if since <= 0 {
 		return spent, at
 	}
 	if came := float64(since) * pace; came < float64(spent) {

@@ -17,10 +17,10 @@ func TestACrowdOfNewCallersWashesAwayHardlyADebtAndTheTableIsBounded(t *testing.
 	allowance := Allowance{PerAddress: 4 * time.Second, Refill: time.Hour}
 	const debtors = 500
 	for n := range debtors {
-		c.book(c.of(callerOf(n), allowance), 5*time.Second, dawn)
+		c.book(c.of(callerOf(n), allowance), 5*time.Second, 1, dawn)
 	}
 	for n := range 100_000 {
-		c.book(c.of(callerOf(1000+n), allowance), time.Millisecond, dawn)
+		c.book(c.of(callerOf(1000+n), allowance), time.Millisecond, 1, dawn)
 	}
 	if held := c.count.Load(); held > 64*100 || held < 60*100 {
 		t.Errorf("%d are held", held)
@@ -44,12 +44,15 @@ func TestWhoOwesNothingIsForgotten(t *testing.T) {
 	allowance := Allowance{PerAddress: time.Second, Refill: time.Second}
 	a := c.of(callerOf(1), allowance)
 	c.begin(a, time.Second, dawn)
-	c.book(a, time.Second, dawn)
+	c.book(a, time.Second, 1, dawn)
 	c.end(a, time.Second)
 	if had := c.look(a, dawn.Add(999*time.Millisecond)); had.spent != time.Millisecond || had.coming != 0 {
 		t.Errorf("%+v is left", had)
 	}
-	if c.look(a, dawn.Add(time.Second)); c.count.Load() != 0 {
+	if c.look(a, dawn.Add(time.Second)); c.count.Load() != 1 {
+		t.Error("what was dear a second ago is forgotten")
+	}
+	if c.look(a, dawn.Add(5*time.Minute)); c.count.Load() != 0 {
 		t.Errorf("%d are remembered", c.count.Load())
 	}
 }
@@ -57,7 +60,7 @@ func TestWhoOwesNothingIsForgotten(t *testing.T) {
 func TestWhatIsLookedAtOftenComesBackAsFast(t *testing.T) {
 	c := newCallers(1000)
 	a := c.of(callerOf(1), Allowance{PerAddress: 4 * time.Second, Refill: 10 * time.Second})
-	c.book(a, 4*time.Second, dawn)
+	c.book(a, 4*time.Second, 1, dawn)
 	for n := range 5_000_000 / 10 {
 		c.begin(a, 0, dawn.Add(time.Duration(n)*10*time.Microsecond))
 	}
@@ -69,7 +72,7 @@ func TestWhatIsLookedAtOftenComesBackAsFast(t *testing.T) {
 func TestAClockThatGoesBackBringsNothing(t *testing.T) {
 	c := newCallers(1000)
 	a := c.of(callerOf(1), Allowance{PerAddress: 4 * time.Second, Refill: 4 * time.Second})
-	c.book(a, 4*time.Second, dawn)
+	c.book(a, 4*time.Second, 1, dawn)
 	for range 10 {
 		c.look(a, dawn.Add(-time.Hour))
 		c.begin(a, 0, dawn.Add(-time.Hour))

@@ -17,8 +17,9 @@
 // of ten allowances at most.
 //
 // The node has spent what all of them cost, and gets its share of its processors back. From half of what it may, that of each caller's allowance which counts
-// shrinks, from all of it to a twentieth: so the first to be refused are those who have cost most, and nobody who has cost less than a twentieth is, for what
-// others did.
+// shrinks, from all of it to a twentieth; so it does where dear pieces wait that look as if they took longer than anybody waits. What the caller's own that wait look
+// like counts as spent then: a byte looks like what a caller's have cost lately. So the first to be refused are
+// those who have cost most, and nobody who has cost less than a twentieth is, for what others did.
 //
 // # Whose turn it is
 //
@@ -26,8 +27,8 @@
 // twentieth; any other is light. A light piece waits for no dear one while the node has a turn for it, and a dear one has one turn whatever the light ones do.
 // Of the node's share the light ones are entitled to three quarters, the dear ones to one; either may use what the other leaves.
 //
-// Of one class those go first who are due first: a piece is due as much later than it came as it and its caller's others look dear, and as its caller has
-// spent. Nobody starves: later ones are due later. The line is bounded, in length (who is due last gives way, a dear piece before a light one) and in time.
+// Of one class those go first who are due first: a piece is due as much later than it came as it and its caller's others look dear, and eight
+// times as long as its caller's have cost lately (half of which is forgotten every 30 s). Nobody starves: later ones are due later. The line is bounded, in length (who is due last gives way, a dear piece before a light one) and in time.
 //
 // # Why threads, and more of them
 //

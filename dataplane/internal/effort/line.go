@@ -10,6 +10,8 @@ type piece struct {
 	class   class
 	came    time.Time
 	due     time.Time
+	bytes   int
+	looks   time.Duration
 	granted chan error // of one: what came of it
 	place   int        // in its line
 }
@@ -18,13 +20,6 @@ type piece struct {
 type line []*piece
 
 func (l *line) add(p *piece) { heap.Push(l, p) }
-
-// first takes out who is due first. There must be one.
-func (l *line) first() *piece {
-	p := (*l)[0]
-	heap.Remove(l, 0)
-	return p
-}
 
 // last returns who is due last; nil: nobody waits.
 func (l *line) last() (last *piece) {

@@ -121,10 +121,13 @@ func New(cfg Config) *Meter {
 const (
 	// little is which part of an allowance nobody is refused for, whatever the node has spent, and which makes nobody's pieces dear.
 	little = 1.0 / 20
-	// lightBytes is how long a piece may be and still look cheap. The worst of them cost some 60 ms.
-	lightBytes = 2 << 10
-	// perByte is what a byte looks like: the Core Rule Set takes 2 to 40 µs. It orders who waits, and bounds nothing.
-	perByte = 20 * time.Microsecond
+	// lightBytes is how long a piece may be, head and body, and still look cheap: a browser's GET with large cookies, a form, JSON of 2 KB. The worst of
+	// them cost some 130 ms, of which a newcomer's second makes its third a dear one.
+	lightBytes = 4 << 10
+	// behind is how many times as long as its pieces have cost lately a caller's next one is due later: who comes meanwhile and has cost nothing goes first.
+	behind = 8
+	// perByte is what a byte of somebody looks like of whom nothing is known: the Core Rule Set takes 0.1 to 40 µs.
+	perByte = 4 * time.Microsecond
 )
 
 // Spent tells whether a caller has no time left for an inspection now: a *SpentError, or nil. It books nothing; to be asked before a body is read.
@@ -132,7 +135,7 @@ func (m *Meter) Spent(caller Caller, allowance Allowance) error {
 	if m == nil {
 		return nil
 	}
-	_, err := m.judge(m.callers.of(caller, allowance), m.cfg.Clock())
+	_, err := m.judge(m.callers.of(caller, allowance), 0, m.cfg.Clock())
 	return err
 }
 
@@ -148,12 +151,13 @@ func (m *Meter) Do(caller Caller, allowance Allowance, weight int, work func()) 
 	m.widen.Do(func() { m.cfg.Widen(m.turns.mostDear + 1) })
 	now := m.cfg.Clock()
 	account := m.callers.of(caller, allowance)
-	had, err := m.judge(account, now)
+	had, err := m.judge(account, 0, now)
 	if err != nil {
 		return err
 	}
-	looks := time.Duration(max(weight, 0)) * perByte
-	p := &piece{class: light, came: now, due: now.Add(looks + had.spent + had.coming), granted: make(chan error, 1)}
+	bytes := max(weight, 0)
+	looks := time.Duration(bytes) * cmp.Or(had.byByte, perByte)
+	p := &piece{class: light, came: now, bytes: bytes, looks: looks, due: now.Add(looks + had.coming + behind*had.lately), granted: make(chan error, 1)}
 	if weight > lightBytes || had.part > little {
 		p.class = dear
 	}
@@ -171,7 +175,7 @@ func (m *Meter) perform(p *piece, account account, work func()) error {
 	defer func() { m.turns.giveBack(p.class, cost) }()
 	now := m.cfg.Clock()
 	m.counts.waited(now.Sub(p.came))
-	if _, err := m.judge(account, now); err != nil {
+	if _, err := m.judge(account, p.looks, now); err != nil {
 		return err
 	}
 	runtime.LockOSThread()
@@ -179,24 +183,28 @@ func (m *Meter) perform(p *piece, account account, work func()) error {
 	before := m.cfg.Spent()
 	defer func() {
 		cost = max(m.cfg.Spent()-before, 0)
-		m.callers.book(account, cost, m.cfg.Clock())
+		m.callers.book(account, cost, p.bytes, m.cfg.Clock())
 		m.counts.done(p.class, cost)
 	}()
 	work()
 	return nil
 }
 
-// judge says what a caller has spent, and whether that is too much.
-func (m *Meter) judge(account account, now time.Time) (standing, error) {
+// judge says what a caller has spent, and whether that is too much: all that it may or, where the node is short, more than the node lets count now. What waits
+// counts then too, but for a piece itself whose turn it is.
+func (m *Meter) judge(account account, itself time.Duration, now time.Time) (standing, error) {
 	had := m.callers.look(account, now)
-	counts := m.turns.counting(now)
-	if had.part < min(counts, 1) || had.part <= little {
-		return had, nil
+	if had.part >= 1 {
+		return had, m.refuse(had.by, had.back(had.spent, 1))
 	}
-	spent := &SpentError{By: had.by, Retry: had.back(1)}
-	if had.part < 1 {
-		spent.By, spent.Retry = "node", had.back(counts)
+	claimed := had.spent + max(had.coming-itself, 0)
+	if counts := m.turns.counting(now); counts < 1 && float64(claimed) > counts*float64(had.most) {
+		return had, m.refuse("node", had.back(claimed, counts))
 	}
-	m.counts.refuse(spent.By)
-	return had, spent
+	return had, nil
+}
+
+func (m *Meter) refuse(by string, retry time.Duration) error {
+	m.counts.refuse(by)
+	return &SpentError{By: by, Retry: retry}
 }

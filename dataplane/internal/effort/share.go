@@ -59,8 +59,7 @@ func (s *share) book(of class, cost time.Duration, now time.Time) {
 	s.own[of].book(cost, now)
 }
 
-// counting returns which part of callers' allowances counts: all of them until half of the share is spent, then less, a twentieth from when all of it is.
+// counting returns which part of callers' allowances counts.
 func (s *share) counting(now time.Time) float64 {
-	spent := float64(s.all.now(now)) / float64(s.all.most)
-	return max(min(2*(1-spent), 1), little)
+	return counting(float64(s.all.now(now)) / float64(s.all.most))
 }

@@ -95,3 +95,39 @@ func TestTheMoreTheNodeHasSpentTheLessOfAnAllowanceCounts(t *testing.T) {
 		done(t, m.Spent(at(1), spender))
 	})
 }
+
+func TestFloodersWhoFillTheLineAreRefusedForWhatTheyCostAndMakeRoomForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fixed(effort.Config{Turns: 2}) // of a node that has time for more
+		answers := make(map[string]int)
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for flooder := range 10 {
+			for n := range 200 { // ten a second of half a second each, for 20 s
+				all.Go(func() {
+					time.Sleep(time.Duration(n) * 100 * time.Millisecond)
+					err := m.Do(at(flooder), usual, 50*long/10, costs(500*time.Millisecond))
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						answers["done"]++
+					} else {
+						answers[refusedBy(err)]++
+					}
+				})
+			}
+		}
+		time.Sleep(10 * time.Second)
+		for n := range 20 { // others have something dear now and then
+			began := time.Now()
+			done(t, m.Do(at(100+n), usual, long, costs(100*time.Millisecond)))
+			if took := time.Since(began); took > 1100*time.Millisecond {
+				t.Errorf("who has cost nothing waits %s beside a flood", took)
+			}
+		}
+		all.Wait()
+		if answers["node"]+answers["address"] < 1900 || answers["done"] < 20 {
+			t.Errorf("the flooders are answered %v", answers)
+		}
+	})
+}

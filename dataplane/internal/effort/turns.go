@@ -26,6 +26,7 @@ type turns struct {
 	mu      sync.Mutex
 	atWork  [classes]int
 	waiting [classes]line
+	looks   [classes]time.Duration // of those who wait
 	share   share
 	wake    *time.Timer // while somebody waits for the node's share; made once
 }
@@ -37,12 +38,16 @@ func newTurns(cfg Config, counts *counts) *turns {
 	}
 }
 
-// counting returns which part of callers' allowances counts now.
+// counting returns which part of callers' allowances counts now: less, the more of its share the node has spent, and the longer the dear ones who wait will have to.
 func (t *turns) counting(now time.Time) float64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.share.counting(now)
+	wait := float64(t.looks[dear]) / float64(t.mostDear) / float64(t.cfg.Patience)
+	return min(t.share.counting(now), counting(wait))
 }
+
+// counting returns which part of allowances counts where so much of what there is is used: all of it up to a half, then less, a twentieth where nothing is left.
+func counting(used float64) float64 { return max(min(2*(1-used), 1), little) }
 
 // take waits until it is a piece's turn. An error says why it won't be: ErrBusy or ErrGone.
 func (t *turns) take(p *piece, watch func(func()) (func(), error)) error {
@@ -86,7 +91,7 @@ func (t *turns) wait(p *piece, watch func(func()) (func(), error)) error {
 // leave takes a piece out of the line that waits no longer. One that has been let in, or pushed out, at this moment is heard of that first.
 func (t *turns) leave(p *piece, why error, reason string) error {
 	t.mu.Lock()
-	if !t.waiting[p.class].remove(p) {
+	if !t.drop(p) {
 		t.mu.Unlock()
 		err := <-p.granted
 		if err != nil || why != ErrGone { //nolint:errorlint // our own, unwrapped
@@ -118,7 +123,9 @@ func (t *turns) letIn(now time.Time) {
 		for of := range classes {
 			if len(t.waiting[of]) > 0 && t.mayBegin(of, now) {
 				t.atWork[of]++
-				t.waiting[of].first().granted <- nil
+				first := t.waiting[of][0]
+				t.drop(first)
+				first.granted <- nil
 				begun = true
 			}
 		}
@@ -149,11 +156,21 @@ func (t *turns) join(p *piece) bool {
 		if last == nil || p.class > last.class || p.class == last.class && !p.due.Before(last.due) {
 			return false
 		}
-		from.remove(last)
+		t.drop(last)
 		t.counts.refuse(queueFull)
 		last.granted <- ErrBusy
 	}
 	t.waiting[p.class].add(p)
+	t.looks[p.class] += p.looks
+	return true
+}
+
+// drop takes a piece out of the line; false: it isn't there any more.
+func (t *turns) drop(p *piece) bool {
+	if !t.waiting[p.class].remove(p) {
+		return false
+	}
+	t.looks[p.class] -= p.looks
 	return true
 }
 

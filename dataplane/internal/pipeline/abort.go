@@ -21,6 +21,7 @@ type Abort struct {
 	mu    sync.Mutex
 	cause error
 	held  Cutter
+	stage Cutter
 
 	because context.CancelCauseFunc // Because, made once
 }
@@ -39,8 +40,10 @@ func (a *Abort) Because(cause error) {
 		return
 	}
 	a.cause = cause
-	if a.held != nil {
-		a.held.Cut()
+	for _, c := range []Cutter{a.held, a.stage} {
+		if c != nil {
+			c.Cut()
+		}
 	}
 }
 
@@ -59,6 +62,17 @@ func (a *Abort) Hold(c Cutter) error {
 	return a.cause
 }
 
+// HoldStage is Hold for what a stage waits for while the exchange may hold something else: the service's answer.
+func (a *Abort) HoldStage(c Cutter) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stage = c
+	if a.cause != nil && c != nil {
+		c.Cut()
+	}
+	return a.cause
+}
+
 // Cause returns why the exchange was aborted; nil: it wasn't.
 func (a *Abort) Cause() error {
 	a.mu.Lock()
@@ -69,5 +83,5 @@ func (a *Abort) Cause() error {
 func (a *Abort) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.cause, a.held = nil, nil
+	a.cause, a.held, a.stage = nil, nil, nil
 }

@@ -65,11 +65,11 @@ func (ex *Exchange) watchInspection(cut func()) (release func(), err error) {
 	if ex.Abort == nil {
 		return func() {}, nil
 	}
-	if cause := ex.Abort.Hold(&cutting{cut: cut}); cause != nil {
-		_ = ex.Abort.Hold(nil) // the cause is looked at by whoever answers
+	if cause := ex.Abort.HoldStage(&cutting{cut: cut}); cause != nil {
+		_ = ex.Abort.HoldStage(nil) // the cause is looked at by whoever answers
 		return nil, cause
 	}
-	return func() { _ = ex.Abort.Hold(nil) }, nil
+	return func() { _ = ex.Abort.HoldStage(nil) }, nil
 }
 
 // cutting is a Cutter.

@@ -78,6 +78,34 @@ func TestWhoseInspectionsCostTooMuchIsRefusedWithTheTimeToComeBack(t *testing.T)
 	})
 }
 
+// cutOnce is something else that an exchange waits for.
+type cutOnce struct{ cut bool }
+
+// Cut implements pipeline.Cutter.
+func (c *cutOnce) Cut() { c.cut = true }
+
+func TestAnInspectionThatWaitedTakesNothingOutOfReachThatTheExchangeWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		meter, ex, answer := meterOf(), exchangeFrom("192.0.2.2", pipeline.Identity{}), new(cutOnce)
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				_ = exchangeFrom("192.0.2.1", pipeline.Identity{}).Inspect(meter, aSecond, 10, func() { time.Sleep(time.Second) })
+			})
+		}
+		synctest.Wait()
+		_ = ex.Abort.Hold(answer)
+		if err := ex.Inspect(meter, aSecond, 10, func() {}); err != nil {
+			t.Fatal(err)
+		}
+		ex.Abort.Because(errors.New("gone"))
+		if !answer.cut {
+			t.Error("what the exchange waited for isn't cut any more")
+		}
+		all.Wait()
+	})
+}
+
 func TestAClientThatIsGoneLeavesTheLineOfInspections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		meter := meterOf()
@@ -89,10 +117,15 @@ func TestAClientThatIsGoneLeavesTheLineOfInspections(t *testing.T) {
 		}
 		synctest.Wait()
 		ex, began := exchangeFrom("192.0.2.2", pipeline.Identity{}), time.Now()
+		answer := new(cutOnce) // that is under way
+		_ = ex.Abort.Hold(answer)
 		time.AfterFunc(time.Second, func() { ex.Abort.Because(errors.New("gone")) })
 		r := refusal(t, ex.Inspect(meter, aSecond, 10, func() { t.Error("inspected for nobody") }))
 		if r.Code != problem.InspectionBusy || r.Header.Get("Retry-After") != "1" || time.Since(began) != time.Second {
 			t.Errorf("%+v after %s", r, time.Since(began))
+		}
+		if !answer.cut {
+			t.Error("while an inspection waits nothing else is cut")
 		}
 		if meter.Stats().Refused["client_gone"] != 1 {
 			t.Errorf("%+v", meter.Stats())

@@ -3,7 +3,6 @@ package waf
 import (
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/corazawaf/coraza/v3/types"
 
@@ -44,7 +43,7 @@ var (
 )
 
 func messageOf(r types.RuleMetadata) string {
-	if keepsBooks(r.ID()) {
+	if ruleset.Bookkeeping(r.ID()) {
 		return ""
 	}
 	found := quoted.FindStringSubmatch(r.Raw())
@@ -74,16 +73,3 @@ func scoreOf(r types.RuleMetadata, own int) int {
 		return 0
 	}
 }
-
-// keepsBooks tells whether a rule of the Core Rule Set finds nothing, but prepares, adds up or reports.
-func keepsBooks(id int) bool { return bookkeeping()[id] }
-
-var bookkeeping = sync.OnceValue(func() map[int]bool {
-	all := make(map[int]bool)
-	for _, rule := range ruleset.Known() {
-		if rule.Bookkeeping {
-			all[rule.ID] = true
-		}
-	}
-	return all
-})

@@ -50,6 +50,7 @@ func Demo(ctx context.Context, api API, environment, target, dir string) (Keys, 
 			put("settings", "settings", object{"description": "Targets of the demo are on this machine.", "allowed_target_ranges": []string{"127.0.0.0/8"}}),
 			put("services", "demo", object{"description": "Answers with what it saw.", "upstream": object{"targets": []object{{"address": target}}}}),
 			put("routes", "hello", object{"service": "demo", "paths": []object{{"exact": "/hello"}}, "public": true}),
+			put("policies", "hello-waf", object{"kind": "waf", "attached_to": []object{{"route": "hello"}}, "config": object{}}),
 			put("routes", "orders", object{"service": "demo", "paths": []object{{"prefix": "/orders"}}}),
 			put("policies", "orders-key", object{
 				"kind": "api-key", "attached_to": []object{{"route": "orders"}},

@@ -2,6 +2,7 @@ package seed
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,10 +24,31 @@ type Shown struct {
 	Want, Got int
 }
 
-// Show sends the demo's requests to an edge: allowed, unauthenticated, forbidden, limited.
+// Injection is the target of a request with an SQL injection.
+const Injection = "/hello?id=1%27+or+%271%27=%271"
+
+// WhyBlocked asks the nodes why they refuse the injection, in words for operators.
+func WhyBlocked(ctx context.Context, api API, environment string) (string, error) {
+	answer, err := api.Do(ctx, http.MethodPost, "/api/v1/environments/"+environment+"/explain", object{"target": Injection})
+	if err != nil {
+		return "", fmt.Errorf("ask why the injection is blocked: %w", err)
+	}
+	var explained struct {
+		Nodes []struct {
+			Reason string `json:"reason"`
+		} `json:"nodes"`
+	}
+	if err := json.Unmarshal(answer, &explained); err != nil || len(explained.Nodes) == 0 {
+		return "", fmt.Errorf("ask why the injection is blocked: no node in the answer (%w)", err)
+	}
+	return explained.Nodes[0].Reason, nil
+}
+
+// Show sends the demo's requests to an edge: allowed, attacking, unauthenticated, forbidden, limited.
 func Show(ctx context.Context, edge string, keys Keys) ([]Shown, error) {
 	shown := []Shown{
 		{What: "public route", Path: "/hello", Want: http.StatusOK},
+		{What: "an SQL injection", Path: Injection, Want: http.StatusForbidden},
 		{What: "no key", Path: "/orders/7", Want: http.StatusUnauthorized},
 		{What: "a key without the scope", Path: "/orders/7", Key: keys.Guest, Want: http.StatusForbidden},
 		{What: "a key with the scope", Path: "/orders/7", Key: keys.Shop, Want: http.StatusOK},

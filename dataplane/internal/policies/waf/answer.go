@@ -64,7 +64,9 @@ func (s *stage) Response(ex *pipeline.Exchange) error {
 }
 
 // streams tells of an answer that may go on for ever.
-func streams(header *pipeline.Header) bool { return hasType(header, events) || hasType(header, grpc) }
+func streams(header *pipeline.Header) bool {
+	return mediaTypeOf(header) == events || speaksGRPC(header)
+}
 
 // inspectAnswer has the answer inspected. An error is a *Rejection.
 func (s *stage) inspectAnswer(ex *pipeline.Exchange, in *inspected) (said waf.Decision, err error) {

@@ -60,15 +60,16 @@ const (
 	grpc            = "application/grpc"
 	events          = "text/event-stream"
 	methodHead      = "HEAD"
+	http2           = "HTTP/2.0"
 )
 
-// isGRPC tells of what streams in both directions for as long as both sides like.
-func isGRPC(header *pipeline.Header) bool { return hasType(header, grpc) }
+// isGRPC tells of a call that streams in both directions for as long as both sides like. gRPC is spoken over HTTP/2: what only says so over HTTP/1.1 is a body as any other.
+func isGRPC(r *pipeline.Request) bool { return r.Proto == http2 && speaksGRPC(&r.Header) }
 
-// hasType tells whether a content type begins with a media type, or one that goes on behind it ("+proto", "-web").
-func hasType(header *pipeline.Header, begins string) bool {
-	text := header.Get(contentType)
-	return len(text) >= len(begins) && pipeline.EqualFold(text[:len(begins)], begins)
+// speaksGRPC tells of "application/grpc", and of what says besides how messages are written ("+proto").
+func speaksGRPC(header *pipeline.Header) bool {
+	media := mediaTypeOf(header)
+	return media == grpc || strings.HasPrefix(media, grpc+"+")
 }
 
 // mediaTypeOf is the media type of a content type, in lower case, without parameters.

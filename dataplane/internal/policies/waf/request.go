@@ -31,6 +31,9 @@ func (in *inspected) Close() error {
 
 // Request implements pipeline.Stage.
 func (s *stage) Request(ex *pipeline.Exchange) error {
+	if err := ex.MayInspect(s.effort, s.allowance); err != nil {
+		return err //nolint:wrapcheck // a rejection
+	}
 	on := ex.Exclusions.On(routeOf(ex))
 	in := &inspected{Inspection: s.begin(ex.Request.Path, on.Skipped(ex.Now)), on: on}
 	kept := false
@@ -45,7 +48,7 @@ func (s *stage) Request(ex *pipeline.Exchange) error {
 	if err := s.judge(ex, in); err != nil {
 		return err
 	}
-	if s.answers != nil && !ex.Dry && ex.Request.Upgrade == "" {
+	if s.answers != nil && !ex.Dry {
 		kept = true
 		ex.Keep(s, in)
 	}
@@ -111,7 +114,7 @@ func (s *stage) count(ex *pipeline.Exchange, part waf.Part, verdict waf.Verdict,
 // nobody sends one.
 func (s *stage) wantsBody(ex *pipeline.Exchange) bool {
 	r := &ex.Request
-	return !s.body.ignore && !ex.Dry && r.ContentLength != 0 && r.Upgrade == "" && !isGRPC(&r.Header)
+	return !s.body.ignore && !ex.Dry && r.ContentLength != 0 && r.Upgrade == "" && !isGRPC(r)
 }
 
 // read reads the body, its content coding undone; nil: it isn't looked at, and passes. An error is a *Rejection.

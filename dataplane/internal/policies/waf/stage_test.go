@@ -210,6 +210,16 @@ func TestWhatStreamsIsInspectedAtItsHandshakeAlone(t *testing.T) {
 	if got := run(e, ex); got != pipeline.Allowed {
 		t.Errorf("gRPC is answered %s: %+v", got, ex.Rejection)
 	}
+	claimed := post(e, jsonBody(attack), -1, "Content-Type: application/grpc")
+	run(e, claimed)
+	if c := waf.CountsOf(e.Env.Shared()); c.Inspections[engines.PartBody][engines.Clean]+c.Inspections[engines.PartBody][engines.Blocked] != 1 {
+		t.Errorf("the body of what only says that it is gRPC isn't looked at: %+v", c)
+	}
+	// Who asks to switch protocols and isn't let gets an answer as any other.
+	ex = answered(t, e, get("/", "Connection: Upgrade", "Upgrade: websocket"), 200, leak, int64(len(leak)), "Content-Type: text/html")
+	if ex.Verdict != problem.WafAnswerBlocked {
+		t.Errorf("the answer to an upgrade that wasn't made is %s", ex.Verdict)
+	}
 }
 
 // failing is a body that nobody may read.
@@ -300,5 +310,16 @@ func TestExceptionsHoldOnTheirPathsAlone(t *testing.T) {
 		if ex := e.Do(get(target)); ex.Verdict != want {
 			t.Errorf("%s is answered %s: %+v", target, ex.Verdict, ex.Findings)
 		}
+	}
+}
+
+func TestAFaultOfTheEngineRefusesTheRequest(t *testing.T) {
+	e := edgetest.New(t, waf.Faulty)
+	configure(t, e, "enforce", `{}`)
+	if ex := e.Do(get("/")); ex.Verdict != problem.PolicyFailed {
+		t.Errorf("%s", ex.Verdict)
+	}
+	if e.Log.Len() == 0 {
+		t.Error("nobody is told")
 	}
 }
