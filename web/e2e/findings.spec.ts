@@ -108,6 +108,39 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
+test("an exclusion is made in shadow from a request that the WAF really refused", async ({ page }) => {
+  await api("PUT", inEnvironment("routes/comments"), { service: "demo", paths: [{ prefix: "/comments" }], public: true });
+  await api("PUT", inEnvironment("policies/comments-waf"), { kind: "waf", config: {}, attached_to: [{ route: "comments" }] });
+  const attack = encodeURIComponent("1' or '1'='1' union select password from users-- geheim42");
+  let id = "";
+  await expect.poll(async () => {
+    const answer = await fetch(`${process.env.SALLYPORT_EDGE_1}/comments?comment=${attack}`);
+    id = answer.headers.get("X-Request-Id") ?? "";
+    return answer.status;
+  }, { timeout: 30_000 }).toBe(403);
+  await expect.poll(async () => (await api("GET", inEnvironment(`requests/${id}`))).status, { timeout: 30_000 }).toBe(200);
+  await open(page, `requests/${id}`);
+  await expect(page.locator('[data-finding="942100"]')).toContainText("argument:comment");
+  expect(await page.content()).not.toContain("geheim42");
+  await page.getByRole("button", { name: "Propose an exclusion of rule 942100 for argument:comment" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.locator('[data-proposal="942100"]')).toContainText("argument:comment", { timeout: 20_000 });
+  await expect(dialog.locator("[data-judgement]")).not.toBeEmpty();
+  await accessible(page, "a real proposal");
+  await dialog.getByRole("button", { name: "Make it in shadow" }).click();
+  await expect(dialog.locator("[data-published]")).toBeVisible({ timeout: 20_000 });
+  const made = await api("GET", inEnvironment("waf-exclusions"));
+  const exclusion = made.body.data.find((e: { rule?: number }) => e.rule === 942100);
+  expect(exclusion).toMatchObject({ target: "argument:comment" });
+  expect(["shadow", undefined]).toContain(exclusion.mode);
+
+  await open(page, "findings");
+  const row = page.locator('[data-rule="942100"]', { hasText: "comments" });
+  await expect(row).toContainText("argument:comment");
+  await expect(row).toContainText("refused");
+  await accessible(page, "a real report");
+});
+
 test("real requests are listed, and one is opened", async ({ page }) => {
   const refused = await fetch(`${process.env.SALLYPORT_EDGE_1}/orders/7?token=geheim42`);
   expect(refused.status).toBe(401);
@@ -120,7 +153,7 @@ test("real requests are listed, and one is opened", async ({ page }) => {
   await accessible(page, "a real request");
   expect(await page.content()).not.toContain("geheim42");
   await page.getByRole("link", { name: "Requests" }).first().click();
-  await page.getByLabel("Only with a rule").fill("942100");
+  await page.getByLabel("Only with a rule").fill("999999"); // none has this number
   await expect(page.getByRole("heading", { name: "No requests" })).toBeVisible();
   await page.goto(`${consoleURL()}/environments/demo/requests/req_01jc0000000000000000000000`);
   await expect(page.locator('[data-problem="not_found"]')).toBeVisible();

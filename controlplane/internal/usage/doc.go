@@ -8,6 +8,7 @@
 //     lost, a count never is;
 //   - how long what is kept, and the partitions that follow from it ([Wanted], [Expired], [Upkeep]);
 //   - what is kept of how single requests were decided, of all that nodes may say of it;
+//   - what of that is counted by rule ([Finding]), and which rules are likely to call normal requests bad;
 //   - what can be asked ([Reports]), and what every answer says of itself: the time it covers, the
 //     batches that are known to be missing in it, the nodes that can't be heard.
 //

@@ -119,6 +119,9 @@ func groupSize(batches []*usagev1.Batch) int {
 	rows := 0
 	for i, b := range batches {
 		rows += len(b.GetCounters()) + len(b.GetCredentials()) + len(b.GetEvents())
+		for _, e := range b.GetEvents() {
+			rows += min(len(e.GetDecision().GetFindings()), maxFindings)
+		}
 		if rows > maxRowsAtOnce {
 			return max(i, 1)
 		}

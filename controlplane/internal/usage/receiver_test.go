@@ -225,6 +225,11 @@ func FuzzReceive(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(subject.Usage(environment, node), data)
+	full.Events[0].Decision = &usagev1.Decision{Findings: []*usagev1.Finding{{Policy: make([]byte, 16), Rule: "942100", Target: "argument:a", Exclusion: make([]byte, 16)}}}
+	if data, err = proto.Marshal(full); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(subject.Usage(environment, node), data)
 	f.Add("sallyport.usage.a.b", []byte("x"))
 	f.Fuzz(func(t *testing.T, on string, data []byte) {
 		l := &ledger{}
@@ -287,6 +292,14 @@ func checkIntake(t *testing.T, batch *usagev1.Batch) {
 	for _, r := range in.Requests {
 		if !held("usage_events", r.TimeMs) || strings.ContainsRune(r.ID+r.Method+r.Host+r.Path, 0) || len(r.Path) > 512 {
 			t.Fatalf("can't be listed: %+v", r)
+		}
+	}
+	if len(in.Findings) > 16*len(in.Requests) {
+		t.Fatalf("%d findings of %d requests", len(in.Findings), len(in.Requests))
+	}
+	for _, f := range in.Findings {
+		if !held("usage_findings", f.TimeMs) || strings.ContainsRune(f.Rule+f.Message+f.Target, 0) || f.Rule == "" || len(f.Rule) > 64 || len(f.Message) > 200 || len(f.Target) > 128 {
+			t.Fatalf("can't be counted: %+v", f)
 		}
 	}
 }

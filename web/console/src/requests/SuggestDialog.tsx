@@ -1,9 +1,10 @@
 import { Button, Group, Modal, Stack, Table, Text } from "@mantine/core";
+import type { Schemas } from "@sallyport/client";
 import { Async, Problem, Tag, type Tone } from "@sallyport/ui";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { queries, refusalOf } from "../api";
 import { timeOf } from "../time";
-import { type Suggestion, suggest } from "./suggest";
+import { suggest } from "./suggest";
 
 interface SuggestProps {
   environment: string;
@@ -56,7 +57,7 @@ const judgements: Record<string, { tone: Tone; words: string }> = {
   untried: { tone: "warn", words: "nothing was tried" },
 };
 
-function Proposed({ suggestion }: { suggestion: Suggestion }) {
+function Proposed({ suggestion }: { suggestion: Schemas["SuggestedExclusions"] }) {
   const judgement = judgements[suggestion.verdict ?? ""] ?? { tone: "calm", words: suggestion.verdict ?? "" };
   const opened = suggestion.trial?.opened ?? [];
   return (
