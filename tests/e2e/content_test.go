@@ -38,7 +38,7 @@ func TestABodyIsWhatItsContentTypeSays(t *testing.T) {
 		{"application/x-unheard-of", "x", "unsupported_media_type"},
 		{"text/plain; charset=utf-8; charset=utf-7", "x", "unsupported_media_type"},
 	} {
-		answer, err := s.Edges()[0].Do(t.Context(), harness.Request{Method: "POST", Host: s.Host, Path: "/", Header: typed(tt.media), Body: tt.body})
+		answer, err := s.Edges()[0].Do(t.Context(), harness.Request{Method: "POST", Host: s.Host, Path: "/", Header: mediaHeader(tt.media), Body: tt.body})
 		if err != nil {
 			t.Fatal(err)
 		}

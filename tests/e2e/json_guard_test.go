@@ -24,7 +24,7 @@ func inspected(s *harness.Story, kind string, mode sallyport.PolicyMode, upstrea
 	return route
 }
 
-func typed(media string, more ...string) http.Header {
+func mediaHeader(media string, more ...string) http.Header {
 	h := http.Header{"Content-Type": {media}}
 	for i := 0; i+1 < len(more); i += 2 {
 		h.Set(more[i], more[i+1])
@@ -40,7 +40,7 @@ func TestJSONOfTwoReadingsReachesNoService(t *testing.T) {
 	route := inspected(s, "json-guard", sallyport.Enforce, upstream, map[string]any{"max_depth": 4, "max_text_bytes": 100})
 	for _, edge := range s.Edges() {
 		answer, err := edge.Do(t.Context(), harness.Request{
-			Method: "POST", Host: s.Host, Path: "/", Header: typed("application/json"), Body: `{"price":1,"items":[{"price":1e999}],"price":100}`,
+			Method: "POST", Host: s.Host, Path: "/", Header: mediaHeader("application/json"), Body: `{"price":1,"items":[{"price":1e999}],"price":100}`,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -54,7 +54,7 @@ func TestJSONOfTwoReadingsReachesNoService(t *testing.T) {
 		if got := fmt.Sprint(problem.Errors[0].Pointer, problem.Errors[0].Code, problem.Errors[1].Pointer, problem.Errors[1].Code); got != "/priceduplicate_field/items/0/priceout_of_range" {
 			t.Errorf("the places are %s", got)
 		}
-		answer, err = edge.Do(t.Context(), harness.Request{Method: "POST", Host: s.Host, Path: "/", Header: typed("application/json"), Body: `{"price":1}`})
+		answer, err = edge.Do(t.Context(), harness.Request{Method: "POST", Host: s.Host, Path: "/", Header: mediaHeader("application/json"), Body: `{"price":1}`})
 		if err != nil || answer.Status != http.StatusOK {
 			t.Errorf("one price is answered %s, %v", answer, err)
 		}
@@ -77,7 +77,7 @@ func TestInShadowJSONIsCountedAndRefusedToNobody(t *testing.T) {
 	edge := s.Edges()[0]
 	before := s.Metrics(edge).Sum("sallyport_edge_stage_verdicts_total", `kind="json-guard"`, `mode="shadow"`, `verdict="json_refused"`)
 	const body = `{"a":1,"a":2`
-	answer, err := edge.Do(t.Context(), harness.Request{Method: "POST", Host: s.Host, Path: "/", Header: typed("application/json"), Body: body})
+	answer, err := edge.Do(t.Context(), harness.Request{Method: "POST", Host: s.Host, Path: "/", Header: mediaHeader("application/json"), Body: body})
 	if err != nil || answer.Status != http.StatusOK {
 		t.Fatalf("in shadow it is answered %s, %v", answer, err)
 	}
@@ -127,7 +127,7 @@ func TestABodyThatCameOverHTTP2IsInspectedAndGoesOnAsItCame(t *testing.T) {
 	body := gzipped(t, `{"a":"`+strings.Repeat("é", 500)+`"}`)
 	for sent, code := range map[string]string{body: "", gzipped(t, `{"a":1,"a":2}`): "json_refused", "{}": "body_refused"} {
 		answer, state, err := s.Edges()[0].Secure(t.Context(), config,
-			harness.Request{Method: "POST", Host: "api.test", Path: "/", Header: typed("application/json", "Content-Encoding", "gzip"), Body: sent})
+			harness.Request{Method: "POST", Host: "api.test", Path: "/", Header: mediaHeader("application/json", "Content-Encoding", "gzip"), Body: sent})
 		if err != nil || answer.Code() != code || state.NegotiatedProtocol != "h2" {
 			t.Fatalf("%q is answered %s, %v", code, answer, err)
 		}

@@ -64,7 +64,7 @@ func unfit(why string, request *adminv1.AnsweredRequest) error {
 
 // add takes a finding in. Of several policies the first one counts: it is the one that refused, if any did.
 func (c *incident) add(f *adminv1.RequestFinding) {
-	rule, err := strconv.ParseUint(f.GetRule(), 10, 32)
+	number, err := strconv.ParseUint(f.GetRule(), 10, 32)
 	if err != nil || f.GetInAnswer() {
 		return
 	}
@@ -82,6 +82,7 @@ func (c *incident) add(f *adminv1.RequestFinding) {
 	if f.GetPolicy() != c.policy.ID {
 		return
 	}
+	rule := uint32(number)
 	c.score += f.GetScore()
 	target, ok := narrowest(f.GetTarget())
 	if !ok {
@@ -89,12 +90,12 @@ func (c *incident) add(f *adminv1.RequestFinding) {
 		return
 	}
 	for i := range c.groups {
-		if g := &c.groups[i]; g.rule == uint32(rule) && g.target == target {
+		if g := &c.groups[i]; g.rule == rule && g.target == target {
 			g.score += f.GetScore()
 			return
 		}
 	}
-	c.groups = append(c.groups, group{rule: uint32(rule), target: target, message: f.GetMessage(), score: f.GetScore()})
+	c.groups = append(c.groups, group{rule: rule, target: target, message: f.GetMessage(), score: f.GetScore()})
 }
 
 // narrowest returns the target of an exclusion of what was found in a place; false: none can name it. The index of a list in a JSON body is any of them:

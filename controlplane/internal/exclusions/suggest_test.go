@@ -260,7 +260,9 @@ func TestTheNodeThatAnsweredTriesAllProposalsTogetherElseAnother(t *testing.T) {
 
 func TestTheVerdictFollowsFromTheTrial(t *testing.T) {
 	for want, answer := range map[string]func() (*edgev1.ExclusionTrial, error){
-		"narrow": func() (*edgev1.ExclusionTrial, error) { return &edgev1.ExclusionTrial{Policy: "p", AttacksRefused: 3}, nil },
+		"narrow": func() (*edgev1.ExclusionTrial, error) {
+			return &edgev1.ExclusionTrial{Policy: "p", AttacksRefused: 3}, nil
+		},
 		"opens_attacks": func() (*edgev1.ExclusionTrial, error) {
 			return &edgev1.ExclusionTrial{Policy: "p", AttacksRefused: 3, AttacksOpened: 1}, nil
 		},

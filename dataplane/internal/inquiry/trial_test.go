@@ -30,7 +30,9 @@ func TestATrialIsAnsweredRefusedInWordsAndItsPanicCostsTheAnswerAlone(t *testing
 	if m := answer(nil); m.GetRefusal().GetCode() != "unknown_question" {
 		t.Errorf("a node that tries none answers %v", m)
 	}
-	m := answer(func(context.Context, *edgev1.TryExclusionQuestion) (*edgev1.ExclusionTrial, error) { panic("text of a sample") })
+	m := answer(func(context.Context, *edgev1.TryExclusionQuestion) (*edgev1.ExclusionTrial, error) {
+		panic("text of a sample")
+	})
 	if text := logged.String() + m.String(); m.GetRefusal().GetCode() != "not_tried" || !strings.Contains(text, "panic") || strings.Contains(text, "text of a sample") {
 		t.Errorf("answered with %v, logged is %s", m, logged.String())
 	}
