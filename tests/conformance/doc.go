@@ -6,5 +6,8 @@
 // request that could be read in another way there. On the side of answers the service is the attacker, and no client may get what
 // was meant for another one.
 //
+// It also sends the Core Rule Set's own tests through the edge: what becomes of those that don't end as their authors expect is in
+// testdata/crs_regression.tsv.
+//
 // It owns the attacks and what is expected of them; what it takes to run them is package harness's.
 package conformance

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -165,7 +166,7 @@ func (in *input) request() (Request, error) {
 		}
 	}
 	if in.Data != nil {
-		r.Body = []byte(*in.Data)
+		r.Body = []byte(expand(*in.Data))
 	}
 	if in.Complete == nil || *in.Complete {
 		if len(r.Body) > 0 && r.Get("Content-Type") == "" {
@@ -177,6 +178,18 @@ func (in *input) request() (Request, error) {
 		r.complete()
 	}
 	return r, nil
+}
+
+// repeated is the one template that data may hold.
+var repeated = regexp.MustCompile(`\{\{ "([^"]*)" \| repeat ([0-9]{1,6}) \}\}`)
+
+// expand fills the template in.
+func expand(data string) string {
+	return repeated.ReplaceAllStringFunc(data, func(found string) string {
+		parts := repeated.FindStringSubmatch(found)
+		n, _ := strconv.Atoi(parts[2]) // digits
+		return strings.Repeat(parts[1], n)
+	})
 }
 
 // readRaw takes a request apart as a lenient reader does: what engines that are asked in the process are told of it.

@@ -48,7 +48,7 @@ rule_id: 942100
 tests:
   - test_id: 3
     stages:
-      - input: {dest_addr: 127.0.0.1, port: 80, method: POST, uri: "/post?a=b", headers: {Host: localhost, B: 2, A: 1}, data: "q=1"}
+      - input: {dest_addr: 127.0.0.1, port: 80, method: POST, uri: "/post?a=b", headers: {Host: localhost, B: 2, A: 1}, data: 'q={{ "1" | repeat 3 }}'}
         output: {log: {expect_ids: [942100], no_expect_ids: [1]}}
       - input: {encoded_request: R0VUIC8gSFRUUC8xLjAKCg==}
         output: {status: 400}
@@ -56,7 +56,7 @@ tests:
 	if err != nil || len(all) != 2 {
 		t.Fatalf("got %d tests, %v", len(all), err)
 	}
-	const want = "POST /post?a=b HTTP/1.1\r\nHost: localhost\r\nB: 2\r\nA: 1\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: 3\r\n\r\nq=1"
+	const want = "POST /post?a=b HTTP/1.1\r\nHost: localhost\r\nB: 2\r\nA: 1\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: 5\r\n\r\nq=111"
 	if got := string(all[0].Request.Wire()); got != want {
 		t.Errorf("sent is %q", got)
 	}

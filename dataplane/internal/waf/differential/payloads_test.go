@@ -39,7 +39,7 @@ func publicPayloads(t *testing.T) iter.Seq[corpus.Request] {
 		root = "/"
 	}
 	all := []collection{{name: "libinjection's tests", files: filepath.Join(libinjection(t), "tests", "test-*.txt"), read: libinjectionInput, always: true}}
-	every := 11
+	every := 17
 	if long() {
 		every = 1
 		for _, c := range collections {

@@ -9,9 +9,14 @@ import (
 	"github.com/sallyport/sallyport/proto/ruleset/corpus"
 )
 
-// Share says how much of the corpus is judged: of each kind one request of so many, and up to so many mutants, and samples of each pattern.
+// Share says how much of the corpus is judged.
 type Share struct {
-	OneOf, Mutants, Samples int
+	// OneOf is of how many regression tests, and of how many benign requests, one is judged.
+	OneOf int
+	// Mutants are how many there are.
+	Mutants int
+	// Patterns is of how many patterns one is sampled; 0: each. Samples are how many there are of it.
+	Patterns, Samples int
 }
 
 // kinds of requests by name.
@@ -34,7 +39,7 @@ var kinds = map[string]func(Share) iter.Seq[corpus.Request]{
 	"samples": func(s Share) iter.Seq[corpus.Request] {
 		return func(yield func(corpus.Request) bool) {
 			patterns := corpus.Patterns()
-			for i := range patterns {
+			for i := 0; i < len(patterns); i += max(s.Patterns, 1) {
 				for n, text := range patterns[i].Samples(s.Samples) {
 					if !yield(patterns[i].Sample(n, text)) {
 						return
