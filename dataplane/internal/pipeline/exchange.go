@@ -284,6 +284,9 @@ func (ex *Exchange) LetGo() {
 	if ex.Stages != nil && !ex.Stages.For(ex).finishes {
 		ex.Stages, ex.overlaid = nil, nil
 	}
+	if ex.body != nil {
+		ex.body.Trim()
+	}
 	ex.Overlays, ex.Issuers = nil, nil
 	clear(ex.Quotas)
 	ex.Quotas = ex.Quotas[:0]
