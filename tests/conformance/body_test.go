@@ -145,6 +145,9 @@ func TestBodiesThatLieAreRefusedInLittleMemory(t *testing.T) {
 	t.Parallel()
 	s := product.OwnStory(t, 0, harness.Loopback)
 	edge, err := s.Environment.LaunchEdge(t.Context(), harness.Launch{Env: []string{goMemory}, Args: []string{"--body-memory", bodyMemory, "--access-log=false"}})
+	if err == nil {
+		err = s.Environment.AwaitConnected(t.Context())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,14 +70,6 @@ func coded(p probe, coding string) probe {
 	return p
 }
 
-func gzipped(text string) string {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, _ = io.WriteString(w, text)
-	_ = w.Close()
-	return b.String()
-}
-
 func multipartOf(name, value string) probe {
 	return typed("multipart/form-data; boundary=xyz", "--xyz\r\nContent-Disposition: form-data; name=\""+name+"\"\r\n\r\n"+value+"\r\n--xyz--\r\n")
 }

@@ -129,6 +129,12 @@ func (b *Body) Within(most int64) bool { return b.whole && int64(len(b.raw)) <= 
 // Share is what the body holds of the node's memory: whoever makes more of the body books it here, and needn't give it back.
 func (b *Body) Share() *Share { return &b.share }
 
+// Trim lets go of all that was made of the body, and keeps what came: an answer of hours must not hold what a policy looked at.
+func (b *Body) Trim() {
+	b.plain, b.parsed = plain{}, parsed{}
+	b.share.Give(b.share.taken - int64(cap(b.raw)))
+}
+
 // Release gives the body's memory back to the node's bound. The bytes themselves are the garbage collector's.
 func (b *Body) Release() { b.share.Release() }
 

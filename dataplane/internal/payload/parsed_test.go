@@ -59,6 +59,12 @@ func TestEverythingMadeOfABodyIsPaidForAndGivenBack(t *testing.T) {
 	if _, err := doc.Any(b.Share()); err != nil || memory.Used() <= parsed {
 		t.Errorf("Go's own types cost nothing: %v", err)
 	}
+	if b.Trim(); memory.Used() != int64(cap(b.Raw())) {
+		t.Errorf("of what was made of it %d bytes are still taken", memory.Used()-int64(cap(b.Raw())))
+	}
+	if _, err := b.Decoded("gzip", 1<<20, 1000); err != nil {
+		t.Errorf("it can't be decoded again: %v", err)
+	}
 	if b.Release(); memory.Used() != 0 {
 		t.Errorf("%d bytes are still taken", memory.Used())
 	}

@@ -293,6 +293,9 @@ func (ex *Exchange) LetGo() {
 	if ex.Stages != nil && !ex.Stages.For(ex).finishes {
 		ex.Stages, ex.overlaid = nil, nil
 	}
+	if ex.body != nil {
+		ex.body.Trim()
+	}
 	ex.Overlays, ex.Issuers, ex.Descriptions = nil, nil, nil
 	clear(ex.Quotas)
 	ex.Quotas = ex.Quotas[:0]

@@ -34,7 +34,7 @@ func bodied(t *testing.T, memory *payload.Memory, body io.Reader, stages ...pipe
 	}
 	ex := new(pipeline.Pool).Get()
 	ex.Request.Body, ex.Request.ContentLength = body, -1
-	runner.Stages(stages).Run(ex)
+	_ = runner.Stages(stages).Run(ex) // it is the exchange's too
 	return ex, metrics
 }
 
