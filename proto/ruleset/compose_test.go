@@ -2,9 +2,11 @@ package ruleset_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"google.golang.org/protobuf/proto"
 
@@ -150,6 +152,47 @@ func TestExceptionsOnPathsHoldForThosePaths(t *testing.T) {
 			t.Errorf("%s: %t", path, !want)
 		}
 	}
+}
+
+// 920370 is a chain whose second link measures arguments.
+func TestExceptionsFromWhatLaterLinksLookAtAreAppliedByRequest(t *testing.T) {
+	all := compose(t, `{"exceptions": [{"rules": ["920370", "942100"], "targets": ["argument:long"]}, {"rules": ["920370"], "targets": ["cookie:c"]}]}`).Exceptions()
+	if len(all) != 1 || !slices.Equal(all[0].Rules, []int{920370}) || !slices.Equal(all[0].Targets, []ruleset.Target{{Part: "argument", Name: "long"}}) || !all[0].Holds("/anywhere") {
+		t.Errorf("%+v", all)
+	}
+}
+
+// FuzzTargets: a name becomes one word of SecLang that means that name, whatever it is.
+func FuzzTargets(f *testing.F) {
+	for _, name := range []string{"a", "a b", "a|b", "/a/", "a/b", "'a'", "\"a\"", "a,b", "\\", "a\\/", "*", "a*", "ä", "!a", "&a", "a:b", "$", "(?i)a", "[", "a\u0085", "a\u00a0b"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, given string) {
+		part, name, err := ruleset.ParseTarget("argument:" + given)
+		if err != nil || name == "" {
+			return
+		}
+		for _, variable := range ruleset.Variables(part, name) {
+			if strings.ContainsFunc(variable, unicode.IsSpace) || strings.ContainsAny(variable, "\"'|,`") {
+				t.Fatalf("%q is written %q", given, variable)
+			}
+			_, key, _ := strings.Cut(variable, ":")
+			pattern, isPattern := strings.CutPrefix(key, "/")
+			if !isPattern {
+				if key != name {
+					t.Fatalf("%q is written %q", given, variable)
+				}
+				continue
+			}
+			compiled, err := regexp.Compile(strings.TrimSuffix(pattern, "/"))
+			if err != nil || strings.Contains(strings.TrimSuffix(pattern, "/"), "/") {
+				t.Fatalf("%q is written %q: %v", given, variable, err)
+			}
+			if literal := !strings.Contains(name, "*"); !compiled.MatchString(name) || literal && (compiled.MatchString(name+"x") || compiled.MatchString("x"+name)) {
+				t.Fatalf("%q is written %q, which matches another", given, variable)
+			}
+		}
+	})
 }
 
 func TestWhatCantBeComposedNamesItsField(t *testing.T) {

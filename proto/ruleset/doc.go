@@ -10,5 +10,5 @@
 //
 // The same rules have the same text and the same digest, so that engines are shared; what the policy says of budgets, samples and sizes isn't a rule.
 // Exceptions on some paths aren't either: who inspects applies them to a request by its canonical path ([Rules.Exceptions]), since the path that an
-// engine sees is another one.
+// engine sees is another one. So it is with those from what later links of a chain look at, which SecLang can't say.
 package ruleset

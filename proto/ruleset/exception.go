@@ -11,9 +11,9 @@ import (
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
 )
 
-// Exception keeps rules from something on some paths.
+// Exception keeps rules from something, request by request.
 type Exception struct {
-	// Paths that it holds for, canonical: exact, or a prefix that ends in "*".
+	// Paths that it holds for, canonical: exact, or a prefix that ends in "*"; none: all.
 	Paths []string
 	// Rules by id, sorted; those that must go with them are among them.
 	Rules []int
@@ -26,7 +26,7 @@ type Target struct{ Part, Name string }
 
 // Holds tells whether the exception holds for a canonical path.
 func (e *Exception) Holds(path string) bool {
-	return slices.ContainsFunc(e.Paths, func(pattern string) bool {
+	return len(e.Paths) == 0 || slices.ContainsFunc(e.Paths, func(pattern string) bool {
 		prefix, open := strings.CutSuffix(pattern, "*")
 		return path == pattern || open && strings.HasPrefix(path, prefix)
 	})
@@ -66,7 +66,8 @@ func (c *changes) String() string {
 	return text.String()
 }
 
-// except sorts exceptions: those that hold everywhere become changes, those that hold on some paths are returned.
+// except sorts exceptions: those that hold everywhere become changes, those that hold on some paths are returned. Returned are those as well that are about
+// what a link of a chain behind its first looks at: what is taken from a rule for all requests, engines take from its first link alone.
 func except(exceptions []*policyv1.WafException, changes *changes) ([]Exception, error) {
 	var conditional []Exception
 	for i, given := range exceptions {
@@ -79,8 +80,16 @@ func except(exceptions []*policyv1.WafException, changes *changes) ([]Exception,
 		case len(exception.Targets) == 0:
 			changes.removed = append(changes.removed, exception.Rules...)
 		default:
+			negated := exception.negated()
+			var chained []int
 			for _, id := range exception.Rules {
-				changes.target(id, exception.negated()...)
+				changes.target(id, negated...)
+				if looksAt()[id].looksLater(negated) {
+					chained = append(chained, id)
+				}
+			}
+			if len(chained) > 0 {
+				conditional = append(conditional, Exception{Rules: chained, Targets: exception.Targets})
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 const (
 	maxRawRules = 128
 	maxRawLine  = 16 << 10
+	maxActions  = 64
 )
 
 // Fault is something that raw SecLang may not say.
@@ -262,6 +263,9 @@ func (r *reader) rule(line directive, place int, _ *changes) error {
 // actions checks a rule's actions and writes them anew.
 func (r *reader) actions(line directive, place int, actions []action, linked bool) (string, error) {
 	r.chained = false
+	if len(actions) > maxActions {
+		return "", fmt.Errorf("has %d actions, of %d at most", len(actions), maxActions)
+	}
 	var written []string
 	seen := map[string]bool{}
 	var first error

@@ -12,6 +12,9 @@ import (
 // looked is what a rule of the Core Rule Set looks at: by variable, what it is excepted from there already ("!REQUEST_COOKIES:__gads").
 type looked map[string][]string
 
+// later is the key in looked, which no variable has, under which the variables stand that links of a chain behind the first look at.
+const later = ""
+
 // looksAt tells it of each rule.
 var looksAt = sync.OnceValue(func() map[int]looked {
 	all := map[int]looked{}
@@ -21,14 +24,20 @@ var looksAt = sync.OnceValue(func() map[int]looked {
 			panic("the Core Rule Set isn't embedded: " + err.Error())
 		}
 		lines, _ := directives(string(text)) // understood, since Known is
+		var first looked
 		for _, line := range lines {
 			switch line.name {
 			case "SecRule":
-				rule, ok := ruleOf(line)
-				if ok {
-					statement, _ := line.statement()
-					all[rule.ID] = looked{}
-					all[rule.ID].add(statement.variables)
+				statement, _ := line.statement()
+				if rule, ok := ruleOf(line); ok {
+					first = looked{}
+					all[rule.ID] = first
+					first.add(statement.variables)
+					continue
+				}
+				for _, item := range splitVariables(statement.variables) {
+					variable, _, _ := strings.Cut(strings.TrimLeft(item, "!&"), ":")
+					first[later] = append(first[later], strings.Clone(variable))
 				}
 			case "SecRuleUpdateTargetById":
 				id, variables, _ := strings.Cut(line.rest, " ")
@@ -96,10 +105,20 @@ func missing(n int) int {
 	return cap(list) - len(list)
 }
 
+// looksLater tells whether a link behind the first looks at one of these variables ("!ARGS:comment").
+func (l looked) looksLater(exceptions []string) bool {
+	return slices.ContainsFunc(exceptions, func(exception string) bool {
+		variable, _, _ := strings.Cut(exception[1:], ":")
+		return slices.Contains(l[later], variable)
+	})
+}
+
 func variablesIn(l looked) []string {
 	names := make([]string, 0, len(l))
 	for name := range l {
-		names = append(names, name)
+		if name != later {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names

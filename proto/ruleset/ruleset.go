@@ -112,7 +112,7 @@ func (*Rules) FS() fs.FS { return coreruleset.FS }
 // Digest tells rules apart: the same rules have the same one.
 func (r *Rules) Digest() [sha256.Size]byte { return r.digest }
 
-// Exceptions returns those that hold on some paths only. They aren't in the rules: who inspects applies them by the request's canonical path.
+// Exceptions returns those that aren't in the rules: who inspects applies them to each request whose canonical path they hold for.
 func (r *Rules) Exceptions() []Exception { return r.exceptions }
 
 // Score returns what a rule of the policy's own adds to the score when it finds something; 0: nothing, or it is none of those.

@@ -124,9 +124,25 @@ func key(name string) string {
 	}
 	pieces := strings.Split(name, "*")
 	for i, piece := range pieces {
-		pieces[i] = quotePattern(piece)
+		pieces[i] = quoteBlanks(quotePattern(piece))
 	}
 	return `/(?i)^` + strings.Join(pieces, `[^.]*`) + `$/`
+}
+
+// quoteBlanks writes blanks beyond ASCII as escapes: engines split what changes a rule's targets at any of them.
+func quoteBlanks(pattern string) string {
+	if !strings.ContainsFunc(pattern, unicode.IsSpace) {
+		return pattern
+	}
+	var quoted strings.Builder
+	for _, c := range pattern {
+		if unicode.IsSpace(c) {
+			fmt.Fprintf(&quoted, `\x{%x}`, c)
+		} else {
+			quoted.WriteRune(c)
+		}
+	}
+	return quoted.String()
 }
 
 // plainName tells whether SecLang takes a name as it is wherever names may stand.

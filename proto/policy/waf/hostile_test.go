@@ -134,6 +134,7 @@ var hostile = []struct{ name, text, says string }{
 	{"patterns that cost too much together", strings.Join(expensive(20), "\n"), "cost too much together"},
 	{"too many rules", strings.Join(several(129), "\n"), "has 129 rules"},
 	{"a line that is too long", `SecRule ARGS "@pm ` + strings.Repeat("x", 17<<10) + `" "id:1,phase:2,deny"`, "longer than"},
+	{"too many transformations", `SecRule ARGS "@rx x" "id:1,phase:2,deny` + strings.Repeat(",t:lowercase", 100) + `"`, "has 103 actions"},
 	{"addresses that aren't", `SecRule REMOTE_ADDR "@ipMatch 10.0.0.0/8, nowhere" "id:1,phase:1,deny"`, "neither an address"},
 	{"what the engine alone refuses", `SecRule ARGS "@validateByteRange 999" "id:1,phase:2,deny"`, "the engine refuses it"},
 }
