@@ -15,18 +15,32 @@ import (
 	"github.com/sallyport/sallyport/proto/ruleset"
 )
 
-// engine returns one for the defaults, changed.
-func engine(t testing.TB, change ...func(*policyv1.Waf)) waf.Engine {
-	t.Helper()
-	config := &policyv1.Waf{ParanoiaLevel: proto.Uint32(1), InboundThreshold: proto.Uint32(5), OutboundThreshold: proto.Uint32(4)}
-	for _, c := range change {
-		c(config)
-	}
+// usual is the engine of the defaults, which all tests share as all policies do.
+var usual = sync.OnceValues(func() (waf.Engine, error) { return made(defaults()) })
+
+func defaults() *policyv1.Waf {
+	return &policyv1.Waf{ParanoiaLevel: proto.Uint32(1), InboundThreshold: proto.Uint32(5), OutboundThreshold: proto.Uint32(4)}
+}
+
+func made(config *policyv1.Waf) (waf.Engine, error) {
 	rules, err := ruleset.Compose(config)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	e, err := waf.Compile(rules)
+	return waf.Compile(rules)
+}
+
+// engine returns the one of the defaults; changed: one of its own.
+func engine(t testing.TB, change ...func(*policyv1.Waf)) waf.Engine {
+	t.Helper()
+	e, err := usual()
+	if len(change) > 0 {
+		config := defaults()
+		for _, c := range change {
+			c(config)
+		}
+		e, err = made(config)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
