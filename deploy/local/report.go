@@ -50,6 +50,7 @@ Try it:
   curl -i %[1]s/orders/7                            # 401: no key
   curl -i -H 'X-Api-Key: %[2]s' %[1]s/orders/7   # 403: lacks the scope
   curl -i -H 'X-Api-Key: %[3]s' %[1]s/orders/7   # 200, then 429 after %[4]d in %[5]s
+  curl -i -H 'Content-Type: application/json' -d '{"items":[{"price":-1}]}' %[1]s/drafts   # refused: /items/0/price breaks the schema
   curl -s -H 'Authorization: Bearer %[6]s' '%[7]s/api/v1/environments/%[8]s/usage?group_by=route,verdict'
 
 Ctrl-C stops everything; the data stays in %[9]s.

@@ -96,10 +96,7 @@ paths:
 	var got []string
 	names := map[string]bool{}
 	for _, r := range routesWanted(d, "/v1", "shop", answer) {
-		got = append(got, r.path)
-		for _, m := range r.methods {
-			got = append(got, m)
-		}
+		got = append(append(got, r.path), r.methods...)
 		if names[r.name] || len(resource.CheckName(r.name)) > 0 {
 			t.Errorf("%q is no name, or there twice", r.name)
 		}

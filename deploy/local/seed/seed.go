@@ -34,6 +34,24 @@ const (
 	LimitWindow   = "10s"
 )
 
+// draftsAPI is the demo's API description.
+const draftsAPI = `openapi: 3.1.0
+info: {title: Drafts, version: "1"}
+paths:
+  /drafts:
+    post:
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [items]
+              properties:
+                items: {type: array, items: {type: object, properties: {name: {type: string}, price: {type: number, minimum: 0}}}}
+      responses: {"200": {description: It is a draft.}}
+`
+
 const keysFile = "demo-keys.json"
 
 type object = map[string]any
@@ -60,6 +78,9 @@ func Demo(ctx context.Context, api API, environment, target, dir string) (Keys, 
 				"kind": "rate-limit", "attached_to": []object{{"route": "orders"}},
 				"config": object{"by": []object{{"key": true}}, "windows": []object{{"requests": LimitRequests, "window": LimitWindow}}},
 			}),
+			put("api-descriptions", "drafts", object{"description": "What a draft of an order looks like.", "document": draftsAPI}),
+			put("routes", "drafts", object{"service": "demo", "paths": []object{{"exact": "/drafts"}}, "public": true}),
+			put("policies", "drafts-api", object{"kind": "openapi", "attached_to": []object{{"route": "drafts"}}, "config": object{"description": "drafts"}}),
 			put("consumers", "shop", object{"description": "May read orders."}),
 			put("consumers", "guest", object{"description": "Has a key, and no scope."}),
 		},

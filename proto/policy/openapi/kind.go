@@ -33,7 +33,7 @@ func validate(config *policyv1.Openapi) []problem.Violation {
 		return nil // absent, or told of by its rule
 	}
 	canonical, err := path.Canonical(base)
-	detail := ""
+	var detail string
 	switch {
 	case err != nil:
 		detail = err.Error()

@@ -37,7 +37,7 @@ func compile(env pipeline.Env, config *policyv1.Openapi) (pipeline.Stage, error)
 	s := &stage{
 		policy: env.PolicyID, description: description, base: strings.TrimSuffix(config.GetBasePath(), "/"), fromServer: config.BasePath == nil,
 		undocumented: config.GetUndocumented(), requests: config.GetRequests(), answers: config.GetAnswers() == policyv1.OpenapiAnswers_OPENAPI_ANSWERS_NOTE,
-		strict: !config.GetAllowUnknownParameters(), most: int64(config.GetMaxBodyBytes()), //nolint:gosec // at most 16 MiB
+		strict: !config.GetAllowUnknownParameters(), most: int64(config.GetMaxBodyBytes()),
 	}
 	if !isVerdict(s.undocumented) || !isVerdict(s.requests) || s.most <= 0 {
 		return nil, fmt.Errorf("a setting is missing: undocumented %v, requests %v, max_body_bytes %d", s.undocumented, s.requests, s.most)
