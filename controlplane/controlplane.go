@@ -160,14 +160,7 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 	p.consumer, errs[0] = bus.NewConsumer(conn, usage.NewReceiver(db.Usage(), log, stats.Usage), log, stats.Bus)
 	p.metrics, errs[1] = telemetry.NewMetrics(stats)
 	p.warden, errs[3] = bus.NewWarden(db.Fleet(), link.client, log)
-	p.commits.OnShown(func(ctx context.Context) error {
-		_, err := secrets.Open(ctx, c.root, db)
-		return err
-	})
-	p.commits.OnDisabled(func(node string) {
-		p.roster.EndNode(node)
-		p.warden.Wake()
-	})
+	p.heed(c.root, db)
 	p.edge = edgeapi.New(edgeapi.Config{
 		TLS:      certificate.TLS(tls.VerifyClientCertIfGiven, "h2"),
 		Enroller: enroller, Renewer: fleet.NewRenewer(db.Fleet(), enroller, c.nonces),
@@ -215,6 +208,18 @@ func newPlane(ctx context.Context, cfg *Config, c *core, link *busLink, conn *na
 		return nil, err
 	}
 	return p, nil
+}
+
+// heed has the plane follow what the database tells of: a root key that is asked for, a node that is disabled.
+func (p *plane) heed(root secrets.RootKey, db *postgres.DB) {
+	p.commits.OnShown(func(ctx context.Context) error {
+		_, err := secrets.Open(ctx, root, db)
+		return err
+	})
+	p.commits.OnDisabled(func(node string) {
+		p.roster.EndNode(node)
+		p.warden.Wake()
+	})
 }
 
 // newConsole returns the console as it was built into this program, with the admin API beside it.

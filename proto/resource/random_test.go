@@ -114,6 +114,8 @@ func (g generator) value(f protoreflect.FieldDescriptor, empty protoreflect.Valu
 		return protoreflect.ValueOfInt64(int64(g.Uint64()))
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind:
 		return protoreflect.ValueOfInt32(int32(g.Uint32()))
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(math.Float64frombits(g.Uint64() & 0x7fdfffffffffffff)) // a number
 	case protoreflect.MessageKind:
 		return protoreflect.ValueOfMessage(g.held(empty.Message().Type(), depth).ProtoReflect())
 	default:
