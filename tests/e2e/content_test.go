@@ -13,7 +13,7 @@ func TestABodyIsWhatItsContentTypeSays(t *testing.T) {
 	t.Parallel()
 	s := product.Story(t)
 	upstream := harness.NewUpstream(t, nil)
-	inspected(s, "content", sallyport.Enforce, upstream, map[string]any{
+	inspected(s, "content", sallyport.PolicyModeEnforce, upstream, map[string]any{
 		"max_bytes": 10_000, "multipart": map[string]any{"max_files": 1, "extensions": []any{"png"}},
 	})
 	const (
