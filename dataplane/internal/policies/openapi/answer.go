@@ -16,7 +16,7 @@ func (s *stage) WatchesAnswers() bool { return s.answers }
 // Response implements pipeline.Responder. It holds the head of the service's answer against the description, and has the body copied while it passes.
 func (s *stage) Response(ex *pipeline.Exchange) error {
 	if !s.answers || ex.Rejection != nil || ex.Replied() || ex.Response.Tunnel != nil || ex.UpstreamStatus == 0 {
-		return nil
+		return nil //nolint:nilerr // what is refused isn't an answer of the service
 	}
 	description := ex.Descriptions.Of(s.description)
 	if description == nil {
@@ -44,7 +44,7 @@ func (s *stage) Response(ex *pipeline.Exchange) error {
 }
 
 // methodHead is written here since the wire is ours, and net/http isn't imported.
-const methodHead = "HEAD" //nolint:usestdlibvars // as above
+const methodHead = "HEAD"
 
 // hasContent tells whether the answer has a body, if an empty one.
 func hasContent(ex *pipeline.Exchange) bool {
