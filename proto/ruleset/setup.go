@@ -83,7 +83,7 @@ func setup(config *policyv1.Waf) string {
 	}
 	arguments := protocol.GetMaxArguments()
 	if arguments == 0 {
-		arguments = 255
+		arguments = 1000
 	}
 	var text strings.Builder
 	set := func(id int, variables ...string) {

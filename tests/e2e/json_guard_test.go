@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -73,7 +73,7 @@ func TestInShadowJSONIsCountedAndRefusedToNobody(t *testing.T) {
 	t.Parallel()
 	s := product.Story(t)
 	upstream := harness.NewUpstream(t, nil)
-	inspected(s, "json-guard", sallyport.Shadow, upstream, map[string]any{})
+	inspected(s, "json-guard", sallyport.PolicyModeShadow, upstream, map[string]any{})
 	edge := s.Edges()[0]
 	before := s.Metrics(edge).Sum("sallyport_edge_stage_verdicts_total", `kind="json-guard"`, `mode="shadow"`, `verdict="json_refused"`)
 	const body = `{"a":1,"a":2`
