@@ -124,7 +124,7 @@ func TestABodyThatCameOverHTTP2IsInspectedAndGoesOnAsItCame(t *testing.T) {
 	s.Policy(sallyport.Policy{Name: s.Name("guard"), Kind: "json-guard", Config: map[string]any{}, AttachedTo: []sallyport.Attachment{{Route: s.Name("open")}}})
 	config := s.client("api.test")
 	config.NextProtos = []string{"h2"}
-	body := gzipped(`{"a":"`+strings.Repeat("é", 500)+`"}`)
+	body := gzipped(`{"a":"` + strings.Repeat("é", 500) + `"}`)
 	for sent, code := range map[string]string{body: "", gzipped(`{"a":1,"a":2}`): "json_refused", "{}": "body_refused"} {
 		answer, state, err := s.Edges()[0].Secure(t.Context(), config,
 			harness.Request{Method: "POST", Host: "api.test", Path: "/", Header: mediaHeader("application/json", "Content-Encoding", "gzip"), Body: sent})
