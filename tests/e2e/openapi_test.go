@@ -42,7 +42,7 @@ components:
 `
 
 // describe makes an API description, and a policy that holds a route's requests against it.
-func describe(s *harness.Story, t *testing.T, route string, config map[string]any) sallyport.APIDescription {
+func describe(t *testing.T, s *harness.Story, route string, config map[string]any) sallyport.APIDescription {
 	t.Helper()
 	made, err := s.API.CreateAPIDescriptionWithResponse(t.Context(), s.Environment.Name, nil, sallyport.APIDescription{Name: s.Name("shop"), Document: shop})
 	s.Must(made, err)
@@ -56,7 +56,7 @@ func TestARequestThatBreaksItsAPIDescriptionIsRefusedWithEachPlace(t *testing.T)
 	s := product.Story(t)
 	upstream := harness.NewUpstream(t, nil)
 	p := s.Protected(upstream.Address)
-	described := describe(s, t, p.Route.Name, map[string]any{"undocumented": "refuse", "allow_unknown_parameters": false, "answers": "note"})
+	described := describe(t, s, p.Route.Name, map[string]any{"undocumented": "refuse", "allow_unknown_parameters": false, "answers": "note"})
 
 	header := harness.WithKey(p.Key.Key)
 	header.Set("Content-Type", "application/json")
@@ -122,7 +122,7 @@ func TestWhatIsAskedForAndNotDescribedIsListed(t *testing.T) {
 	s := product.Story(t)
 	upstream := harness.NewUpstream(t, nil)
 	p := s.Protected(upstream.Address)
-	described := describe(s, t, p.Route.Name, map[string]any{})
+	described := describe(t, s, p.Route.Name, map[string]any{})
 	for range 3 {
 		for i, edge := range s.Edges() {
 			s.Expect(edge, fmt.Sprintf("/customers/%d", 700+i), harness.WithKey(p.Key.Key), http.StatusOK, "")
@@ -151,7 +151,7 @@ func TestAnAPIDescriptionMakesRoutesAsAPlanThatABatchTakes(t *testing.T) {
 	s := product.Story(t)
 	upstream := harness.NewUpstream(t, nil)
 	p := s.Protected(upstream.Address)
-	described := describe(s, t, p.Route.Name, map[string]any{})
+	described := describe(t, s, p.Route.Name, map[string]any{})
 	ask := sallyport.PlanRoutesRequest{Service: p.Service.Name, Prefix: "/" + s.Name("api"), Naming: s.Name("r")}
 	plan := func() sallyport.RoutesPlan {
 		answer, err := s.API.PlanRoutesWithResponse(t.Context(), s.Environment.Name, described.Name, ask)
