@@ -132,7 +132,7 @@ test-black-box: build provider
 	cd tests && SALLYPORT_BIN="$(BIN)" $(GO) test -count=1 -timeout $(BLACK_BOX_TIMEOUT) $(BLACK_BOX:%=./%/...)
 
 .PHONY: test-long
-test-long: build provider ## Fuzz every parser for FUZZTIME, repeat all tests in random order (hours)
+test-long: build provider ## Fuzz every parser for FUZZTIME, compare the WAF's engines, repeat all tests in random order (hours)
 	$(call say,"fuzzing every target for $(FUZZTIME)")
 	@for module in $(MODULES); do ( cd "$$module"; \
 	  for package in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
@@ -205,7 +205,7 @@ fmt: $(TOOLS_STAMP) ## Format Go and protobuf
 	cd proto && $(BIN)/buf format --write --exclude-path .deps
 
 .PHONY: bench
-bench: build ## Measure what is promised (SUITE=gateway|waf|product|flood|all, BENCH_FLAGS="-quick -only plain")
+bench: build ## Measure what is promised (SUITE=gateway|product|flood|all, or waf, BENCH_FLAGS="-quick -only plain")
 	$(call say,"measuring: $(SUITE)")
 	SALLYPORT_BIN="$(BIN)" $(GO) run ./tests/bench -suite $(SUITE) -out "$(BENCH_RESULTS)" $(BENCH_FLAGS)
 

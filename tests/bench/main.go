@@ -1,7 +1,7 @@
 // Command bench measures what the product promises, and prints Markdown tables of what is expected and what was measured.
 //
-// Its suites are the gateway beside its peers (package scenarios) and what the product promises of itself (package product). It judges nothing: a machine that
-// others use too measures them as well, and says so by its load. README.md says how it measures.
+// Its suites are the gateway beside its peers, inspecting or not (package scenarios), what the product promises of itself (package product), and what a flood of dear
+// bodies does to everybody else (package flood). It judges nothing: a machine that others use too measures them as well, and says so by its load. README.md says how it measures.
 package main
 
 import (

@@ -25,7 +25,7 @@
 //
 // So many pieces are at work at once; half of the turns, at least one, may be dear ones. A piece is dear that looks dear, or whose caller has spent more than a
 // twentieth; any other is light. A light piece waits for no dear one while the node has a turn for it, and a dear one has one turn whatever the light ones do.
-// Of the node's share the light ones are entitled to three quarters, the dear ones to one; either may use what the other leaves.
+// Of the node's share the light ones are entitled to three quarters, the dear ones to the fourth; either may use what the other leaves.
 //
 // Of one class those go first who are due first: a piece is due as much later than it came as it and its caller's others look dear, and eight
 // times as long as its caller's have cost lately (half of which is forgotten every 30 s). Nobody starves: later ones are due later. The line is bounded, in length (who is due last gives way, a dear piece before a light one) and in time.
