@@ -2,7 +2,7 @@ import { Autocomplete, NativeSelect, SegmentedControl, Switch, Text, TextInput a
 import { type ReactNode, useState } from "react";
 import { useForm } from "./context";
 import classes from "./form.module.css";
-import { Errors, Frame, Help, useDescribed, useIds } from "./frame";
+import { Errors, Frame, Help, Permission, useDescribed, useIds } from "./frame";
 import type { FieldProps } from "./FieldView";
 import type { Model, Option } from "./model";
 import { at } from "./pointer";
@@ -155,6 +155,7 @@ export function BooleanInput({ field, pointer, model }: Props<"boolean">) {
         />
         <div className={classes.under}>
           <Help text={field.help} id={ids.help} />
+          <Permission field={field} id={ids.permission} />
           <Errors pointer={pointer} />
         </div>
       </div>

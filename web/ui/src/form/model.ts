@@ -28,6 +28,8 @@ export interface Field {
   required: boolean;
   advanced: boolean;
   secret: boolean;
+  /** What a writer must hold to give, change or take away the value, besides what the object takes; "": nothing. */
+  permission: string;
   /** Absent isn't the same as the type's zero. */
   presence: boolean;
   /** Emptied it is still given: an entry of a list or map, or what was chosen of a oneof. */
@@ -65,6 +67,7 @@ export function fieldOf(name: string, schema: Schema, definitions: Definitions, 
     required,
     advanced: whole["x-advanced"] ?? false,
     secret: whole["x-secret"] ?? false,
+    permission: whole["x-permission"] ?? "",
     presence: whole["x-presence"] ?? false,
     kept,
     placeholder: whole["x-placeholder"] ?? "",
