@@ -97,6 +97,7 @@ describe("models", () => {
   test("a field says which permission it takes besides its object's", () => {
     const waf = rootOf(components.WafConfig as Schema, components);
     expect(member(waf, "seclang_before").permission).toBe("waf.raw_rules");
+    expect(member(waf, "seclang_before").help).toMatch(/^Rules in SecLang that run before .* out of their reach\.$/); // the permission is shown by itself
     expect(member(waf, "rules_before").permission).toBe("");
   });
 

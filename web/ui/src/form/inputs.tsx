@@ -77,6 +77,7 @@ export function NumberInput({ field, pointer, model }: Props<"number">) {
     <Frame field={field} pointer={pointer} aside={<Range least={model.least} most={model.most} unit={field.unit} />}>
       <Plain
         {...text}
+        placeholder={field.standard === undefined ? field.placeholder : `${String(field.standard)} (default)`} // the unit stands at the other end
         error={wrong}
         inputMode={model.integer ? "numeric" : "decimal"}
         autoComplete="off"
