@@ -198,8 +198,8 @@ func messageTitle(md protoreflect.MessageDescriptor) string {
 func words(name string) string {
 	all := strings.Split(name, "_")
 	for i, word := range all {
-		if upper := strings.ToUpper(word); slices.Contains(initialisms, upper) {
-			all[i] = upper
+		if at := slices.IndexFunc(initialisms, func(known string) bool { return strings.EqualFold(known, word) }); at >= 0 {
+			all[i] = initialisms[at]
 		}
 	}
 	text := strings.Join(all, " ")
@@ -209,8 +209,8 @@ func words(name string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// initialisms are words that titles have in capitals.
-var initialisms = []string{"ACL", "API", "CIDR", "CORS", "DNS", "HTTP", "ID", "IP", "JSON", "JWT", "TLS", "TTL", "URI", "URL"}
+// initialisms are words that titles have in capitals, or mostly.
+var initialisms = []string{"ACL", "API", "CEL", "CIDR", "CORS", "DNS", "HTTP", "ID", "IP", "JSON", "JWT", "OpenAPI", "SQL", "TLS", "TTL", "URI", "URL", "WAF", "XML"}
 
 // KindTitle returns what people call a kind of policies ("API key" for api-key).
 func KindTitle(kind string) string { return words(strings.ReplaceAll(kind, "-", "_")) }

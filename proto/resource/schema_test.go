@@ -92,6 +92,8 @@ func TestASchemaSaysWhatTheProtoSays(t *testing.T) {
 		{&configv1.Policy{}, "$defs/Attachment/oneOf", `[{"required":["environment"],"title":"Whole environment"},{"required":["service"],"title":"Service"},{"required":["route"],"title":"Route"},{"required":["consumer"],"title":"Consumer"}]`},
 		{&configv1.Policy{}, "$defs/Attachment/x-oneofs", `[{"description":"The place.","members":["environment","service","route","consumer"],"name":"level","required":true,"title":"Level"}]`},
 		{&policyv1.ApiKey{}, "title", `"API key"`},
+		{&policyv1.Openapi{}, "title", `"OpenAPI"`},
+		{&policyv1.WafRule{}, "title", `"WAF rule"`},
 		{&policyv1.ApiKey{}, "properties/required_scopes/x-entry", `"scope"`},
 		{&policyv1.ApiKey{}, "properties/locations/default", `[{"header":"X-Api-Key"}]`},
 		{&policyv1.RateLimit{}, "properties/max_callers/x-unit", `"callers"`},

@@ -105,6 +105,29 @@ test("who may only look is offered nothing to change, and is told as whom the AP
   await accessible(page, "a policy that may only be looked at");
 });
 
+test("a field that takes a permission of its own says so, and is edited by whom the API knows to hold it", async ({ page }) => {
+  const rule = 'SecRule REQUEST_HEADERS:X-Probe "@streq 1" "id:100,phase:1,pass,nolog"';
+  await made("PUT", inEnvironment("policies/raw-rules"), { kind: "waf", config: { seclang_before: rule } });
+  await open(page, "policies/raw-rules");
+  const field = page.locator('[data-pointer="/config/seclang_before"]');
+  await expect(field.locator('[data-permission="waf.raw_rules"]')).toHaveText("Takes the permission waf.raw_rules.");
+  await expect(field.locator("textarea").first()).toHaveValue(rule);
+  await expect(field.locator("textarea").first()).toBeEditable();
+
+  const manager = await made("POST", "/access-tokens", { name: "product-manager", role: "product-manager" });
+  await open(page, "policies/raw-rules", { as: manager.token });
+  await expect(field.locator("[data-withheld]")).toHaveText("Takes the permission waf.raw_rules, which your roles here don't have.");
+  await expect(field).toContainText(rule);
+  await expect(page.locator('[data-pointer="/config/seclang_after"]')).toContainText("Not set");
+  for (const pointer of ["seclang_before", "seclang_after"]) await expect(page.locator(`[data-pointer="/config/${pointer}"]`).locator("textarea, input")).toHaveCount(0);
+  await accessible(page, "a field that may only be looked at");
+
+  await page.locator('[data-pointer="/config/paranoia_level"] input').fill("2"); // all else is theirs to change
+  await review(page);
+  await publish(page);
+  await expect.poll(async () => (await api("GET", inEnvironment("policies/raw-rules"))).body.config).toEqual({ paranoia_level: 2, seclang_before: rule });
+});
+
 test("a policy on a consumer is listed with its level", async ({ page }) => {
   await made("PUT", inEnvironment("consumers/level-consumer"), {});
   await made("PUT", inEnvironment("policies/a-consumers-own"), {

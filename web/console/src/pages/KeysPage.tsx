@@ -114,6 +114,7 @@ function KeyForm({ environment, definitions, onMade, onClose }: KeyFormProps) {
     }));
     return { ...rootOf({ ...schema, properties }, definitions), title: fieldOf("", schema, definitions, true).title };
   }, [definitions]);
+  const may = useMay(environment);
   const references = useMemo(() => referencesIn(environment), [environment]);
   const making = useMutation({
     mutationFn: async () => took(await api.POST("/api/v1/environments/{environment}/api-keys", { params: { path: { environment } }, body: value as ApiKey })) as ApiKey,
@@ -130,7 +131,7 @@ function KeyForm({ environment, definitions, onMade, onClose }: KeyFormProps) {
   };
   return (
     <form onSubmit={submit} noValidate>
-      <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references}>
+      <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references} may={may}>
         <Stack gap="lg">
           {refusal !== undefined && <Problem refusal={inForm(refusal)}><Errors pointer="" /></Problem>}
           <Parts parts={root.model.kind === "object" ? root.model.parts() : []} pointer="" />

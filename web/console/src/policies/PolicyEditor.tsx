@@ -24,7 +24,8 @@ interface EditorProps {
 /** PolicyEditor edits a policy of any kind by the schemas that the API serves. What is saved was shown first: what it would change. */
 export function PolicyEditor({ environment, kind, definitions, initial, etag, reload }: EditorProps) {
   const navigate = useNavigate();
-  const mayWrite = useMay(environment)("configuration.write");
+  const may = useMay(environment);
+  const mayWrite = may("configuration.write");
   const [value, setValue] = useState<unknown>(initial);
   const [view, setView] = useState("form");
   const [text, setText] = useState("");
@@ -67,7 +68,7 @@ export function PolicyEditor({ environment, kind, definitions, initial, etag, re
   };
 
   return (
-    <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references}>
+    <Form root={root} value={value} onChange={setValue} errors={refusal?.errors ?? none} references={references} may={may}>
       {refusal !== undefined && (
         <Problem refusal={inForm(refusal)}>
           {refusal.errors.length > 0 && <Errors pointer="" />}

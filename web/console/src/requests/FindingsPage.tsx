@@ -6,7 +6,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, refusalOf } from "../api";
 import pages from "../pages/pages.module.css";
-import { momentOf } from "../time";
+import { timeOf } from "../time";
 import { coverageOf, outcomesOf, plural } from "./words";
 
 type Row = Schemas["UsageFindingRow"];
@@ -68,7 +68,7 @@ function FindingRow({ environment, row }: { environment: string; row: Row }) {
         <Text size="sm" fw={600}>{row.requests}</Text>
         <Text size="xs" c="dimmed">{outcomesOf(row)}</Text>
         {row.last_request !== undefined && row.last_at !== undefined && (
-          <Text size="xs" c="dimmed">last <Link to="/environments/$environment/requests/$key" params={{ environment, key: row.last_request }}>{momentOf(row.last_at)}</Link></Text>
+          <Text size="xs" c="dimmed" className={pages.line}>last <Link to="/environments/$environment/requests/$key" params={{ environment, key: row.last_request }}>{timeOf(row.last_at)}</Link></Text>
         )}
       </Table.Td>
       <Table.Td>
@@ -79,7 +79,7 @@ function FindingRow({ environment, row }: { environment: string; row: Row }) {
       <Table.Td><code>{row.target}</code><Text size="xs" c="dimmed">in {row.target_requests} of {row.requests}</Text></Table.Td>
       <Table.Td>
         <Group gap={6}>{row.likely_noise === true ? <Tag tone="warn">likely noise</Tag> : <Tag>no sign of it</Tag>}</Group>
-        <Text size="xs" c="dimmed" mt={4} maw="18rem">{row.reason}</Text>
+        <Text size="xs" c="dimmed" mt={4} miw="13rem" maw="18rem">{row.reason}</Text>
       </Table.Td>
     </Table.Tr>
   );

@@ -7,6 +7,7 @@ import { useState } from "react";
 import { api, refusalOf } from "../api";
 import explained from "../explain/explain.module.css";
 import { useMay } from "../me";
+import policies from "../policies/policies.module.css";
 import { KindName } from "../policies/words";
 import { momentOf } from "../time";
 import { FindingTable } from "./FindingTable";
@@ -27,7 +28,7 @@ export function RequestPage() {
     <Page
       title="A request"
       lead={<code>{key}</code>}
-      back={<Link to="/environments/$environment/requests" params={{ environment }} search={{}}>Requests</Link>}
+      back={<Link to="/environments/$environment/requests" params={{ environment }} search={{}} className={policies.back}>← Requests</Link>}
     >
       <Async query={request} refusalOf={refusalOf}>
         {(found) => <RequestView environment={environment} request={found} />}

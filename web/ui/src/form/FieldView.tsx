@@ -1,5 +1,5 @@
-import { Button, Code, Group } from "@mantine/core";
-import { useForm } from "./context";
+import { Button, Code, Group, Text } from "@mantine/core";
+import { useForm, useWithheld } from "./context";
 import { Frame } from "./frame";
 import { BooleanInput, ChoiceInput, DurationInput, JSONInput, NumberInput, TextInput, TimeInput } from "./inputs";
 import { ListView } from "./ListView";
@@ -17,6 +17,8 @@ export interface FieldProps {
 /** FieldView shows a field by what its model says it holds. */
 export function FieldView({ field, pointer }: FieldProps) {
   const { value } = useForm();
+  const withheld = useWithheld(field);
+  if (withheld) return <Withheld field={field} pointer={pointer} />;
   if (!fits(field.model, at(value, pointer))) return <Unreadable field={field} pointer={pointer} />;
   switch (field.model.kind) {
     case "text":
@@ -42,6 +44,19 @@ export function FieldView({ field, pointer }: FieldProps) {
     case "json":
       return <JSONInput field={field} pointer={pointer} model={field.model} />;
   }
+}
+
+/** Withheld shows a value to whom the API would refuse to change it. */
+function Withheld({ field, pointer }: FieldProps) {
+  const { value } = useForm();
+  const held = at(value, pointer);
+  return (
+    <Frame field={field} pointer={pointer} group>
+      {held === undefined || field.secret
+        ? <Text size="sm" c="dimmed">{held === undefined ? "Not set" : "Set"}</Text>
+        : <Code block tabIndex={0}>{typeof held === "string" ? held : JSON.stringify(held, null, 2)}</Code>}
+    </Frame>
+  );
 }
 
 /** Unreadable shows a value of another shape than its field's, as somebody wrote it in JSON. */

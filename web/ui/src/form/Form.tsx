@@ -15,12 +15,14 @@ interface FormProps {
   onChange: (value: unknown) => void;
   errors: FieldError[];
   references: References;
+  /** Tells which of the permissions that fields take is held. */
+  may: (permission: string) => boolean;
   children: ReactNode;
 }
 
 /** Form holds a value and where its errors are shown. What is in it shows parts of the value: the value is never copied apart, so what
  * the form doesn't know stays in it untouched. */
-export function Form({ root, value, onChange, errors, references, children }: FormProps) {
+export function Form({ root, value, onChange, errors, references, may, children }: FormProps) {
   const id = useId();
   const [settled, setSettled] = useState<Settled>({ of: errors, pointers: [] });
   const pointers = settled.of === errors ? settled.pointers : none;
@@ -34,6 +36,7 @@ export function Form({ root, value, onChange, errors, references, children }: Fo
     },
     errorsAt: (pointer: Pointer) => placed.get(pointer) ?? [],
     references,
+    may,
   };
   return <FormContext value={state}>{children}</FormContext>;
 }

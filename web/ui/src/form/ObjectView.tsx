@@ -5,7 +5,7 @@ import { Parts } from "./Form";
 import classes from "./form.module.css";
 import { Frame } from "./frame";
 import type { FieldProps } from "./FieldView";
-import { type Model, blankOf } from "./model";
+import { type Model, blankOf, lowered } from "./model";
 import { at } from "./pointer";
 
 /** ObjectView shows an object in its field. One that needn't be there is added and taken away as a whole: given and empty says something
@@ -23,7 +23,7 @@ export function ObjectView({ field, pointer, model }: FieldProps & { model: Extr
           leftSection={<Icon name="plus" size={14} />}
           onClick={() => change(pointer, blankOf(field))}
         >
-          Configure {field.title.toLowerCase()}
+          Configure {lowered(field.title)}
         </Button>
       </Frame>
     );

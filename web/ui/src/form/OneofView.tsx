@@ -10,7 +10,7 @@ const mostLetters = 46; // of all titles in one row
 
 /** OneofView lets one of several fields be chosen, and shows that one. Choosing another takes the first away. */
 export function OneofView({ oneof, pointer }: { oneof: OneofPart; pointer: Pointer }) {
-  const { value, change } = useForm();
+  const { value, change, may } = useForm();
   const place = `${pointer}#${oneof.name}`;
   const ids = useIds(place);
   const object = at(value, pointer);
@@ -20,7 +20,7 @@ export function OneofView({ oneof, pointer }: { oneof: OneofPart; pointer: Point
     const member = oneof.members.find((m) => m.name === name);
     change(pointer, member === undefined ? others : { ...others, [name]: blankOf(member) });
   };
-  const titles = oneof.members.map((m) => ({ value: m.name, label: m.title }));
+  const titles = oneof.members.map((m) => ({ value: m.name, label: m.title, disabled: m.permission !== "" && m.name !== chosen?.name && !may(m.permission) }));
   const few = titles.reduce((sum, d) => sum + d.label.length, 0) <= mostLetters;
   // Of a few that are all in sight none is chosen at first; a list needs a line that says so.
   const none = oneof.required && (few || chosen !== undefined) ? [] : [{ value: "", label: oneof.required ? "Choose …" : "None" }];

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useForm } from "./context";
 import { Frame, useDescribed, useIds } from "./frame";
 import type { FieldProps } from "./FieldView";
-import { type Model, wordsOf } from "./model";
+import { type Model, lowered, wordsOf } from "./model";
 import { at } from "./pointer";
 
 const pause = 150; // between keys, before it is searched
@@ -34,7 +34,7 @@ export function ReferenceInput({ field, pointer, model }: FieldProps & { model: 
   if (chosen !== "" && !options.some((o) => o.value === chosen)) {
     options.unshift({ value: chosen, label: current.data === null ? `${held} (not found)` : name });
   }
-  const word = wordsOf(model.collection).toLowerCase();
+  const word = lowered(wordsOf(model.collection));
   return (
     <Frame field={field} pointer={pointer}>
       <Select

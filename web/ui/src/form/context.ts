@@ -1,5 +1,6 @@
 import { createContext, useContext } from "react";
 import type { FieldError } from "./errors";
+import type { Field } from "./model";
 import type { Pointer } from "./pointer";
 
 /** Choice is an object that a reference can name. */
@@ -20,9 +21,16 @@ export interface FormState {
   change: (pointer: Pointer, placed: unknown) => void;
   errorsAt: (pointer: Pointer) => FieldError[];
   references: References;
+  may: (permission: string) => boolean;
 }
 
 export const FormContext = createContext<FormState | undefined>(undefined);
+
+/** useWithheld tells whether a field may be looked at, and not changed. */
+export function useWithheld(field: Field): boolean {
+  const { may } = useForm();
+  return field.permission !== "" && !may(field.permission);
+}
 
 export function useForm(): FormState {
   const form = useContext(FormContext);

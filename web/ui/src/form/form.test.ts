@@ -94,6 +94,13 @@ describe("models", () => {
     expect(all.model).toMatchObject({ kind: "list", word: "secret", entry: { model: { kind: "reference", collection: "secrets" }, kept: true } });
   });
 
+  test("a field says which permission it takes besides its object's", () => {
+    const waf = rootOf(components.WafConfig as Schema, components);
+    expect(member(waf, "seclang_before").permission).toBe("waf.raw_rules");
+    expect(member(waf, "seclang_before").help).toMatch(/^Rules in SecLang that run before .* out of their reach\.$/); // the permission is shown by itself
+    expect(member(waf, "rules_before").permission).toBe("");
+  });
+
   test("a message that holds itself has a form", () => {
     const tree: Schema = { $ref: "#/$defs/Tree" };
     const definitions = { Tree: { type: "object", title: "Tree", properties: { left: { $ref: "#/$defs/Tree", title: "Left" } } } };

@@ -1,7 +1,8 @@
 import { Text, UnstyledButton } from "@mantine/core";
 import { type ReactNode, useState } from "react";
-import { useForm } from "./context";
+import { useForm, useWithheld } from "./context";
 import classes from "./form.module.css";
+import { Icon } from "../icons";
 import type { Field } from "./model";
 import type { Pointer } from "./pointer";
 
@@ -10,13 +11,13 @@ export function useIds(pointer: Pointer) {
   const { id, errorsAt } = useForm();
   const input = `${id}${pointer}`;
   const wrong = errorsAt(pointer).length > 0;
-  return { input, label: `${input}-label`, help: `${input}-help`, error: `${input}-error`, wrong };
+  return { input, label: `${input}-label`, help: `${input}-help`, permission: `${input}-permission`, error: `${input}-error`, wrong };
 }
 
 /** describe are the attributes by which an input is told of its help and errors. */
 export function useDescribed(field: Field, pointer: Pointer) {
   const ids = useIds(pointer);
-  const described = [field.help === "" ? "" : ids.help, ids.wrong ? ids.error : ""].join(" ").trim();
+  const described = [field.help === "" ? "" : ids.help, field.permission === "" ? "" : ids.permission, ids.wrong ? ids.error : ""].filter((id) => id !== "").join(" ");
   return { id: ids.input, "aria-invalid": ids.wrong || undefined, "aria-describedby": described || undefined, "aria-required": field.required || undefined };
 }
 
@@ -50,6 +51,7 @@ export function Frame({ field, pointer, children, aside, group = false }: FrameP
         {aside}
       </div>
       <Help text={field.help} id={ids.help} />
+      <Permission field={field} id={ids.permission} />
       <div className={classes.body}>{children}</div>
       <Errors pointer={pointer} />
     </div>
@@ -75,6 +77,18 @@ export function Help({ text, id }: { text: string; id: string }) {
           </UnstyledButton>
         </>
       )}
+    </Text>
+  );
+}
+
+/** Permission says what a field takes to be written besides what its object does. */
+export function Permission({ field, id }: { field: Field; id: string }) {
+  const withheld = useWithheld(field);
+  if (field.permission === "") return null;
+  return (
+    <Text size="sm" c="dimmed" id={id} className={classes.permission} data-permission={field.permission} data-withheld={withheld || undefined}>
+      <Icon name="lock" size={13} />
+      <span>Takes the permission <code>{field.permission}</code>{withheld ? ", which your roles here don't have." : "."}</span>
     </Text>
   );
 }

@@ -2,7 +2,7 @@ import { Autocomplete, NativeSelect, SegmentedControl, Switch, Text, TextInput a
 import { type ReactNode, useState } from "react";
 import { useForm } from "./context";
 import classes from "./form.module.css";
-import { Errors, Frame, Help, useDescribed, useIds } from "./frame";
+import { Errors, Frame, Help, Permission, useDescribed, useIds } from "./frame";
 import type { FieldProps } from "./FieldView";
 import type { Model, Option } from "./model";
 import { at } from "./pointer";
@@ -77,6 +77,7 @@ export function NumberInput({ field, pointer, model }: Props<"number">) {
     <Frame field={field} pointer={pointer} aside={<Range least={model.least} most={model.most} unit={field.unit} />}>
       <Plain
         {...text}
+        placeholder={field.standard === undefined ? field.placeholder : `${String(field.standard)} (default)`} // the unit stands at the other end
         error={wrong}
         inputMode={model.integer ? "numeric" : "decimal"}
         autoComplete="off"
@@ -155,6 +156,7 @@ export function BooleanInput({ field, pointer, model }: Props<"boolean">) {
         />
         <div className={classes.under}>
           <Help text={field.help} id={ids.help} />
+          <Permission field={field} id={ids.permission} />
           <Errors pointer={pointer} />
         </div>
       </div>

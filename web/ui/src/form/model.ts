@@ -28,6 +28,8 @@ export interface Field {
   required: boolean;
   advanced: boolean;
   secret: boolean;
+  /** What a writer must hold to give, change or take away the value, besides what the object takes; "": nothing. */
+  permission: string;
   /** Absent isn't the same as the type's zero. */
   presence: boolean;
   /** Emptied it is still given: an entry of a list or map, or what was chosen of a oneof. */
@@ -61,10 +63,11 @@ export function fieldOf(name: string, schema: Schema, definitions: Definitions, 
   return {
     name,
     title: whole.title ?? wordsOf(name),
-    help: helpOf(whole.description),
+    help: helpOf(whole.description, whole["x-permission"]),
     required,
     advanced: whole["x-advanced"] ?? false,
     secret: whole["x-secret"] ?? false,
+    permission: whole["x-permission"] ?? "",
     presence: whole["x-presence"] ?? false,
     kept,
     placeholder: whole["x-placeholder"] ?? "",
@@ -219,9 +222,10 @@ export function fits(model: Model, value: unknown): boolean {
   }
 }
 
-/** A comment like "The place." says nothing to whoever sees the field. */
-function helpOf(description = ""): string {
-  return /^The \w+\.$/.test(description) ? "" : description;
+/** A comment like "The place." says nothing to whoever sees the field, and its permission is shown by itself. */
+function helpOf(description = "", permission = ""): string {
+  if (/^The \w+\.$/.test(description)) return "";
+  return permission === "" ? description : description.replace(`Takes the permission ${permission}.`, "").trim();
 }
 
 /** chosenOf is the member of a oneof that is given: the first, should there be several. */
@@ -233,16 +237,19 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** wordsOf turns "rate-limit" and "rate_limit" into "Rate limit". */
+const initialisms = /\b(?:api|id|ip|json|jwt|url|waf)\b/g;
+
+/** wordsOf turns "rate-limit" and "rate_limit" into "Rate limit", and "api-keys" into "API keys". */
 export function wordsOf(name: string): string {
-  return capital(name.replace(/[_-]/g, " "));
+  return capital(name.replace(/[_-]/g, " ").replace(initialisms, (word) => word.toUpperCase()));
 }
 
 function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-function lowered(text: string): string {
+/** lowered is a title inside a sentence: "rate limit", "API keys". */
+export function lowered(text: string): string {
   return /^[A-Z]{2}/.test(text) ? text : text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 

@@ -34,6 +34,7 @@ export interface Schema {
   "x-unit"?: string;
   "x-reference"?: string;
   "x-secret"?: boolean;
+  "x-permission"?: string;
   "x-minimum"?: string;
   "x-maximum"?: string;
   "x-format"?: string;

@@ -201,13 +201,14 @@ var File_sallyport_policy_v1_content_proto protoreflect.FileDescriptor
 
 const file_sallyport_policy_v1_content_proto_rawDesc = "" +
 	"\n" +
-	"!sallyport/policy/v1/content.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xa4\x04\n" +
+	"!sallyport/policy/v1/content.proto\x12\x13sallyport.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"sallyport/options/v1/options.proto\"\xb2\x04\n" +
 	"\aContent\x12B\n" +
 	"\tmax_bytes\x18\x01 \x01(\x04B \xbaH\t2\a\x18\x80\x80\x80\b(\x01\xaa\xbb\x18\x10\x1a\x05bytes\"\a1048576H\x00R\bmaxBytes\x88\x01\x01\x12M\n" +
 	"\x05types\x18\x02 \x03(\tB7\xbaH\x0e\x92\x01\v\x10@\x18\x01\"\x05r\x03\x18\xff\x01\xaa\xbb\x18\"B \x12\x10application/json*\fcontent typeR\x05types\x12#\n" +
 	"\rallow_unknown\x18\x03 \x01(\bR\fallowUnknown\x12#\n" +
-	"\rallow_untyped\x18\x04 \x01(\bR\fallowUntyped\x12E\n" +
-	"\acodings\x18\x05 \x03(\tB+\xbaH(\x92\x01%\x10\x04\x18\x01\"\x1fr\x1dR\bidentityR\x04gzipR\adeflateR\x02brR\acodings\x125\n" +
+	"\rallow_untyped\x18\x04 \x01(\bR\fallowUntyped\x12S\n" +
+	"\acodings\x18\x05 \x03(\tB9\xbaH(\x92\x01%\x10\x04\x18\x01\"\x1fr\x1dR\bidentityR\x04gzipR\adeflateR\x02br\xaa\xbb\x18\n" +
+	"B\b*\x06codingR\acodings\x125\n" +
 	"\tmax_ratio\x18\x06 \x01(\rB\x13\xbaH\a*\x05\x18\xe8\a(\x02\xaa\xbb\x18\x05\"\x03100H\x01R\bmaxRatio\x88\x01\x01\x12B\n" +
 	"\tmultipart\x18\a \x01(\v2$.sallyport.policy.v1.MultipartLimitsR\tmultipart\x12L\n" +
 	"\rmax_xml_depth\x18\b \x01(\rB#\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\x15\"\x0232B\x0f\n" +
