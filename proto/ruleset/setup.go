@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
@@ -26,7 +27,7 @@ SecResponseBodyAccess On
 SecResponseBodyLimit 33554432
 SecResponseBodyLimitAction Reject
 SecUploadKeepFiles Off
-SecArgumentsLimit 1000
+SecArgumentsLimit ` + mostArguments + `
 SecAuditEngine Off
 SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecRule REQUEST_HEADERS:Content-Type "^application/json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
@@ -62,14 +63,20 @@ const setupVersion = "4250"
 // usualMethods are those that a request may have unless it is said otherwise.
 var usualMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
-// usualTypes are those that a body may have unless it is said otherwise: the Core Rule Set's own, and those of JSON and gRPC that are in use. Each of
-// them is read by a body processor, or isn't inspected at all.
+// mostArguments is how many arguments the engine looks at, and so how many a request may have unless it is said otherwise.
+const mostArguments = "1000"
+
+// usualTypes are those that a body may have unless it is said otherwise: the Core Rule Set's own, and those of JSON that are in use. Each of
+// them is read by a body processor.
 var usualTypes = []string{
 	"application/x-www-form-urlencoded", "multipart/form-data", "text/xml", "application/xml", "application/soap+xml", "application/json",
-	"application/grpc", "application/grpc+proto", "application/cloudevents+json", "application/fhir+json", "application/geo+json",
+	"application/cloudevents+json", "application/fhir+json", "application/geo+json",
 	"application/hal+json", "application/json-patch+json", "application/ld+json", "application/merge-patch+json", "application/problem+json",
 	"application/scim+json", "application/vnd.api+json",
 }
+
+// grpcTypes are those of gRPC, whose messages nothing reads.
+var grpcTypes = []string{"application/grpc", "application/grpc+proto", "application/grpc+json"}
 
 // setup sets the Core Rule Set up, as its own template does.
 func setup(config *policyv1.Waf) string {
@@ -81,9 +88,12 @@ func setup(config *policyv1.Waf) string {
 	if len(types) == 0 {
 		types = usualTypes
 	}
-	arguments := protocol.GetMaxArguments()
-	if arguments == 0 {
-		arguments = 1000
+	if protocol.GetGrpc() {
+		types = slices.Concat(types, grpcTypes)
+	}
+	arguments := mostArguments
+	if protocol.GetMaxArguments() > 0 {
+		arguments = strconv.FormatUint(uint64(protocol.GetMaxArguments()), 10)
 	}
 	var text strings.Builder
 	set := func(id int, variables ...string) {
@@ -99,7 +109,7 @@ func setup(config *policyv1.Waf) string {
 	set(900115, "reporting_level=0")
 	set(900200, "allowed_methods="+strings.Join(methods, " "))
 	set(900220, "allowed_request_content_type=|"+strings.Join(types, "| |")+"|")
-	set(900300, fmt.Sprintf("max_num_args=%d", arguments))
+	set(900300, "max_num_args="+arguments)
 	set(900990, "crs_setup_version="+setupVersion)
 	return text.String()
 }

@@ -406,7 +406,7 @@ func TestOverHTTP2BodiesAreInspectedAndGRPCIsAtItsHandshakeAlone(t *testing.T) {
 	t.Parallel()
 	s := overTLS(t, 1)
 	s.Certificate("api", s.authority.Issue(t, "api.test"), "api.test")
-	inspects(s.Story, s.Name("open"), "enforce", map[string]any{"answers": map[string]any{"bodies": true}})
+	inspects(s.Story, s.Name("open"), "enforce", map[string]any{"answers": map[string]any{"bodies": true}, "protocol": map[string]any{"grpc": true}})
 	config := s.client("api.test")
 	config.NextProtos = []string{"h2"}
 	send := func(path, media, body string) harness.Response {

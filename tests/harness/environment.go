@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/deploy/local/process"
@@ -181,10 +182,17 @@ const (
 	portRange  = 22_000
 )
 
-// listenSomewhere listens on a free port.
+// drawn are the ports that were given away. Nobody listens on one between its choice and its use, nor while its program is down, and yet it is somebody's.
+var drawn sync.Map
+
+// listenSomewhere listens on a free port that wasn't drawn before.
 func listenSomewhere() (listener net.Listener, err error) {
 	for range 100 {
-		port := lowestPort + rand.N(portRange)                                             // #nosec G404 -- no secret
+		port := lowestPort + rand.N(portRange) // #nosec G404 -- no secret
+		if _, taken := drawn.LoadOrStore(port, true); taken {
+			err = fmt.Errorf("port %d was drawn before", port)
+			continue
+		}
 		if listener, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil { //nolint:noctx // immediate
 			return listener, nil
 		}

@@ -8,8 +8,7 @@
 // nearly all rules run. What switches protocols, and gRPC, has no body that anybody could wait for: its head is all. An inspection whose answer is looked at too is kept with the
 // exchange (pipeline, Keep) and goes on in Response; event streams, gRPC, tunnels and answers that don't come to an end are left alone.
 //
-// What a request says of itself decides that: over HTTP/2 a body that is called gRPC isn't looked at, whatever it is. Who has no gRPC behind a route leaves application/grpc
-// out of protocol.content_types, and rule 920420 refuses it.
+// What a request says of itself would decide that, so gRPC must be allowed (protocol.grpc): elsewhere a body that calls itself gRPC is looked at as any other, and rule 920420 refuses its type.
 //
 // Engines are shared by the rules' digest over policies, routes and revisions (pipeline.Parts): what bounds bodies, budgets and samples, and exceptions that hold on
 // some paths alone, aren't part of it.

@@ -23,6 +23,7 @@ type stage struct {
 	effort     *effort.Meter
 	allowance  effort.Allowance
 	body       bounds
+	grpc       bool     // calls of gRPC may come, and their messages aren't looked at
 	answers    *answers // nil: they aren't looked at
 	exceptions []exception
 	keeper     *samples.Keeper
@@ -64,6 +65,7 @@ func compile(env pipeline.Env, config *policyv1.Waf) (pipeline.Stage, error) {
 			Refill:        or(budget.GetRefill().AsDuration(), usualRefill),
 		},
 		body:       boundsOf(body.GetIgnore(), body.GetMaxBytes(), usualBody, body.GetBeyond() == policyv1.WafBeyond_WAF_BEYOND_PASS),
+		grpc:       config.GetProtocol().GetGrpc(),
 		answers:    answersOf(config.GetAnswers()),
 		exceptions: exceptionsOf(rules),
 	}

@@ -192,7 +192,7 @@ func TestWhatLiesBeyondTheLimitIsRefusedOrPassesAsConfigured(t *testing.T) {
 }
 
 func TestWhatStreamsIsInspectedAtItsHandshakeAlone(t *testing.T) {
-	e := edge(t, "enforce", `{"answers": {"bodies": true}}`)
+	e := edge(t, "enforce", `{"answers": {"bodies": true}, "protocol": {"grpc": true}}`)
 	ex := e.Exchange(get("/", "Connection: Upgrade", "Upgrade: websocket"))
 	ex.Request.Upgrade, ex.Request.ContentLength = "websocket", -1
 	ex.Request.Body = failing{t}
@@ -210,7 +210,14 @@ func TestWhatStreamsIsInspectedAtItsHandshakeAlone(t *testing.T) {
 	if got := run(e, ex); got != pipeline.Allowed {
 		t.Errorf("gRPC is answered %s: %+v", got, ex.Rejection)
 	}
-	claimed := post(e, jsonBody(attack), -1, "Content-Type: application/grpc")
+	unasked := edge(t, "enforce", `{"inbound_threshold": 6}`)
+	claimed := post(unasked, jsonBody(attack), -1, "Content-Type: application/grpc")
+	claimed.Request.Proto = "HTTP/2.0"
+	run(unasked, claimed)
+	if c := waf.CountsOf(unasked.Env.Shared()); c.Inspections[engines.PartBody][engines.Clean]+c.Inspections[engines.PartBody][engines.Noted]+c.Inspections[engines.PartBody][engines.Blocked] != 1 {
+		t.Errorf("where gRPC isn't allowed, the body of what says that it is gRPC isn't looked at: %+v", c)
+	}
+	claimed = post(e, jsonBody(attack), -1, "Content-Type: application/grpc")
 	run(e, claimed)
 	if c := waf.CountsOf(e.Env.Shared()); c.Inspections[engines.PartBody][engines.Clean]+c.Inspections[engines.PartBody][engines.Blocked] != 1 {
 		t.Errorf("the body of what only says that it is gRPC isn't looked at: %+v", c)

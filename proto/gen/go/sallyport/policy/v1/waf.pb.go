@@ -170,7 +170,7 @@ type Waf struct {
 	Budget *WafBudget `protobuf:"bytes,11,opt,name=budget,proto3" json:"budget,omitempty"`
 	// Samples of inspected requests that nodes keep, sealed, to try exceptions on; absent: none.
 	Samples *WafSamples `protobuf:"bytes,12,opt,name=samples,proto3,oneof" json:"samples,omitempty"`
-	// What the rules take for usual; absent: the Core Rule Set's own.
+	// What the rules take for usual; absent: the defaults.
 	Protocol      *WafProtocol `protobuf:"bytes,13,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -976,10 +976,13 @@ type WafProtocol struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Methods that a request may have; none: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS. (The Core Rule Set alone would refuse PUT, PATCH and DELETE.)
 	Methods []string `protobuf:"bytes,1,rep,name=methods,proto3" json:"methods,omitempty"`
-	// Media types that a body may have; none: the Core Rule Set's own, application/grpc and application/*+json that it knows.
+	// Media types that a body may have; none: the Core Rule Set's own, and those of JSON that are in use (application/problem+json and the like).
 	ContentTypes []string `protobuf:"bytes,2,rep,name=content_types,json=contentTypes,proto3" json:"content_types,omitempty"`
 	// Arguments that a request may have.
-	MaxArguments  *uint32 `protobuf:"varint,3,opt,name=max_arguments,json=maxArguments,proto3,oneof" json:"max_arguments,omitempty"`
+	MaxArguments *uint32 `protobuf:"varint,3,opt,name=max_arguments,json=maxArguments,proto3,oneof" json:"max_arguments,omitempty"`
+	// gRPC may come (application/grpc over HTTP/2): its calls are inspected at their head, and their messages aren't. Without it a body that calls itself gRPC is inspected
+	// as any other, and its type is none of the usual ones.
+	Grpc          bool `protobuf:"varint,4,opt,name=grpc,proto3" json:"grpc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1033,6 +1036,13 @@ func (x *WafProtocol) GetMaxArguments() uint32 {
 		return *x.MaxArguments
 	}
 	return 0
+}
+
+func (x *WafProtocol) GetGrpc() bool {
+	if x != nil {
+		return x.Grpc
+	}
+	return false
 }
 
 var File_sallyport_policy_v1_waf_proto protoreflect.FileDescriptor
@@ -1133,12 +1143,14 @@ const file_sallyport_policy_v1_waf_proto_rawDesc = "" +
 	"\x06one_in\x18\x01 \x01(\rB\x14\xbaH\b*\x06\x18\xc0\x84=(\x01\xaa\xbb\x18\x05\"\x03100H\x00R\x05oneIn\x88\x01\x01\x12L\n" +
 	"\x04keep\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x1d\xbaH\r\xaa\x01\n" +
 	"\"\x04\b\x80\xa3\x052\x02\b<\xaa\xbb\x18\t\"\a\"3600s\"R\x04keepB\t\n" +
-	"\a_one_in\"\xc4\x02\n" +
+	"\a_one_in\"\xe6\x02\n" +
 	"\vWafProtocol\x12K\n" +
 	"\amethods\x18\x01 \x03(\tB1\xbaH \x92\x01\x1d\x10\x10\x18\x01\"\x17r\x152\x13^[A-Z][A-Z-]{0,31}$\xaa\xbb\x18\n" +
 	"B\b*\x06methodR\amethods\x12\x95\x01\n" +
 	"\rcontent_types\x18\x02 \x03(\tBp\xbaH?\x92\x01<\x10@\x18\x01\"6r422^[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,128}$\xaa\xbb\x18*B(\x12\x18application/vnd.api+json*\fcontent typeR\fcontentTypes\x12>\n" +
-	"\rmax_arguments\x18\x03 \x01(\rB\x14\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\x06\"\x041000H\x00R\fmaxArguments\x88\x01\x01B\x10\n" +
+	"\rmax_arguments\x18\x03 \x01(\rB\x14\xbaH\a*\x05\x18\xe8\a(\x01\xaa\xbb\x18\x06\"\x041000H\x00R\fmaxArguments\x88\x01\x01\x12 \n" +
+	"\x04grpc\x18\x04 \x01(\bB\f\xaa\xbb\x18\bB\x06\n" +
+	"\x04gRPCR\x04grpcB\x10\n" +
 	"\x0e_max_arguments*S\n" +
 	"\tWafBeyond\x12\x1a\n" +
 	"\x16WAF_BEYOND_UNSPECIFIED\x10\x00\x12\x15\n" +
