@@ -82,13 +82,14 @@ func (t *Test) StatusOnly() bool {
 // Presumed is the policy that the regression tests presume: the highest level, bounds on arguments and files, the Core Rule Set's own ideas of methods and media
 // types, and answers inspected whole. Its thresholds are out of reach.
 func Presumed() *policyv1.Waf {
-	level, unreachable := uint32(4), uint32(1000)
+	level, unreachable, arguments := uint32(4), uint32(1000), uint32(255)
 	return &policyv1.Waf{
 		ParanoiaLevel: &level, InboundThreshold: &unreachable, OutboundThreshold: &unreachable,
 		Answers:       &policyv1.WafAnswers{Bodies: true},
 		SeclangBefore: presumedSetup,
 		Protocol: &policyv1.WafProtocol{
-			Methods: []string{"GET", "HEAD", "POST", "OPTIONS"},
+			MaxArguments: &arguments,
+			Methods:      []string{"GET", "HEAD", "POST", "OPTIONS"},
 			ContentTypes: []string{
 				"application/x-www-form-urlencoded", "multipart/form-data", "text/xml", "application/xml", "application/soap+xml", "application/json",
 			},

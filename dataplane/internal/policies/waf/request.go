@@ -114,7 +114,7 @@ func (s *stage) count(ex *pipeline.Exchange, part waf.Part, verdict waf.Verdict,
 // nobody sends one.
 func (s *stage) wantsBody(ex *pipeline.Exchange) bool {
 	r := &ex.Request
-	return !s.body.ignore && !ex.Dry && r.ContentLength != 0 && r.Upgrade == "" && !(s.grpc && isGRPC(r))
+	return !s.body.ignore && !ex.Dry && r.ContentLength != 0 && r.Upgrade == "" && (!s.grpc || !isGRPC(r))
 }
 
 // read reads the body, its content coding undone; nil: it isn't looked at, and passes. An error is a *Rejection.
