@@ -45,8 +45,8 @@ func report(ctx context.Context, out io.Writer, s *stack.Stack, set settings, ke
 	fmt.Fprintf(out, `
 Try it:
   curl -i %[1]s/hello                               # 200: public
-  curl -i "%[1]s%[10]s"       # 403: an SQL injection, which the operator is told to be:
-                                                              #   %[11]s
+  curl -i "%[1]s%[10]s"     # 403: an SQL injection, which the operator is told to be:
+                                                            #   %[11]s
   curl -i %[1]s/orders/7                            # 401: no key
   curl -i -H 'X-Api-Key: %[2]s' %[1]s/orders/7   # 403: lacks the scope
   curl -i -H 'X-Api-Key: %[3]s' %[1]s/orders/7   # 200, then 429 after %[4]d in %[5]s

@@ -94,7 +94,7 @@ func (s *Suggester) Suggest(ctx context.Context, environment, owner string, wish
 func (c *incident) proposal(g group, owner string, ends *timestamppb.Timestamp) *configv1.WafExclusion {
 	return &configv1.WafExclusion{
 		Name: c.nameOf(g), Team: resource.TeamOf(c.route.Message), Route: c.route.ID,
-		Description: fmt.Sprintf("%s Found in the request %s, which was none.", sentence(g.message), c.request.GetRequestId()),
+		Description: fmt.Sprintf("%s Found in the request %s, which was no attack.", sentence(g.message), c.request.GetRequestId()),
 		Of:          &configv1.WafExclusion_Rule{Rule: g.rule}, Target: g.target,
 		Mode: configv1.WafExclusionMode_WAF_EXCLUSION_MODE_SHADOW.Enum(), ExpiresAt: ends, Owner: owner,
 	}

@@ -161,7 +161,7 @@ func TestAProposalCanBePostedAsItIs(t *testing.T) {
 	w.found("942100", "argument:json.Items.3.note", 5)
 	got := w.want(&adminv1.ExclusionWish{}).GetProposals()[0]
 	want := &configv1.WafExclusion{
-		Name: "942100-json-items---note-000009", Route: w.object("routes", "orders").ID, Description: "Says 942100. Found in the request " + requestID + ", which was none.",
+		Name: "942100-json-items---note-000009", Route: w.object("routes", "orders").ID, Description: "Says 942100. Found in the request " + requestID + ", which was no attack.",
 		Of: &configv1.WafExclusion_Rule{Rule: 942100}, Target: "argument:json.Items.*.note", Mode: configv1.WafExclusionMode_WAF_EXCLUSION_MODE_SHADOW.Enum(),
 		ExpiresAt: got.GetExpiresAt(), Owner: "Ann",
 	}
