@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	edgev1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/edge/v1"
 )
@@ -32,13 +33,13 @@ type Stream struct {
 	end     context.CancelFunc
 }
 
-// Open opens a stream and says hello.
+// Open opens a stream and says hello. Where that comes too late, since the stream has ended, Next tells by what.
 func (n *Node) Open(ctx context.Context, lane edgev1.Lane, hello *edgev1.Hello) (*Stream, error) {
 	s, err := n.OpenSilent(ctx, lane)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.say(hello, nil, nil); err != nil {
+	if err := s.say(hello, nil, nil); err != nil && !errors.Is(err, io.EOF) {
 		s.end()
 		return nil, err
 	}
