@@ -247,6 +247,9 @@ func (g *Gateway) Launch(ctx context.Context, of *peers.Fixture, setup peers.Set
 	if setup.Profiles {
 		args = append(args, "-profiles")
 	}
+	if setup.Inspected {
+		args = append(args, "-inspection-share=1") // it is measured at all that it can do
+	}
 	secure := ""
 	if g.lacks[peers.Secure] == "" {
 		var err error
