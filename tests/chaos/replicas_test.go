@@ -254,11 +254,33 @@ func TestFailoverOfTheDatabaseLosesNoAcknowledgedWriteAndFailsNoRequest(t *testi
 	writing.check(t)
 	caughtUp(t, s)
 	s.Through(2)
-	late := s.Key(sallyport.APIKey{Consumer: p.Consumer.Name})
-	s.Revoke(late)
+	late := keyAfterFailover(t, s, p.Consumer.Name)
 	s.ExpectAll("/", harness.WithKey(late.Key), http.StatusUnauthorized, "credential_invalid")
 	usageIs(t, s, harness.Usage{
 		{Route: p.Route.ID, Consumer: p.Consumer.ID, StatusClass: 2, Verdict: "allowed"}: allowed,
 		{Route: p.Route.ID, StatusClass: 4, Verdict: "credential_invalid"}:               len(s.Edges()),
 	})
+}
+
+// keyAfterFailover makes a key and revokes it. That a connection of a replica's pool has died with the old primary shows only who uses it: their write is refused, with nothing
+// done, and tried again.
+func keyAfterFailover(t *testing.T, s *harness.Story, consumer string) (late sallyport.APIKey) {
+	t.Helper()
+	harness.Eventually(t, moveBound, func() error {
+		made, err := s.API.CreateAPIKeyWithResponse(t.Context(), s.Environment.Name, nil, sallyport.APIKey{Consumer: consumer})
+		if err := sallyport.Check(made, err); err != nil {
+			return err
+		}
+		late = *made.JSON201
+		return nil
+	})
+	harness.Eventually(t, moveBound, func() error {
+		gone, err := s.API.DeleteAPIKeyWithResponse(t.Context(), s.Environment.Name, late.ID, &sallyport.DeleteAPIKeyParams{Wait: s.Wait()})
+		if err := sallyport.Check(gone, err); err != nil {
+			return err
+		}
+		s.Applied(gone.HTTPResponse)
+		return nil
+	})
+	return late
 }
