@@ -135,7 +135,7 @@ func suites(ctx context.Context, args []string) error {
 			return err //nolint:wrapcheck // says what
 		}
 	}
-	if o.suite == gatewaySuite || o.suite == everySuite {
+	if o.suite == gatewaySuite || o.suite == wafSuite || o.suite == everySuite {
 		return gateways(ctx, o)
 	}
 	return nil
