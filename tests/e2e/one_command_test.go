@@ -29,6 +29,9 @@ func TestOneCommandRunsTheProductAndTheReadmesTourIsTrue(t *testing.T) {
 	if !strings.Contains(first.said, "403  an SQL injection") || !strings.Contains(first.said, "942100 (SQL Injection") {
 		t.Errorf("the demo shows no injection that is blocked, or not why:\n%s", first.said)
 	}
+	if out := shell(t, dir, printed(t, first.said, "/drafts")); !slices.Equal(statusLines(out), []string{"400"}) || !strings.Contains(out, "schema_broken") || !strings.Contains(out, "/items/0/price") {
+		t.Errorf("the body that breaks its schema is answered:\n%s", out)
+	}
 	info, err := os.Stat(filepath.Join(dir, ".sallyport", "env"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the env file holds a token, and has mode %v (%v), want 0600", info.Mode(), err)
@@ -131,6 +134,16 @@ func readmeShell(t *testing.T) []string {
 		t.Fatal("the README has no shell example")
 	}
 	return blocks
+}
+
+// printed returns the curl line that the demo prints for a path.
+func printed(t *testing.T, said, path string) string {
+	t.Helper()
+	line := regexp.MustCompile(`(?m)^  (curl -i .*` + regexp.QuoteMeta(path) + `) +#`).FindStringSubmatch(said)
+	if line == nil {
+		t.Fatalf("the demo prints no line for %s:\n%s", path, said)
+	}
+	return line[1]
 }
 
 func shell(t *testing.T, dir, script string) string {
