@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	"github.com/sallyport/sallyport/proto/mediatype"
 	"github.com/sallyport/sallyport/proto/path"
 	"github.com/sallyport/sallyport/proto/problem"
 	"github.com/sallyport/sallyport/proto/resource/form"
@@ -27,6 +28,11 @@ func validate(config *policyv1.Waf) []problem.Violation {
 			Pointer: "/rules_before", Code: problem.ViolationTooMany, Allowed: fmt.Sprintf("about %d states", ruleset.MaxPatterns),
 			Detail: fmt.Sprintf("the regular expressions of all rules cost too much together, about %d states; have fewer, or repeat less", cost),
 		})
+	}
+	for i, text := range config.GetAnswers().GetContentTypes() {
+		if _, err := mediatype.ParsePattern(text); err != nil {
+			all = append(all, invalid(problem.Pointer("answers", "content_types", i), text, err))
+		}
 	}
 	all = append(all, checkRaw(config)...)
 	if len(all) > 0 {

@@ -2,6 +2,7 @@ package waf
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,34 +10,42 @@ import (
 	"github.com/sallyport/sallyport/dataplane/internal/pipeline"
 	"github.com/sallyport/sallyport/dataplane/internal/waf"
 	policyv1 "github.com/sallyport/sallyport/proto/gen/go/sallyport/policy/v1"
+	"github.com/sallyport/sallyport/proto/mediatype"
 	"github.com/sallyport/sallyport/proto/problem"
 )
 
 // answers say which of the answers are looked at.
 type answers struct {
 	bounds
-	types []string // whose bodies are; none: usualTypes
+	types []mediatype.Pattern // whose bodies are
 }
 
-func answersOf(config *policyv1.WafAnswers) *answers {
+// usualTypes are those whose bodies are looked at where none are named.
+var usualTypes = []string{"text/html", "text/plain", "text/xml", "application/json", "application/xml", "*/*+json", "*/*+xml"}
+
+func answersOf(config *policyv1.WafAnswers) (*answers, error) {
 	if config == nil {
-		return nil
+		return nil, nil //nolint:nilnil // answers aren't looked at
 	}
 	a := &answers{bounds: boundsOf(!config.GetBodies(), config.GetMaxBytes(), usualAnswer, config.GetBeyond() != policyv1.WafBeyond_WAF_BEYOND_REFUSE)}
-	for _, text := range config.GetContentTypes() {
-		a.types = append(a.types, strings.ToLower(text))
+	types := config.GetContentTypes()
+	if len(types) == 0 {
+		types = usualTypes
 	}
-	return a
+	for i, text := range types {
+		pattern, err := mediatype.ParsePattern(text)
+		if err != nil {
+			return nil, fmt.Errorf("answers.content_types[%d]: %w", i, err)
+		}
+		a.types = append(a.types, pattern)
+	}
+	return a, nil
 }
-
-var usualTypes = []string{"text/html", "text/plain", "text/xml", "application/json", "application/xml"}
 
 // looksInto tells whether bodies of a media type are looked at.
 func (a *answers) looksInto(media string) bool {
-	if len(a.types) > 0 {
-		return slices.Contains(a.types, media)
-	}
-	return slices.Contains(usualTypes, media) || strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml")
+	major, minor, _ := strings.Cut(media, "/")
+	return slices.ContainsFunc(a.types, func(p mediatype.Pattern) bool { return p.Fits(major, minor) })
 }
 
 // WatchesAnswers implements pipeline.AnswerWatcher.

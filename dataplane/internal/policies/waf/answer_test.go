@@ -102,14 +102,14 @@ func TestAnAnswerThatPassesIsWhatTheServiceSent(t *testing.T) {
 }
 
 func TestWhatOfAnAnswerLiesBeyondTheLimitIsRefusedWhereThatIsAsked(t *testing.T) {
-	e := edge(t, "enforce", `{"answers": {"bodies": true, "max_bytes": 2000, "beyond": "refuse", "content_types": ["Text/HTML"]}}`)
+	e := edge(t, "enforce", `{"answers": {"bodies": true, "max_bytes": 2000, "beyond": "refuse", "content_types": ["Text/HTML", "application/*+json"]}}`)
 	large := strings.Repeat("a", 2001)
 	for name, tt := range map[string]struct {
 		body, kind, coding string
 		want               int
 	}{
 		"beyond": {large, "text/html", "", 502}, "within": {large[1:], "text/html", "", 200}, "no gzip": {"x", "text/html", "gzip", 502}, "zstd": {"x", "text/html", "zstd", 502},
-		"type isn't asked for": {large, "text/plain", "", 200},
+		"by a pattern": {large, "application/problem+json", "", 502}, "type isn't asked for": {large, "text/plain", "", 200}, "isn't of the pattern": {large, "application/json", "", 200},
 	} {
 		fields := []string{"Content-Type: " + tt.kind}
 		if tt.coding != "" {

@@ -56,6 +56,10 @@ func compile(env pipeline.Env, config *policyv1.Waf) (pipeline.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	watched, err := answersOf(config.GetAnswers())
+	if err != nil {
+		return nil, err
+	}
 	body, budget := config.GetRequestBody(), config.GetBudget()
 	s := &stage{
 		engine: engine, tally: tally, effort: env.Effort, policy: env.PolicyID,
@@ -66,7 +70,7 @@ func compile(env pipeline.Env, config *policyv1.Waf) (pipeline.Stage, error) {
 		},
 		body:       boundsOf(body.GetIgnore(), body.GetMaxBytes(), usualBody, body.GetBeyond() == policyv1.WafBeyond_WAF_BEYOND_PASS),
 		grpc:       config.GetProtocol().GetGrpc(),
-		answers:    answersOf(config.GetAnswers()),
+		answers:    watched,
 		exceptions: exceptionsOf(rules),
 	}
 	if kept := config.GetSamples(); kept != nil {

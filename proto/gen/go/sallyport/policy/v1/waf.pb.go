@@ -370,7 +370,7 @@ type WafAnswers struct {
 	MaxBytes *uint64 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
 	// What becomes of a body that is larger, or that can't be read.
 	Beyond *WafBeyond `protobuf:"varint,3,opt,name=beyond,proto3,enum=sallyport.policy.v1.WafBeyond,oneof" json:"beyond,omitempty"`
-	// Media types whose bodies are inspected; none: text/html, text/plain, text/xml, application/json, application/xml and what ends in +json or +xml.
+	// Media types whose bodies are inspected: exact, "text/*" or "*/*+json"; none: text/html, text/plain, text/xml, application/json, application/xml and what ends in +json or +xml.
 	ContentTypes  []string `protobuf:"bytes,4,rep,name=content_types,json=contentTypes,proto3" json:"content_types,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
